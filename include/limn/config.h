@@ -1,0 +1,71 @@
+/* The settings of a run, by name. */
+#ifndef LIMN_CONFIG_H
+#define LIMN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "limn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct limn_config limn_config;
+
+/* One row of the table of settings. All texts are static. */
+typedef struct limn_setting {
+  const char *name;        /* "lr" */
+  const char *type;        /* "integer", "number", "flag", "text", "choice", "size", "duration", "path" */
+  const char *range;       /* human-readable: "over 0", "1 to 512", "adam|adamw|sgd" */
+  const char *help;        /* one line */
+  const char *group;       /* "data", "network", "length", "loss", "optimiser", "run": the table is in this order */
+  unsigned models;         /* bit 1 << 0 dcgan, 1 << 1 vae, 1 << 2 autoencoder: where it applies */
+  const char *defaults[3]; /* of dcgan, vae, autoencoder, as text; "" where a text is not set */
+  const char *source;      /* where the defaults come from: "Radford et al. 2015", "" for our own choice */
+  const char *flag;        /* the flag without dashes when it has one of its own ("size"), else NULL (use --set) */
+} limn_setting;
+
+LIMN_API size_t limn_setting_count(void);
+LIMN_API const limn_setting *limn_setting_at(size_t index);
+/* NULL when there is none of that name. */
+LIMN_API const limn_setting *limn_setting_find(const char *name);
+
+/* "dcgan", "vae", "autoencoder". *out is yours; free it with limn_config_destroy. */
+LIMN_API limn_status limn_config_create(limn_config **out, const char *model);
+LIMN_API void limn_config_destroy(limn_config *config);
+LIMN_API const char *limn_config_model(const limn_config *config);
+
+/* Where a value comes from; a later source never overwrites a stronger one. */
+typedef enum limn_source {
+  LIMN_SOURCE_DEFAULT,
+  LIMN_SOURCE_PRESET,
+  LIMN_SOURCE_FILE,
+  LIMN_SOURCE_SET,
+  LIMN_SOURCE_FLAG,
+} limn_source;
+
+/* `value` is text as in config.yaml. A value from a weaker source than the present one's is checked and then ignored.
+ * steps, epochs and time are one choice: naming one of them drops those that came from weaker sources, and 0 names
+ * none. LIMN_USAGE for an unknown name (the message suggests the nearest), a value of the wrong type or out of range,
+ * or a setting that this model does not have. */
+LIMN_API limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_source source);
+/* The value as it is written in config.yaml, into `buffer` (truncated to size); returns `buffer`. */
+LIMN_API const char *limn_config_get(const limn_config *config, const char *name, char *buffer, size_t size);
+/* "default", "preset demo", "my.yaml", "--set", "--lr". Borrowed from the config. */
+LIMN_API const char *limn_config_origin(const limn_config *config, const char *name);
+
+/* "demo" and others: named groups of settings. The text lists them when the name is unknown. */
+LIMN_API limn_status limn_config_preset(limn_config *config, const char *preset);
+/* A YAML file of `name: value` lines; a key `model` must agree with the config's model. */
+LIMN_API limn_status limn_config_load(limn_config *config, const char *path);
+/* Reads config.yaml of a run: creates the config with the model named there. */
+LIMN_API limn_status limn_config_create_from_file(limn_config **out, const char *path);
+
+/* The candidate that `word` is most likely a mistyping of, NULL when none is near. Borrowed from `candidates`. */
+LIMN_API const char *limn_nearest(const char *word, const char *const *candidates, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

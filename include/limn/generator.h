@@ -1,0 +1,54 @@
+/* A trained generator (a DCGAN's G, a VAE's or autoencoder's decoder), ready to make pictures. */
+#ifndef LIMN_GENERATOR_H
+#define LIMN_GENERATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct limn_generator limn_generator;
+
+typedef struct limn_generator_options {
+  const char *device; /* NULL: "auto" */
+  int threads;        /* 0: as many as the process may use */
+  int raw;            /* 1: the weights themselves, even when the run keeps an average of them */
+} limn_generator_options;
+
+typedef struct limn_generator_info {
+  int latent, channels, height, width;
+  uint64_t step; /* of the checkpoint */
+  uint64_t seed; /* of the run */
+  char model[16];
+  int averaged; /* 1: the moving average of the weights is used */
+} limn_generator_info;
+
+/* path: a run folder (its latest checkpoint) or a checkpoint file of one. options may be NULL. */
+LIMN_API limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options);
+LIMN_API void limn_generator_close(limn_generator *generator);
+LIMN_API void limn_generator_get_info(const limn_generator *generator, limn_generator_info *out);
+
+/* Latent codes number first ... first + count - 1 of a seed: N(0, 1), (count, latent). docs/randomness.md says how to
+ * make them elsewhere. */
+LIMN_API limn_status limn_generator_latents(const limn_generator *generator, uint64_t seed, uint64_t first, int count,
+                                            float *z);
+/* Pictures of the codes z (count, latent) as (count, channels, height, width) in [0, 1]. Inference mode: each picture
+ * depends on its own z alone. */
+LIMN_API limn_status limn_generator_run(limn_generator *generator, const float *z, int count, float *pixels);
+
+/* Spherical interpolation (Shoemake 1985) between two codes of length `latent`, t in [0, 1]. */
+LIMN_API void limn_latent_interpolate(const float *from, const float *to, int latent, double t, float *z);
+
+/* Writes (count, channels, height, width) in [0, 1] as one PNG: a single picture, or a grid of `columns` (0: near
+ * square). */
+LIMN_API limn_status limn_write_pictures(const char *path, const float *pixels, int count, int channels, int height,
+                                         int width, int columns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

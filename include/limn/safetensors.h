@@ -1,0 +1,44 @@
+/* Reading safetensors files: 8 bytes little-endian header length, a JSON header, dense little-endian data. */
+#ifndef LIMN_SAFETENSORS_H
+#define LIMN_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LIMN_MAX_DIMS 8
+
+typedef struct limn_safetensors limn_safetensors;
+
+typedef struct limn_stored_tensor {
+  const char *name;  /* borrowed */
+  const char *dtype; /* "F32", ... borrowed */
+  int dims;
+  int64_t shape[LIMN_MAX_DIMS];
+  const void *data; /* borrowed, `bytes` bytes, maybe unaligned for its type */
+  size_t bytes;
+} limn_stored_tensor;
+
+/* Opens and checks a file wholly: header length, JSON, dtypes, offsets without gaps or overlaps, sizes. LIMN_DATA with
+ * the path. */
+LIMN_API limn_status limn_safetensors_open(limn_safetensors **out, const char *path);
+LIMN_API void limn_safetensors_close(limn_safetensors *file);
+LIMN_API size_t limn_safetensors_count(const limn_safetensors *file);
+LIMN_API const limn_stored_tensor *limn_safetensors_at(const limn_safetensors *file, size_t index); /* in file order */
+LIMN_API const limn_stored_tensor *limn_safetensors_find(const limn_safetensors *file,
+                                                         const char *name); /* NULL: none */
+/* The value of a metadata key, NULL: none. */
+LIMN_API const char *limn_safetensors_metadata(const limn_safetensors *file, const char *key);
+LIMN_API size_t limn_safetensors_metadata_count(const limn_safetensors *file);
+LIMN_API void limn_safetensors_metadata_at(const limn_safetensors *file, size_t index, const char **key,
+                                           const char **value);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,190 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define TEMPORARY_NAME_SIZE 48
+#define TEMPORARY_TRIES     1000
+
+/* Length of the folder part of a path, with its slash; 0 for a bare name. */
+static size_t folder_length(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* The path that a write must replace: behind a link, the file that it points to, so that the link survives. A device or
+ * a folder is refused: renaming over one would replace it. */
+static limn_status resolve_target(const char *path, char **out) {
+  struct stat info;
+  *out = NULL;
+  if (!path[0])
+    return limn_fail(LIMN_FAILED, "cannot write a file without a name; name one");
+  bool is_link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+  char *target = is_link ? realpath(path, NULL) : strdup(path);
+  if (!target)
+    return is_link ? limn_fail(LIMN_FAILED, "%s: a link that leads nowhere (%s); remove it", path, strerror(errno))
+                   : limn_fail_memory("a file name");
+  if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
+    free(target);
+    return limn_fail(LIMN_FAILED, "%s: %s, cannot be replaced; name a file", path,
+                     S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
+  }
+  *out = target;
+  return LIMN_OK;
+}
+
+limn_status limn_durable_open(limn_durable_file *file, const char *path) {
+  memset(file, 0, sizeof *file);
+  LIMN_TRY(resolve_target(path, &file->path));
+  size_t folder = folder_length(file->path);
+  file->temporary = malloc(folder + TEMPORARY_NAME_SIZE);
+  if (!file->temporary) {
+    limn_durable_discard(file);
+    return limn_fail_memory("a file name");
+  }
+  memcpy(file->temporary, file->path, folder);
+  int descriptor = -1;
+  /* A name of our own rather than mkstemp's: the file must get the usual permissions, and reading the umask is not safe
+   * with other threads about. */
+  for (int i = 0; i < TEMPORARY_TRIES && descriptor < 0; ++i) {
+    snprintf(file->temporary + folder, TEMPORARY_NAME_SIZE, ".limn-%ld-%d.tmp", (long)getpid(), i);
+    descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0 && errno != EEXIST)
+      break;
+  }
+  int reason = errno;
+  if (descriptor >= 0) {
+    file->stream = fdopen(descriptor, "wb");
+    if (file->stream)
+      return LIMN_OK;
+    reason = errno;
+    close(descriptor);
+    unlink(file->temporary);
+  }
+  /* The temporary file is not ours to remove. */
+  free(file->temporary);
+  file->temporary = NULL;
+  limn_durable_discard(file);
+  return limn_fail(LIMN_FAILED, "%s: cannot write: %s%s", path, strerror(reason),
+                   reason == ENOENT ? "; make its folder first" : "");
+}
+
+static limn_status sync_folder(const char *path) {
+  char folder[PATH_MAX] = ".";
+  size_t length = folder_length(path);
+  if (length >= sizeof folder)
+    return limn_fail(LIMN_FAILED, "%s: the path is too long", path);
+  if (length > 0) {
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+  }
+  int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  /* A folder that may be written but not read cannot be synced; nor can some file systems' folders. */
+  if (descriptor < 0)
+    return errno == EACCES ? LIMN_OK : limn_fail(LIMN_FAILED, "%s: cannot sync: %s", folder, strerror(errno));
+  int failed = fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP;
+  int reason = errno;
+  close(descriptor);
+  return failed ? limn_fail(LIMN_FAILED, "%s: cannot sync: %s", folder, strerror(reason)) : LIMN_OK;
+}
+
+limn_status limn_durable_commit(limn_durable_file *file) {
+  limn_status status = LIMN_OK;
+  if (!file->stream)
+    return limn_fail(LIMN_FAILED, "no file is being written");
+  errno = 0;
+  int failed = ferror(file->stream) || fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0;
+  int reason = errno;
+  if (fclose(file->stream) != 0 && !failed) {
+    failed = 1;
+    reason = errno;
+  }
+  file->stream = NULL;
+  if (!failed && rename(file->temporary, file->path) != 0) {
+    failed = 1;
+    reason = errno;
+  }
+  if (failed) {
+    status = limn_fail(LIMN_FAILED, "%s: cannot write: %s", file->path, reason ? strerror(reason) : "a write failed");
+  } else {
+    free(file->temporary);
+    file->temporary = NULL;
+    status = sync_folder(file->path);
+  }
+  limn_durable_discard(file);
+  return status;
+}
+
+void limn_durable_discard(limn_durable_file *file) {
+  if (!file)
+    return;
+  if (file->stream)
+    fclose(file->stream);
+  if (file->temporary)
+    unlink(file->temporary);
+  free(file->temporary);
+  free(file->path);
+  memset(file, 0, sizeof *file);
+}
+
+/* Reads to the end of the stream, growing the buffer, so that pipes work too. */
+static limn_status read_stream(FILE *stream, const char *path, size_t limit, char **out, size_t *size) {
+  size_t capacity = 1 << 16, used = 0;
+  struct stat info;
+  if (fstat(fileno(stream), &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {
+    if ((uint64_t)info.st_size > limit)
+      return limn_fail(LIMN_DATA, "%s: %lld bytes, over the limit of %zu for such a file", path,
+                       (long long)info.st_size, limit);
+    capacity = (size_t)info.st_size + 2; /* one for the NUL, one for seeing the end without growing */
+  }
+  char *buffer = malloc(capacity);
+  if (!buffer)
+    return limn_fail_memory(path);
+  for (;;) {
+    size_t got = fread(buffer + used, 1, capacity - 1 - used, stream);
+    used += got;
+    if (got == 0)
+      break;
+    if (used > limit) {
+      free(buffer);
+      return limn_fail(LIMN_DATA, "%s: over the limit of %zu bytes for such a file", path, limit);
+    }
+    if (used + 1 < capacity)
+      continue;
+    char *larger = capacity > SIZE_MAX / 2 ? NULL : realloc(buffer, capacity * 2);
+    if (!larger) {
+      free(buffer);
+      return limn_fail_memory(path);
+    }
+    buffer = larger;
+    capacity *= 2;
+  }
+  if (ferror(stream)) {
+    free(buffer);
+    return limn_fail(LIMN_DATA, "%s: cannot read: %s", path, strerror(errno));
+  }
+  buffer[used] = '\0';
+  *out = buffer;
+  *size = used;
+  return LIMN_OK;
+}
+
+limn_status limn_read_file(const char *path, size_t limit, char **out, size_t *size) {
+  *out = NULL;
+  *size = 0;
+  FILE *stream = fopen(path, "rbe");
+  if (!stream)
+    return limn_fail(LIMN_DATA, "%s: cannot open: %s", path, strerror(errno));
+  limn_status status = read_stream(stream, path, limit, out, size);
+  fclose(stream);
+  return status;
+}

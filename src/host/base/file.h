@@ -1,0 +1,25 @@
+/* Files: durable writes and whole reads. */
+#ifndef LIMN_BASE_FILE_H
+#define LIMN_BASE_FILE_H
+
+#include <stdio.h>
+
+#include "limn/status.h"
+
+/* A file that appears whole or not at all: written beside `path` under a temporary name, then fsync, rename, fsync of
+ * the folder. */
+typedef struct limn_durable_file {
+  FILE *stream; /* write here */
+  char *path, *temporary;
+} limn_durable_file;
+limn_status limn_durable_open(limn_durable_file *file, const char *path);
+/* Publishes the file; on failure nothing is left behind and the old file is untouched. Always releases. */
+limn_status limn_durable_commit(limn_durable_file *file);
+/* Gives up: removes the temporary file. Safe on a zeroed or committed struct. */
+void limn_durable_discard(limn_durable_file *file);
+
+/* The whole file, with a NUL behind it; *out is yours (free()). Refuses more than `limit` bytes. LIMN_DATA with the
+ * path. */
+limn_status limn_read_file(const char *path, size_t limit, char **out, size_t *size);
+
+#endif

@@ -1,0 +1,33 @@
+/* Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): the only source of randomness.
+ *
+ * key = (seed low, seed high); counter = (element / 4, stream, step low, step high). A number is thereby a pure
+ * function of (seed, stream, step, element), on every device. docs/randomness.md defines the conversions. */
+#ifndef LIMN_BASE_PHILOX_H
+#define LIMN_BASE_PHILOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Streams: one use of random numbers each. Steps count from 0. */
+typedef enum limn_stream {
+  LIMN_STREAM_LATENT = 0,      /* z of the training steps */
+  LIMN_STREAM_EPSILON = 1,     /* epsilon of the reparameterization */
+  LIMN_STREAM_SAMPLE = 2,      /* z of `limn sample` and of the samples of a run; step 0 */
+  LIMN_STREAM_SHUFFLE = 3,     /* order of the data; step = epoch */
+  LIMN_STREAM_NOISE = 4,       /* corruption of a denoising autoencoder's input */
+  LIMN_STREAM_DEQUANTIZE = 5,  /* u of (byte + u) / 256 */
+  LIMN_STREAM_BINARIZE = 6,    /* u of (x > u) */
+  LIMN_STREAM_SPLIT = 7,       /* which images are held out */
+  LIMN_STREAM_INITIAL = 0x100, /* + index of the parameter: initial weights; step 0 */
+} limn_stream;
+
+void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* out[i] is element `first + i`; `first` is a multiple of 4. */
+void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count);
+void limn_philox_normal(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count);
+
+/* order[0..count) becomes a permutation of 0..count-1 (Fisher-Yates). */
+void limn_philox_permutation(uint64_t seed, uint32_t stream, uint64_t step, uint32_t *order, uint32_t count);
+
+#endif

@@ -1,0 +1,80 @@
+/* limn doctor: the machine as Limn sees it. */
+#include <stdlib.h>
+
+#include "args.h"
+#include "commands.h"
+#include "console.h"
+#include "json_out.h"
+#include "limn/tools.h"
+#include "table.h"
+
+static const cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_HELP};
+enum { OPTIONS = sizeof(options) / sizeof(options[0]), MOST_LINES = 32 };
+
+static int print_text(const limn_doctor_line *lines, size_t count) {
+  cli_table table;
+  cli_table_init(&table, "lll");
+  for (size_t i = 0; i < count; i++) {
+    cli_table_row(&table, lines[i].what, lines[i].usable ? "ok" : "--", lines[i].found);
+    if (lines[i].remedy[0])
+      cli_table_row(&table, "", "", lines[i].remedy);
+  }
+  return cli_table_print(&table, 0);
+}
+
+static int print_json(const limn_doctor_line *lines, size_t count) {
+  bool failed = false;
+  json_t *root = json_array();
+  for (size_t i = 0; i < count; i++) {
+    json_t *line = json_object();
+    cli_json_put(line, "what", cli_json_text(lines[i].what), &failed);
+    cli_json_put(line, "usable", json_boolean(lines[i].usable), &failed);
+    cli_json_put(line, "found", cli_json_text(lines[i].found), &failed);
+    cli_json_put(line, "remedy", lines[i].remedy[0] ? cli_json_text(lines[i].remedy) : json_null(), &failed);
+    cli_json_append(root, line, &failed);
+  }
+  return cli_json_print(root, failed);
+}
+
+static int doctor(const cli_args *args) {
+  size_t count = 0;
+  int code = cli_args_expect_words(args, 0, "options only");
+  if (code != CLI_OK)
+    return code;
+  limn_doctor_line *lines = calloc(MOST_LINES, sizeof(*lines));
+  if (!lines)
+    return cli_fail_memory();
+  limn_status status = limn_doctor(lines, MOST_LINES, &count);
+  if (count > MOST_LINES)
+    count = MOST_LINES;
+  bool usable = false;
+  for (size_t i = 0; i < count; i++)
+    usable = usable || lines[i].usable;
+  if (status != LIMN_OK)
+    code = cli_fail_status(status);
+  else
+    code = cli_args_has(args, "json") ? print_json(lines, count) : print_text(lines, count);
+  if (code == CLI_OK && !usable)
+    code = cli_fail(CLI_DEVICE, "no device of this machine is usable; the lines above say what would help");
+  free(lines);
+  return code;
+}
+
+int cmd_doctor(int argc, char **argv) {
+  cli_args args;
+  int code = cli_args_init(&args, options, OPTIONS, argc, argv);
+  if (code != CLI_OK)
+    return code;
+  if (cli_args_has(&args, "help")) {
+    fputs("usage: limn doctor [--json]\n\n"
+          "Says what Limn finds on this machine and what to do about what is missing. Exit code 4 when no device is "
+          "usable.\n\n"
+          "Options\n",
+          stdout);
+    cli_options_print(options, OPTIONS);
+  } else {
+    code = doctor(&args);
+  }
+  cli_args_release(&args);
+  return code;
+}

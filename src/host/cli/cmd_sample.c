@@ -1,0 +1,59 @@
+/* limn sample: pictures from a trained generator. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "commands.h"
+#include "console.h"
+#include "pictures.h"
+
+static const cli_option options[] = {
+    {"number", 'n', "N", "how many (default 64)", NULL},
+    {"seed", 0, "N", "of the latent codes (default: the run's seed)", NULL},
+    CLI_PICTURE_OPTIONS,
+};
+enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+static limn_status codes(const cli_pictures *pictures, const void *context, int64_t first, int count, float *z) {
+  const uint64_t *seed = context;
+  return limn_generator_latents(pictures->generator, *seed, (uint64_t)first, count, z);
+}
+
+static int sample(const cli_args *args) {
+  cli_pictures pictures;
+  int64_t count = 64;
+  uint64_t seed = 0;
+  char name[64];
+  int code = cli_args_integer(args, "number", 1, 1000000, &count);
+  if (code == CLI_OK)
+    code = cli_args_seed(args, "seed", &seed);
+  if (code == CLI_OK)
+    code = cli_pictures_open(&pictures, args);
+  if (code != CLI_OK)
+    return code;
+  if (!cli_args_has(args, "seed"))
+    seed = pictures.info.seed;
+  snprintf(name, sizeof(name), "sample-%" PRIu64, seed);
+  code = cli_pictures_default_output(&pictures, name);
+  if (code == CLI_OK)
+    code = cli_pictures_write(&pictures, count, codes, &seed);
+  cli_pictures_close(&pictures);
+  return code;
+}
+
+int cmd_sample(int argc, char **argv) {
+  cli_args args;
+  int code = cli_args_init(&args, options, OPTIONS, argc, argv);
+  if (code != CLI_OK)
+    return code;
+  if (cli_args_has(&args, "help")) {
+    fputs("usage: limn sample RUN|CHECKPOINT [options]\n\n"
+          "Makes pictures and prints where they are: RUN/sample-SEED.png (for a checkpoint, sample-SEED.png here)\n"
+          "unless --output or --each says otherwise. The same seed gives the same pictures.\n\nOptions\n",
+          stdout);
+    cli_options_print(options, OPTIONS);
+  } else {
+    code = sample(&args);
+  }
+  cli_args_release(&args);
+  return code;
+}

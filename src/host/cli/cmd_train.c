@@ -1,0 +1,144 @@
+/* limn train: a new run, or more of an old one. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "console.h"
+#include "flags.h"
+#include "interrupt.h"
+#include "json_out.h"
+#include "limn/train.h"
+#include "plan_print.h"
+#include "progress.h"
+
+static const cli_option own_options[] = {
+    {"preset", 0, "NAME", "a named group of settings, such as demo", NULL},
+    {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},
+    {"set", 0, "NAME=VALUE", "one setting by its name; may be given again", NULL},
+    {"resume", 0, "RUN", "go on with a run; needs no model and no data named again", NULL},
+    {"dry-run", 0, NULL, "show networks, memory, data and settings, and train nothing", NULL},
+    CLI_OPTION_JSON,
+    {"quiet", 'q', NULL, "no progress", NULL},
+    {"verbose", 'v', NULL, "more progress: every measure, pictures, checkpoints", NULL},
+    CLI_OPTION_HELP,
+};
+
+static int print_help(const char *model) {
+  if (model && cli_model_index(model) < 0)
+    model = NULL;
+  fputs("usage: limn train dcgan|vae|autoencoder --data PATH [options]\n"
+        "       limn train --resume RUN [options]\n\n"
+        "Trains on a folder of PNG files or on IDX files and leaves a run folder: config.yaml, metrics.jsonl,\n"
+        "samples/, checkpoints/, run.json. Prints the run folder and the last picture. SIGINT and SIGTERM finish\n"
+        "the step, save and stop; a second one quits at once. SIGUSR1 saves and goes on.\n\n"
+        "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.\n\nOptions\n",
+        stdout);
+  cli_options_print(own_options, sizeof(own_options) / sizeof(own_options[0]));
+  cli_flags_print(model);
+  return CLI_OK;
+}
+
+static int check_combination(const cli_args *args, const char *resume) {
+  if (args->word_count > 1)
+    return cli_fail(CLI_USAGE, "limn train does not know what to do with \"%s\"; pictures are named by --data PATH",
+                    args->words[1]);
+  if (!resume && args->word_count == 0)
+    return cli_fail(CLI_USAGE, "train what? limn train dcgan|vae|autoencoder --data PATH, or limn train --resume RUN");
+  if (resume && cli_args_has(args, "out"))
+    return cli_fail(CLI_USAGE, "--resume and --out cannot go together: a resumed run stays in its folder, %s", resume);
+  if (resume && cli_args_has(args, "preset"))
+    return cli_fail(CLI_USAGE, "--resume and --preset cannot go together: %s has its settings in config.yaml", resume);
+  if (resume && cli_args_has(args, "init"))
+    return cli_fail(CLI_USAGE, "--resume and --init cannot go together: %s has its weights in its checkpoint", resume);
+  if (cli_args_has(args, "quiet") && cli_args_has(args, "verbose"))
+    return cli_fail(CLI_USAGE, "--quiet and --verbose cannot go together");
+  return CLI_OK;
+}
+
+static int print_result(const limn_train_result *result, bool json) {
+  if (!json) {
+    if (result->path[0])
+      puts(result->path);
+    if (result->picture[0])
+      puts(result->picture);
+    return CLI_OK;
+  }
+  bool failed = false;
+  json_t *root = json_object();
+  cli_json_put(root, "run", cli_json_text(result->path), &failed);
+  cli_json_put(root, "picture", result->picture[0] ? cli_json_text(result->picture) : json_null(), &failed);
+  cli_json_put(root, "step", json_integer((json_int_t)result->step), &failed);
+  cli_json_put(root, "checkpoint", json_integer((json_int_t)result->checkpoint), &failed);
+  cli_json_put(root, "seconds", cli_json_number(result->seconds), &failed);
+  cli_json_put(root, "stopped", json_boolean(result->stopped), &failed);
+  return cli_json_print(root, failed);
+}
+
+static int say_stopped(const limn_train_result *result, int signal_number) {
+  char run[2 * sizeof(result->path)];
+  if (result->path[0])
+    fprintf(stderr, "stopped at step %" PRIu64 " and saved; go on with: limn train --resume %s\n", result->step,
+            cli_shell_quote(result->path, run, sizeof(run)));
+  else
+    fputs("stopped before there was anything to save\n", stderr);
+  return 128 + signal_number;
+}
+
+static int train(const limn_config *config, const cli_args *args, const char *resume) {
+  char steps[CLI_NUMBER_SIZE], seconds[CLI_NUMBER_SIZE];
+  cli_progress progress;
+  cli_progress_init(&progress, cli_args_has(args, "quiet") ? -1 : cli_args_has(args, "verbose"));
+  limn_train_options options = {
+      .config = config, .resume = resume, .on_event = cli_progress_event, .context = &progress};
+  cli_interrupt_init(&options.stop, &options.save);
+  limn_train_result *result = calloc(1, sizeof(*result));
+  if (!result)
+    return cli_fail_memory();
+  limn_status status = limn_train(&options, result);
+  cli_progress_finish(&progress);
+  int code = CLI_OK;
+  if (status != LIMN_OK)
+    code = cli_fail_status(status);
+  else if (result->stopped && *options.stop)
+    code = say_stopped(result, (int)*options.stop);
+  else if (progress.verbosity >= 0)
+    fprintf(stderr, "done: step %s, %s\n", cli_format_count((int64_t)result->step, steps),
+            cli_format_seconds(result->seconds, seconds));
+  if (status == LIMN_OK && print_result(result, cli_args_has(args, "json")) != CLI_OK)
+    code = CLI_FAILED;
+  free(result);
+  return code;
+}
+
+int cmd_train(int argc, char **argv) {
+  cli_option *options = NULL;
+  size_t option_count = 0;
+  cli_args args = {0};
+  limn_config *config = NULL;
+  int code = cli_flags_create(&options, &option_count, own_options, sizeof(own_options) / sizeof(own_options[0]));
+  if (code == CLI_OK)
+    code = cli_args_init(&args, options, option_count, argc, argv);
+  if (code != CLI_OK)
+    goto cleanup;
+  const char *model = args.word_count ? args.words[0] : NULL;
+  if (cli_args_has(&args, "help")) {
+    code = print_help(model);
+    goto cleanup;
+  }
+  const char *resume = cli_args_value(&args, "resume");
+  code = check_combination(&args, resume);
+  if (code == CLI_OK)
+    code = cli_flags_config(&config, &args, model, resume);
+  if (code != CLI_OK)
+    goto cleanup;
+  if (cli_args_has(&args, "dry-run"))
+    code = cli_plan_print(config, cli_args_has(&args, "json"));
+  else
+    code = train(config, &args, resume);
+cleanup:
+  limn_config_destroy(config);
+  cli_args_release(&args);
+  free(options);
+  return code;
+}

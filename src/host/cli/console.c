@@ -1,0 +1,166 @@
+#include "console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int cli_fail(int code, const char *format, ...) {
+  bool colour = cli_has_colour(stderr);
+  fputs(colour ? "\033[31mlimn:\033[0m " : "limn: ", stderr);
+  va_list arguments;
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  fputc('\n', stderr);
+  return code;
+}
+
+int cli_fail_status(limn_status status) {
+  const char *message = limn_error_message();
+  return cli_fail(-(int)status, "%s", *message ? message : "failed without saying why");
+}
+
+int cli_fail_memory(void) { return cli_fail(CLI_FAILED, "out of memory"); }
+
+void cli_console_init(void) {
+  signal(SIGPIPE, SIG_IGN);
+  /* A file opened later must not become descriptor 1 by accident and swallow results. */
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR) < 0)
+      return;
+}
+
+int cli_console_finish(int code) {
+  bool lost = ferror(stdout) != 0;
+  errno = 0;
+  if (fclose(stdout) != 0)
+    lost = true;
+  if (!lost)
+    return code;
+  int failure =
+      cli_fail(CLI_FAILED, "cannot write to standard output: %s", errno ? strerror(errno) : "output was lost");
+  return code == CLI_OK ? failure : code;
+}
+
+bool cli_is_terminal(FILE *stream) {
+  const char *kind = getenv("TERM");
+  return isatty(fileno(stream)) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
+bool cli_has_colour(FILE *stream) {
+  const char *refused = getenv("NO_COLOR");
+  return cli_is_terminal(stream) && !(refused && *refused);
+}
+
+int cli_terminal_width(void) {
+  struct winsize size;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return size.ws_col;
+  return 80;
+}
+
+const char *cli_format_count(int64_t value, char buffer[CLI_NUMBER_SIZE]) {
+  char digits[CLI_NUMBER_SIZE];
+  int length = snprintf(digits, sizeof(digits), "%" PRId64, value);
+  int first = digits[0] == '-';
+  size_t out = 0;
+  for (int i = 0; i < length; i++) {
+    if (i > first && (length - i) % 3 == 0)
+      buffer[out++] = ',';
+    buffer[out++] = digits[i];
+  }
+  buffer[out] = '\0';
+  return buffer;
+}
+
+const char *cli_format_bytes(double bytes, char buffer[CLI_NUMBER_SIZE]) {
+  static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  size_t unit = 0;
+  while (bytes >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+    bytes /= 1000;
+    unit++;
+  }
+  snprintf(buffer, CLI_NUMBER_SIZE, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+  return buffer;
+}
+
+const char *cli_format_seconds(double seconds, char buffer[CLI_NUMBER_SIZE]) {
+  int64_t whole = seconds < 0 ? 0 : seconds < 1e12 ? (int64_t)(seconds + 0.5) : (int64_t)1e12;
+  if (whole >= 3600)
+    snprintf(buffer, CLI_NUMBER_SIZE, "%" PRId64 "h%02dm", whole / 3600, (int)(whole % 3600 / 60));
+  else if (whole >= 60)
+    snprintf(buffer, CLI_NUMBER_SIZE, "%dm%02ds", (int)(whole / 60), (int)(whole % 60));
+  else
+    snprintf(buffer, CLI_NUMBER_SIZE, "%ds", (int)whole);
+  return buffer;
+}
+
+const char *cli_format_scaled(double value, char buffer[CLI_NUMBER_SIZE]) {
+  static const char *const units[] = {"", " k", " M", " G", " T"};
+  size_t unit = 0;
+  while (value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+    value /= 1000;
+    unit++;
+  }
+  snprintf(buffer, CLI_NUMBER_SIZE, unit ? "%.1f%s" : "%.0f%s", value, units[unit]);
+  return buffer;
+}
+
+const char *cli_clean(const char *text, char *buffer, size_t size) {
+  size_t out = 0;
+  for (; *text && out + 1 < size; text++) {
+    unsigned char byte = (unsigned char)*text;
+    buffer[out++] = (byte < 0x20 || byte == 0x7f) ? '?' : *text;
+  }
+  buffer[out] = '\0';
+  return buffer;
+}
+
+const char *cli_shell_quote(const char *path, char *buffer, size_t size) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+  if (*path && path[strspn(path, plain)] == '\0') {
+    snprintf(buffer, size, "%s", path);
+    return buffer;
+  }
+  size_t out = 0;
+  buffer[out++] = '\'';
+  for (; *path && out + 6 < size; path++) {
+    if (*path == '\'') {
+      memcpy(buffer + out, "'\\''", 4);
+      out += 4;
+    } else {
+      buffer[out++] = *path;
+    }
+  }
+  buffer[out++] = '\'';
+  buffer[out] = '\0';
+  return buffer;
+}
+
+void cli_print_wrapped(FILE *stream, int indent, int width, const char *text) {
+  int column = indent;
+  while (*text) {
+    text += strspn(text, " ");
+    int length = (int)strcspn(text, " ");
+    if (length == 0)
+      break;
+    if (column > indent && column + 1 + length > width) {
+      fprintf(stream, "\n%*s", indent, "");
+      column = indent;
+    }
+    if (column > indent) {
+      fputc(' ', stream);
+      column++;
+    }
+    fprintf(stream, "%.*s", length, text);
+    column += length;
+    text += length;
+  }
+  fputc('\n', stream);
+}

@@ -1,0 +1,210 @@
+#include "flags.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "console.h"
+#include "suggest.h"
+
+const char *const cli_models[] = {"dcgan", "vae", "autoencoder", NULL};
+enum { MODELS = 3 };
+
+int cli_model_index(const char *model) {
+  for (int i = 0; cli_models[i]; i++)
+    if (strcmp(cli_models[i], model) == 0)
+      return i;
+  return -1;
+}
+
+bool cli_setting_applies(const limn_setting *setting, const char *model) {
+  int index = cli_model_index(model);
+  return index >= 0 && (setting->models & 1u << index) != 0;
+}
+
+/* What help calls the value of a setting; NULL for a switch. */
+static const char *value_name(const limn_setting *setting) {
+  static const char *const names[][2] = {{"integer", "N"},     {"number", "X"},  {"size", "SIZE"}, {"duration", "TIME"},
+                                         {"choice", "CHOICE"}, {"path", "PATH"}, {"text", "TEXT"}};
+  if (strcmp(setting->type, "flag") == 0)
+    return NULL;
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (strcmp(setting->type, names[i][0]) == 0)
+      return names[i][1];
+  return "VALUE";
+}
+
+int cli_flags_create(cli_option **out, size_t *count, const cli_option *own, size_t own_count) {
+  cli_option *options = calloc(own_count + limn_setting_count(), sizeof(*options));
+  if (!options)
+    return cli_fail_memory();
+  memcpy(options, own, own_count * sizeof(*own));
+  *count = own_count;
+  for (size_t i = 0; i < limn_setting_count(); i++) {
+    const limn_setting *setting = limn_setting_at(i);
+    if (setting->flag)
+      options[(*count)++] = (cli_option){setting->flag, 0, value_name(setting), setting->help, setting};
+  }
+  *out = options;
+  return CLI_OK;
+}
+
+static int no_model(const char *model) {
+  cli_suggestion suggestion;
+  cli_suggestion_init(&suggestion, model);
+  for (int i = 0; cli_models[i]; i++)
+    cli_suggestion_offer(&suggestion, cli_models[i], cli_models[i], "", "");
+  cli_suggestion_offer(&suggestion, "gan", "dcgan", "", "");
+  cli_suggestion_offer(&suggestion, "ae", "autoencoder", "", "");
+  if (suggestion.best[0])
+    return cli_fail(CLI_USAGE, "unknown model \"%s\"; did you mean %s?", model, suggestion.best);
+  return cli_fail(CLI_USAGE, "unknown model \"%s\"; there are dcgan, vae and autoencoder", model);
+}
+
+static int config_of_run(limn_config **out, const char *run, const char *model) {
+  char *path;
+  if (asprintf(&path, "%s/config.yaml", run) < 0)
+    return cli_fail_memory();
+  int code = CLI_OK;
+  limn_status status = LIMN_OK;
+  if (access(path, R_OK) != 0)
+    code = cli_fail(CLI_DATA, "%s is no run folder: there is no config.yaml in it to read", run);
+  else if ((status = limn_config_create_from_file(out, path)) != LIMN_OK)
+    code = cli_fail_status(status);
+  else if (model && strcmp(model, limn_config_model(*out)) != 0)
+    code =
+        cli_fail(CLI_USAGE, "%s is a run of %s, not of %s; leave the model out", run, limn_config_model(*out), model);
+  free(path);
+  return code;
+}
+
+static int unknown_setting(const char *name) {
+  cli_suggestion suggestion;
+  cli_suggestion_init(&suggestion, name);
+  for (size_t i = 0; i < limn_setting_count(); i++) {
+    cli_suggestion_offer(&suggestion, limn_setting_at(i)->name, limn_setting_at(i)->name, "", "");
+    cli_suggestion_offer_aliases(&suggestion, limn_setting_at(i)->name, "", "");
+  }
+  if (suggestion.best[0])
+    return cli_fail(CLI_USAGE, "unknown setting %s; did you mean %s?", name, suggestion.best);
+  return cli_fail(CLI_USAGE, "unknown setting %s; limn train --help lists them", name);
+}
+
+static int set_pair(limn_config *config, const char *pair) {
+  const char *equals = strchr(pair, '=');
+  if (!equals || equals == pair)
+    return cli_fail(CLI_USAGE, "--set is \"%s\"; it takes name=value, as in --set lr=0.0002", pair);
+  char name[128];
+  snprintf(name, sizeof(name), "%.*s", (int)(equals - pair < 127 ? equals - pair : 127), pair);
+  /* The table's names have underscores; typed with dashes they are meant all the same. */
+  for (char *byte = name; *byte; byte++)
+    if (*byte == '-')
+      *byte = '_';
+  if (!limn_setting_find(name))
+    return unknown_setting(name);
+  limn_status status = limn_config_set(config, name, equals + 1, LIMN_SOURCE_SET);
+  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
+}
+
+/* Weakest first: the order on the command line counts only among equals. */
+static int apply(limn_config *config, const cli_args *args) {
+  for (int pass = LIMN_SOURCE_PRESET; pass <= LIMN_SOURCE_FLAG; pass++)
+    for (size_t i = 0; i < args->match_count; i++) {
+      const cli_match *match = &args->matches[i];
+      const limn_setting *setting = match->option->setting;
+      limn_status status = LIMN_OK;
+      int code = CLI_OK;
+      if (pass == LIMN_SOURCE_FLAG && setting)
+        status = limn_config_set(config, setting->name, match->value, LIMN_SOURCE_FLAG);
+      else if (pass == LIMN_SOURCE_PRESET && !setting && strcmp(match->option->name, "preset") == 0)
+        status = limn_config_preset(config, match->value);
+      else if (pass == LIMN_SOURCE_FILE && !setting && strcmp(match->option->name, "config") == 0)
+        status = limn_config_load(config, match->value);
+      else if (pass == LIMN_SOURCE_SET && !setting && strcmp(match->option->name, "set") == 0)
+        code = set_pair(config, match->value);
+      if (status != LIMN_OK)
+        code = cli_fail_status(status);
+      if (code != CLI_OK)
+        return code;
+    }
+  return CLI_OK;
+}
+
+int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume) {
+  *out = NULL;
+  if (model && cli_model_index(model) < 0)
+    return no_model(model);
+  int code = CLI_OK;
+  if (resume) {
+    code = config_of_run(out, resume, model);
+  } else {
+    limn_status status = limn_config_create(out, model);
+    if (status != LIMN_OK)
+      code = cli_fail_status(status);
+  }
+  if (code == CLI_OK)
+    code = apply(*out, args);
+  if (code != CLI_OK) {
+    limn_config_destroy(*out);
+    *out = NULL;
+  }
+  return code;
+}
+
+/* "; default 0.0002", or one a model where they differ; model NULL: of all models. */
+static void describe_default(const limn_setting *setting, const char *model, char *text, size_t size) {
+  int first = -1;
+  bool equal = true;
+  for (int i = 0; i < MODELS; i++) {
+    if (!cli_setting_applies(setting, cli_models[i]) || (model && strcmp(model, cli_models[i]) != 0))
+      continue;
+    if (first < 0)
+      first = i;
+    equal = equal && strcmp(setting->defaults[first], setting->defaults[i]) == 0;
+  }
+  text[0] = '\0';
+  if (first < 0 || (equal && !*setting->defaults[first]))
+    return;
+  size_t used = (size_t)snprintf(text, size, "; default %s", setting->defaults[first]);
+  if (!equal)
+    used += (size_t)snprintf(text + used, size - used, " %s", cli_models[first]);
+  for (int i = first + 1; i < MODELS && !equal && used < size; i++)
+    if (cli_setting_applies(setting, cli_models[i]))
+      used += (size_t)snprintf(text + used, size - used, ", %s %s", setting->defaults[i], cli_models[i]);
+  /* "DCGAN: ..." says which model a source is for; where only one is shown it might be another's. */
+  if (*setting->source && used < size && !(model && strchr(setting->source, ':')))
+    snprintf(text + used, size - used, " [%s]", setting->source);
+}
+
+static void print_setting(const limn_setting *setting, const char *model) {
+  char standard[256], text[1024], models[64] = "", name[96];
+  describe_default(setting, model, standard, sizeof(standard));
+  if (!model && (setting->models & 7u) != 7u)
+    for (int i = 0; i < MODELS; i++)
+      if (cli_setting_applies(setting, cli_models[i])) {
+        strcat(models, models[0] ? ", " : "; only ");
+        strcat(models, cli_models[i]);
+      }
+  snprintf(text, sizeof(text), "%s (%s%s%s)", setting->help,
+           setting->range && *setting->range ? setting->range : setting->type, standard, models);
+  if (setting->flag) {
+    cli_option_print(0, setting->flag, value_name(setting), text);
+  } else {
+    snprintf(name, sizeof(name), "set %s=%s", setting->name, value_name(setting) ? value_name(setting) : "true");
+    cli_option_print(0, name, NULL, text);
+  }
+}
+
+void cli_flags_print(const char *model) {
+  const char *group = "";
+  for (size_t i = 0; i < limn_setting_count(); i++) {
+    const limn_setting *setting = limn_setting_at(i);
+    if (model && !cli_setting_applies(setting, model))
+      continue;
+    if (strcmp(group, setting->group) != 0)
+      printf("\nSettings: %s\n", setting->group);
+    group = setting->group;
+    print_setting(setting, model);
+  }
+}

@@ -1,0 +1,26 @@
+/* Flags of the settings: every row of the table of settings that has a flag is an option of `train` and `bench step`.
+ */
+#ifndef LIMN_CLI_FLAGS_H
+#define LIMN_CLI_FLAGS_H
+
+#include "args.h"
+
+#define CLI_VALUE_SIZE 4096 /* a setting's value as text */
+
+/* "dcgan" and so on, by the bit in limn_setting.models; NULL behind the last. */
+extern const char *const cli_models[];
+/* The bit of a model, -1 when there is none of that name. */
+int cli_model_index(const char *model);
+bool cli_setting_applies(const limn_setting *setting, const char *model);
+
+/* `own` followed by an option for each setting with a flag. *out is yours (free()). */
+int cli_flags_create(cli_option **out, size_t *count, const cli_option *own, size_t own_count);
+
+/* The config that the arguments ask for: a model's defaults (or, when resume is not NULL, that run's config.yaml), then
+ * --preset, --config, --set and the flags, each where it was given. `model` may be NULL with resume. *out is yours. */
+int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume);
+
+/* Settings by group with ranges and defaults, for --help. model NULL: of all models. */
+void cli_flags_print(const char *model);
+
+#endif

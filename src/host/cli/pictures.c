@@ -1,0 +1,136 @@
+#include "pictures.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "console.h"
+#include "json_out.h"
+
+enum { CHUNK = 64 }; /* pictures a call; what the generator's program is compiled for */
+
+int cli_pictures_open(cli_pictures *pictures, const cli_args *args) {
+  *pictures = (cli_pictures){0};
+  int64_t threads = 0;
+  int code = cli_args_expect_words(args, 1, "one run folder or checkpoint");
+  if (code == CLI_OK)
+    code = cli_args_integer(args, "columns", 1, 1000, &pictures->columns);
+  if (code == CLI_OK)
+    code = cli_args_integer(args, "threads", 1, 1024, &threads);
+  if (code == CLI_OK && cli_args_has(args, "output") && cli_args_has(args, "each"))
+    code = cli_fail(CLI_USAGE, "--output and --each cannot go together: one grid, or a file each");
+  if (code == CLI_OK && cli_args_has(args, "columns") && cli_args_has(args, "each"))
+    code = cli_fail(CLI_USAGE, "--columns and --each cannot go together: only a grid has columns");
+  if (code != CLI_OK)
+    return code;
+  pictures->path = args->words[0];
+  pictures->each = cli_args_value(args, "each");
+  pictures->json = cli_args_has(args, "json");
+  const char *output = cli_args_value(args, "output");
+  if (output && !(pictures->output = strdup(output)))
+    return cli_fail_memory();
+  limn_generator_options options = {
+      .device = cli_args_value(args, "device"), .threads = (int)threads, .raw = cli_args_has(args, "raw")};
+  limn_status status = limn_generator_open(&pictures->generator, pictures->path, &options);
+  if (status != LIMN_OK) {
+    cli_pictures_close(pictures);
+    return cli_fail_status(status);
+  }
+  limn_generator_get_info(pictures->generator, &pictures->info);
+  return CLI_OK;
+}
+
+void cli_pictures_close(cli_pictures *pictures) {
+  limn_generator_close(pictures->generator);
+  free(pictures->output);
+  *pictures = (cli_pictures){0};
+}
+
+int cli_pictures_default_output(cli_pictures *pictures, const char *name) {
+  struct stat about;
+  if (pictures->output || pictures->each)
+    return CLI_OK;
+  bool folder = stat(pictures->path, &about) == 0 && S_ISDIR(about.st_mode);
+  size_t length = strlen(pictures->path);
+  bool slash = length > 0 && pictures->path[length - 1] == '/';
+  if (asprintf(&pictures->output, "%s%s%s.png", folder ? pictures->path : "", folder && !slash ? "/" : "", name) < 0) {
+    pictures->output = NULL;
+    return cli_fail_memory();
+  }
+  return CLI_OK;
+}
+
+/* One chunk as files of the folder. */
+static int write_each(const cli_pictures *pictures, int64_t first, int count, const float *pixels) {
+  const limn_generator_info *info = &pictures->info;
+  size_t picture = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
+  for (int i = 0; i < count; i++) {
+    char *path;
+    if (asprintf(&path, "%s/%04" PRId64 ".png", pictures->each, first + i + 1) < 0)
+      return cli_fail_memory();
+    limn_status status =
+        limn_write_pictures(path, pixels + (size_t)i * picture, 1, info->channels, info->height, info->width, 1);
+    free(path);
+    if (status != LIMN_OK)
+      return cli_fail_status(status);
+  }
+  return CLI_OK;
+}
+
+static int run_all(const cli_pictures *pictures, int64_t count, cli_codes codes, const void *context, float *z,
+                   float *pixels) {
+  const limn_generator_info *info = &pictures->info;
+  size_t picture = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
+  for (int64_t first = 0; first < count; first += CHUNK) {
+    int chunk = (int)(count - first < CHUNK ? count - first : CHUNK);
+    float *target = pictures->each ? pixels : pixels + (size_t)first * picture;
+    limn_status status = codes(pictures, context, first, chunk, z);
+    if (status == LIMN_OK)
+      status = limn_generator_run(pictures->generator, z, chunk, target);
+    if (status != LIMN_OK)
+      return cli_fail_status(status);
+    int code = pictures->each ? write_each(pictures, first, chunk, target) : CLI_OK;
+    if (code != CLI_OK)
+      return code;
+  }
+  if (pictures->each)
+    return CLI_OK;
+  limn_status status = limn_write_pictures(pictures->output, pixels, (int)count, info->channels, info->height,
+                                           info->width, (int)pictures->columns);
+  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
+}
+
+static int print_result(const cli_pictures *pictures, int64_t count) {
+  const char *where = pictures->each ? pictures->each : pictures->output;
+  if (!pictures->json) {
+    puts(where);
+    return CLI_OK;
+  }
+  bool failed = false;
+  json_t *root = json_object();
+  cli_json_put(root, pictures->each ? "folder" : "picture", cli_json_text(where), &failed);
+  cli_json_put(root, "count", json_integer((json_int_t)count), &failed);
+  cli_json_put(root, "model", cli_json_text(pictures->info.model), &failed);
+  cli_json_put(root, "step", json_integer((json_int_t)pictures->info.step), &failed);
+  cli_json_put(root, "averaged", json_boolean(pictures->info.averaged), &failed);
+  return cli_json_print(root, failed);
+}
+
+int cli_pictures_write(const cli_pictures *pictures, int64_t count, cli_codes codes, const void *context) {
+  const limn_generator_info *info = &pictures->info;
+  size_t picture = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
+  if (pictures->each && mkdir(pictures->each, 0777) != 0 && errno != EEXIST)
+    return cli_fail(CLI_FAILED, "cannot make the folder %s: %s", pictures->each, strerror(errno));
+  float *z = calloc((size_t)CHUNK * (size_t)info->latent, sizeof(*z));
+  float *pixels = calloc((size_t)(pictures->each ? CHUNK : count) * picture, sizeof(*pixels));
+  int code;
+  if (z && pixels)
+    code = run_all(pictures, count, codes, context, z, pixels);
+  else
+    code = cli_fail(CLI_FAILED, "no memory for %" PRId64 " pictures at once; --each DIR writes them one by one", count);
+  free(z);
+  free(pixels);
+  return code == CLI_OK ? print_result(pictures, count) : code;
+}

@@ -1,0 +1,221 @@
+/* Batch normalisation, in two passes over memory forward and two backward. Sums over planes are kept apart and added in
+ * a fixed order in double precision, so that the result does not depend on the number of threads. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "devices/cpu/cpu.h"
+
+/* The planes of a tensor: (n, c / block), each `pixels` groups of `block` channels. */
+struct planes {
+  limn_shape shape;
+  int block, pixels, per_image;
+  float eps, slope, momentum;
+};
+
+static struct planes *planes_create(const limn_step *step, limn_shape shape, int block) {
+  struct planes *s = malloc(sizeof *s);
+  if (s)
+    *s = (struct planes){.shape = shape,
+                         .block = block,
+                         .pixels = shape.h * shape.w,
+                         .per_image = shape.c / block,
+                         .eps = step->node.alpha,
+                         .momentum = step->node.alpha,
+                         .slope = step->activation == LIMN_PW_COUNT ? 1
+                                  : step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_RELU_GRAD
+                                      ? 0
+                                      : step->slope};
+  return s;
+}
+
+/* statistics (2, C): mean, biased variance. Operands: statistics, x, partial sums (2, N, C). */
+static void run_statistics(const cpu_kernel *k, const struct cpu_call *call) {
+  const struct planes *s = k->state;
+  const float *x = k->p[1];
+  int c_count = s->shape.c, n_count = s->shape.n;
+  float *means = k->p[2], *squares = means + (size_t)n_count * c_count;
+  size_t plane = (size_t)s->pixels * s->block;
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int i = 0; i < n_count * s->per_image; ++i)
+    call->simd->moments(x + i * plane, s->pixels, s->block, means + (size_t)i * s->block,
+                        squares + (size_t)i * s->block);
+    /* All planes have the same size, so the merge of Chan, Golub & LeVeque (1983) is this short. */
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int c = 0; c < c_count; ++c) {
+    double mean = 0, m2 = 0;
+    for (int n = 0; n < n_count; ++n)
+      mean += (double)means[(size_t)n * c_count + c];
+    mean /= n_count;
+    for (int n = 0; n < n_count; ++n) {
+      double d = (double)means[(size_t)n * c_count + c] - mean;
+      m2 += (double)squares[(size_t)n * c_count + c] + s->pixels * d * d;
+    }
+    k->p[0][c] = (float)mean;
+    k->p[0][c_count + c] = (float)(m2 / ((double)n_count * s->pixels));
+  }
+}
+
+/* Operands: y, x, statistics, gamma, beta, coefficients (2, C). */
+static void run_normalize(const cpu_kernel *k, const struct cpu_call *call) {
+  const struct planes *s = k->state;
+  int c_count = s->shape.c;
+  const float *x = k->p[1], *mean = k->p[2], *variance = mean + c_count, *gamma = k->p[3], *beta = k->p[4];
+  float *y = k->p[0], *scale = k->p[5], *shift = scale + c_count;
+  size_t plane = (size_t)s->pixels * s->block;
+  for (int c = 0; c < c_count; ++c) {
+    scale[c] = gamma[c] / sqrtf(variance[c] + s->eps);
+    shift[c] = beta[c] - mean[c] * scale[c];
+  }
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int i = 0; i < s->shape.n * s->per_image; ++i) {
+    int c = i % s->per_image * s->block;
+    call->simd->normalize(y + i * plane, x + i * plane, s->pixels, s->block, scale + c, shift + c, s->slope);
+  }
+}
+
+static limn_status add_statistics(struct cpu_builder *b, const limn_step *step, limn_value value, int statistics) {
+  limn_shape shape = cpu_shape(b, value);
+  cpu_layout layout = cpu_activation_layout(cpu_builder_device(b)->simd->block, shape);
+  struct planes *s = planes_create(step, shape, cpu_block(b, layout));
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  const int buffers[] = {statistics, cpu_input(b, value, layout),
+                         cpu_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c)};
+  cpu_add(b, "batchnorm statistics", run_statistics, s, 3, buffers);
+  return cpu_builder_status(b);
+}
+
+static limn_status add_forward(struct cpu_builder *b, const limn_step *step) {
+  limn_value x = step->inputs[0];
+  limn_shape shape = cpu_shape(b, x);
+  cpu_layout layout = cpu_activation_layout(cpu_builder_device(b)->simd->block, shape);
+  int statistics = cpu_output(b, step->outputs[1], CPU_PLAIN);
+  LIMN_TRY(add_statistics(b, step, x, statistics));
+  struct planes *s = planes_create(step, shape, cpu_block(b, layout));
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  const int buffers[] = {cpu_output(b, step->outputs[0], layout),
+                         cpu_input(b, x, layout),
+                         statistics,
+                         cpu_input(b, step->inputs[1], CPU_PLAIN),
+                         cpu_input(b, step->inputs[2], CPU_PLAIN),
+                         cpu_scratch(b, 2 * sizeof(float) * (size_t)shape.c)};
+  cpu_add(b, "batchnorm", run_normalize, s, 6, buffers);
+  return cpu_builder_status(b);
+}
+
+/* dx = gamma / sigma (g - mean(g) - xhat mean(g xhat)), written as a g + b x + c for each channel. Operands: dx,
+ * dgamma, dbeta (each may be absent), x, statistics, gamma, g, y, partial sums (2, N, C), coefficients (3, C). */
+static void run_backward(const cpu_kernel *k, const struct cpu_call *call) {
+  const struct planes *s = k->state;
+  int c_count = s->shape.c, n_count = s->shape.n;
+  float *dx = k->p[0], *dgamma = k->p[1], *dbeta = k->p[2];
+  const float *x = k->p[3], *mean = k->p[4], *variance = mean + c_count, *gamma = k->p[5], *g = k->p[6], *y = k->p[7];
+  float *sum_dy = k->p[8], *sum_dyx = sum_dy + (size_t)n_count * c_count;
+  float *a = k->p[9], *b = a + c_count, *c0 = b + c_count;
+  size_t plane = (size_t)s->pixels * s->block;
+  int planes = n_count * s->per_image;
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int i = 0; i < planes; ++i) {
+    int c = i % s->per_image * s->block;
+    float *dy = sum_dy + (size_t)i * s->block, *dyx = sum_dyx + (size_t)i * s->block;
+    for (int j = 0; j < s->block; ++j)
+      dy[j] = dyx[j] = 0;
+    call->simd->gradient_sums(x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels, s->block, mean + c,
+                              s->slope, dy, dyx);
+  }
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int c = 0; c < c_count; ++c) {
+    double total_dy = 0, total_dyx = 0, count = (double)n_count * s->pixels;
+    for (int n = 0; n < n_count; ++n) {
+      total_dy += (double)sum_dy[(size_t)n * c_count + c];
+      total_dyx += (double)sum_dyx[(size_t)n * c_count + c];
+    }
+    double inverse = 1 / sqrt((double)variance[c] + (double)s->eps);
+    if (dgamma)
+      dgamma[c] = (float)(total_dyx * inverse);
+    if (dbeta)
+      dbeta[c] = (float)total_dy;
+    if (dx) {
+      double scale = (double)gamma[c] * inverse, slope = -scale * inverse * inverse * total_dyx / count;
+      a[c] = (float)scale;
+      b[c] = (float)slope;
+      c0[c] = (float)(-scale * total_dy / count - slope * (double)mean[c]);
+    }
+  }
+  if (!dx)
+    return;
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int i = 0; i < planes; ++i) {
+    int c = i % s->per_image * s->block;
+    call->simd->gradient_input(dx + i * plane, x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels,
+                               s->block, a + c, b + c, c0 + c, s->slope);
+  }
+}
+
+static limn_status add_backward(struct cpu_builder *b, const limn_step *step) {
+  limn_value x = step->inputs[0];
+  limn_shape shape = cpu_shape(b, x);
+  cpu_layout layout = cpu_activation_layout(cpu_builder_device(b)->simd->block, shape);
+  struct planes *s = planes_create(step, shape, cpu_block(b, layout));
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  const int buffers[] = {cpu_output(b, step->outputs[0], layout),
+                         cpu_output(b, step->outputs[1], CPU_PLAIN),
+                         cpu_output(b, step->outputs[2], CPU_PLAIN),
+                         cpu_input(b, x, layout),
+                         cpu_input(b, step->inputs[1], CPU_PLAIN),
+                         cpu_input(b, step->inputs[2], CPU_PLAIN),
+                         cpu_input(b, step->inputs[3], layout),
+                         cpu_input(b, step->inputs[4], layout),
+                         cpu_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c),
+                         cpu_scratch(b, 3 * sizeof(float) * (size_t)shape.c)};
+  cpu_kernel *kernel = cpu_add(b, "batchnorm backward", run_backward, s, 10, buffers);
+  if (kernel)
+    kernel->in_place = 1u << 6;
+  return cpu_builder_status(b);
+}
+
+/* Operands: running mean, running variance, statistics, gate. */
+static void run_update_running(const cpu_kernel *k, const struct cpu_call *call) {
+  (void)call;
+  const struct planes *s = k->state;
+  int c_count = s->shape.c;
+  const float *mean = k->p[2], *variance = mean + c_count;
+  double count = (double)s->shape.n * s->pixels;
+  if (k->p[3] && *k->p[3] != 0)
+    return;
+  for (int c = 0; c < c_count; ++c)
+    if (!isfinite(mean[c]) || !isfinite(variance[c]))
+      return;
+  float unbias = (float)(count / (count - 1)), momentum = s->momentum;
+  for (int c = 0; c < c_count; ++c) {
+    k->p[0][c] = (1 - momentum) * k->p[0][c] + momentum * mean[c];
+    k->p[1][c] = (1 - momentum) * k->p[1][c] + momentum * unbias * variance[c];
+  }
+}
+
+static limn_status add_update_running(struct cpu_builder *b, const limn_step *step) {
+  struct planes *s = planes_create(step, step->node.shape, 1);
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  const int buffers[] = {cpu_target(b, step->node.targets[0]), cpu_target(b, step->node.targets[1]),
+                         cpu_input(b, step->inputs[0], CPU_PLAIN),
+                         step->input_count > 1 ? cpu_input(b, step->inputs[1], CPU_PLAIN) : -1};
+  cpu_add(b, "running statistics", run_update_running, s, 4, buffers);
+  return cpu_builder_status(b);
+}
+
+limn_status cpu_build_batchnorm(struct cpu_builder *b, const limn_step *step) {
+  switch (step->kind) {
+  case LIMN_STEP_STATISTICS:
+    return add_statistics(b, step, step->inputs[0], cpu_output(b, step->outputs[0], CPU_PLAIN));
+  case LIMN_STEP_BATCHNORM:
+    return add_forward(b, step);
+  case LIMN_STEP_BATCHNORM_BACKWARD:
+    return add_backward(b, step);
+  default:
+    return add_update_running(b, step);
+  }
+}

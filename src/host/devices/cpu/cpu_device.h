@@ -1,0 +1,9 @@
+/* The one entry to the CPU device from outside its folder. */
+#ifndef LIMN_DEVICES_CPU_CPU_DEVICE_H
+#define LIMN_DEVICES_CPU_CPU_DEVICE_H
+
+#include "devices/device.h"
+
+limn_status cpu_device_create(limn_device **out, const limn_device_options *options);
+
+#endif

@@ -1,0 +1,176 @@
+/* The CPU device: creation, tensors, and the thread on which all of it runs. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cpu/cpu.h"
+
+#define ALIGNMENT 64
+
+cpu_layout cpu_activation_layout(int block, limn_shape shape) {
+  return block > 1 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED : CPU_PLAIN;
+}
+
+cpu_layout cpu_weight_layout(int block, limn_shape shape) {
+  return block > 1 && shape.n % block == 0 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED_WEIGHT
+                                                                                            : CPU_PLAIN;
+}
+
+static struct cpu_device *cpu_of(const limn_tensor *tensor) { return (struct cpu_device *)tensor->device; }
+
+static void tensor_destroy(limn_tensor *base) {
+  struct cpu_tensor *tensor = (struct cpu_tensor *)base;
+  if (!tensor)
+    return;
+  free(tensor->data);
+  free(tensor);
+}
+
+static limn_status tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out) {
+  const struct cpu_device *cpu = (const struct cpu_device *)device;
+  size_t bytes = ((size_t)limn_shape_count(shape) * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  struct cpu_tensor *tensor = calloc(1, sizeof *tensor);
+  if (!tensor)
+    return limn_fail_memory("a tensor");
+  bool weight = role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER;
+  *tensor = (struct cpu_tensor){.base = {.device = device, .role = role, .shape = shape},
+                                .layout = weight ? cpu_weight_layout(cpu->simd->block, shape)
+                                                 : cpu_activation_layout(cpu->simd->block, shape),
+                                .data = aligned_alloc(ALIGNMENT, bytes)};
+  if (!tensor->data) {
+    free(tensor);
+    return limn_fail(LIMN_DEVICE, "the CPU has no %.1f MB of memory for a tensor; use a smaller --batch or size",
+                     (double)bytes / 1e6);
+  }
+  memset(tensor->data, 0, bytes);
+  *out = &tensor->base;
+  return LIMN_OK;
+}
+
+struct transfer {
+  const struct cpu_tensor *tensor;
+  const float *from;
+  float *to;
+  bool up;
+};
+
+static limn_status transfer_job(void *argument) {
+  const struct transfer *t = argument;
+  const struct cpu_device *cpu = cpu_of(&t->tensor->base);
+  cpu_layout from = t->up ? CPU_PLAIN : t->tensor->layout, to = t->up ? t->tensor->layout : CPU_PLAIN;
+  return onednn_reorder(cpu->onednn, cpu->simd->block, t->tensor->base.shape, from, t->from, to, t->to);
+}
+
+static limn_status upload(limn_tensor *base, const float *nchw) {
+  struct cpu_tensor *tensor = (struct cpu_tensor *)base;
+  if (tensor->layout == CPU_PLAIN) {
+    memcpy(tensor->data, nchw, (size_t)limn_shape_count(base->shape) * sizeof(float));
+    return LIMN_OK;
+  }
+  return cpu_worker_call(cpu_of(base)->worker, transfer_job,
+                         &(struct transfer){.tensor = tensor, .from = nchw, .to = tensor->data, .up = true});
+}
+
+static limn_status download(const limn_tensor *base, float *nchw) {
+  const struct cpu_tensor *tensor = (const struct cpu_tensor *)base;
+  if (tensor->layout == CPU_PLAIN) {
+    memcpy(nchw, tensor->data, (size_t)limn_shape_count(base->shape) * sizeof(float));
+    return LIMN_OK;
+  }
+  return cpu_worker_call(cpu_of(base)->worker, transfer_job,
+                         &(struct transfer){.tensor = tensor, .from = tensor->data, .to = nchw, .up = false});
+}
+
+static limn_status upload_u8(limn_tensor *base, const uint8_t *nchw, float scale, float shift) {
+  struct cpu_tensor *tensor = (struct cpu_tensor *)base;
+  size_t count = (size_t)limn_shape_count(base->shape);
+  if (tensor->layout == CPU_PLAIN) {
+    for (size_t i = 0; i < count; ++i)
+      tensor->data[i] = scale * (float)nchw[i] + shift;
+    return LIMN_OK;
+  }
+  float *plain = malloc(count * sizeof *plain);
+  if (!plain)
+    return limn_fail_memory("an upload");
+  for (size_t i = 0; i < count; ++i)
+    plain[i] = scale * (float)nchw[i] + shift;
+  limn_status status = upload(base, plain);
+  free(plain);
+  return status;
+}
+
+static limn_status start_onednn(void *argument) {
+  struct cpu_device *cpu = argument;
+  return onednn_create(&cpu->onednn);
+}
+
+static limn_status stop_onednn(void *argument) {
+  struct cpu_device *cpu = argument;
+  onednn_destroy(cpu->onednn);
+  return LIMN_OK;
+}
+
+static void cpu_destroy(limn_device *device) {
+  struct cpu_device *cpu = (struct cpu_device *)device;
+  if (cpu->worker)
+    cpu_worker_call(cpu->worker, stop_onednn, cpu);
+  cpu_worker_destroy(cpu->worker);
+  free(cpu);
+}
+
+static const limn_device_ops cpu_ops = {
+    .kind = "cpu",
+    .destroy = cpu_destroy,
+    .tensor_create = tensor_create,
+    .tensor_destroy = tensor_destroy,
+    .upload = upload,
+    .download = download,
+    .upload_u8 = upload_u8,
+    .program_create = cpu_program_create,
+    .program_destroy = cpu_program_destroy,
+    .program_run = cpu_program_run,
+    .program_info = cpu_program_info,
+};
+
+static const limn_simd *best_simd(void) {
+#if defined __x86_64__
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq"))
+    return &limn_simd_avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return &limn_simd_avx2;
+#endif
+  return &limn_simd_baseline;
+}
+
+static int usable_processors(void) {
+  cpu_set_t set;
+  int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return count > 0 ? count : 1;
+}
+
+limn_status cpu_device_create(limn_device **out, const limn_device_options *options) {
+  struct cpu_device *cpu = calloc(1, sizeof *cpu);
+  if (!cpu)
+    return limn_fail_memory("the CPU device");
+  cpu->base.ops = &cpu_ops;
+  cpu->base.seed = options->seed;
+  cpu->threads = options->threads > 0 ? options->threads : usable_processors();
+  cpu->simd = best_simd();
+  limn_status status = cpu_worker_create(&cpu->worker, cpu->threads);
+  if (status == LIMN_OK)
+    status = cpu_worker_call(cpu->worker, start_onednn, cpu);
+  if (status != LIMN_OK) {
+    cpu_destroy(&cpu->base);
+    return status;
+  }
+  char version[32];
+  onednn_version(version, sizeof version);
+  snprintf(cpu->base.description, sizeof cpu->base.description, "CPU, %d thread%s, %s, oneDNN %s", cpu->threads,
+           cpu->threads == 1 ? "" : "s", cpu->simd->name, version);
+  *out = &cpu->base;
+  return LIMN_OK;
+}

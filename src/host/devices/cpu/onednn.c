@@ -1,0 +1,488 @@
+/* Everything that knows oneDNN (C API v2, 2.6): convolutions, dense layers, conversions between layouts. */
+#include <oneapi/dnnl/dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cpu/cpu.h"
+
+struct onednn {
+  dnnl_engine_t engine;
+  dnnl_stream_t stream;
+};
+
+static limn_status check(dnnl_status_t status, const char *what) {
+  if (status == dnnl_success)
+    return LIMN_OK;
+  if (status == dnnl_out_of_memory)
+    return limn_fail(LIMN_DEVICE, "oneDNN has no memory for %s; use a smaller --batch or size", what);
+  return limn_fail(LIMN_FAILED, "oneDNN failed at %s (status %d)", what, (int)status);
+}
+
+limn_status onednn_create(struct onednn **out) {
+  struct onednn *o = calloc(1, sizeof *o);
+  if (!o)
+    return limn_fail_memory("oneDNN");
+  limn_status status = check(dnnl_engine_create(&o->engine, dnnl_cpu, 0), "creating its engine");
+  if (status == LIMN_OK)
+    status = check(dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags), "creating its stream");
+  if (status != LIMN_OK) {
+    onednn_destroy(o);
+    return status;
+  }
+  *out = o;
+  return LIMN_OK;
+}
+
+void onednn_destroy(struct onednn *o) {
+  if (!o)
+    return;
+  if (o->stream)
+    dnnl_stream_destroy(o->stream);
+  if (o->engine)
+    dnnl_engine_destroy(o->engine);
+  free(o);
+}
+
+void onednn_version(char *buffer, size_t size) {
+  const dnnl_version_t *v = dnnl_version();
+  snprintf(buffer, size, "%d.%d.%d", v->major, v->minor, v->patch);
+}
+
+static dnnl_memory_desc_t describe(int block, limn_shape s, cpu_layout layout) {
+  dnnl_format_tag_t tag = layout == CPU_PLAIN     ? dnnl_nchw
+                          : layout == CPU_BLOCKED ? (block == 16 ? dnnl_nChw16c : dnnl_nChw8c)
+                                                  : (block == 16 ? dnnl_OIhw16i16o : dnnl_OIhw8i8o);
+  dnnl_memory_desc_t md;
+  dnnl_memory_desc_init_by_tag(&md, 4, (dnnl_dims_t){s.n, s.c, s.h, s.w}, dnnl_f32, tag);
+  return md;
+}
+
+static dnnl_memory_desc_t describe_any(limn_shape s) {
+  dnnl_memory_desc_t md;
+  dnnl_memory_desc_init_by_tag(&md, 4, (dnnl_dims_t){s.n, s.c, s.h, s.w}, dnnl_f32, dnnl_format_tag_any);
+  return md;
+}
+
+/* A primitive and its arguments; the state of a kernel. */
+#define MAX_ARGUMENTS 6
+struct call {
+  struct onednn *onednn;
+  dnnl_primitive_t primitive;
+  int count;
+  dnnl_exec_arg_t arguments[MAX_ARGUMENTS]; /* argument i is the kernel's operand i */
+};
+
+static void call_destroy(void *state) {
+  struct call *call = state;
+  if (!call)
+    return;
+  for (int i = 0; i < call->count; ++i)
+    if (call->arguments[i].memory)
+      dnnl_memory_destroy(call->arguments[i].memory);
+  if (call->primitive)
+    dnnl_primitive_destroy(call->primitive);
+  free(call);
+}
+
+static struct call *call_create(struct onednn *o, const_dnnl_primitive_desc_t pd) {
+  struct call *call = calloc(1, sizeof *call);
+  if (!call) {
+    limn_fail_memory("a oneDNN call");
+    return NULL;
+  }
+  call->onednn = o;
+  if (check(dnnl_primitive_create(&call->primitive, pd), "creating a primitive") != LIMN_OK) {
+    call_destroy(call);
+    return NULL;
+  }
+  return call;
+}
+
+static limn_status call_add(struct call *call, int argument, const dnnl_memory_desc_t *md) {
+  dnnl_exec_arg_t *slot = &call->arguments[call->count];
+  slot->arg = argument;
+  LIMN_TRY(check(dnnl_memory_create(&slot->memory, md, call->onednn->engine, DNNL_MEMORY_NONE), "creating a memory"));
+  ++call->count;
+  return LIMN_OK;
+}
+
+static limn_status bind_call(cpu_kernel *k) {
+  struct call *call = k->state;
+  for (int i = 0; i < call->count; ++i)
+    LIMN_TRY(check(dnnl_memory_set_data_handle(call->arguments[i].memory, k->p[i]), "binding a memory"));
+  return LIMN_OK;
+}
+
+static void run_call(const cpu_kernel *k, const struct cpu_call *unused) {
+  (void)unused;
+  const struct call *call = k->state;
+  dnnl_primitive_execute(call->primitive, call->onednn->stream, call->count, call->arguments);
+  dnnl_stream_wait(call->onednn->stream);
+}
+
+/* Hands a finished call to the builder. */
+static limn_status add_call(struct cpu_builder *b, const char *name, struct call *call, const int *buffers,
+                            double flops) {
+  int count = call->count;
+  if (cpu_builder_status(b) != LIMN_OK) {
+    call_destroy(call);
+    return cpu_builder_status(b);
+  }
+  /* cpu_add frees the bare state when it fails, which only happens when memory has run out. */
+  cpu_kernel *kernel = cpu_add(b, name, run_call, call, count, buffers);
+  if (!kernel)
+    return cpu_builder_status(b);
+  kernel->bind = bind_call;
+  kernel->release = call_destroy;
+  kernel->flops = flops;
+  return LIMN_OK;
+}
+
+static limn_status create_reorder(struct onednn *o, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+                                  struct call **out) {
+  dnnl_primitive_desc_t pd;
+  LIMN_TRY(check(dnnl_reorder_primitive_desc_create(&pd, from, o->engine, to, o->engine, NULL), "planning a reorder"));
+  struct call *call = call_create(o, pd);
+  dnnl_primitive_desc_destroy(pd);
+  limn_status status = call ? call_add(call, DNNL_ARG_TO, to) : LIMN_FAILED;
+  if (status == LIMN_OK)
+    status = call_add(call, DNNL_ARG_FROM, from);
+  if (status != LIMN_OK) {
+    call_destroy(call);
+    return status;
+  }
+  *out = call;
+  return LIMN_OK;
+}
+
+limn_status onednn_reorder(struct onednn *o, int block, limn_shape shape, cpu_layout from_layout, const float *from,
+                           cpu_layout to_layout, float *to) {
+  dnnl_memory_desc_t source = describe(block, shape, from_layout), destination = describe(block, shape, to_layout);
+  struct call *call = NULL;
+  LIMN_TRY(create_reorder(o, &source, &destination, &call));
+  limn_status status = check(dnnl_memory_set_data_handle(call->arguments[0].memory, to), "a reorder");
+  if (status == LIMN_OK)
+    status = check(dnnl_memory_set_data_handle(call->arguments[1].memory, (void *)from), "a reorder");
+  if (status == LIMN_OK)
+    status = check(dnnl_primitive_execute(call->primitive, o->stream, call->count, call->arguments), "a reorder");
+  if (status == LIMN_OK)
+    status = check(dnnl_stream_wait(o->stream), "a reorder");
+  call_destroy(call);
+  return status;
+}
+
+static limn_status add_reorder(struct cpu_builder *b, const dnnl_memory_desc_t *from_md, int from,
+                               const dnnl_memory_desc_t *to_md, int to) {
+  struct call *call = NULL;
+  LIMN_TRY(create_reorder(cpu_builder_device(b)->onednn, from_md, to_md, &call));
+  return add_call(b, "reorder", call, (const int[]){to, from}, 0);
+}
+
+limn_status cpu_build_reorder(struct cpu_builder *b, limn_shape shape, cpu_layout from_layout, int from,
+                              cpu_layout to_layout, int to) {
+  int block = cpu_builder_device(b)->simd->block;
+  dnnl_memory_desc_t from_md = describe(block, shape, from_layout), to_md = describe(block, shape, to_layout);
+  return add_reorder(b, &from_md, from, &to_md, to);
+}
+
+/* One of the three convolutions, or of the three dense layers that they are when the kernel covers the whole picture.
+ */
+struct conv {
+  limn_step_kind kind;
+  bool dense;
+  limn_shape x, w, y;
+  limn_conv_attrs attrs;
+  bool bias; /* inside the primitive: forward only */
+  limn_pointwise activation;
+  float slope;
+};
+
+struct conv_mds {
+  dnnl_memory_desc_t x, w, y, bias;
+};
+
+static dnnl_status_t init_convolution(dnnl_convolution_desc_t *d, const struct conv *c, limn_step_kind kind,
+                                      const struct conv_mds *m) {
+  const dnnl_dims_t strides = {c->attrs.stride_h, c->attrs.stride_w}, pads = {c->attrs.pad_h, c->attrs.pad_w};
+  if (kind == LIMN_STEP_CONV)
+    return dnnl_convolution_forward_desc_init(d, dnnl_forward_training, dnnl_convolution_direct, &m->x, &m->w,
+                                              c->bias ? &m->bias : NULL, &m->y, strides, pads, pads);
+  if (kind == LIMN_STEP_CONV_DX)
+    return dnnl_convolution_backward_data_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, &m->y, strides, pads,
+                                                    pads);
+  return dnnl_convolution_backward_weights_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, NULL, &m->y, strides,
+                                                     pads, pads);
+}
+
+static dnnl_status_t init_dense(dnnl_inner_product_desc_t *d, const struct conv *c, limn_step_kind kind,
+                                const struct conv_mds *m) {
+  if (kind == LIMN_STEP_CONV)
+    return dnnl_inner_product_forward_desc_init(d, dnnl_forward_training, &m->x, &m->w, c->bias ? &m->bias : NULL,
+                                                &m->y);
+  if (kind == LIMN_STEP_CONV_DX)
+    return dnnl_inner_product_backward_data_desc_init(d, &m->x, &m->w, &m->y);
+  return dnnl_inner_product_backward_weights_desc_init(d, &m->x, &m->w, NULL, &m->y);
+}
+
+static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, struct onednn *o, const struct conv *c, limn_step_kind kind,
+                               const struct conv_mds *m, const_dnnl_primitive_attr_t attr,
+                               const_dnnl_primitive_desc_t hint) {
+  dnnl_convolution_desc_t convolution;
+  dnnl_inner_product_desc_t dense;
+  dnnl_status_t status = c->dense ? init_dense(&dense, c, kind, m) : init_convolution(&convolution, c, kind, m);
+  if (status != dnnl_success)
+    return status;
+  return dnnl_primitive_desc_create(pd, c->dense ? (const_dnnl_op_desc_t)&dense : (const_dnnl_op_desc_t)&convolution,
+                                    attr, o->engine, hint);
+}
+
+static dnnl_status_t create_attr(dnnl_primitive_attr_t *attr, const struct conv *c) {
+  dnnl_status_t status = dnnl_primitive_attr_create(attr);
+  if (status != dnnl_success)
+    return status;
+  status = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
+  if (status != dnnl_success || c->activation == LIMN_PW_COUNT || c->kind != LIMN_STEP_CONV)
+    return status;
+  dnnl_alg_kind_t kind = c->activation == LIMN_PW_TANH      ? dnnl_eltwise_tanh
+                         : c->activation == LIMN_PW_SIGMOID ? dnnl_eltwise_logistic
+                                                            : dnnl_eltwise_relu;
+  dnnl_post_ops_t ops;
+  status = dnnl_post_ops_create(&ops);
+  if (status != dnnl_success)
+    return status;
+  status = dnnl_post_ops_append_eltwise(ops, 1, kind, c->activation == LIMN_PW_LEAKY_RELU ? c->slope : 0, 0);
+  if (status == dnnl_success)
+    status = dnnl_primitive_attr_set_post_ops(*attr, ops);
+  dnnl_post_ops_destroy(ops);
+  return status;
+}
+
+/* Backward primitives want the forward one as a hint. */
+static dnnl_status_t create_pd_with_hint(dnnl_primitive_desc_t *pd, struct onednn *o, const struct conv *c,
+                                         const struct conv_mds *m) {
+  dnnl_primitive_attr_t attr = NULL;
+  dnnl_primitive_desc_t hint = NULL;
+  dnnl_status_t status = create_attr(&attr, c);
+  if (status == dnnl_success && c->kind != LIMN_STEP_CONV)
+    status = create_pd(&hint, o, c, LIMN_STEP_CONV, m, NULL, NULL);
+  if (status == dnnl_success)
+    status = create_pd(pd, o, c, c->kind, m, attr, hint);
+  if (hint)
+    dnnl_primitive_desc_destroy(hint);
+  if (attr)
+    dnnl_primitive_attr_destroy(attr);
+  return status;
+}
+
+/* Implementations without vector code for this layout, to be avoided where another layout has one. */
+static bool is_slow(const_dnnl_primitive_desc_t pd) {
+  const char *name = "";
+  dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
+  return strncmp(name, "ref", 3) == 0 || strncmp(name, "gemm", 4) == 0;
+}
+
+/* Our own layouts first; where oneDNN has only slow code for them, whatever it likes, with reorders around. */
+static limn_status choose_pd(dnnl_primitive_desc_t *out, const struct cpu_device *device, const struct conv *c) {
+  int block = device->simd->block;
+  struct conv_mds fixed = {.x = describe(block, c->x, cpu_activation_layout(block, c->x)),
+                           .w = describe_any(c->w),
+                           .y = describe(block, c->y, cpu_activation_layout(block, c->y))};
+  struct conv_mds free_choice = {.x = describe_any(c->x), .w = describe_any(c->w), .y = describe_any(c->y)};
+  int32_t channels = c->y.c;
+  dnnl_memory_desc_init_by_tag(&fixed.bias, 1, (dnnl_dims_t){channels}, dnnl_f32, dnnl_x);
+  free_choice.bias = fixed.bias;
+  if (c->dense) { /* y is (N, O) */
+    dnnl_memory_desc_init_by_tag(&fixed.y, 2, (dnnl_dims_t){c->y.n, c->y.c}, dnnl_f32, dnnl_nc);
+    free_choice.y = fixed.y;
+  }
+  dnnl_primitive_desc_t first = NULL, second = NULL;
+  dnnl_status_t status = create_pd_with_hint(&first, device->onednn, c, &fixed);
+  if (status == dnnl_success && (c->dense || !is_slow(first))) {
+    *out = first;
+    return LIMN_OK;
+  }
+  dnnl_status_t again = create_pd_with_hint(&second, device->onednn, c, &free_choice);
+  if (again == dnnl_success && (status != dnnl_success || !is_slow(second))) {
+    if (first)
+      dnnl_primitive_desc_destroy(first);
+    first = second;
+    status = dnnl_success;
+  } else if (second) {
+    dnnl_primitive_desc_destroy(second);
+  }
+  *out = first;
+  return check(status, "planning a convolution");
+}
+
+static const dnnl_memory_desc_t *query(const_dnnl_primitive_desc_t pd, dnnl_query_t what) {
+  return dnnl_primitive_desc_query_md(pd, what, 0);
+}
+
+/* The buffer with a value as the primitive wants it; `md` is what the primitive wants. Dense outputs of one pixel have
+ * two dimensions there and the same bytes here. */
+static int wanted_input(struct cpu_builder *b, int value, const dnnl_memory_desc_t *md, bool flat) {
+  int block = cpu_builder_device(b)->simd->block;
+  limn_shape shape = cpu_shape(b, value);
+  if (flat)
+    return cpu_input(b, value, CPU_PLAIN);
+  for (int layout = CPU_PLAIN; layout <= CPU_BLOCKED_WEIGHT; ++layout) {
+    bool possible = layout == CPU_PLAIN || (layout == CPU_BLOCKED && block > 1 && shape.c % block == 0) ||
+                    (layout == CPU_BLOCKED_WEIGHT && block > 1 && shape.c % block == 0 && shape.n % block == 0);
+    if (!possible)
+      continue;
+    dnnl_memory_desc_t ours = describe(block, shape, (cpu_layout)layout);
+    if (dnnl_memory_desc_equal(&ours, md))
+      return cpu_input(b, value, (cpu_layout)layout);
+  }
+  cpu_layout now = cpu_layout_of(b, value);
+  int from = cpu_input(b, value, now), to = cpu_scratch(b, dnnl_memory_desc_get_size(md));
+  dnnl_memory_desc_t ours = describe(block, shape, now);
+  if (from >= 0 && to >= 0)
+    cpu_builder_fail(b, add_reorder(b, &ours, from, md, to));
+  return to;
+}
+
+struct conv_output {
+  int final, direct; /* buffers: where the value belongs; where the primitive writes */
+  dnnl_memory_desc_t ours;
+};
+
+static struct conv_output wanted_output(struct cpu_builder *b, int value, const dnnl_memory_desc_t *md, bool weight,
+                                        bool flat) {
+  int block = cpu_builder_device(b)->simd->block;
+  limn_shape shape = cpu_shape(b, value);
+  cpu_layout layout = weight ? cpu_weight_layout(block, shape) : cpu_activation_layout(block, shape);
+  struct conv_output out = {.ours = describe(block, shape, layout)};
+  out.final = cpu_output(b, value, layout);
+  out.direct =
+      flat || dnnl_memory_desc_equal(&out.ours, md) ? out.final : cpu_scratch(b, dnnl_memory_desc_get_size(md));
+  return out;
+}
+
+/* Behind a transposed convolution, which takes neither: y = act(y + bias), in one pass. */
+struct epilogue {
+  limn_shape shape;
+  int block;
+  limn_pointwise activation; /* LIMN_PW_COUNT: none */
+  float slope;
+};
+
+#define EPILOGUE_CHUNK 1024
+
+static void run_epilogue(const cpu_kernel *k, const struct cpu_call *call) {
+  const struct epilogue *e = k->state;
+  int planes = e->shape.n * e->shape.c / e->block;
+  size_t plane = (size_t)e->shape.h * (size_t)e->shape.w * (size_t)e->block;
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int i = 0; i < planes; ++i) {
+    float *y = k->p[0] + (size_t)i * plane;
+    if (k->p[1]) {
+      const float *bias = k->p[1] + i % (e->shape.c / e->block) * e->block;
+      const float ones[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+      call->simd->normalize(y, y, e->shape.h * e->shape.w, e->block, ones, bias, 1);
+    }
+    for (size_t first = 0; e->activation != LIMN_PW_COUNT && first < plane; first += EPILOGUE_CHUNK) {
+      size_t n = plane - first < EPILOGUE_CHUNK ? plane - first : EPILOGUE_CHUNK;
+      call->simd->pointwise[e->activation](y + first, y + first, NULL, e->slope, 0, n);
+    }
+  }
+}
+
+static limn_status add_epilogue(struct cpu_builder *b, const limn_step *step, int y) {
+  bool bias = step->input_count > 2;
+  if (!bias && step->activation == LIMN_PW_COUNT)
+    return LIMN_OK;
+  struct epilogue *e = malloc(sizeof *e);
+  if (!e)
+    return limn_fail_memory("a program");
+  limn_shape shape = cpu_shape(b, step->outputs[0]);
+  *e = (struct epilogue){.shape = shape,
+                         .block = cpu_block(b, cpu_layout_of(b, step->outputs[0])),
+                         .activation = step->activation,
+                         .slope = step->slope};
+  cpu_add(b, "bias and activation", run_epilogue, e, 2,
+          (const int[]){y, bias ? cpu_input(b, step->inputs[2], CPU_PLAIN) : -1});
+  return cpu_builder_status(b);
+}
+
+static struct conv conv_of(const struct cpu_builder *b, const limn_step *step) {
+  limn_shape first = cpu_shape(b, step->inputs[0]), second = cpu_shape(b, step->inputs[1]),
+             out = cpu_shape(b, step->outputs[0]);
+  struct conv c = {.kind = step->kind,
+                   .attrs = step->node.conv,
+                   .activation = step->activation,
+                   .slope = step->slope,
+                   .x = step->kind == LIMN_STEP_CONV_DX ? out : first,
+                   .w = step->kind == LIMN_STEP_CONV_DW ? out : second,
+                   .y = step->kind == LIMN_STEP_CONV      ? out
+                        : step->kind == LIMN_STEP_CONV_DX ? first
+                                                          : second,
+                   .bias = step->kind == LIMN_STEP_CONV && step->input_count > 2};
+  c.dense = c.w.h == c.x.h && c.w.w == c.x.w && c.attrs.pad_h == 0 && c.attrs.pad_w == 0;
+  return c;
+}
+
+/* Adds the primitive; operand 0 is what it writes. */
+static limn_status add_primitive(struct cpu_builder *b, const limn_step *step, const struct conv *c,
+                                 const_dnnl_primitive_desc_t pd) {
+  static const dnnl_query_t queries[3][3] = {
+      {dnnl_query_dst_md, dnnl_query_src_md, dnnl_query_weights_md},
+      {dnnl_query_diff_src_md, dnnl_query_diff_dst_md, dnnl_query_weights_md},
+      {dnnl_query_diff_weights_md, dnnl_query_src_md, dnnl_query_diff_dst_md},
+  };
+  static const int arguments[3][3] = {
+      {DNNL_ARG_DST, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS},
+      {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
+      {DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST},
+  };
+  static const char *const names[2][3] = {{"convolution", "convolution backward data", "convolution backward weights"},
+                                          {"dense", "dense backward data", "dense backward weights"}};
+  int row = step->kind == LIMN_STEP_CONV ? 0 : step->kind == LIMN_STEP_CONV_DX ? 1 : 2;
+  /* Which of output, first and second input is the y of a dense layer. */
+  int flat = !c->dense ? -1 : row == 0 ? 0 : row == 1 ? 1 : 2;
+  const dnnl_memory_desc_t *mds[3] = {query(pd, queries[row][0]), query(pd, queries[row][1]),
+                                      query(pd, queries[row][2])};
+  int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, step->inputs[0], mds[1], flat == 1),
+                                wanted_input(b, step->inputs[1], mds[2], flat == 2), 0};
+  int bias = c->bias ? cpu_input(b, step->inputs[2], CPU_PLAIN) : -1;
+  struct conv_output out = wanted_output(b, step->outputs[0], mds[0], step->kind == LIMN_STEP_CONV_DW, flat == 0);
+  LIMN_TRY(cpu_builder_status(b));
+  buffers[0] = out.direct;
+
+  struct call *call = call_create(cpu_builder_device(b)->onednn, pd);
+  limn_status status = call ? LIMN_OK : LIMN_FAILED;
+  for (int i = 0; status == LIMN_OK && i < 3; ++i)
+    status = call_add(call, arguments[row][i], mds[i]);
+  if (status == LIMN_OK && bias >= 0) {
+    buffers[call->count] = bias;
+    status =
+        call_add(call, DNNL_ARG_BIAS,
+                 query(pd, dnnl_query_weights_md) ? dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1) : NULL);
+  }
+  const dnnl_memory_desc_t *scratchpad = query(pd, dnnl_query_scratchpad_md);
+  size_t scratch_bytes = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
+  if (status == LIMN_OK && scratch_bytes) {
+    buffers[call->count] = cpu_scratch(b, scratch_bytes);
+    status = call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad);
+  }
+  if (status != LIMN_OK) {
+    call_destroy(call);
+    return status;
+  }
+  double flops = 2.0 * (double)limn_shape_count(c->y) * c->w.c * c->w.h * c->w.w;
+  LIMN_TRY(add_call(b, names[c->dense][row], call, buffers, flops));
+  if (out.direct != out.final)
+    LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
+  return step->kind == LIMN_STEP_CONV_DX ? add_epilogue(b, step, out.final) : LIMN_OK;
+}
+
+limn_status cpu_build_convolution(struct cpu_builder *b, const limn_step *step) {
+  struct conv c = conv_of(b, step);
+  dnnl_primitive_desc_t pd = NULL;
+  LIMN_TRY(choose_pd(&pd, cpu_builder_device(b), &c));
+  limn_status status = add_primitive(b, step, &c, pd);
+  dnnl_primitive_desc_destroy(pd);
+  return status;
+}

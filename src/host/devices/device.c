@@ -1,0 +1,133 @@
+/* Choosing a device; stores; binding programs to stores. */
+#include "devices/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cpu/cpu_device.h"
+
+limn_status limn_device_create(limn_device **out, const limn_device_options *options) {
+  *out = NULL;
+  const char *name = options->name ? options->name : "auto";
+  if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0)
+    return cpu_device_create(out, options);
+  if (strncmp(name, "cuda", 4) == 0)
+    return limn_fail(LIMN_DEVICE, "--device %s: this build of Limn has no CUDA device; use --device cpu", name);
+  return limn_fail(LIMN_USAGE, "--device %s: there is no such device; use auto, cpu or cuda[:N]", name);
+}
+
+void limn_device_destroy(limn_device *device) {
+  if (device)
+    device->ops->destroy(device);
+}
+
+struct entry {
+  char *name;
+  limn_tensor *tensor;
+};
+
+struct limn_store {
+  limn_device *device;
+  struct entry *entries;
+  size_t count, capacity;
+};
+
+limn_status limn_store_create(limn_store **out, limn_device *device) {
+  *out = calloc(1, sizeof **out);
+  if (!*out)
+    return limn_fail_memory("a store");
+  (*out)->device = device;
+  return LIMN_OK;
+}
+
+void limn_store_destroy(limn_store *store) {
+  if (!store)
+    return;
+  for (size_t i = 0; i < store->count; ++i) {
+    free(store->entries[i].name);
+    store->device->ops->tensor_destroy(store->entries[i].tensor);
+  }
+  free(store->entries);
+  free(store);
+}
+
+limn_device *limn_store_device(const limn_store *store) { return store->device; }
+
+limn_tensor *limn_store_find(const limn_store *store, const char *name) {
+  for (size_t i = 0; i < store->count; ++i)
+    if (strcmp(store->entries[i].name, name) == 0)
+      return store->entries[i].tensor;
+  return NULL;
+}
+
+size_t limn_store_count(const limn_store *store) { return store->count; }
+
+limn_tensor *limn_store_at(const limn_store *store, size_t index, const char **name) {
+  *name = store->entries[index].name;
+  return store->entries[index].tensor;
+}
+
+size_t limn_store_bytes(const limn_store *store) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < store->count; ++i)
+    bytes += (size_t)limn_shape_count(store->entries[i].tensor->shape) * sizeof(float);
+  return bytes;
+}
+
+static limn_status add_leaf(limn_store *store, const limn_node *leaf) {
+  limn_tensor *known = limn_store_find(store, leaf->name);
+  if (known) {
+    if (!limn_shape_equal(known->shape, leaf->shape) || known->role != leaf->role)
+      return limn_fail(LIMN_FAILED, "the leaf %s has another shape or role in this store", leaf->name);
+    return LIMN_OK;
+  }
+  if (store->count == store->capacity) {
+    size_t capacity = store->capacity ? 2 * store->capacity : 64;
+    struct entry *entries = realloc(store->entries, capacity * sizeof *entries);
+    if (!entries)
+      return limn_fail_memory("a store");
+    store->entries = entries;
+    store->capacity = capacity;
+  }
+  struct entry *entry = &store->entries[store->count];
+  entry->name = strdup(leaf->name);
+  if (!entry->name)
+    return limn_fail_memory("a store");
+  limn_status status = store->device->ops->tensor_create(store->device, leaf->role, leaf->shape, &entry->tensor);
+  if (status != LIMN_OK)
+    free(entry->name);
+  else
+    ++store->count;
+  return status;
+}
+
+limn_status limn_store_add_leaves(limn_store *store, const limn_graph *graph) {
+  LIMN_TRY(limn_graph_status(graph));
+  for (int v = 0; v < limn_graph_count(graph); ++v)
+    if (limn_graph_node(graph, v)->op == LIMN_OP_LEAF)
+      LIMN_TRY(add_leaf(store, limn_graph_node(graph, v)));
+  return LIMN_OK;
+}
+
+limn_status limn_program_create(limn_program **out, limn_store *store, const limn_graph *graph,
+                                const limn_program_options *options) {
+  *out = NULL;
+  LIMN_TRY(limn_store_add_leaves(store, graph));
+  int count = limn_graph_count(graph);
+  limn_tensor **leaves = calloc((size_t)count + 1, sizeof *leaves);
+  if (!leaves)
+    return limn_fail_memory("a program");
+  for (int v = 0; v < count; ++v)
+    if (limn_graph_node(graph, v)->op == LIMN_OP_LEAF)
+      leaves[v] = limn_store_find(store, limn_graph_node(graph, v)->name);
+  limn_status status = store->device->ops->program_create(store->device, graph, leaves,
+                                                          options ? options : &(limn_program_options){0}, out);
+  free(leaves);
+  return status;
+}
+
+void limn_program_destroy(limn_program *program) {
+  if (program)
+    program->device->ops->program_destroy(program);
+}

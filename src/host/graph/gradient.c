@@ -1,0 +1,249 @@
+/* Reverse-mode differentiation of graphs. Each rule adds nodes that have rules themselves. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "graph/node.h"
+
+struct sweep {
+  limn_graph *graph;
+  bool *needed;          /* (count) whether a value leads to one that the gradient is wanted of */
+  limn_value *gradients; /* (count) d(loss)/d(value) so far, LIMN_NONE: nothing yet */
+};
+
+/* gradient of `to` += g, reduced to the shape of `to` when that was broadcast. */
+static void flow(struct sweep *s, limn_value to, limn_value g) {
+  g = limn_graph_sum(s->graph, g, limn_graph_shape(s->graph, to));
+  s->gradients[to] = s->gradients[to] == LIMN_NONE ? g : limn_graph_add(s->graph, s->gradients[to], g);
+}
+
+/* x <- g f'(x), expressed through x, or through y = f(x) where that is enough. */
+static void unary_rule(struct sweep *s, const limn_node *n, limn_value y, limn_value g) {
+  limn_graph *graph = s->graph;
+  limn_value x = n->inputs[0], t;
+  switch (n->pointwise) {
+  case LIMN_PW_AFFINE:
+    t = n->alpha == 1 ? g : limn_graph_affine(graph, g, n->alpha, 0);
+    break;
+  case LIMN_PW_RELU:
+    t = limn_graph_binary(graph, LIMN_PW_RELU_GRAD, g, y);
+    break;
+  case LIMN_PW_LEAKY_RELU:
+    t = limn_graph_binary_alpha(graph, LIMN_PW_LEAKY_GRAD, g, y, n->alpha);
+    break;
+  case LIMN_PW_TANH:
+    t = limn_graph_binary(graph, LIMN_PW_TANH_GRAD, g, y);
+    break;
+  case LIMN_PW_SIGMOID:
+    t = limn_graph_binary(graph, LIMN_PW_SIGMOID_GRAD, g, y);
+    break;
+  case LIMN_PW_SOFTPLUS:
+    t = limn_graph_mul(graph, g, limn_graph_unary(graph, LIMN_PW_SIGMOID, x, 0, 0));
+    break;
+  case LIMN_PW_EXP:
+    t = limn_graph_mul(graph, g, y);
+    break;
+  case LIMN_PW_LOG:
+    t = limn_graph_mul(graph, g, limn_graph_unary(graph, LIMN_PW_RECIPROCAL, x, 0, 0));
+    break;
+  case LIMN_PW_SQUARE:
+    t = limn_graph_mul(graph, limn_graph_affine(graph, x, 2, 0), g);
+    break;
+  case LIMN_PW_SQRT: /* g / (2 y) */
+    t = limn_graph_mul(graph, g,
+                       limn_graph_affine(graph, limn_graph_unary(graph, LIMN_PW_RECIPROCAL, y, 0, 0), 0.5f, 0));
+    break;
+  case LIMN_PW_RSQRT: /* -g y^3 / 2 */
+    t = limn_graph_mul(graph, limn_graph_mul(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, y, 0, 0), y),
+                       limn_graph_affine(graph, g, -0.5f, 0));
+    break;
+  case LIMN_PW_RECIPROCAL: /* -g y^2 */
+    t = limn_graph_mul(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, y, 0, 0), limn_graph_affine(graph, g, -1, 0));
+    break;
+  case LIMN_PW_ABS:
+    t = limn_graph_mul(graph, g, limn_graph_unary(graph, LIMN_PW_SIGN, x, 0, 0));
+    break;
+  default: /* SIGN, STEP: flat almost everywhere */
+    return;
+  }
+  flow(s, x, t);
+}
+
+static void binary_rule(struct sweep *s, const limn_node *n, limn_value g) {
+  limn_graph *graph = s->graph;
+  limn_value x = n->inputs[0], y = n->inputs[1];
+  bool to_x = s->needed[x], to_y = s->needed[y];
+  switch (n->pointwise) {
+  case LIMN_PW_ADD:
+  case LIMN_PW_SUB:
+    if (to_x)
+      flow(s, x, g);
+    if (to_y)
+      flow(s, y, n->pointwise == LIMN_PW_ADD ? g : limn_graph_affine(graph, g, -1, 0));
+    break;
+  case LIMN_PW_MUL:
+    if (to_x)
+      flow(s, x, limn_graph_mul(graph, g, y));
+    if (to_y)
+      flow(s, y, limn_graph_mul(graph, g, x));
+    break;
+  case LIMN_PW_RELU_GRAD: /* flat in y almost everywhere, as LEAKY_GRAD */
+  case LIMN_PW_LEAKY_GRAD:
+    if (to_x)
+      flow(s, x, limn_graph_binary_alpha(graph, n->pointwise, g, y, n->alpha));
+    break;
+  case LIMN_PW_TANH_GRAD: /* d/dy: -2 x y */
+    if (to_x)
+      flow(s, x, limn_graph_binary(graph, LIMN_PW_TANH_GRAD, g, y));
+    if (to_y)
+      flow(s, y, limn_graph_mul(graph, g, limn_graph_mul(graph, limn_graph_affine(graph, x, -2, 0), y)));
+    break;
+  default: /* SIGMOID_GRAD; d/dy: x (1 - 2 y) */
+    if (to_x)
+      flow(s, x, limn_graph_binary(graph, LIMN_PW_SIGMOID_GRAD, g, y));
+    if (to_y)
+      flow(s, y, limn_graph_mul(graph, g, limn_graph_mul(graph, x, limn_graph_affine(graph, y, -2, 1))));
+  }
+}
+
+/* The three convolutions are one trilinear form in (x, w, y): each gradient is another of the three. */
+static void conv_rule(struct sweep *s, const limn_node *n, limn_value g) {
+  limn_graph *graph = s->graph;
+  limn_value a = n->inputs[0], b = n->inputs[1];
+  limn_shape sa = limn_graph_shape(graph, a), sb = limn_graph_shape(graph, b);
+  bool to_a = s->needed[a], to_b = s->needed[b];
+  if (n->op == LIMN_OP_CONV) { /* a = x, b = w */
+    if (to_b)
+      flow(s, b, limn_graph_conv_dw(graph, a, g, n->conv, sb));
+    if (to_a)
+      flow(s, a, limn_graph_conv_dx(graph, g, b, LIMN_NONE, n->conv, sa));
+  } else if (n->op == LIMN_OP_CONV_DX) { /* a = y, b = w; g is like x */
+    if (to_b)
+      flow(s, b, limn_graph_conv_dw(graph, g, a, n->conv, sb));
+    if (to_a)
+      flow(s, a, limn_graph_conv(graph, g, b, LIMN_NONE, n->conv));
+  } else { /* a = x, b = y; g is like w */
+    if (to_a)
+      flow(s, a, limn_graph_conv_dx(graph, b, g, LIMN_NONE, n->conv, sa));
+    if (to_b)
+      flow(s, b, limn_graph_conv(graph, a, g, LIMN_NONE, n->conv));
+  }
+  if (n->input_count > 2 && s->needed[n->inputs[2]])
+    flow(s, n->inputs[2], g);
+}
+
+/* Ioffe & Szegedy 2015, section 3. */
+static void batchnorm_rule(struct sweep *s, const limn_node *n, limn_value g) {
+  limn_value x = n->inputs[0], gamma = n->inputs[1], beta = n->inputs[2];
+  if (s->needed[gamma])
+    flow(s, gamma,
+         limn_graph_append(s->graph, &(limn_node){.op = LIMN_OP_BATCHNORM_DGAMMA,
+                                                  .shape = LIMN_CHANNELS(n->shape.c),
+                                                  .input_count = 2,
+                                                  .inputs = {x, g},
+                                                  .alpha = n->alpha}));
+  if (s->needed[x])
+    flow(s, x,
+         limn_graph_append(s->graph, &(limn_node){.op = LIMN_OP_BATCHNORM_BACKWARD,
+                                                  .shape = n->shape,
+                                                  .input_count = 3,
+                                                  .inputs = {x, gamma, g},
+                                                  .alpha = n->alpha}));
+  if (s->needed[beta])
+    flow(s, beta, g);
+}
+
+/* Whether `leaf` was written after node `since`: then backward would read a newer value than forward did. */
+static bool updated_since(const limn_graph *graph, limn_value leaf, limn_value since) {
+  for (int i = since + 1; i < limn_graph_count(graph); ++i) {
+    const limn_node *n = limn_graph_node(graph, i);
+    for (int t = 0; t < n->target_count; ++t)
+      if (n->targets[t] == leaf)
+        return true;
+  }
+  return false;
+}
+
+static limn_status visit(struct sweep *s, limn_value v) {
+  limn_node n = *limn_graph_node(s->graph, v); /* a copy: rules grow the node array */
+  limn_value g = s->gradients[v];
+  bool leads_on = false; /* else v is itself what the gradient is wanted of, and the sweep ends here */
+  for (int i = 0; i < n.input_count; ++i)
+    leads_on = leads_on || s->needed[n.inputs[i]];
+  if (!leads_on)
+    return LIMN_OK;
+  for (int i = 0; i < n.input_count; ++i) {
+    const limn_node *input = limn_graph_node(s->graph, n.inputs[i]);
+    if (input->op == LIMN_OP_LEAF && updated_since(s->graph, n.inputs[i], v))
+      return limn_fail(LIMN_USAGE, "gradient: %s was updated after %s used it; take gradients before updates",
+                       input->name, limn_op_name(&n));
+  }
+  switch (n.op) {
+  case LIMN_OP_POINTWISE:
+    if (n.input_count == 1)
+      unary_rule(s, &n, v, g);
+    else
+      binary_rule(s, &n, g);
+    return LIMN_OK;
+  case LIMN_OP_SUM:
+    flow(s, n.inputs[0], limn_graph_broadcast(s->graph, g, limn_graph_shape(s->graph, n.inputs[0])));
+    return LIMN_OK;
+  case LIMN_OP_CONV:
+  case LIMN_OP_CONV_DX:
+  case LIMN_OP_CONV_DW:
+    conv_rule(s, &n, g);
+    return LIMN_OK;
+  case LIMN_OP_BATCHNORM:
+    batchnorm_rule(s, &n, g);
+    return LIMN_OK;
+  case LIMN_OP_BATCHNORM_BACKWARD:
+  case LIMN_OP_BATCHNORM_DGAMMA:
+    return limn_fail(LIMN_USAGE,
+                     "gradient: the second derivative of batchnorm is not available; use a network without it");
+  default: /* leaves and sources end the sweep */
+    return LIMN_OK;
+  }
+}
+
+static void mark_needed(struct sweep *s, int count, const limn_value *wrt, int wrt_count) {
+  for (int i = 0; i < wrt_count; ++i)
+    s->needed[wrt[i]] = true;
+  for (limn_value v = 0; v < count; ++v) {
+    const limn_node *n = limn_graph_node(s->graph, v);
+    for (int i = 0; i < n->input_count; ++i)
+      s->needed[v] = s->needed[v] || s->needed[n->inputs[i]];
+  }
+}
+
+limn_status limn_graph_gradient(limn_graph *graph, limn_value loss, const limn_value *wrt, int count, limn_value *out) {
+  LIMN_TRY(limn_graph_status(graph));
+  if (!limn_shape_equal(limn_graph_shape(graph, loss), LIMN_SCALAR))
+    return limn_fail(LIMN_USAGE, "gradient: the loss has the shape " LIMN_SHAPE_FORMAT ", not a scalar's",
+                     LIMN_SHAPE_ARGS(limn_graph_shape(graph, loss)));
+  int size = limn_graph_count(graph);
+  struct sweep s = {.graph = graph,
+                    .needed = calloc((size_t)size, sizeof *s.needed),
+                    .gradients = malloc((size_t)size * sizeof *s.gradients)};
+  limn_status status = LIMN_OK;
+  if (!s.needed || !s.gradients) {
+    status = limn_fail_memory("a gradient");
+    goto cleanup;
+  }
+  for (int i = 0; i < size; ++i)
+    s.gradients[i] = LIMN_NONE;
+  mark_needed(&s, size, wrt, count);
+  if (s.needed[loss])
+    s.gradients[loss] = limn_graph_fill(graph, LIMN_SCALAR, 1);
+  for (limn_value v = loss; v >= 0; --v)
+    if (s.needed[v] && s.gradients[v] != LIMN_NONE)
+      LIMN_TRY_OR_CLEANUP(status, visit(&s, v));
+  for (int i = 0; i < count; ++i) {
+    out[i] = s.gradients[wrt[i]];
+    if (out[i] == LIMN_NONE)
+      out[i] = limn_graph_fill(graph, limn_graph_shape(graph, wrt[i]), 0);
+  }
+  status = limn_graph_status(graph);
+cleanup:
+  free(s.gradients);
+  free(s.needed);
+  return status;
+}

@@ -1,0 +1,151 @@
+#include "graph/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "graph/node.h"
+
+struct limn_graph {
+  limn_node *nodes;
+  int count, capacity;
+  limn_status status;
+  char message[512];
+};
+
+limn_status limn_graph_create(limn_graph **out) {
+  *out = calloc(1, sizeof **out);
+  return *out ? LIMN_OK : limn_fail_memory("a graph");
+}
+
+void limn_graph_destroy(limn_graph *graph) {
+  if (!graph)
+    return;
+  for (int i = 0; i < graph->count; ++i)
+    free((char *)graph->nodes[i].name);
+  free(graph->nodes);
+  free(graph);
+}
+
+limn_status limn_graph_status(const limn_graph *graph) {
+  return graph->status == LIMN_OK ? LIMN_OK : limn_fail(graph->status, "%s", graph->message);
+}
+
+int limn_graph_count(const limn_graph *graph) { return graph->count; }
+const limn_node *limn_graph_node(const limn_graph *graph, limn_value value) { return &graph->nodes[value]; }
+
+limn_shape limn_graph_shape(const limn_graph *graph, limn_value value) {
+  return value == LIMN_NONE ? LIMN_SCALAR : graph->nodes[value].shape;
+}
+
+limn_value limn_graph_refuse(limn_graph *graph, limn_status status, const char *format, ...) {
+  if (graph->status == LIMN_OK) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(graph->message, sizeof graph->message, format, arguments);
+    va_end(arguments);
+    graph->status = status;
+  }
+  return LIMN_NONE;
+}
+
+limn_value limn_graph_append(limn_graph *graph, const limn_node *node) {
+  if (graph->status != LIMN_OK)
+    return LIMN_NONE;
+  for (int i = 0; i < node->input_count; ++i)
+    if (node->inputs[i] < 0 || node->inputs[i] >= graph->count || !graph->nodes[node->inputs[i]].shape.n)
+      return limn_graph_refuse(graph, LIMN_USAGE, "%s: input %d is no value of this graph", limn_op_name(node), i);
+  for (int i = 0; i < node->target_count; ++i)
+    if (node->targets[i] < 0 || node->targets[i] >= graph->count || graph->nodes[node->targets[i]].op != LIMN_OP_LEAF)
+      return limn_graph_refuse(graph, LIMN_USAGE, "%s: target %d is no leaf of this graph", limn_op_name(node), i);
+  if (graph->count == graph->capacity) {
+    int capacity = graph->capacity ? 2 * graph->capacity : 64;
+    limn_node *nodes = realloc(graph->nodes, (size_t)capacity * sizeof *nodes);
+    if (!nodes)
+      return limn_graph_refuse(graph, LIMN_FAILED, "out of memory for a graph of %d nodes", capacity);
+    graph->nodes = nodes;
+    graph->capacity = capacity;
+  }
+  graph->nodes[graph->count] = *node;
+  return graph->count++;
+}
+
+limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name) {
+  for (int i = 0; i < graph->count; ++i)
+    if (graph->nodes[i].op == LIMN_OP_LEAF && strcmp(graph->nodes[i].name, name) == 0)
+      return i;
+  return LIMN_NONE;
+}
+
+limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, limn_shape shape) {
+  if (graph->status != LIMN_OK)
+    return LIMN_NONE;
+  limn_value known = limn_graph_find_leaf(graph, name);
+  if (known != LIMN_NONE) {
+    const limn_node *leaf = &graph->nodes[known];
+    if (leaf->role != role || !limn_shape_equal(leaf->shape, shape))
+      return limn_graph_refuse(graph, LIMN_USAGE, "leaf %s has two shapes or roles", name);
+    return known;
+  }
+  if (shape.n < 1 || shape.c < 1 || shape.h < 1 || shape.w < 1)
+    return limn_graph_refuse(graph, LIMN_USAGE, "leaf %s has the shape (%d, %d, %d, %d)", name, shape.n, shape.c,
+                             shape.h, shape.w);
+  char *copy = strdup(name);
+  if (!copy)
+    return limn_graph_refuse(graph, LIMN_FAILED, "out of memory for the leaf %s", name);
+  limn_value value =
+      limn_graph_append(graph, &(limn_node){.op = LIMN_OP_LEAF, .shape = shape, .role = role, .name = copy});
+  if (value == LIMN_NONE)
+    free(copy);
+  return value;
+}
+
+const char *limn_op_name(const limn_node *node) {
+  static const char *const ops[LIMN_OP_COUNT] = {
+      [LIMN_OP_LEAF] = "leaf",
+      [LIMN_OP_FILL] = "fill",
+      [LIMN_OP_CONV] = "conv",
+      [LIMN_OP_CONV_DX] = "conv_dx",
+      [LIMN_OP_CONV_DW] = "conv_dw",
+      [LIMN_OP_BATCHNORM] = "batchnorm",
+      [LIMN_OP_BATCHNORM_BACKWARD] = "batchnorm_backward",
+      [LIMN_OP_BATCHNORM_DGAMMA] = "batchnorm_dgamma",
+      [LIMN_OP_UPDATE_RUNNING] = "update_running",
+      [LIMN_OP_POINTWISE] = "pointwise",
+      [LIMN_OP_SUM] = "sum",
+      [LIMN_OP_NORMAL] = "normal",
+      [LIMN_OP_UNIFORM] = "uniform",
+      [LIMN_OP_ASSIGN] = "assign",
+      [LIMN_OP_SGD] = "sgd",
+      [LIMN_OP_ADAM] = "adam",
+      [LIMN_OP_LATCH] = "latch",
+      [LIMN_OP_RECORD] = "record",
+  };
+  static const char *const functions[LIMN_PW_COUNT] = {
+      [LIMN_PW_AFFINE] = "affine",
+      [LIMN_PW_RELU] = "relu",
+      [LIMN_PW_LEAKY_RELU] = "leaky_relu",
+      [LIMN_PW_TANH] = "tanh",
+      [LIMN_PW_SIGMOID] = "sigmoid",
+      [LIMN_PW_SOFTPLUS] = "softplus",
+      [LIMN_PW_EXP] = "exp",
+      [LIMN_PW_LOG] = "log",
+      [LIMN_PW_SQUARE] = "square",
+      [LIMN_PW_SQRT] = "sqrt",
+      [LIMN_PW_RSQRT] = "rsqrt",
+      [LIMN_PW_RECIPROCAL] = "reciprocal",
+      [LIMN_PW_ABS] = "abs",
+      [LIMN_PW_SIGN] = "sign",
+      [LIMN_PW_STEP] = "step",
+      [LIMN_PW_ADD] = "add",
+      [LIMN_PW_SUB] = "sub",
+      [LIMN_PW_MUL] = "mul",
+      [LIMN_PW_RELU_GRAD] = "relu_grad",
+      [LIMN_PW_LEAKY_GRAD] = "leaky_grad",
+      [LIMN_PW_TANH_GRAD] = "tanh_grad",
+      [LIMN_PW_SIGMOID_GRAD] = "sigmoid_grad",
+  };
+  return node->op == LIMN_OP_POINTWISE ? functions[node->pointwise] : ops[node->op];
+}

@@ -1,0 +1,218 @@
+/* A graph: a network, a loss or a whole training step as pure description.
+ *
+ * A graph holds no memory of tensors and knows no device. It is a list of nodes in the order in which they run. Values
+ * are written once. What lives longer than one run (weights, running statistics, optimiser moments, inputs, outputs)
+ * are leaves, known by name; an update node writes a leaf where it stands in the order, so that a node added later
+ * reads the new value. All tensors are fp32 with a logical shape (N, C, H, W); how a device lays them out is its own
+ * business.
+ *
+ * Builders return the new value, or LIMN_NONE after an error; the first error sticks to the graph and later builders do
+ * nothing, so that a caller checks limn_graph_status once, at the end. */
+#ifndef LIMN_GRAPH_GRAPH_H
+#define LIMN_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limn/status.h"
+
+typedef struct limn_graph limn_graph;
+
+typedef int32_t limn_value; /* index of the node that makes it */
+#define LIMN_NONE ((limn_value)-1)
+
+typedef struct limn_shape {
+  int32_t n, c, h, w;
+} limn_shape;
+
+static inline int64_t limn_shape_count(limn_shape s) { return (int64_t)s.n * s.c * s.h * s.w; }
+static inline bool limn_shape_equal(limn_shape a, limn_shape b) {
+  return a.n == b.n && a.c == b.c && a.h == b.h && a.w == b.w;
+}
+#define LIMN_SCALAR       ((limn_shape){1, 1, 1, 1})
+#define LIMN_CHANNELS(c_) ((limn_shape){1, (c_), 1, 1})
+
+/* What a leaf is for. Decides whether a checkpoint holds it. Weights of convolutions have the shape (O, I, KH, KW). */
+typedef enum limn_role {
+  LIMN_ROLE_INPUT,     /* the host writes it between runs; not in checkpoints */
+  LIMN_ROLE_OUTPUT,    /* the host reads it between runs; not in checkpoints */
+  LIMN_ROLE_PARAMETER, /* trained weight */
+  LIMN_ROLE_BUFFER,    /* part of the model, not trained: BatchNorm's running statistics */
+  LIMN_ROLE_OPTIMIZER, /* state of the optimiser or of an average: in checkpoints, not in exports */
+} limn_role;
+
+typedef enum limn_op {
+  LIMN_OP_LEAF,
+  LIMN_OP_FILL, /* every element is `alpha` */
+
+  /* The three convolutions, closed under differentiation. x (N, I, H, W), w (O, I, KH, KW), y (N, O, OH, OW). */
+  LIMN_OP_CONV,    /* inputs x, w [, bias (1, O, 1, 1)] -> y */
+  LIMN_OP_CONV_DX, /* inputs y-like, w [, bias (1, I, 1, 1)] -> x-like: the transposed convolution */
+  LIMN_OP_CONV_DW, /* inputs x, y-like -> w-like */
+
+  LIMN_OP_BATCHNORM,          /* x, gamma, beta -> y; batch statistics, biased variance */
+  LIMN_OP_BATCHNORM_BACKWARD, /* x, gamma, dy -> dx */
+  LIMN_OP_BATCHNORM_DGAMMA,   /* x, dy -> (1, C, 1, 1) */
+  LIMN_OP_UPDATE_RUNNING,     /* x [, gate]; targets running_mean, running_var; momentum alpha */
+
+  LIMN_OP_POINTWISE, /* one of limn_pointwise on one or two inputs; an input may be broadcast from 1 along N, C, (H, W)
+                      */
+  LIMN_OP_SUM,       /* x -> shape: sums over every axis on which `shape` is 1 and x is not */
+
+  LIMN_OP_NORMAL,  /* N(0, 1): a pure function of (seed, stream, step, element); see base/philox.h */
+  LIMN_OP_UNIFORM, /* U[0, 1): likewise */
+
+  LIMN_OP_ASSIGN, /* value; target leaf of the same shape */
+  LIMN_OP_SGD,    /* gradient, hyper [, scale [, gate]]; targets w [, momentum buffer] */
+  LIMN_OP_ADAM,   /* gradient, hyper [, scale [, gate]]; targets w, m, v */
+  LIMN_OP_LATCH,  /* scalar; target gate: becomes 1 when the scalar is not finite, and stays so */
+  LIMN_OP_RECORD, /* scalar; target ring (rows, columns, 1, 1): ring[step mod rows][column] = scalar */
+
+  LIMN_OP_COUNT
+} limn_op;
+
+/* Scalar functions. x, y are the inputs; a = alpha, b = beta, constants of the node. */
+typedef enum limn_pointwise {
+  LIMN_PW_AFFINE,     /* a x + b */
+  LIMN_PW_RELU,       /* max(x, 0) */
+  LIMN_PW_LEAKY_RELU, /* x > 0 ? x : a x */
+  LIMN_PW_TANH,
+  LIMN_PW_SIGMOID,  /* 1 / (1 + exp(-x)) */
+  LIMN_PW_SOFTPLUS, /* log(1 + exp(x)), without overflow */
+  LIMN_PW_EXP,
+  LIMN_PW_LOG,
+  LIMN_PW_SQUARE,
+  LIMN_PW_SQRT,
+  LIMN_PW_RSQRT,      /* 1 / sqrt(x + a) */
+  LIMN_PW_RECIPROCAL, /* 1 / x */
+  LIMN_PW_ABS,
+  LIMN_PW_SIGN,         /* -1, 0, 1 */
+  LIMN_PW_STEP,         /* x > 0 ? 1 : 0 */
+  LIMN_PW_ADD,          /* x + y */
+  LIMN_PW_SUB,          /* x - y */
+  LIMN_PW_MUL,          /* x y */
+  LIMN_PW_RELU_GRAD,    /* x is dy, y is the output of RELU: y > 0 ? x : 0 */
+  LIMN_PW_LEAKY_GRAD,   /* y > 0 ? x : a x */
+  LIMN_PW_TANH_GRAD,    /* x (1 - y^2) */
+  LIMN_PW_SIGMOID_GRAD, /* x y (1 - y) */
+  LIMN_PW_COUNT
+} limn_pointwise;
+
+#define LIMN_MAX_INPUTS  4
+#define LIMN_MAX_TARGETS 3
+
+typedef struct limn_conv_attrs {
+  int32_t stride_h, stride_w, pad_h, pad_w; /* the same stride and padding on both sides of an axis */
+} limn_conv_attrs;
+
+typedef struct limn_node {
+  limn_op op;
+  limn_shape shape; /* of the value; (0, 0, 0, 0) for updates, which make none */
+  int input_count, target_count;
+  limn_value inputs[LIMN_MAX_INPUTS];
+  limn_value targets[LIMN_MAX_TARGETS]; /* leaves that an update writes */
+  /* attributes */
+  limn_pointwise pointwise;
+  limn_conv_attrs conv;
+  float alpha,
+      beta; /* of FILL and POINTWISE; BATCHNORM*: alpha is eps; UPDATE_RUNNING: momentum; SGD: alpha is momentum */
+  float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
+  bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
+  uint32_t stream;                       /* NORMAL, UNIFORM */
+  int32_t column;                        /* RECORD */
+  /* leaves only */
+  limn_role role;
+  const char *name;
+} limn_node;
+
+limn_status limn_graph_create(limn_graph **out);
+void limn_graph_destroy(limn_graph *graph);
+
+/* The sticky status; on failure the message of the first error is made this thread's message. */
+limn_status limn_graph_status(const limn_graph *graph);
+
+int limn_graph_count(const limn_graph *graph);
+const limn_node *limn_graph_node(const limn_graph *graph, limn_value value); /* borrowed until the next builder call */
+limn_shape limn_graph_shape(const limn_graph *graph, limn_value value);
+
+/* The leaf of that name; made on the first call. A second call with another shape or role is an error. */
+limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, limn_shape shape);
+limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name); /* LIMN_NONE when there is none */
+
+limn_value limn_graph_fill(limn_graph *graph, limn_shape shape, float value);
+
+/* bias may be LIMN_NONE. */
+limn_value limn_graph_conv(limn_graph *graph, limn_value x, limn_value w, limn_value bias, limn_conv_attrs attrs);
+/* Transposed convolution (the gradient of conv with respect to x). w is (C of y, C of result, KH, KW), PyTorch's
+ * ConvTranspose2d layout. `shape` is the result's; several are possible when the stride is over 1. */
+limn_value limn_graph_conv_dx(limn_graph *graph, limn_value y, limn_value w, limn_value bias, limn_conv_attrs attrs,
+                              limn_shape shape);
+limn_value limn_graph_conv_dw(limn_graph *graph, limn_value x, limn_value y, limn_conv_attrs attrs, limn_shape shape);
+/* y = w x + b over flattened inputs: a convolution whose kernel is the whole picture. w is (O, C, H, W). */
+limn_value limn_graph_dense(limn_graph *graph, limn_value x, limn_value w, limn_value bias);
+
+/* Batch normalisation (Ioffe & Szegedy 2015, Algorithm 1) over (N, H, W), statistics of this batch. */
+limn_value limn_graph_batchnorm(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta, float eps);
+/* The same with given statistics (Algorithm 2), as pointwise ops. */
+limn_value limn_graph_batchnorm_inference(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta,
+                                          limn_value mean, limn_value variance, float eps);
+/* running = (1 - momentum) running + momentum statistic; the variance is the unbiased one, as PyTorch's. Nothing is
+ * written once gate (LIMN_NONE: none) is set or when a statistic is not finite. */
+void limn_graph_update_running(limn_graph *graph, limn_value x, limn_value running_mean, limn_value running_var,
+                               limn_value gate, float momentum);
+
+limn_value limn_graph_unary(limn_graph *graph, limn_pointwise function, limn_value x, float alpha, float beta);
+limn_value limn_graph_binary(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y);
+static inline limn_value limn_graph_add(limn_graph *g, limn_value x, limn_value y) {
+  return limn_graph_binary(g, LIMN_PW_ADD, x, y);
+}
+static inline limn_value limn_graph_sub(limn_graph *g, limn_value x, limn_value y) {
+  return limn_graph_binary(g, LIMN_PW_SUB, x, y);
+}
+static inline limn_value limn_graph_mul(limn_graph *g, limn_value x, limn_value y) {
+  return limn_graph_binary(g, LIMN_PW_MUL, x, y);
+}
+static inline limn_value limn_graph_affine(limn_graph *g, limn_value x, float a, float b) {
+  return limn_graph_unary(g, LIMN_PW_AFFINE, x, a, b);
+}
+
+limn_value limn_graph_sum(limn_graph *graph, limn_value x, limn_shape shape);
+limn_value limn_graph_sum_all(limn_graph *graph, limn_value x);
+limn_value limn_graph_mean_all(limn_graph *graph, limn_value x);
+
+limn_value limn_graph_normal(limn_graph *graph, limn_shape shape, uint32_t stream);
+limn_value limn_graph_uniform(limn_graph *graph, limn_shape shape, uint32_t stream);
+
+void limn_graph_assign(limn_graph *graph, limn_value target, limn_value value);
+void limn_graph_latch(limn_graph *graph, limn_value gate, limn_value scalar);
+void limn_graph_record(limn_graph *graph, limn_value ring, int32_t column, limn_value scalar);
+
+/* One optimiser step on the leaf w. hyper (1, 4, 1, 1) = (lr, 1 - beta1^t, 1 - beta2^t, 0) is written by the host
+ * before each run; the gradient is multiplied by the scalar `scale`, and nothing is written while the scalar `gate` is
+ * not 0 (both may be LIMN_NONE; a gate needs a scale). */
+typedef struct limn_optimizer_inputs {
+  limn_value gradient, hyper, scale, gate;
+} limn_optimizer_inputs;
+
+/* Adam (Kingma & Ba 2015, Algorithm 1) with PyTorch's placement of eps; AdamW (Loshchilov & Hutter 2019) when
+ * decoupled. */
+typedef struct limn_adam_attrs {
+  float beta1, beta2, eps, weight_decay;
+  bool decoupled;
+} limn_adam_attrs;
+void limn_graph_adam(limn_graph *graph, limn_value w, limn_value m, limn_value v, limn_optimizer_inputs inputs,
+                     limn_adam_attrs attrs);
+/* buffer = momentum buffer + g; w -= lr buffer. buffer may be LIMN_NONE when momentum is 0. */
+void limn_graph_sgd(limn_graph *graph, limn_value w, limn_value buffer, limn_optimizer_inputs inputs, float momentum,
+                    float weight_decay);
+
+/* Reverse-mode differentiation: extends the graph by the ops that d(loss)/d(wrt[i]) needs, and by no others. loss is a
+ * scalar; out[i] has the shape of wrt[i] and is zero-filled where loss does not depend on it. The result may be
+ * differentiated again. A value that has passed through a leaf update since it was used is refused. */
+limn_status limn_graph_gradient(limn_graph *graph, limn_value loss, const limn_value *wrt, int count, limn_value *out);
+
+/* "conv", "tanh": the name in error messages, tables and traces. */
+const char *limn_op_name(const limn_node *node);
+
+#endif

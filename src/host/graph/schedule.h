@@ -1,0 +1,84 @@
+/* A schedule: the live nodes of a graph as the flat list of steps that a device runs, with patterns fused. Device
+ * independent: a device turns each step into its own calls.
+ *
+ * Buffers are numbered: buffer v < node count is value v of the graph; extra ones (batch statistics) follow. */
+#ifndef LIMN_GRAPH_SCHEDULE_H
+#define LIMN_GRAPH_SCHEDULE_H
+
+#include "graph/graph.h"
+
+typedef enum limn_step_kind {
+  LIMN_STEP_CONV,    /* x, w [, bias] -> y, then the activation */
+  LIMN_STEP_CONV_DX, /* y, w [, bias] -> x-like, then the activation */
+  LIMN_STEP_CONV_DW, /* x, y -> w */
+
+  LIMN_STEP_STATISTICS,         /* x -> statistics */
+  LIMN_STEP_BATCHNORM,          /* x, gamma, beta -> y, statistics; then the activation on y */
+  LIMN_STEP_BATCHNORM_BACKWARD, /* x, statistics, gamma, dy, activated y (or LIMN_NONE) -> dx, dgamma, dbeta (or
+                                   LIMN_NONE) */
+  LIMN_STEP_UPDATE_RUNNING,     /* statistics [, gate]; targets */
+
+  LIMN_STEP_POINTWISE, /* inputs of the instructions -> value; then summed down to the output's shape */
+  LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */
+
+  LIMN_STEP_ASSIGN,    /* value; target */
+  LIMN_STEP_OPTIMIZER, /* SGD or ADAM: inputs and targets of the node */
+  LIMN_STEP_LATCH,
+  LIMN_STEP_RECORD,
+} limn_step_kind;
+
+#define LIMN_MAX_STEP_INPUTS  10
+#define LIMN_MAX_STEP_OUTPUTS 3
+#define LIMN_MAX_INSTRUCTIONS 24
+#define LIMN_CONSTANT         LIMN_PW_COUNT /* an instruction that makes `beta` everywhere */
+
+/* One scalar function of a pointwise step. Operand k < LIMN_MAX_STEP_INPUTS is input k; operand LIMN_MAX_STEP_INPUTS +
+ * i is the result of instruction i. The last instruction makes the step's value; without any, input 0 is the value. */
+typedef struct limn_instruction {
+  limn_pointwise function; /* or LIMN_CONSTANT */
+  int x, y;
+  float alpha, beta;
+} limn_instruction;
+
+typedef struct limn_step {
+  limn_step_kind kind;
+  limn_node node; /* the node that gives attributes and targets; of a pointwise step the last one */
+  int input_count, output_count;
+  int inputs[LIMN_MAX_STEP_INPUTS];
+  int outputs[LIMN_MAX_STEP_OUTPUTS];
+  limn_pointwise activation; /* fused behind the op (or, backward, before it); LIMN_PW_COUNT: none */
+  float slope;               /* its alpha */
+  limn_shape domain;         /* POINTWISE: the shape that the instructions run over */
+  int instruction_count;
+  limn_instruction *instructions; /* owned by the schedule */
+} limn_step;
+
+/* What a device can fuse. */
+typedef struct limn_fusion {
+  bool conv_activation, batchnorm_activation, pointwise;
+} limn_fusion;
+
+typedef struct limn_schedule {
+  limn_step *steps;
+  int step_count;
+  limn_shape *shapes; /* (buffer_count) */
+  int buffer_count;
+  int *alias; /* (buffer_count) the OUTPUT leaf in whose memory a value is made, LIMN_NONE: its own */
+} limn_schedule;
+
+/* The graph must outlive nothing: the schedule copies what it needs (leaf names stay the graph's). */
+limn_status limn_schedule_create(limn_schedule **out, const limn_graph *graph, limn_fusion fusion);
+void limn_schedule_destroy(limn_schedule *schedule);
+
+/* Memory by lifetime: a block lives from step `first` to step `last`, both included. */
+typedef struct limn_block {
+  size_t bytes;
+  int first, last;
+  size_t offset; /* result; a multiple of 64 */
+} limn_block;
+
+/* Places blocks so that no two that live at the same time overlap, the largest first, each in the lowest gap that
+ * holds it. Returns LIMN_FAILED when memory for the work runs out. */
+limn_status limn_memory_plan(limn_block *blocks, int count, size_t *arena_bytes);
+
+#endif

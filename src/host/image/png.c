@@ -1,0 +1,215 @@
+/* PNG files through libpng. It reports errors by longjmp: each function that calls setjmp here keeps nothing in locals
+ * that change after it, and owns nothing itself. */
+#include "image/image.h"
+
+#include <errno.h>
+#include <png.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+#define SIGNATURE_SIZE 8
+
+typedef struct png_file {
+  FILE *stream;
+  png_structp png;
+  png_infop info;
+  char problem[160];  /* libpng's words on the last error */
+  bool out_of_memory; /* which libpng's words do not tell apart from a broken file */
+} png_file;
+
+static void on_error(png_structp png, png_const_charp text) {
+  png_file *file = png_get_error_ptr(png);
+  snprintf(file->problem, sizeof file->problem, "%s", text);
+  png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp text) {
+  (void)png;
+  (void)text;
+}
+
+static png_voidp allocate(png_structp png, png_alloc_size_t size) {
+  png_file *file = png_get_mem_ptr(png);
+  void *memory = malloc(size);
+  if (!memory)
+    file->out_of_memory = true;
+  return memory;
+}
+
+static void deallocate(png_structp png, png_voidp memory) {
+  (void)png;
+  free(memory);
+}
+
+static void read_bytes(png_structp png, png_bytep data, size_t size) {
+  FILE *stream = png_get_io_ptr(png);
+  if (fread(data, 1, size, stream) != size)
+    png_error(png, ferror(stream) ? strerror(errno) : "it ends too early");
+}
+
+static void write_bytes(png_structp png, png_bytep data, size_t size) {
+  FILE *stream = png_get_io_ptr(png);
+  if (fwrite(data, 1, size, stream) != size)
+    png_error(png, strerror(errno));
+}
+
+static void flush_nothing(png_structp png) { (void)png; /* the durable file is flushed when it is published */ }
+
+static void input_close(png_file *file) {
+  if (file->png)
+    png_destroy_read_struct(&file->png, &file->info, NULL);
+  if (file->stream)
+    fclose(file->stream);
+}
+
+static limn_status fail_broken(const png_file *file, const char *path) {
+  if (file->out_of_memory)
+    return limn_fail(LIMN_FAILED, "%s: out of memory while reading", path);
+  return limn_fail(LIMN_DATA, "%s: broken PNG file (%s); replace or remove it", path, file->problem);
+}
+
+static limn_status check_signature(FILE *stream, const char *path) {
+  png_byte signature[SIGNATURE_SIZE];
+  size_t got = fread(signature, 1, sizeof signature, stream);
+  if (ferror(stream))
+    return limn_fail(LIMN_DATA, "%s: cannot read: %s", path, strerror(errno));
+  if (got == 0)
+    return limn_fail(LIMN_DATA, "%s: an empty file, not a PNG; replace or remove it", path);
+  if (png_sig_cmp(signature, 0, got) != 0)
+    return limn_fail(LIMN_DATA, "%s: not a PNG file; convert or remove it", path);
+  if (got < sizeof signature)
+    return limn_fail(LIMN_DATA, "%s: broken PNG file (it ends too early); replace or remove it", path);
+  return LIMN_OK;
+}
+
+static bool read_header(png_file *file) {
+  if (setjmp(png_jmpbuf(file->png)))
+    return false;
+  /* Sizes are checked by the caller, whose message names a limit and a way out. */
+  png_set_user_limits(file->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  png_set_read_fn(file->png, file->stream, read_bytes);
+  png_set_sig_bytes(file->png, SIGNATURE_SIZE);
+  png_read_info(file->png, file->info);
+  return true;
+}
+
+static limn_status input_open(png_file *file, const char *path) {
+  memset(file, 0, sizeof *file);
+  limn_status status;
+  file->stream = fopen(path, "rbe");
+  if (!file->stream)
+    return limn_fail(LIMN_DATA, "%s: cannot open: %s", path, strerror(errno));
+  LIMN_TRY_OR_CLEANUP(status, check_signature(file->stream, path));
+  file->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, file, on_error, on_warning, file, allocate, deallocate);
+  file->info = file->png ? png_create_info_struct(file->png) : NULL;
+  if (!file->info)
+    status = limn_fail_memory("reading a PNG file");
+  else if (!read_header(file))
+    status = fail_broken(file, path);
+cleanup:
+  if (status != LIMN_OK)
+    input_close(file);
+  return status;
+}
+
+/* Channels once a palette, less than 8 bits and a tRNS chunk are expanded. */
+static int expanded_channels(const png_file *file) {
+  int color = png_get_color_type(file->png, file->info);
+  bool alpha = (color & PNG_COLOR_MASK_ALPHA) || png_get_valid(file->png, file->info, PNG_INFO_tRNS);
+  return ((color & PNG_COLOR_MASK_COLOR) ? 3 : 1) + (alpha ? 1 : 0);
+}
+
+/* `image` has the size and channels of the file. Gamma and colour profiles are ignored, as training pipelines do. */
+static bool read_pixels(png_file *file, const limn_image *image) {
+  if (setjmp(png_jmpbuf(file->png)))
+    return false;
+  png_structp png = file->png;
+  png_set_expand(png);
+  png_set_scale_16(png);
+  const int passes = png_set_interlace_handling(png);
+  png_read_update_info(png, file->info);
+  const size_t stride = (size_t)image->width * (size_t)image->channels;
+  if (png_get_rowbytes(png, file->info) != stride)
+    png_error(png, "its rows have an unexpected length");
+  for (int pass = 0; pass < passes; ++pass)
+    for (int y = 0; y < image->height; ++y)
+      png_read_row(png, image->pixels + (size_t)y * stride, NULL);
+  png_read_end(png, NULL);
+  return true;
+}
+
+limn_status limn_image_read_png(limn_image *out, const char *path, int64_t max_pixels) {
+  memset(out, 0, sizeof *out);
+  png_file file;
+  LIMN_TRY(input_open(&file, path));
+  limn_status status;
+  int64_t height = png_get_image_height(file.png, file.info), width = png_get_image_width(file.png, file.info);
+  if (height > max_pixels / width) {
+    status = limn_fail(LIMN_DATA, "%s: %lld x %lld pixels, over the limit of %lld in all; shrink or remove it", path,
+                       (long long)height, (long long)width, (long long)max_pixels);
+    goto cleanup;
+  }
+  LIMN_TRY_OR_CLEANUP(status, limn_image_init(out, (int)height, (int)width, expanded_channels(&file)));
+  if (!read_pixels(&file, out)) {
+    limn_image_release(out);
+    status = fail_broken(&file, path);
+  }
+cleanup:
+  input_close(&file);
+  return status;
+}
+
+limn_status limn_image_probe_png(const char *path, int *height, int *width, int *channels) {
+  png_file file;
+  LIMN_TRY(input_open(&file, path));
+  *height = (int)png_get_image_height(file.png, file.info);
+  *width = (int)png_get_image_width(file.png, file.info);
+  *channels = expanded_channels(&file);
+  input_close(&file);
+  return LIMN_OK;
+}
+
+static bool write_pixels(png_file *file, const limn_image *image) {
+  if (setjmp(png_jmpbuf(file->png)))
+    return false;
+  png_structp png = file->png;
+  png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  png_set_write_fn(png, file->stream, write_bytes, flush_nothing);
+  png_set_IHDR(png, file->info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
+               image->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, file->info);
+  const size_t stride = (size_t)image->width * (size_t)image->channels;
+  for (int y = 0; y < image->height; ++y)
+    png_write_row(png, image->pixels + (size_t)y * stride);
+  png_write_end(png, NULL);
+  return true;
+}
+
+limn_status limn_image_write_png(const limn_image *image, const char *path) {
+  if (!image->pixels || (image->channels != 1 && image->channels != 3))
+    return limn_fail(LIMN_USAGE, "%s: a picture with %d channels cannot be written; convert it to 1 or 3", path,
+                     image->channels);
+  limn_durable_file output;
+  LIMN_TRY(limn_durable_open(&output, path));
+  limn_status status = LIMN_OK;
+  png_file file = {.stream = output.stream};
+  file.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &file, on_error, on_warning, &file, allocate, deallocate);
+  file.info = file.png ? png_create_info_struct(file.png) : NULL;
+  if (!file.info)
+    status = limn_fail_memory("writing a PNG file");
+  else if (!write_pixels(&file, image))
+    status = limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, file.problem);
+  if (file.png)
+    png_destroy_write_struct(&file.png, &file.info);
+  if (status == LIMN_OK)
+    return limn_durable_commit(&output);
+  limn_durable_discard(&output);
+  return status;
+}

@@ -1,0 +1,157 @@
+/* The checkpoints of a run: what they are called, which are marked, which may go. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "run/folder.h"
+
+#define NAME_SIZE 48
+
+const char *limn_run_checkpoint_path(const limn_run *run, uint64_t step, char *buffer, size_t size) {
+  snprintf(buffer, size, "%s/checkpoints/%06" PRIu64 ".safetensors", run->path, step);
+  return buffer;
+}
+
+const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char *suffix, char *buffer, size_t size) {
+  snprintf(buffer, size, "%s/samples/%06" PRIu64 "%s.png", run->path, step, suffix ? suffix : "");
+  return buffer;
+}
+
+static const char *checkpoint_name(uint64_t step, char name[NAME_SIZE]) {
+  snprintf(name, NAME_SIZE, "%06" PRIu64 ".safetensors", step);
+  return name;
+}
+
+/* Whether `name` is exactly what a checkpoint of this run would be called. */
+static bool step_of_name(const char *name, uint64_t *step) {
+  char digits[NAME_SIZE], again[NAME_SIZE];
+  size_t length = strspn(name, "0123456789");
+  if (length >= sizeof digits)
+    return false;
+  memcpy(digits, name, length);
+  digits[length] = '\0';
+  return limn_text_to_uint64(digits, step) && strcmp(checkpoint_name(*step, again), name) == 0;
+}
+
+limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step) {
+  char folder[PATH_MAX], temporary[PATH_MAX], path[PATH_MAX], name[NAME_SIZE];
+  if (access(limn_run_checkpoint_path(run, step, path, sizeof path), F_OK) != 0)
+    return limn_fail(LIMN_FAILED, "%s: cannot mark it as %s: %s", path, mark, strerror(errno));
+  snprintf(folder, sizeof folder, "%s/checkpoints", run->path);
+  snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
+  snprintf(temporary, sizeof temporary, "%s/checkpoints/.%s.tmp", run->path, mark);
+  unlink(temporary); /* of a process that was killed */
+  if (symlink(checkpoint_name(step, name), temporary) != 0)
+    return limn_fail(LIMN_FAILED, "%s: cannot make the link: %s", path, strerror(errno));
+  if (rename(temporary, path) != 0) {
+    int error = errno;
+    unlink(temporary);
+    return limn_fail(LIMN_FAILED, "%s: cannot replace the link: %s", path, strerror(error));
+  }
+  return limn_run_sync_folder(folder);
+}
+
+/* The step that the link `path` points to; false when it is no link to a checkpoint. */
+static bool read_mark(const char *path, uint64_t *step) {
+  char name[NAME_SIZE];
+  ssize_t length = readlink(path, name, sizeof name - 1);
+  if (length < 0)
+    return false;
+  name[length] = '\0';
+  return step_of_name(name, step);
+}
+
+limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step) {
+  char path[PATH_MAX], checkpoint[PATH_MAX];
+  uint64_t found;
+  snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
+  if (!read_mark(path, &found))
+    return limn_fail(LIMN_DATA,
+                     "%s: no checkpoint is marked \"%s\": train until one is saved, or name a file of %s/checkpoints",
+                     run->path, mark, run->path);
+  if (access(limn_run_checkpoint_path(run, found, checkpoint, sizeof checkpoint), R_OK) != 0)
+    return limn_fail(LIMN_DATA,
+                     "%s: points to step %" PRIu64 ", whose checkpoint cannot be read (%s): name another file", path,
+                     found, strerror(errno));
+  *step = found;
+  return LIMN_OK;
+}
+
+typedef struct step_list {
+  uint64_t *steps;
+  size_t count, capacity;
+} step_list;
+
+static limn_status step_list_add(step_list *list, uint64_t step) {
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity ? 2 * list->capacity : 64;
+    uint64_t *grown = realloc(list->steps, capacity * sizeof *grown);
+    if (!grown)
+      return limn_fail_memory("the list of checkpoints");
+    list->steps = grown;
+    list->capacity = capacity;
+  }
+  list->steps[list->count++] = step;
+  return LIMN_OK;
+}
+
+static bool step_list_has(const step_list *list, uint64_t step) {
+  for (size_t i = 0; i < list->count; ++i)
+    if (list->steps[i] == step)
+      return true;
+  return false;
+}
+
+static limn_status list_checkpoints(const char *folder, step_list *checkpoints, step_list *marked) {
+  char path[PATH_MAX];
+  limn_status status = LIMN_OK;
+  DIR *entries = opendir(folder);
+  if (!entries)
+    return limn_fail(LIMN_FAILED, "%s: cannot list: %s", folder, strerror(errno));
+  for (struct dirent *entry; status == LIMN_OK && (entry = readdir(entries));) {
+    uint64_t step;
+    if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
+      continue; /* not a name of ours */
+    if (step_of_name(entry->d_name, &step))
+      status = step_list_add(checkpoints, step);
+    else if (read_mark(path, &step))
+      status = step_list_add(marked, step);
+  }
+  closedir(entries);
+  return status;
+}
+
+static int newest_first(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x < y) - (x > y);
+}
+
+limn_status limn_run_prune(limn_run *run, int keep) {
+  char folder[PATH_MAX], path[PATH_MAX];
+  step_list checkpoints = {0}, marked = {0};
+  limn_status status;
+  snprintf(folder, sizeof folder, "%s/checkpoints", run->path);
+  LIMN_TRY_OR_CLEANUP(status, list_checkpoints(folder, &checkpoints, &marked));
+  if (checkpoints.count > 0)
+    qsort(checkpoints.steps, checkpoints.count, sizeof *checkpoints.steps, newest_first);
+  for (size_t i = keep > 0 ? (size_t)keep : 0; i < checkpoints.count; ++i) {
+    if (step_list_has(&marked, checkpoints.steps[i]))
+      continue;
+    if (unlink(limn_run_checkpoint_path(run, checkpoints.steps[i], path, sizeof path)) != 0 && errno != ENOENT) {
+      status = limn_fail(LIMN_FAILED, "%s: cannot delete the old checkpoint: %s", path, strerror(errno));
+      goto cleanup;
+    }
+  }
+cleanup:
+  free(checkpoints.steps);
+  free(marked.steps);
+  return status;
+}

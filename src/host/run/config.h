@@ -1,0 +1,102 @@
+/* The settings of a run: one plain struct, and one table that says everything about its fields. Flags, --help,
+ * config.yaml, validation and documentation derive from the table (settings.c). */
+#ifndef LIMN_RUN_CONFIG_H
+#define LIMN_RUN_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "limn/config.h"
+
+typedef enum limn_model_kind { LIMN_MODEL_DCGAN, LIMN_MODEL_VAE, LIMN_MODEL_AUTOENCODER } limn_model_kind;
+typedef enum limn_gan_loss {
+  LIMN_GAN_NON_SATURATING,
+  LIMN_GAN_MINIMAX,
+  LIMN_GAN_LEAST_SQUARES,
+  LIMN_GAN_HINGE
+} limn_gan_loss;
+typedef enum limn_likelihood {
+  LIMN_LIKELIHOOD_BERNOULLI,
+  LIMN_LIKELIHOOD_GAUSSIAN,         /* fixed variance sigma^2 */
+  LIMN_LIKELIHOOD_GAUSSIAN_LEARNED, /* one learned log-variance */
+  LIMN_LIKELIHOOD_L1                /* Laplace with scale 1 without its constant: |x - y| */
+} limn_likelihood;
+typedef enum limn_binarize { LIMN_BINARIZE_NONE, LIMN_BINARIZE_THRESHOLD, LIMN_BINARIZE_STOCHASTIC } limn_binarize;
+typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
+typedef enum limn_schedule_kind {
+  LIMN_SCHEDULE_CONSTANT,
+  LIMN_SCHEDULE_LINEAR,
+  LIMN_SCHEDULE_COSINE
+} limn_schedule_kind;
+
+#define LIMN_SETTING_LIMIT 64 /* room for the rows of the table of settings */
+
+/* Text fields are owned by the config; "" means not set. Enumerations are stored as int. */
+struct limn_config {
+  int model; /* limn_model_kind; set at creation, not a setting */
+
+  /* data */
+  char *data;
+  int height, width; /* the setting `size`: "64" or "48x80" (height x width); 0: from the data */
+  int channels;      /* 1, 3; 0: from the data */
+  double validation; /* part of the images held out, 0 to 0.5; 0 for dcgan, 0.1 else */
+  int workers;       /* loader threads, 0: chosen */
+  char *background;  /* "#rrggbb" under transparent pixels */
+
+  /* network */
+  int filters; /* DCGAN: of the layer next to the image. VAE, autoencoder: of the first encoder layer */
+  int latent;
+
+  /* length */
+  int64_t steps;   /* 0: from epochs or time */
+  double epochs;   /* 0: from steps or time */
+  double time;     /* seconds, 0: no limit. Written "10m", "2h", "90s" */
+  int64_t horizon; /* steps that the schedules span; 0: the run's steps */
+  int batch;
+
+  /* loss */
+  int loss;            /* limn_gan_loss; dcgan */
+  int d_steps;         /* discriminator steps a generator step; dcgan */
+  int likelihood;      /* limn_likelihood; vae, autoencoder */
+  double sigma;        /* of the fixed Gaussian */
+  double beta;         /* weight of the KL term; vae */
+  int64_t beta_warmup; /* steps over which beta rises linearly from 0 */
+  double free_bits;    /* nats a latent dimension */
+  int binarize;        /* limn_binarize */
+  bool dequantize;     /* x = (byte + u) / 256 */
+  double noise;        /* standard deviation of the noise on a denoising autoencoder's input */
+  int64_t patience;    /* validations without improvement before the run stops; 0: never */
+
+  /* optimiser */
+  int optimizer;   /* limn_optimizer_kind */
+  double lr, lr_d; /* lr_d: discriminator's rate, 0: lr */
+  double beta1, beta2, eps, weight_decay, momentum;
+  int schedule; /* limn_schedule_kind */
+  int64_t warmup;
+  double clip; /* largest gradient norm, 0: no clipping */
+  double ema;  /* decay of the average of G's weights, 0: none */
+
+  /* the run */
+  uint64_t seed;
+  char *device;
+  int threads; /* 0: all that the process may use */
+  char *precision;
+  bool deterministic;
+  char *out;
+  char *init;
+  int64_t checkpoint_every, sample_every, log_every, validate_every; /* steps; 0: chosen from the length */
+  int sample_count;                                                  /* images in a sample grid */
+
+  /* Where the values come from, by index in the table of settings. */
+  unsigned char sources[LIMN_SETTING_LIMIT]; /* limn_source */
+  char *origins[LIMN_SETTING_LIMIT];         /* owned; NULL: "default" */
+};
+
+/* Refuses settings that contradict each other or that nothing here can serve yet. LIMN_USAGE; the message names both.
+ */
+limn_status limn_config_check(const limn_config *config);
+
+/* *out is yours; free it with limn_config_destroy. */
+limn_status limn_config_copy(limn_config **out, const limn_config *config);
+
+#endif

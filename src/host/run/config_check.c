@@ -1,0 +1,46 @@
+/* Settings that are each in order and yet do not go together. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "run/config.h"
+
+static limn_status check_device(const limn_config *config) {
+  bool plain = strcmp(config->precision, "auto") == 0 || strcmp(config->precision, "fp32") == 0;
+  if (!plain && strncmp(config->device, "cuda", 4) != 0)
+    return limn_fail(LIMN_USAGE,
+                     "precision %s needs a CUDA device (device is %s): choose precision fp32, or device cuda",
+                     config->precision, config->device);
+  return LIMN_OK;
+}
+
+static limn_status check_likelihood(const limn_config *config) {
+  bool gaussian =
+      config->likelihood == LIMN_LIKELIHOOD_GAUSSIAN || config->likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED;
+  if (config->dequantize && !gaussian)
+    return limn_fail(LIMN_USAGE, "dequantize needs a density: set likelihood to gaussian or gaussian_learned, or "
+                                 "dequantize to false");
+  if (config->binarize != LIMN_BINARIZE_NONE && config->likelihood != LIMN_LIKELIHOOD_BERNOULLI)
+    return limn_fail(LIMN_USAGE, "binarize needs the likelihood bernoulli: set likelihood to it, or binarize to none");
+  if (config->patience > 0 && config->validation == 0)
+    return limn_fail(LIMN_USAGE,
+                     "patience %" PRId64 " needs held-out pictures: set validation over 0, or patience to 0",
+                     config->patience);
+  return LIMN_OK;
+}
+
+limn_status limn_config_check(const limn_config *config) {
+  LIMN_TRY(check_device(config));
+  if (config->model != LIMN_MODEL_DCGAN)
+    LIMN_TRY(check_likelihood(config));
+  if (config->steps == 0 && config->epochs == 0 && config->time == 0)
+    return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");
+  int64_t span = config->horizon ? config->horizon : config->steps;
+  if (config->schedule != LIMN_SCHEDULE_CONSTANT && span > 0 && config->warmup >= span)
+    return limn_fail(LIMN_USAGE, "warmup %" PRId64 " leaves nothing of the schedule's %" PRId64 " steps: set it lower",
+                     config->warmup, span);
+  if (config->schedule != LIMN_SCHEDULE_CONSTANT && config->horizon == 0 && config->steps == 0 && config->epochs == 0)
+    return limn_fail(LIMN_USAGE,
+                     "a run by time does not know where a schedule ends: set horizon, or schedule to constant");
+  return LIMN_OK;
+}

@@ -1,0 +1,26 @@
+/* What the parts of a run share: run.c, checkpoints.c and metrics_log.c. */
+#ifndef LIMN_RUN_FOLDER_H
+#define LIMN_RUN_FOLDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "run/run.h"
+
+struct limn_run {
+  char *path; /* without a slash at its end */
+  uint64_t data_fingerprint;
+  int metrics; /* descriptor of metrics.jsonl, -1 until it is needed */
+  char *line;  /* where a line of metrics is put together */
+  size_t line_capacity;
+};
+
+/* A run's path is shorter than PATH_MAX by this much, so that every path in it fits into PATH_MAX. */
+#define LIMN_RUN_NAME_ROOM 128
+
+/* Makes what was created, renamed or removed in the folder survive a power loss. */
+limn_status limn_run_sync_folder(const char *folder);
+/* Opens metrics.jsonl for appending, once, and removes a torn last line. */
+limn_status limn_run_open_metrics(limn_run *run);
+
+#endif

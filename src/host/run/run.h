@@ -1,0 +1,53 @@
+/* A run: a folder on disk. Every write in it is durable: temporary file, fsync, rename, fsync of the folder. */
+#ifndef LIMN_RUN_RUN_H
+#define LIMN_RUN_RUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limn/status.h"
+#include "run/config.h"
+
+typedef struct limn_run limn_run;
+
+/* Makes the folder with config.yaml, run.json, samples/, checkpoints/ and an empty metrics.jsonl. path "" makes
+ * runs/MODEL-NNN with the next free number. An existing path is refused, naming --resume. */
+limn_status limn_run_create(limn_run **out, const limn_config *config, const char *path);
+/* Opens an existing run; LIMN_DATA when it is none. */
+limn_status limn_run_open(limn_run **out, const char *path);
+void limn_run_close(limn_run *run);
+const char *limn_run_path(const limn_run *run);
+
+/* run.json: versions, device, data fingerprint. */
+limn_status limn_run_describe(limn_run *run, const char *device, uint64_t data_fingerprint);
+/* The data_fingerprint of run.json, 0 when there is none yet. */
+uint64_t limn_run_data_fingerprint(const limn_run *run);
+
+/* PATH/checkpoints/STEP.safetensors, PATH/samples/STEP.png, six digits and more; into buffer, returned.
+ * `suffix` stands between STEP and ".png" ("-reconstructions"); NULL: none. */
+const char *limn_run_checkpoint_path(const limn_run *run, uint64_t step, char *buffer, size_t size);
+const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char *suffix, char *buffer, size_t size);
+/* Points PATH/checkpoints/latest or best (a symbolic link, replaced atomically) at a checkpoint, which must exist. */
+limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step);
+/* The step of `latest` or `best`; LIMN_DATA when there is none. */
+limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step);
+/* Deletes checkpoints other than the newest `keep` and the marked ones. */
+limn_status limn_run_prune(limn_run *run, int keep);
+
+/* One named number of a metrics line. */
+typedef struct limn_metric {
+  const char *name;
+  double value;
+} limn_metric;
+/* Appends {"step": S, "name": value, ...} to metrics.jsonl; values that are not finite become null. The line is written
+ * at once and whole; limn_run_flush brings it to the disk. Allocates only when a line is longer than all before. */
+limn_status limn_run_log(limn_run *run, uint64_t step, const limn_metric *metrics, size_t count);
+limn_status limn_run_flush(limn_run *run);
+/* Cuts metrics.jsonl back to the lines of steps up to `step` (and removes a torn last line). LIMN_DATA when lines that
+ * would have to stay stand behind one that cannot. */
+limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step);
+
+/* Writes a config.yaml durably: the model and each of its settings, resolved. */
+limn_status limn_config_write(const limn_config *config, const char *path);
+
+#endif

@@ -1,0 +1,19 @@
+/* Writing safetensors files; reading them is public (limn/safetensors.h). */
+#ifndef LIMN_RUN_SAFETENSORS_H
+#define LIMN_RUN_SAFETENSORS_H
+
+#include "limn/safetensors.h"
+
+/* Writes a file durably (temporary, fsync, rename, fsync of the folder). `metadata` is NULL-terminated key, value
+ * pairs. The same tensors and metadata give the same bytes. The data starts at a multiple of 8. LIMN_USAGE for a name
+ * that is taken twice, "__metadata__" or not UTF-8. `metadata` may be NULL. */
+typedef struct limn_tensor_to_store {
+  const char *name;
+  int dims;
+  int64_t shape[LIMN_MAX_DIMS];
+  const float *data; /* F32 */
+} limn_tensor_to_store;
+limn_status limn_safetensors_write(const char *path, const limn_tensor_to_store *tensors, size_t count,
+                                   const char *const *metadata);
+
+#endif

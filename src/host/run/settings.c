@@ -1,0 +1,180 @@
+/* The one table of settings. */
+#include "run/settings.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define DCGAN       (1u << LIMN_MODEL_DCGAN)
+#define VAE         (1u << LIMN_MODEL_VAE)
+#define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
+#define LIKELIHOODS (VAE | AUTOENCODER)
+#define ALL         (DCGAN | VAE | AUTOENCODER)
+
+#define NAME(name_, group_, models_) .setting.name = name_, .setting.group = group_, .setting.models = models_
+#define FLAG(flag_)                  .setting.flag = flag_
+#define HELP(help_)                  .setting.help = help_
+#define DEFAULT(value_)              .setting.defaults = {value_, value_, value_}, .setting.source = ""
+#define DEFAULTS(dcgan_, vae_, autoencoder_, source_)                                                                  \
+  .setting.defaults = {dcgan_, vae_, autoencoder_}, .setting.source = source_
+
+#define FIELD(type_, kind_, field_) .setting.type = type_, .kind = kind_, .offset = offsetof(struct limn_config, field_)
+#define INT(field_)                 FIELD("integer", LIMN_SETTING_INT, field_)
+#define INT64(field_)               FIELD("integer", LIMN_SETTING_INT64, field_)
+#define NUMBER(field_)              FIELD("number", LIMN_SETTING_NUMBER, field_)
+#define SWITCH(field_)              FIELD("flag", LIMN_SETTING_FLAG, field_), RANGE("true|false")
+#define CHOICE(field_, range_)      FIELD("choice", LIMN_SETTING_CHOICE, field_), RANGE(range_)
+#define PATH(field_, range_)        FIELD("path", LIMN_SETTING_TEXT, field_), RANGE(range_)
+
+/* The text of a range and the bounds that are checked come from the same numbers. */
+#define RANGE(text_)           .setting.range = text_
+#define FROM_TO(least_, most_) RANGE(#least_ " to " #most_), .minimum = least_, .maximum = most_
+#define FROM_UNDER(least_, end_)                                                                                       \
+  RANGE(#least_ " to under " #end_), .minimum = least_, .maximum = end_, .maximum_open = true
+#define OVER(bound_)     RANGE("over " #bound_), .minimum = bound_, .minimum_open = true, .maximum = INFINITY
+#define AT_LEAST(least_) RANGE(#least_ " or more"), .minimum = least_, .maximum = INFINITY
+#define STEPS            FROM_TO(0, 1000000000000)
+
+/* clang-format off */
+static const limn_setting_row table[] = {
+    {NAME("data", "data", ALL), FLAG("data"), PATH(data, "an existing path"), DEFAULT(""),
+     HELP("the pictures: an IDX file, a folder of IDX files or a folder of PNG files")},
+    {NAME("size", "data", ALL), FLAG("size"), FIELD("size", LIMN_SETTING_SIZE, height),
+     RANGE("64, or 48x80 for HEIGHTxWIDTH, 8 to 1024 a side; 0: from the data"), .minimum = 8, .maximum = 1024,
+     DEFAULT("0"), HELP("height and width of the pictures")},
+    {NAME("channels", "data", ALL), FLAG("channels"), FIELD("integer", LIMN_SETTING_CHANNELS, channels),
+     RANGE("1 or 3; 0: from the data"), DEFAULT("0"), HELP("1 for grey pictures, 3 for colour")},
+    {NAME("validation", "data", LIKELIHOODS), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("0", "0.1", "0.1", ""),
+     HELP("part of the pictures that is held out of training")},
+    {NAME("workers", "data", ALL), INT(workers), FROM_TO(0, 64), DEFAULT("0"),
+     HELP("threads that read pictures; 0: chosen")},
+    {NAME("background", "data", ALL), FIELD("text", LIMN_SETTING_COLOR, background), RANGE("#rrggbb"),
+     DEFAULT("#ffffff"), HELP("colour under transparent pixels")},
+
+    {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
+     DEFAULTS("64", "32", "32", "DCGAN: PyTorch's example"),
+     HELP("filters of the layer next to the picture; each halving of the picture doubles them")},
+    {NAME("latent", "network", ALL), FLAG("latent"), INT(latent), FROM_TO(1, 4096),
+     DEFAULTS("100", "128", "128", "DCGAN: Radford et al. 2015"), HELP("length of the latent code z")},
+
+    {NAME("steps", "length", ALL), FLAG("steps"), INT64(steps), STEPS, DEFAULT("0"),
+     HELP("training steps; 0: from epochs or time; whichever is reached first ends the run")},
+    {NAME("epochs", "length", ALL), FLAG("epochs"), NUMBER(epochs), FROM_TO(0, 1000000),
+     DEFAULTS("25", "50", "50", "DCGAN: PyTorch's example"), HELP("passes over the data; 0: from steps or time")},
+    {NAME("time", "length", ALL), FLAG("time"), FIELD("duration", LIMN_SETTING_DURATION, time),
+     RANGE("90s, 10m, 2h; 0: no limit"), .minimum = 0, .maximum = 1e9, DEFAULT("0"),
+     HELP("how long to train, by the clock")},
+    {NAME("horizon", "length", ALL), INT64(horizon), STEPS, DEFAULT("0"),
+     HELP("steps over which the learning rate's schedule runs; 0: the run's")},
+    {NAME("batch", "length", ALL), FLAG("batch"), INT(batch), FROM_TO(1, 65536),
+     DEFAULTS("128", "64", "64", "DCGAN: Radford et al. 2015"), HELP("pictures in a training step")},
+    {NAME("patience", "length", LIKELIHOODS), FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
+     HELP("validations without improvement after which the run stops; 0: never")},
+
+    {NAME("loss", "loss", DCGAN), CHOICE(loss, "non_saturating|minimax|least_squares|hinge"),
+     DEFAULTS("non_saturating", "non_saturating", "non_saturating", "Goodfellow et al. 2014"),
+     HELP("losses of the discriminator and the generator")},
+    {NAME("d_steps", "loss", DCGAN), INT(d_steps), FROM_TO(1, 100), DEFAULTS("1", "1", "1", "Goodfellow et al. 2014"),
+     HELP("discriminator steps for each generator step")},
+    {NAME("likelihood", "loss", LIKELIHOODS), CHOICE(likelihood, "bernoulli|gaussian|gaussian_learned|l1"),
+     DEFAULTS("bernoulli", "bernoulli", "bernoulli", "Kingma & Welling 2014"),
+     HELP("what the decoder's output says about a pixel: the reconstruction loss")},
+    {NAME("sigma", "loss", LIKELIHOODS), NUMBER(sigma), OVER(0), DEFAULT("0.1"),
+     HELP("standard deviation of the gaussian likelihood, in units of the pixel range [0, 1]")},
+    {NAME("beta", "loss", VAE), NUMBER(beta), AT_LEAST(0), DEFAULTS("1", "1", "1", "Kingma & Welling 2014"),
+     HELP("weight of the KL term")},
+    {NAME("beta_warmup", "loss", VAE), INT64(beta_warmup), STEPS, DEFAULT("0"),
+     HELP("steps over which beta rises from 0")},
+    {NAME("free_bits", "loss", VAE), NUMBER(free_bits), AT_LEAST(0), DEFAULT("0"),
+     HELP("nats of KL that each latent dimension may use at no cost")},
+    {NAME("binarize", "loss", LIKELIHOODS), CHOICE(binarize, "none|threshold|stochastic"), DEFAULT("none"),
+     HELP("makes pixels 0 or 1, for the bernoulli likelihood")},
+    {NAME("dequantize", "loss", LIKELIHOODS), SWITCH(dequantize), DEFAULT("false"),
+     HELP("adds uniform noise below one grey level, so that a gaussian likelihood is a proper density")},
+    {NAME("noise", "loss", AUTOENCODER), NUMBER(noise), AT_LEAST(0), DEFAULT("0"),
+     HELP("standard deviation of the noise on the input: over 0 is a denoising autoencoder")},
+
+    {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
+     HELP("rule that updates the weights")},
+    {NAME("lr", "optimiser", ALL), FLAG("lr"), NUMBER(lr), OVER(0),
+     DEFAULTS("0.0002", "0.001", "0.001", "DCGAN: Radford et al. 2015; else Kingma & Ba 2015"), HELP("learning rate")},
+    {NAME("lr_d", "optimiser", DCGAN), NUMBER(lr_d), AT_LEAST(0), DEFAULT("0"),
+     HELP("learning rate of the discriminator; 0: lr")},
+    {NAME("beta1", "optimiser", ALL), NUMBER(beta1), FROM_UNDER(0, 1),
+     DEFAULTS("0.5", "0.9", "0.9", "DCGAN: Radford et al. 2015; else Kingma & Ba 2015"),
+     HELP("decay of Adam's first moment")},
+    {NAME("beta2", "optimiser", ALL), NUMBER(beta2), FROM_UNDER(0, 1),
+     DEFAULTS("0.999", "0.999", "0.999", "Kingma & Ba 2015"), HELP("decay of Adam's second moment")},
+    {NAME("eps", "optimiser", ALL), NUMBER(eps), OVER(0), DEFAULTS("1e-8", "1e-8", "1e-8", "Kingma & Ba 2015"),
+     HELP("what Adam adds to the square root of its second moment")},
+    {NAME("weight_decay", "optimiser", ALL), NUMBER(weight_decay), AT_LEAST(0), DEFAULT("0"),
+     HELP("pull of the weights towards 0; decoupled from the gradient in adamw")},
+    {NAME("momentum", "optimiser", ALL), NUMBER(momentum), FROM_UNDER(0, 1), DEFAULT("0.9"), HELP("momentum of sgd")},
+    {NAME("schedule", "optimiser", ALL), CHOICE(schedule, "constant|linear|cosine"), DEFAULT("constant"),
+     HELP("course of the learning rate: linear and cosine fall to 0")},
+    {NAME("warmup", "optimiser", ALL), INT64(warmup), STEPS, DEFAULT("0"),
+     HELP("steps over which the learning rate rises from 0")},
+    {NAME("clip", "optimiser", ALL), NUMBER(clip), AT_LEAST(0), DEFAULT("0"),
+     HELP("largest norm of a network's gradient; 0: no clipping")},
+    {NAME("ema", "optimiser", DCGAN), NUMBER(ema), FROM_UNDER(0, 1), DEFAULT("0"),
+     HELP("decay of the moving average of the generator's weights, from which samples are drawn; 0: none")},
+
+    {NAME("seed", "run", ALL), FLAG("seed"), FIELD("integer", LIMN_SETTING_UINT64, seed),
+     RANGE("0 to 18446744073709551615"), DEFAULT("1"), HELP("key of every random number of the run")},
+    {NAME("device", "run", ALL), FLAG("device"), FIELD("text", LIMN_SETTING_DEVICE, device),
+     RANGE("auto|cpu|cuda|cuda:N"), DEFAULT("auto"), HELP("where to train")},
+    {NAME("threads", "run", ALL), FLAG("threads"), INT(threads), FROM_TO(0, 1024), DEFAULT("0"),
+     HELP("threads of the CPU device; 0: all that the process may use")},
+    {NAME("precision", "run", ALL), FLAG("precision"), FIELD("choice", LIMN_SETTING_WORD, precision),
+     RANGE("auto|fp32|tf32|bf16|fp16"), DEFAULT("auto"),
+     HELP("number format of the arithmetic; auto: the device's own")},
+    {NAME("deterministic", "run", ALL), FLAG("deterministic"), SWITCH(deterministic), DEFAULT("false"),
+     HELP("refuses whatever does not repeat bit for bit")},
+    {NAME("out", "run", ALL), FLAG("out"), PATH(out, "a path that does not exist yet"), DEFAULT(""),
+     HELP("the run's folder; without it runs/MODEL-NNN")},
+    {NAME("init", "run", ALL), FLAG("init"), PATH(init, "a safetensors file"), DEFAULT(""),
+     HELP("weights to start from")},
+    {NAME("checkpoint_every", "run", ALL), INT64(checkpoint_every), STEPS, DEFAULT("0"),
+     HELP("steps between checkpoints; 0: chosen from the length")},
+    {NAME("sample_every", "run", ALL), INT64(sample_every), STEPS, DEFAULT("0"),
+     HELP("steps between sample pictures; 0: chosen from the length")},
+    {NAME("log_every", "run", ALL), INT64(log_every), STEPS, DEFAULT("0"),
+     HELP("steps between lines of metrics.jsonl; 0: chosen from the length")},
+    {NAME("validate_every", "run", LIKELIHOODS), INT64(validate_every), STEPS, DEFAULT("0"),
+     HELP("steps between validations; 0: chosen from the length")},
+    {NAME("sample_count", "run", ALL), INT(sample_count), FROM_TO(1, 1024), DEFAULT("64"),
+     HELP("pictures in a sample grid")},
+};
+/* clang-format on */
+
+#define ROW_COUNT (sizeof table / sizeof *table)
+_Static_assert(ROW_COUNT <= LIMN_SETTING_LIMIT, "struct limn_config has room for LIMN_SETTING_LIMIT origins");
+
+size_t limn_setting_count(void) { return ROW_COUNT; }
+
+const limn_setting_row *limn_setting_row_at(size_t index) { return index < ROW_COUNT ? &table[index] : NULL; }
+
+const limn_setting *limn_setting_at(size_t index) { return index < ROW_COUNT ? &table[index].setting : NULL; }
+
+const limn_setting *limn_setting_find(const char *name) {
+  for (size_t i = 0; i < ROW_COUNT; ++i)
+    if (strcmp(table[i].setting.name, name) == 0)
+      return &table[i].setting;
+  return NULL;
+}
+
+limn_status limn_setting_look_up(const char *name, size_t *index) {
+  const char *names[ROW_COUNT];
+  for (size_t i = 0; i < ROW_COUNT; ++i) {
+    names[i] = table[i].setting.name;
+    if (strcmp(names[i], name) == 0) {
+      *index = i;
+      return LIMN_OK;
+    }
+  }
+  const char *nearest = limn_nearest(name, names, ROW_COUNT);
+  if (nearest)
+    return limn_fail(LIMN_USAGE, "there is no setting \"%.64s\"; did you mean %s?", name, nearest);
+  return limn_fail(LIMN_USAGE, "there is no setting \"%.64s\"; `limn train --help` lists them", name);
+}

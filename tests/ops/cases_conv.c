@@ -1,0 +1,196 @@
+/* Convolutions, their gradients and what a device may fuse around them. */
+#include "cases.h"
+
+typedef enum conv_tail {
+  TAIL_NONE,
+  TAIL_BIAS,
+  TAIL_BIAS_RELU,
+  TAIL_BIAS_LEAKY,
+  TAIL_BIAS_TANH,
+  TAIL_SIGMOID
+} conv_tail;
+
+static limn_value add_tail(case_graph *g, limn_value y, conv_tail tail) {
+  switch (tail) {
+  case TAIL_BIAS_RELU:
+    return limn_graph_unary(g->graph, LIMN_PW_RELU, y, 0, 0);
+  case TAIL_BIAS_LEAKY:
+    return limn_graph_unary(g->graph, LIMN_PW_LEAKY_RELU, y, 0.2f, 0);
+  case TAIL_BIAS_TANH:
+    return limn_graph_unary(g->graph, LIMN_PW_TANH, y, 0, 0);
+  case TAIL_SIGMOID:
+    return limn_graph_unary(g->graph, LIMN_PW_SIGMOID, y, 0, 0);
+  default:
+    return y;
+  }
+}
+
+static limn_value bias_of(case_graph *g, const op_case *c, int32_t channels) {
+  if (c->variant == TAIL_NONE || c->variant == TAIL_SIGMOID)
+    return LIMN_NONE;
+  return case_parameter(g, "bias", LIMN_CHANNELS(channels), RANGE_SIGNED);
+}
+
+static void build_conv(case_graph *g, const op_case *c) {
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value y = limn_graph_conv(g->graph, x, w, bias_of(g, c, c->w.n), c->conv);
+  case_output(g, add_tail(g, y, (conv_tail)c->variant));
+}
+
+static void build_conv_dx(case_graph *g, const op_case *c) {
+  limn_value y = case_input(g, "y", c->y, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value x = limn_graph_conv_dx(g->graph, y, w, bias_of(g, c, c->w.c), c->conv, c->x);
+  case_output(g, add_tail(g, x, (conv_tail)c->variant));
+}
+
+static void build_conv_dw(case_graph *g, const op_case *c) {
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), y = case_input(g, "y", c->y, RANGE_SIGNED);
+  case_output(g, limn_graph_conv_dw(g->graph, x, y, c->conv, c->w));
+}
+
+static void build_dense(case_graph *g, const op_case *c) {
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  case_output(g, add_tail(g, limn_graph_dense(g->graph, x, w, bias_of(g, c, c->w.n)), (conv_tail)c->variant));
+}
+
+static limn_shape conv_shape(limn_shape x, limn_shape w, limn_conv_attrs a) {
+  return (limn_shape){x.n, w.n, (x.h + 2 * a.pad_h - w.h) / a.stride_h + 1, (x.w + 2 * a.pad_w - w.w) / a.stride_w + 1};
+}
+
+/* One geometry in all three convolutions. x decides; conv_dx goes back to exactly x, whatever the stride left over. */
+static void add_three(case_table *table, limn_shape x, limn_shape w, limn_conv_attrs a, conv_tail tail) {
+  static const char *const names[] = {"conv", "conv_dx", "conv_dw"};
+  static const case_builder builders[] = {build_conv, build_conv_dx, build_conv_dw};
+  static const char *const tails[] = {"", "-bias", "-bias-relu", "-bias-leaky", "-bias-tanh", "-sigmoid"};
+  for (int i = 0; i < 3; ++i) {
+    op_case row = {.build = builders[i], .x = x, .w = w, .y = conv_shape(x, w, a), .conv = a, .variant = tail};
+    case_add(table, row, "%s/x%dx%dx%dx%d-o%d-k%dx%d-s%dx%d-p%dx%d%s", names[i], x.n, x.c, x.h, x.w, w.n, w.h, w.w,
+             a.stride_h, a.stride_w, a.pad_h, a.pad_w, i < 2 ? tails[tail] : "");
+  }
+}
+
+static void add_geometries(case_table *table) {
+  static const limn_shape pictures[] = {{2, 3, 5, 7}, {1, 1, 6, 5}};
+  for (size_t i = 0; i < sizeof pictures / sizeof *pictures; ++i)
+    for (int kernel = 3; kernel <= 5; ++kernel)
+      for (int stride = 1; stride <= 2; ++stride)
+        for (int pad = 0; pad <= 2; ++pad)
+          add_three(table, pictures[i], (limn_shape){i == 0 ? 16 : 1, pictures[i].c, kernel, kernel},
+                    (limn_conv_attrs){stride, stride, pad, pad}, pad % 2 == 0 ? TAIL_NONE : TAIL_BIAS);
+  const limn_shape x = {2, 3, 7, 9};
+  add_three(table, x, (limn_shape){20, 3, 3, 5}, (limn_conv_attrs){1, 2, 0, 1}, TAIL_BIAS);
+  add_three(table, x, (limn_shape){20, 3, 5, 3}, (limn_conv_attrs){2, 1, 2, 1}, TAIL_NONE);
+  add_three(table, x, (limn_shape){16, 3, 4, 4}, (limn_conv_attrs){2, 2, 0, 2}, TAIL_NONE);
+  add_three(table, x, (limn_shape){16, 3, 1, 1}, (limn_conv_attrs){1, 1, 0, 0}, TAIL_BIAS);
+}
+
+static void add_channels(case_table *table) {
+  static const int32_t channels[] = {1, 3, 16, 20, 32};
+  for (int i = 0; i < 5; ++i)
+    for (int o = 0; o < 5; ++o) {
+      limn_shape x = {1 + (i + o) % 2, channels[i], 8, 6};
+      add_three(table, x, (limn_shape){channels[o], channels[i], 4, 4}, (limn_conv_attrs){2, 2, 1, 1}, TAIL_NONE);
+      add_three(table, x, (limn_shape){channels[o], channels[i], 3, 3}, (limn_conv_attrs){1, 1, 1, 1}, TAIL_BIAS);
+    }
+}
+
+static void add_layers(case_table *table) {
+  const limn_conv_attrs whole = {1, 1, 0, 0}, halve = {2, 2, 1, 1}, keep = {1, 1, 1, 1};
+  /* A picture to one value and back: DCGAN's last and first layers. */
+  for (int32_t n = 1; n <= 4; n += 3) {
+    add_three(table, (limn_shape){n, 32, 4, 4}, (limn_shape){1, 32, 4, 4}, whole, TAIL_NONE);
+    add_three(table, (limn_shape){n, 32, 4, 4}, (limn_shape){20, 32, 4, 4}, whole, TAIL_NONE);
+    add_three(table, (limn_shape){n, 16, 3, 5}, (limn_shape){20, 16, 3, 5}, whole, TAIL_BIAS);
+  }
+  /* Between features and picture. */
+  add_three(table, (limn_shape){2, 3, 16, 16}, (limn_shape){64, 3, 4, 4}, halve, TAIL_NONE);
+  add_three(table, (limn_shape){1, 1, 14, 14}, (limn_shape){64, 1, 4, 4}, halve, TAIL_BIAS);
+  /* Activations behind a convolution. */
+  for (int tail = TAIL_BIAS_RELU; tail <= TAIL_SIGMOID; ++tail) {
+    add_three(table, (limn_shape){2, 3, 8, 8}, (limn_shape){16, 3, 4, 4}, halve, (conv_tail)tail);
+    add_three(table, (limn_shape){2, 20, 5, 7}, (limn_shape){16, 20, 3, 3}, keep, (conv_tail)tail);
+  }
+}
+
+static void add_dense(case_table *table) {
+  static const limn_shape inputs[] = {{1, 20, 1, 1}, {3, 32, 4, 4}, {2, 3, 5, 7}, {5, 100, 1, 1}};
+  static const int32_t outputs[] = {1, 16, 20};
+  for (int i = 0; i < 4; ++i)
+    for (int o = 0; o < 3; ++o)
+      for (int tail = TAIL_NONE; tail <= TAIL_BIAS_RELU; ++tail) {
+        limn_shape x = inputs[i];
+        op_case row = {.build = build_dense, .x = x, .w = {outputs[o], x.c, x.h, x.w}, .variant = tail};
+        case_add(table, row, "dense/x%dx%dx%dx%d-o%d%s", x.n, x.c, x.h, x.w, outputs[o],
+                 tail == TAIL_NONE   ? ""
+                 : tail == TAIL_BIAS ? "-bias"
+                                     : "-bias-relu");
+      }
+}
+
+/* A weight used twice (real and fake pictures in one step): its gradient is a sum of two. */
+static void build_twice(case_graph *g, const op_case *c) {
+  limn_value w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value bias = case_parameter(g, "bias", LIMN_CHANNELS(c->w.n), RANGE_SIGNED);
+  for (int i = 0; i < 2; ++i) {
+    limn_value x = case_input(g, i == 0 ? "real" : "fake", c->x, RANGE_SIGNED);
+    limn_value y = limn_graph_conv(g->graph, x, w, bias, c->conv);
+    case_output(g, limn_graph_unary(g->graph, LIMN_PW_LEAKY_RELU, y, 0.2f, 0));
+  }
+}
+
+/* A value read by two ops, one of them a convolution that could otherwise swallow the activation. */
+static void build_shared(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value y = limn_graph_conv(graph, x, w, LIMN_NONE, c->conv);
+  limn_value t = limn_graph_unary(graph, LIMN_PW_TANH, y, 0, 0);
+  case_output(g, limn_graph_mul(graph, y, t));
+  case_output(g, t);
+}
+
+/* Down and up again: transposed convolution on a convolution's result, and an activation in between. */
+static void build_down_up(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "down", c->w, RANGE_SIGNED);
+  limn_value y = limn_graph_unary(graph, LIMN_PW_TANH, limn_graph_conv(graph, x, w, LIMN_NONE, c->conv), 0, 0);
+  limn_value up = case_parameter(g, "up", c->w, RANGE_SIGNED);
+  case_output(g, limn_graph_conv_dx(graph, y, up, LIMN_NONE, c->conv, c->x));
+}
+
+/* The gradient penalty of WGAN-GP (Gulrajani et al. 2017, eq. 3): a gradient inside the loss. */
+static void build_penalty(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value y = limn_graph_conv(graph, x, w, LIMN_NONE, c->conv);
+  limn_value hidden = limn_graph_unary(graph, LIMN_PW_TANH, limn_graph_affine(graph, y, 0.1f, 0), 0, 0), dx;
+  limn_shape s = limn_graph_shape(graph, hidden);
+  limn_value v = case_parameter(g, "v", (limn_shape){1, s.c, s.h, s.w}, RANGE_SIGNED);
+  limn_value critic = limn_graph_sum_all(graph, limn_graph_dense(graph, hidden, v, LIMN_NONE));
+  g->status = limn_graph_gradient(graph, critic, &x, 1, &dx);
+  if (g->status != LIMN_OK)
+    return;
+  limn_value squares =
+      limn_graph_sum(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, dx, 0, 0), (limn_shape){c->x.n, 1, 1, 1});
+  limn_value norm = limn_graph_unary(graph, LIMN_PW_SQRT, squares, 0, 0);
+  case_output(g, limn_graph_unary(graph, LIMN_PW_SQUARE, limn_graph_affine(graph, norm, 1, -1), 0, 0));
+}
+
+static void add_compositions(case_table *table) {
+  static const struct {
+    const char *name;
+    case_builder build;
+  } rows[] = {{"twice", build_twice}, {"shared", build_shared}, {"down-up", build_down_up}, {"penalty", build_penalty}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
+    for (int32_t channels = 3; channels <= 20; channels += 17) {
+      op_case row = {.build = rows[i].build, .x = {2, channels, 6, 8}, .w = {16, channels, 4, 4}, .conv = {2, 2, 1, 1}};
+      case_add(table, row, "conv/%s-%d-channels", rows[i].name, channels);
+    }
+}
+
+void cases_add_conv(case_table *table) {
+  add_geometries(table);
+  add_channels(table);
+  add_layers(table);
+  add_dense(table);
+  add_compositions(table);
+}

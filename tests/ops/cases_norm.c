@@ -1,0 +1,132 @@
+/* Batch normalisation. */
+#include "cases.h"
+
+#define EPS 1e-5f
+
+typedef enum norm_tail { NORM_PLAIN, NORM_RELU, NORM_LEAKY } norm_tail;
+
+static limn_value add_tail(limn_graph *graph, limn_value y, int tail) {
+  if (tail == NORM_RELU)
+    return limn_graph_unary(graph, LIMN_PW_RELU, y, 0, 0);
+  if (tail == NORM_LEAKY)
+    return limn_graph_unary(graph, LIMN_PW_LEAKY_RELU, y, 0.2f, 0);
+  return y;
+}
+
+static limn_value add_norm(case_graph *g, limn_value x) {
+  limn_shape channels = LIMN_CHANNELS(limn_graph_shape(g->graph, x).c);
+  limn_value gamma = case_parameter(g, "gamma", channels, RANGE_POSITIVE);
+  limn_value beta = case_parameter(g, "beta", channels, RANGE_SIGNED);
+  return limn_graph_batchnorm(g->graph, x, gamma, beta, EPS);
+}
+
+static void build_train(case_graph *g, const op_case *c) {
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED);
+  case_output(g, add_tail(g->graph, add_norm(g, x), c->variant));
+}
+
+/* A mean far from 0: a one-pass variance would lose its digits here. */
+static void build_shifted(case_graph *g, const op_case *c) {
+  limn_value x = limn_graph_affine(g->graph, case_input(g, "x", c->x, RANGE_SIGNED), 1, 8);
+  case_output(g, add_norm(g, x));
+}
+
+/* The same input normalised twice, one result times the other: gradients add up in x. */
+static void build_pair(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), y = add_norm(g, x);
+  limn_value gamma = case_parameter(g, "gamma2", LIMN_CHANNELS(c->x.c), RANGE_POSITIVE);
+  limn_value beta = case_parameter(g, "beta2", LIMN_CHANNELS(c->x.c), RANGE_SIGNED);
+  limn_value scaled = limn_graph_mul(graph, x, y);
+  case_output(g, limn_graph_mul(graph, y, limn_graph_batchnorm(graph, scaled, gamma, beta, EPS)));
+}
+
+/* A layer of DCGAN's discriminator, or of its generator with the transposed convolution. */
+static void build_layer(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  bool up = c->variant == NORM_RELU;
+  limn_value input = case_input(g, "input", up ? c->y : c->x, RANGE_SIGNED);
+  limn_value w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value features = up ? limn_graph_conv_dx(graph, input, w, LIMN_NONE, c->conv, c->x)
+                           : limn_graph_conv(graph, input, w, LIMN_NONE, c->conv);
+  case_output(g, add_tail(graph, add_norm(g, features), c->variant));
+}
+
+static void build_inference(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_shape channels = LIMN_CHANNELS(c->x.c);
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED);
+  limn_value gamma = case_parameter(g, "gamma", channels, RANGE_SIGNED);
+  limn_value beta = case_parameter(g, "beta", channels, RANGE_SIGNED);
+  limn_value mean = case_leaf_of(g, LIMN_ROLE_BUFFER, "mean", channels, RANGE_SIGNED, false);
+  limn_value variance = case_leaf_of(g, LIMN_ROLE_BUFFER, "variance", channels, RANGE_POSITIVE, false);
+  limn_value y = limn_graph_batchnorm_inference(graph, x, gamma, beta, mean, variance, EPS);
+  case_output(g, add_tail(graph, y, c->variant));
+}
+
+/* alpha is the gate's value, below 0 for none. */
+static void build_running(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_shape channels = LIMN_CHANNELS(c->x.c);
+  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", c->x, c->range, c->variant != 0), gate = LIMN_NONE;
+  limn_value mean = case_leaf_of(g, LIMN_ROLE_BUFFER, "mean", channels, RANGE_SIGNED, false);
+  limn_value variance = case_leaf_of(g, LIMN_ROLE_BUFFER, "variance", channels, RANGE_POSITIVE, false);
+  if (c->alpha >= 0)
+    gate = case_fixed(g, LIMN_ROLE_BUFFER, "gate", LIMN_SCALAR, (const float[4]){c->alpha});
+  if (c->variant) /* together with the normalisation, which may have the same statistics at hand */
+    case_output(g, add_norm(g, x));
+  limn_graph_update_running(graph, x, mean, variance, gate, 0.1f);
+  if (!c->variant) /* added later, so it reads the new value; no gradient flows through an update */
+    case_output(g, limn_graph_affine(graph, mean, 1, 0));
+}
+
+static void add_running(case_table *table) {
+  static const limn_shape shapes[] = {{2, 3, 5, 7}, {4, 20, 1, 1}, {1, 16, 5, 7}};
+  static const float gates[] = {-1, 0, 1};
+  for (int i = 0; i < 3; ++i)
+    for (int gate = 0; gate < 3; ++gate)
+      for (int shared = 0; shared < 2; ++shared) {
+        limn_shape s = shapes[i];
+        op_case row = {
+            .build = build_running, .x = s, .alpha = gates[gate], .variant = shared, .flags = CASE_NO_SECOND};
+        case_add(table, row, "update_running/%dx%dx%dx%d-%s%s", s.n, s.c, s.h, s.w,
+                 gate == 0   ? "no-gate"
+                 : gate == 1 ? "open"
+                             : "shut",
+                 shared ? "-normalised" : "");
+      }
+  case_add(table,
+           (op_case){.build = build_running, .x = {2, 3, 5, 7}, .alpha = 0, .range = RANGE_NOT_FINITE, .variant = 0},
+           "update_running/not-finite");
+}
+
+void cases_add_norm(case_table *table) {
+  static const limn_shape shapes[] = {{2, 3, 5, 7},  {1, 16, 5, 7}, {4, 20, 1, 1},
+                                      {2, 32, 4, 4}, {8, 1, 3, 3},  {3, 20, 5, 7}};
+  static const char *const tails[] = {"", "-relu", "-leaky"};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
+    limn_shape s = shapes[i];
+    for (int tail = NORM_PLAIN; tail <= NORM_LEAKY; ++tail) {
+      case_add(table, (op_case){.build = build_train, .x = s, .variant = tail, .flags = CASE_NO_SECOND},
+               "batchnorm/%dx%dx%dx%d%s", s.n, s.c, s.h, s.w, tails[tail]);
+      case_add(table, (op_case){.build = build_inference, .x = s, .variant = tail}, "batchnorm_inference/%dx%dx%dx%d%s",
+               s.n, s.c, s.h, s.w, tails[tail]);
+    }
+    case_add(table, (op_case){.build = build_shifted, .x = s, .flags = CASE_NO_SECOND}, "batchnorm/%dx%dx%dx%d-shifted",
+             s.n, s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_pair, .x = s, .flags = CASE_NO_SECOND}, "batchnorm/%dx%dx%dx%d-pair", s.n,
+             s.c, s.h, s.w);
+  }
+  for (int32_t channels = 16; channels <= 20; channels += 4)
+    for (int tail = NORM_PLAIN; tail <= NORM_LEAKY; ++tail) {
+      op_case row = {.build = build_layer,
+                     .x = {2, channels, 8, 8},
+                     .w = {32, channels, 4, 4},
+                     .y = {2, 32, 4, 4},
+                     .conv = {2, 2, 1, 1},
+                     .variant = tail,
+                     .flags = CASE_NO_SECOND};
+      case_add(table, row, "batchnorm/layer-%d-channels%s", channels, tails[tail]);
+    }
+  add_running(table);
+}

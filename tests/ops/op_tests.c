@@ -1,0 +1,167 @@
+/* The op tests: every case of the table on every device. Plain C, so that it runs under every sanitizer.
+ *
+ *   op_tests [test]   forward, gradient and second gradient on each device against the reference
+ *   op_tests grad     the reference's gradients against central differences
+ *   op_tests list     the names of the cases */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "comparison.h"
+#include "differences.h"
+#include "reference/reference.h"
+#include "transfers.h"
+
+/* Adding a device is a line here. The constant is the engine's own (tolerance.h). */
+static const struct device_row {
+  const char *name;
+  double constant;
+} devices[] = {
+    {"cpu", 4},
+};
+#define DEVICE_COUNT (sizeof devices / sizeof *devices)
+
+typedef struct arguments {
+  const char *mode, *device, *substring;
+  limn_program_options program;
+  bool verbose;
+} arguments;
+
+typedef struct tally {
+  int passed, failed;
+} tally;
+
+static void count_result(tally *t, limn_status status, const char *where, const char *name, const char *stage) {
+  if (status == LIMN_OK) {
+    ++t->passed;
+    return;
+  }
+  ++t->failed;
+  printf("FAILED %s %s%s: %s\n", where, name, stage, limn_error_message());
+}
+
+static limn_status check_refused(const op_case *c) {
+  op_setup setup;
+  limn_status status = op_setup_init(&setup, c, OP_FORWARD);
+  op_setup_release(&setup);
+  if (status == LIMN_OK)
+    return limn_fail(LIMN_FAILED, "was not refused");
+  return strstr(limn_error_message(), c->refusal)
+             ? LIMN_OK
+             : limn_fail(LIMN_FAILED, "refused, but without '%s': %s", c->refusal, limn_error_message());
+}
+
+static bool is_selected(const op_case *c, const arguments *a) { return !a->substring || strstr(c->name, a->substring); }
+
+static void test_device(const case_table *table, const arguments *a, const struct device_row *row, limn_device *device,
+                        limn_device *reference, tally *t) {
+  static const char *const stages[] = {"", " (gradients)"};
+  const comparison_options options = {.constant = row->constant, .program = a->program};
+  for (size_t i = 0; i < table->count; ++i) {
+    const op_case *c = &table->cases[i];
+    if (!is_selected(c, a) || c->flags & CASE_REFUSED)
+      continue;
+    for (int stage = OP_FORWARD; stage <= OP_GRADIENTS; ++stage) {
+      comparison_result result;
+      limn_status status = comparison_check(c, (op_stage)stage, device, reference, &options, &result);
+      if (!result.applies)
+        continue;
+      count_result(t, status, row->name, c->name, stages[stage]);
+      if (a->verbose)
+        printf("%5.2f of the allowed error: %s %s%s\n", result.worst, row->name, c->name, stages[stage]);
+    }
+  }
+}
+
+static void test_all(const case_table *table, const arguments *a, limn_device *reference, tally *t) {
+  for (size_t i = 0; i < DEVICE_COUNT; ++i) {
+    limn_device *device = NULL;
+    if (a->device && strcmp(a->device, devices[i].name) != 0)
+      continue;
+    if (limn_device_create(&device, &(limn_device_options){.name = devices[i].name, .seed = OPS_SEED}) != LIMN_OK) {
+      printf("FAILED %s: %s\n", devices[i].name, limn_error_message());
+      ++t->failed;
+      continue;
+    }
+    if (!a->substring || strstr("transfers", a->substring))
+      count_result(t, transfers_check(device), devices[i].name, "transfers", "");
+    test_device(table, a, &devices[i], device, reference, t);
+    limn_device_destroy(device);
+  }
+}
+
+static void check_gradients(const case_table *table, const arguments *a, limn_device *reference, tally *t) {
+  for (size_t i = 0; i < table->count; ++i) {
+    const op_case *c = &table->cases[i];
+    if (!is_selected(c, a))
+      continue;
+    bool applies = true;
+    limn_status status = c->flags & CASE_REFUSED ? check_refused(c) : differences_check(c, reference, &applies);
+    if (applies)
+      count_result(t, status, "reference", c->name, "");
+  }
+}
+
+static bool known_device(const char *name) {
+  for (size_t i = 0; i < DEVICE_COUNT; ++i)
+    if (strcmp(devices[i].name, name) == 0)
+      return true;
+  return false;
+}
+
+static bool parse(char **argv, arguments *a) {
+  *a = (arguments){.mode = "test"};
+  for (char **at = argv + 1; *at; ++at) {
+    const char *next = at[1];
+    if (strcmp(*at, "--separate-buffers") == 0)
+      a->program.separate_buffers = 1;
+    else if (strcmp(*at, "--verbose") == 0)
+      a->verbose = true;
+    else if (strcmp(*at, "--device") == 0 && next && known_device(next))
+      a->device = *++at;
+    else if (strcmp(*at, "--case") == 0 && next)
+      a->substring = *++at;
+    else if (strcmp(*at, "test") == 0 || strcmp(*at, "grad") == 0 || strcmp(*at, "list") == 0)
+      a->mode = *at;
+    else {
+      fprintf(stderr, "op_tests: not understood: %s %s\n", *at, next ? next : "");
+      return false;
+    }
+  }
+  return true;
+}
+
+int main(int argc, char **argv) {
+  arguments a;
+  case_table table;
+  tally t = {0};
+  if (argc < 1 || !parse(argv, &a)) {
+    fprintf(stderr,
+            "usage: op_tests [test|grad|list] [--device NAME] [--case PART] [--separate-buffers] [--verbose]\n");
+    return 2;
+  }
+  limn_device *reference = reference_device_create(OPS_SEED);
+  if (!reference || case_table_init(&table) != LIMN_OK) {
+    fprintf(stderr, "op_tests: out of memory\n");
+    return 1;
+  }
+  if (strcmp(a.mode, "list") == 0) {
+    for (size_t i = 0; i < table.count; ++i)
+      if (is_selected(&table.cases[i], &a))
+        puts(table.cases[i].name);
+  } else if (strcmp(a.mode, "grad") == 0) {
+    check_gradients(&table, &a, reference, &t);
+  } else {
+    test_all(&table, &a, reference, &t);
+  }
+  case_table_release(&table);
+  reference->ops->destroy(reference);
+  if (strcmp(a.mode, "list") == 0)
+    return 0;
+  if (t.passed + t.failed == 0)
+    printf("no case of that name: `op_tests list` names them\n");
+  printf("%d passed, %d failed\n", t.passed, t.failed);
+  return t.failed > 0 || t.passed == 0;
+}

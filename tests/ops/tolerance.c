@@ -1,0 +1,71 @@
+#include "tolerance.h"
+
+#include <math.h>
+
+/* K: how many terms make one element of the node's value. */
+static double reduction_length(const limn_graph *graph, const limn_node *node) {
+  limn_shape a = node->input_count > 0 ? limn_graph_shape(graph, node->inputs[0]) : LIMN_SCALAR;
+  limn_shape b = node->input_count > 1 ? limn_graph_shape(graph, node->inputs[1]) : LIMN_SCALAR;
+  switch (node->op) {
+  case LIMN_OP_CONV:
+    return (double)b.c * b.h * b.w;
+  case LIMN_OP_CONV_DX:
+    return (double)b.n * b.h * b.w;
+  case LIMN_OP_CONV_DW:
+    return (double)b.n * b.h * b.w;
+  case LIMN_OP_BATCHNORM:
+  case LIMN_OP_BATCHNORM_BACKWARD:
+  case LIMN_OP_BATCHNORM_DGAMMA:
+  case LIMN_OP_UPDATE_RUNNING:
+    return (double)a.n * a.h * a.w;
+  case LIMN_OP_SUM:
+    return (double)limn_shape_count(a) / (double)limn_shape_count(node->shape);
+  default:
+    return 1;
+  }
+}
+
+void tolerance_advance(const limn_graph *graph, double *units) {
+  for (limn_value v = 0; v < limn_graph_count(graph); ++v) {
+    const limn_node *node = limn_graph_node(graph, v);
+    if (node->op == LIMN_OP_LEAF)
+      continue;
+    double worst = 0;
+    for (int i = 0; i < node->input_count; ++i)
+      worst = fmax(worst, units[node->inputs[i]]);
+    for (int i = 0; i < node->target_count; ++i)
+      worst = fmax(worst, units[node->targets[i]]);
+    worst += sqrt(reduction_length(graph, node));
+    units[v] = worst;
+    for (int i = 0; i < node->target_count; ++i)
+      units[node->targets[i]] = worst;
+  }
+}
+
+static bool same_class(double d, double r) { return isnan(r) ? isnan(d) : isinf(r) ? d == r : isfinite(d); }
+
+double tolerance_error(const float *device, const double *reference, int64_t count) {
+  double error = 0, scale = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (!same_class(device[i], reference[i]))
+      return INFINITY;
+    if (!isfinite(reference[i]))
+      continue;
+    error = fmax(error, fabs((double)device[i] - reference[i]));
+    scale = fmax(scale, fabs(reference[i]));
+  }
+  return error == 0 ? 0 : error / scale;
+}
+
+double tolerance_rounding(const float *device, const double *reference, int64_t count) {
+  double worst = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    float nearest = fabsf((float)reference[i]);
+    double unit = (double)nextafterf(nearest, INFINITY) - (double)nearest;
+    if (!same_class(device[i], reference[i]))
+      return INFINITY;
+    if (isfinite(reference[i]))
+      worst = fmax(worst, fabs((double)device[i] - reference[i]) / unit);
+  }
+  return worst;
+}

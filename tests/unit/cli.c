@@ -1,0 +1,485 @@
+/* The program from outside: what it prints, how it ends, what it leaves. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <jansson.h>
+#include <pty.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_ARGUMENTS 48
+#define MOST_OUTPUT    65536
+
+extern char **environ;
+
+static char folder[64]; /* of the test; every command runs in it */
+
+typedef struct outcome {
+  int code; /* exit code, or -signal */
+  char out[MOST_OUTPUT], err[MOST_OUTPUT];
+} outcome;
+
+static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *where) {
+  (void)about, (void)kind, (void)where;
+  return remove(path);
+}
+
+static void set_up(void) {
+  strcpy(folder, "/tmp/limn-cli-XXXXXX");
+  cr_assert(mkdtemp(folder) != NULL);
+}
+
+static void tear_down(void) { nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
+
+static const char *in_folder(const char *name, char buffer[256]) {
+  snprintf(buffer, 256, "%s/%s", folder, name);
+  return buffer;
+}
+
+static bool exists(const char *name) {
+  char path[256];
+  return access(in_folder(name, path), F_OK) == 0;
+}
+
+static void slurp(const char *name, char buffer[MOST_OUTPUT]) {
+  char path[256];
+  FILE *stream = fopen(in_folder(name, path), "rb");
+  size_t size = stream ? fread(buffer, 1, MOST_OUTPUT - 1, stream) : 0;
+  buffer[size] = '\0';
+  if (stream)
+    fclose(stream);
+}
+
+/* Starts the program with the words of `line` (no quoting). Standard output goes to the descriptor, which is closed
+ * here, standard error to the file "err". */
+static pid_t start(const char *line, int output) {
+  char copy[2048], *arguments[MOST_ARGUMENTS], program[] = LIMN_PROGRAM, path[256], *rest = copy, *word;
+  int count = 0;
+  snprintf(copy, sizeof(copy), "%s", line);
+  arguments[count++] = program;
+  while ((word = strsep(&rest, " ")) != NULL && count + 1 < MOST_ARGUMENTS)
+    if (*word)
+      arguments[count++] = word;
+  arguments[count] = NULL;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t standard;
+  sigemptyset(&standard);
+  for (size_t i = 0; i < 4; i++)
+    sigaddset(&standard, (int[]){SIGINT, SIGTERM, SIGHUP, SIGUSR1}[i]);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigdefault(&attributes, &standard);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, output, 1);
+  posix_spawn_file_actions_addopen(&actions, 2, in_folder("err", path), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  posix_spawn_file_actions_addchdir_np(&actions, folder);
+  pid_t child = 0;
+  int failed = posix_spawn(&child, LIMN_PROGRAM, &actions, &attributes, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  close(output);
+  cr_assert(failed == 0, "cannot start %s", LIMN_PROGRAM);
+  return child;
+}
+
+static int open_output(const char *path) { return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); }
+
+static int end_of(pid_t child) {
+  int status = 0;
+  cr_assert(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void run(outcome *result, const char *line) {
+  char path[256];
+  result->code = end_of(start(line, open_output(in_folder("out", path))));
+  slurp("out", result->out);
+  slurp("err", result->err);
+}
+
+static void expect(outcome *result, const char *line, int code, const char *said) {
+  run(result, line);
+  cr_assert(result->code == code, "limn %s: exit code %d instead of %d; it said: %s", line, result->code, code,
+            result->err);
+  if (said)
+    cr_assert(strstr(code ? result->err : result->out, said), "limn %s: no \"%s\" in: %s%s", line, said, result->out,
+              result->err);
+}
+
+static bool one_line(const char *text) {
+  const char *newline = strchr(text, '\n');
+  return newline && newline[1] == '\0';
+}
+
+static json_t *expect_json(const char *line) {
+  static outcome result;
+  expect(&result, line, 0, NULL);
+  json_error_t error;
+  json_t *root = json_loads(result.out, 0, &error);
+  cr_assert(root != NULL, "limn %s: no JSON (%s): %s", line, error.text, result.out);
+  return root;
+}
+
+/* 64 pictures of 16x16: bright squares at places that differ, so that there is something to learn. */
+static void write_pictures(void) {
+  static const unsigned char head[16] = {0, 0, 8, 3, 0, 0, 0, 64, 0, 0, 0, 16, 0, 0, 0, 16};
+  char path[256];
+  FILE *stream = fopen(in_folder("pictures-idx3-ubyte", path), "wb");
+  cr_assert(stream != NULL);
+  fwrite(head, 1, sizeof(head), stream);
+  for (int i = 0; i < 64; i++)
+    for (int pixel = 0; pixel < 256; pixel++)
+      fputc(pixel / 16 / 4 == i % 4 && pixel % 16 / 4 == i / 4 % 4 ? 255 - i : i, stream);
+  cr_assert(fclose(stream) == 0);
+}
+
+#define TINY "--data pictures-idx3-ubyte --filters 4 --latent 8 --batch 8 --threads 1 "
+
+TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 300);
+
+Test(cli, help_of_everything) {
+  static const char *const lines[] = {"--help",
+                                      "-h",
+                                      "help",
+                                      "help train",
+                                      "train --help",
+                                      "train vae -h",
+                                      "sample -h",
+                                      "interpolate --help",
+                                      "inspect -h",
+                                      "doctor -h",
+                                      "bench --help",
+                                      "help bench",
+                                      "bench step dcgan --help"};
+  outcome result;
+  for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    expect(&result, lines[i], 0, "usage: limn ");
+    cr_assert(result.err[0] == '\0', "limn %s: %s", lines[i], result.err);
+  }
+  expect(&result, "--version", 0, "limn ");
+  expect(&result, "", 2, "usage: limn ");
+}
+
+Test(cli, help_lists_settings_of_the_model) {
+  outcome result;
+  expect(&result, "train vae --help", 0, "--set beta=X");
+  cr_assert(!strstr(result.out, "d_steps"));
+  expect(&result, "train dcgan --help", 0, "d_steps");
+  cr_assert(strstr(result.out, "default 0.0002"));
+}
+
+Test(cli, mistakes_suggest_the_nearest) {
+  static const struct {
+    const char *line, *said;
+  } cases[] = {
+      {"trian", "did you mean train?"},
+      {"smaple x", "did you mean sample?"},
+      {"--versoin", "did you mean --version?"},
+      {"train dcgna", "did you mean dcgan?"},
+      {"train dcgan --lerning-rate 1", "did you mean --lr?"},
+      {"train dcgan --filter 8", "did you mean --filters?"},
+      {"train dcgan --batch_size 8", "did you mean --batch?"},
+      {"train vae --sigma 1", "did you mean --set sigma=VALUE?"},
+      {"train vae --set lerning_rate=1", "did you mean lr?"},
+      {"train vae --set beta_warmpu=1", "did you mean beta_warmup?"},
+      {"train dcgan --preset dmeo", "did you mean demo?"},
+      {"sample x --sede 3", "did you mean --seed?"},
+      {"bench setp dcgan", "did you mean step?"},
+      {"train dcgan --zzzzzzzz", "--help"},
+  };
+  outcome result;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    expect(&result, cases[i].line, 2, cases[i].said);
+    cr_assert(one_line(result.err) && !result.out[0], "limn %s: %s%s", cases[i].line, result.err, result.out);
+    cr_assert(strncmp(result.err, "limn: ", 6) == 0);
+  }
+}
+
+Test(cli, usage_errors_say_what_to_do) {
+  static const struct {
+    const char *line, *said;
+  } cases[] = {
+      {"train", "train what?"},
+      {"train dcgan extra", "extra"},
+      {"train dcgan --lr", "--lr needs a value"},
+      {"train dcgan --lr --json", "--lr needs a value"},
+      {"train dcgan --lr=-1", "lr"},
+      {"train dcgan --set d_steps", "name=value"},
+      {"train dcgan --set beta=2", "beta"},
+      {"train dcgan --json=1", "takes no value"},
+      {"train dcgan -q -v", "cannot go together"},
+      {"train --resume x --out y", "cannot go together"},
+      {"sample", "run folder"},
+      {"sample a b", "\"b\""},
+      {"sample x -n 0", "1 to"},
+      {"sample x --seed -1", "seed"},
+      {"sample x -o a --each b", "cannot go together"},
+      {"interpolate x --from 1", "--to"},
+      {"interpolate x --seeds 1", "two seeds"},
+      {"interpolate x --seeds 1,,2", "--seeds 1,2,3"},
+      {"bench", "limn bench step"},
+      {"doctor x", "\"x\""},
+  };
+  outcome result;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    expect(&result, cases[i].line, 2, cases[i].said);
+    cr_assert(one_line(result.err), "limn %s: %s", cases[i].line, result.err);
+  }
+}
+
+Test(cli, missing_and_broken_files_are_data_errors) {
+  outcome result;
+  char path[256];
+  FILE *stream = fopen(in_folder("broken.safetensors", path), "w");
+  fputs("not tensors at all", stream);
+  fclose(stream);
+  expect(&result, "inspect nowhere", 3, "nowhere");
+  expect(&result, "inspect broken.safetensors", 3, "broken.safetensors");
+  expect(&result, "inspect .", 3, "config.yaml");
+  expect(&result, "train --resume nowhere", 3, "nowhere");
+  expect(&result, "sample nowhere", 3, "nowhere");
+  expect(&result, "train dcgan --steps 1 --data nowhere", 3, "nowhere");
+  cr_assert(!exists("runs"), "a run that cannot start leaves no folder");
+}
+
+Test(cli, lost_output_is_an_error) {
+  cr_assert(end_of(start("--help", open_output("/dev/full"))) == 1);
+  outcome result;
+  slurp("err", result.err);
+  cr_assert(strstr(result.err, "standard output"));
+
+  int ends[2];
+  cr_assert(pipe2(ends, O_CLOEXEC) == 0);
+  close(ends[0]);
+  int code = end_of(start("--version", ends[1]));
+  cr_assert(code == 1, "a closed pipe gives %d", code);
+}
+
+static const char *setting(const json_t *root, const char *name, const char *key) {
+  static char text[4][128];
+  static int turn;
+  char *buffer = text[turn++ % 4];
+  json_t *value = json_object_get(json_object_get(json_object_get(root, "settings"), name), key);
+  if (json_is_string(value))
+    snprintf(buffer, 128, "%s", json_string_value(value));
+  else
+    snprintf(buffer, 128, "%g", json_number_value(value));
+  return buffer;
+}
+
+Test(cli, flag_over_set_over_config_over_preset_whatever_the_order) {
+  char path[256];
+  write_pictures();
+  FILE *stream = fopen(in_folder("f.yaml", path), "w");
+  fputs("lr: 0.03\nsteps: 33\nfilters: 3\nlatent: 5\n", stream);
+  fclose(stream);
+  static const char *const lines[] = {"train dcgan --lr 0.01 --set lr=0.02 --set steps=22 --config f.yaml --preset "
+                                      "demo --data pictures-idx3-ubyte --batch 8 "
+                                      "--filters 4 --threads 1 --dry-run --json",
+                                      "train --json --dry-run --preset demo --config f.yaml --set steps=22 --threads 1 "
+                                      "--filters 4 --batch=8 --set lr=0.02 "
+                                      "--data=pictures-idx3-ubyte --lr=0.01 dcgan"};
+  for (size_t i = 0; i < 2; i++) {
+    json_t *root = expect_json(lines[i]);
+    cr_assert_str_eq(setting(root, "lr", "value"), "0.01");
+    cr_assert_str_eq(setting(root, "lr", "origin"), "--lr");
+    cr_assert_str_eq(setting(root, "steps", "value"), "22");
+    cr_assert_str_eq(setting(root, "steps", "origin"), "--set");
+    cr_assert_str_eq(setting(root, "latent", "value"), "5");
+    cr_assert(strstr(setting(root, "latent", "origin"), "f.yaml"));
+    cr_assert(strstr(setting(root, "sample_every", "origin"), "demo"));
+    cr_assert_str_eq(setting(root, "beta1", "origin"), "default");
+    json_decref(root);
+  }
+  cr_assert(!exists("runs"), "a dry run trains nothing");
+}
+
+Test(cli, dry_run_shows_networks_memory_data_and_settings) {
+  write_pictures();
+  outcome result;
+  expect(&result, "train dcgan --dry-run --steps 3 " TINY, 0, "generator");
+  static const char *const words[] = {"discriminator", "main.0",    "parameters", "memory",
+                                      "optimiser",     "64 images", "--filters"};
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+    cr_assert(strstr(result.out, words[i]), "no \"%s\" in the plan: %s", words[i], result.out);
+  json_t *root = expect_json("train vae --dry-run --json --steps 3 " TINY);
+  const char *network;
+  json_t *plan;
+  cr_assert(json_object_size(json_object_get(root, "networks")) == 2);
+  json_object_foreach(json_object_get(root, "networks"), network, plan)
+      cr_assert(json_integer_value(json_object_get(plan, "parameters")) > 0, "%s has no parameters", network);
+  json_decref(root);
+}
+
+Test(cli, trains_and_tells_where_the_results_are) {
+  write_pictures();
+  outcome result;
+  expect(&result, "train dcgan --steps 6 --out first " TINY, 0, "first\n");
+  cr_assert(strstr(result.out, "first/samples/"), "%s", result.out);
+  cr_assert(strstr(result.err, "step 6/6"), "%s", result.err);
+  cr_assert(!strchr(result.err, '\033') && !strchr(result.err, '\r'), "control sequences in a log: %s", result.err);
+  cr_assert(exists("first/config.yaml") && exists("first/metrics.jsonl") && exists("first/run.json"));
+
+  expect(&result, "train dcgan --steps 6 --out first " TINY, 2, "--resume");
+  expect(&result, "train dcgan --steps 2 -q " TINY, 0, "runs/dcgan-001");
+  cr_assert(result.err[0] == '\0', "--quiet said: %s", result.err);
+
+  json_t *root = expect_json("train vae --steps 4 --json --out second " TINY);
+  cr_assert_str_eq(json_string_value(json_object_get(root, "run")), "second");
+  cr_assert(json_integer_value(json_object_get(root, "step")) == 4);
+  json_decref(root);
+}
+
+Test(cli, resume_continues) {
+  write_pictures();
+  outcome result;
+  expect(&result, "train dcgan --steps 3 --out run " TINY, 0, NULL);
+  expect(&result, "train vae --resume run", 2, "dcgan");
+  expect(&result, "train --resume run --steps 7", 0, "run\n");
+  json_t *root = expect_json("inspect run --json");
+  cr_assert(json_integer_value(json_object_get(root, "step")) == 7);
+  cr_assert_str_eq(json_string_value(json_object_get(root, "model")), "dcgan");
+  cr_assert(json_is_number(json_object_get(json_object_get(json_object_get(root, "metrics"), "loss_d"), "value")));
+  cr_assert(json_array_size(json_object_get(root, "checkpoints")) > 0);
+  json_decref(root);
+}
+
+static bool same_file(const char *a, const char *b) {
+  static char x[MOST_OUTPUT], y[MOST_OUTPUT];
+  char path[2][256];
+  struct stat about[2];
+  if (stat(in_folder(a, path[0]), &about[0]) != 0 || stat(in_folder(b, path[1]), &about[1]) != 0)
+    return false;
+  FILE *first = fopen(path[0], "rb"), *second = fopen(path[1], "rb");
+  size_t size = fread(x, 1, sizeof(x), first), other = fread(y, 1, sizeof(y), second);
+  fclose(first);
+  fclose(second);
+  return about[0].st_size == about[1].st_size && size == other && memcmp(x, y, size) == 0;
+}
+
+Test(cli, samples_and_interpolates) {
+  write_pictures();
+  outcome result;
+  expect(&result, "train dcgan --steps 4 --out run " TINY, 0, NULL);
+  expect(&result, "sample run -n 70 --seed 5", 0, "run/sample-5.png\n");
+  expect(&result, "sample run -n70 --seed=5 -o again.png", 0, "again.png\n");
+  cr_assert(same_file("run/sample-5.png", "again.png"), "the same seed makes the same pictures");
+  expect(&result, "sample run -n 70 --seed 6 -o other.png", 0, NULL);
+  cr_assert(!same_file("other.png", "again.png"), "another seed makes other pictures");
+  expect(&result, "sample run/checkpoints/000004.safetensors -n 3 --each three", 0, "three\n");
+  cr_assert(exists("three/0001.png") && exists("three/0003.png") && !exists("three/0004.png"));
+
+  expect(&result, "interpolate run --from 1 --to 2", 0, "run/interpolate-1-2.png\n");
+  expect(&result, "interpolate run --seeds 1,2 --frames 5 --each way", 0, "way\n");
+  expect(&result, "interpolate run --seeds 1,2,3 --loop --frames 9 --each round", 0, "round\n");
+  cr_assert(exists("way/0005.png") && !exists("way/0006.png") && exists("round/0009.png"));
+  cr_assert(same_file("way/0001.png", "round/0001.png"), "both start at seed 1");
+  cr_assert(same_file("way/0005.png", "round/0004.png"), "both come to seed 2");
+  cr_assert(!same_file("round/0001.png", "round/0009.png"), "the end of a loop does not repeat its start");
+
+  expect(&result, "inspect run/checkpoints/000004.safetensors -v", 0, "generator.main.0.weight");
+  cr_assert(strstr(result.out, "parameters") && strstr(result.out, "greatest"));
+  expect(&result, "inspect run -v", 0, "checkpoints");
+}
+
+/* Waits until the file `name` has `text` in it. */
+static bool comes(const char *name, const char *text) {
+  static char buffer[MOST_OUTPUT];
+  for (int i = 0; i < 1200; i++) {
+    slurp(name, buffer);
+    if (strstr(buffer, text))
+      return true;
+    usleep(50000);
+  }
+  return false;
+}
+
+Test(cli, an_interrupted_run_saves_and_says_how_to_resume) {
+  write_pictures();
+  char path[256], line[256];
+  outcome result;
+  pid_t child =
+      start("train dcgan -v --steps 1000000 --out run --set log_every=1 " TINY, open_output(in_folder("out", path)));
+  bool began = comes("err", "step 1/");
+  kill(child, SIGINT);
+  int code = end_of(child);
+  slurp("err", result.err);
+  cr_assert(began, "no first step: %s", result.err);
+  cr_assert(code == 130, "exit code %d: %s", code, result.err);
+  cr_assert(strstr(result.err, "limn train --resume run\n"), "%s", result.err);
+  json_t *root = expect_json("inspect run --json");
+  int step = (int)json_integer_value(json_object_get(root, "step"));
+  json_decref(root);
+  cr_assert(step > 0, "nothing was saved");
+  snprintf(line, sizeof(line), "train --resume run --steps %d", step + 2);
+  expect(&result, line, 0, "run\n");
+
+  child =
+      start("train dcgan -v --steps 1000000 --out second --set log_every=1 " TINY, open_output(in_folder("out", path)));
+  began = comes("err", "step 1/");
+  kill(child, SIGINT);
+  kill(child, SIGTERM);
+  code = end_of(child);
+  cr_assert(began && (code == -SIGINT || code == -SIGTERM), "a second signal did not quit at once: %d", code);
+}
+
+/* What the program writes on a terminal, with both outputs on it. */
+static void on_terminal(char text[MOST_OUTPUT], const char *no_color) {
+  int terminal = -1;
+  size_t size = 0;
+  ssize_t got;
+  struct winsize window = {.ws_row = 24, .ws_col = 60};
+  pid_t child = forkpty(&terminal, NULL, NULL, &window);
+  cr_assert(child >= 0);
+  if (child == 0) {
+    setenv("TERM", "xterm", 1);
+    setenv("NO_COLOR", no_color, 1);
+    if (chdir(folder) == 0)
+      execl(LIMN_PROGRAM, LIMN_PROGRAM, "train", "dcgan", "--steps", "5", "--data", "pictures-idx3-ubyte", "--filters",
+            "4", "--latent", "8", "--batch", "8", "--threads", "1", (char *)NULL);
+    _exit(99);
+  }
+  while (size + 1 < MOST_OUTPUT && (got = read(terminal, text + size, MOST_OUTPUT - 1 - size)) > 0)
+    size += (size_t)got;
+  text[size] = '\0';
+  close(terminal);
+  cr_assert(end_of(child) == 0, "%s", text);
+}
+
+Test(cli, a_terminal_gets_one_live_line) {
+  static char text[MOST_OUTPUT];
+  write_pictures();
+  on_terminal(text, "");
+  cr_assert(strstr(text, "\r\033[1mstep ") && strstr(text, "\033[K"), "%s", text);
+  on_terminal(text, "1");
+  cr_assert(strstr(text, "\rstep 5/5") && !strstr(text, "\033[1m"), "%s", text);
+  const char *line = strstr(text, "\rstep ");
+  cr_assert(strcspn(line + 1, "\033\r\n") < 60, "the live line is wider than the terminal: %s", line);
+}
+
+Test(cli, bench_and_doctor) {
+  json_t *root =
+      expect_json("bench step dcgan --size 16 --channels 1 --filters 4 --latent 8 --batch 8 --threads 1 --rounds 3 "
+                  "--steps-per-round 2 --warmup 1 --json");
+  double least = json_number_value(json_object_get(root, "milliseconds_min"));
+  double median = json_number_value(json_object_get(root, "milliseconds_median"));
+  double most = json_number_value(json_object_get(root, "milliseconds_max"));
+  cr_assert(least > 0 && least <= median && median <= most, "%g, %g, %g", least, median, most);
+  cr_assert(json_number_value(json_object_get(root, "images_per_second")) > 0);
+  cr_assert(json_integer_value(json_object_get(root, "peak_rss_bytes")) > 0);
+  json_decref(root);
+  outcome result;
+  expect(&result, "doctor", 0, "CPU");
+  root = expect_json("doctor --json");
+  cr_assert(json_array_size(root) > 0);
+  json_decref(root);
+}

@@ -1,0 +1,411 @@
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "image/image.h"
+#include "support/pictures.h"
+
+TestSuite(image, .init = test_folder_create, .fini = test_folder_remove, .timeout = 60);
+TestSuite(file, .init = test_folder_create, .fini = test_folder_remove, .timeout = 60);
+
+#define LIMIT 100000000
+
+static const uint8_t white[3] = {255, 255, 255};
+
+/* 2 x 2 pictures with known answers. */
+typedef struct mode {
+  const char *name;
+  test_png kind;
+  uint8_t rows[16];
+  size_t stride;
+  int channels;
+  uint8_t expected[16];
+} mode;
+
+static const mode modes[] = {
+    {"grey", {.depth = 8, .color = PNG_COLOR_TYPE_GRAY}, {0, 10, 200, 255}, 2, 1, {0, 10, 200, 255}},
+    {"grey 1-bit", {.depth = 1, .color = PNG_COLOR_TYPE_GRAY}, {0x40, 0x80}, 1, 1, {0, 255, 255, 0}},
+    {"grey 4-bit", {.depth = 4, .color = PNG_COLOR_TYPE_GRAY}, {0x0f, 0x51}, 1, 1, {0, 255, 85, 17}},
+    {"grey 16-bit",
+     {.depth = 16, .color = PNG_COLOR_TYPE_GRAY},
+     {0, 0, 0xff, 0xff, 0x80, 0x00, 0x00, 0xff},
+     4,
+     1,
+     {0, 255, 128, 1}},
+    {"grey with a clear value",
+     {.depth = 8, .color = PNG_COLOR_TYPE_GRAY, .transparent = true},
+     {0, 10, 200, 255},
+     2,
+     2,
+     {0, 0, 10, 255, 200, 255, 255, 255}},
+    {"grey + alpha",
+     {.depth = 8, .color = PNG_COLOR_TYPE_GRAY_ALPHA},
+     {1, 2, 3, 4, 5, 6, 7, 8},
+     4,
+     2,
+     {1, 2, 3, 4, 5, 6, 7, 8}},
+    {"palette",
+     {.depth = 2, .color = PNG_COLOR_TYPE_PALETTE, .palette = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}}},
+     {0x10, 0xb0},
+     1,
+     3,
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
+    {"palette with a clear entry",
+     {.depth = 8,
+      .color = PNG_COLOR_TYPE_PALETTE,
+      .transparent = true,
+      .palette = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}}},
+     {0, 1, 2, 3},
+     2,
+     4,
+     {1, 2, 3, 0, 4, 5, 6, 255, 7, 8, 9, 255, 10, 11, 12, 255}},
+    {"RGB",
+     {.depth = 8, .color = PNG_COLOR_TYPE_RGB},
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+     6,
+     3,
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
+    {"RGB interlaced",
+     {.depth = 8, .color = PNG_COLOR_TYPE_RGB, .interlaced = true},
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+     6,
+     3,
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
+    {"RGBA",
+     {.depth = 8, .color = PNG_COLOR_TYPE_RGBA},
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+     8,
+     4,
+     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}},
+};
+
+Test(image, reads_every_mode) {
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; ++i) {
+    const mode *m = &modes[i];
+    test_png kind = m->kind;
+    kind.width = kind.height = 2;
+    const char *path = test_path("mode.png");
+    test_write_png(path, &kind, m->rows, m->stride);
+    int height = 0, width = 0, channels = 0;
+    cr_assert_eq(limn_image_probe_png(path, &height, &width, &channels), LIMN_OK, "%s: %s", m->name,
+                 limn_error_message());
+    cr_assert(height == 2 && width == 2 && channels == m->channels, "%s: %d channels", m->name, channels);
+    limn_image image;
+    cr_assert_eq(limn_image_read_png(&image, path, LIMIT), LIMN_OK, "%s: %s", m->name, limn_error_message());
+    cr_assert(image.height == 2 && image.width == 2 && image.channels == m->channels, "%s", m->name);
+    cr_assert_arr_eq(image.pixels, m->expected, (size_t)(4 * m->channels), "%s", m->name);
+    limn_image_release(&image);
+  }
+}
+
+Test(image, reads_16_bit_rgb) {
+  const uint8_t rows[6] = {0xff, 0xff, 0x12, 0x34, 0x00, 0x7f};
+  test_png kind = {.width = 1, .height = 1, .depth = 16, .color = PNG_COLOR_TYPE_RGB};
+  test_write_png(test_path("a.png"), &kind, rows, 6);
+  limn_image image;
+  cr_assert_eq(limn_image_read_png(&image, test_path("a.png"), LIMIT), LIMN_OK);
+  cr_assert(image.pixels[0] == 255 && image.pixels[1] == 0x12 && image.pixels[2] == 0);
+  limn_image_release(&image);
+}
+
+/* The message is one line that names the file, nothing is printed and nothing is left in the picture. */
+static void expect_broken(const char *path, const char *part, int64_t limit) {
+  const char *log = test_path("stderr");
+  fflush(stderr);
+  int saved = dup(2), file = open(log, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+  dup2(file, 2);
+  limn_image image;
+  limn_status status = limn_image_read_png(&image, path, limit);
+  fflush(stderr);
+  dup2(saved, 2);
+  close(saved);
+  close(file);
+  const char *message = limn_error_message();
+  struct stat info;
+  stat(log, &info);
+  cr_assert_eq(info.st_size, 0, "something was printed for %s", path);
+  cr_assert_eq(status, LIMN_DATA, "%s: %d", path, status);
+  cr_assert_null(image.pixels);
+  cr_assert_not_null(strstr(message, path), "%s", message);
+  cr_assert_not_null(strstr(message, part), "%s", message);
+  cr_assert_null(strchr(message, '\n'));
+}
+
+Test(image, names_broken_files) {
+  uint8_t bytes[4096];
+  uint8_t noise[32 * 32];
+  for (size_t i = 0; i < sizeof noise; ++i)
+    noise[i] = (uint8_t)(i * i * 31 >> 3);
+  test_png kind = {.width = 32, .height = 32, .depth = 8, .color = PNG_COLOR_TYPE_GRAY};
+  char path[TEST_PATH_SIZE]; /* a copy: test_path's buffers are used in turn */
+  snprintf(path, sizeof path, "%s", test_path("a.png"));
+  test_write_png(path, &kind, noise, 32);
+  size_t size = test_read(path, bytes, sizeof bytes);
+  cr_assert_gt(size, 300);
+  expect_broken(test_path("absent.png"), "No such file", LIMIT);
+  expect_broken(test_folder, "cannot read", LIMIT);
+  expect_broken(path, "over the limit of 1023", 1023);
+  for (size_t cut = 0; cut < size; ++cut) {
+    test_write(path, bytes, cut);
+    expect_broken(path, cut == 0 ? "empty" : "it ends too early", LIMIT);
+  }
+  test_write(path, "hello, world", 12);
+  expect_broken(path, "not a PNG", LIMIT);
+  bytes[200] ^= 0x10; /* within the pixels */
+  test_write(path, bytes, size);
+  expect_broken(path, "broken PNG", LIMIT);
+  bytes[200] ^= 0x10;
+  bytes[18] ^= 1; /* the width, so that the header's sum is wrong */
+  test_write(path, bytes, size);
+  expect_broken(path, "broken PNG", LIMIT);
+}
+
+Test(image, refuses_a_huge_size_before_decoding) {
+  /* IHDR of 2^31 - 1 by 2^31 - 1 pixels with a right sum, and nothing behind it but an empty IDAT. */
+  uint8_t file[8 + 25 + 12] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+  test_big_endian(file + 16, 0x7fffffff);
+  test_big_endian(file + 20, 0x7fffffff);
+  file[24] = 8;
+  file[25] = PNG_COLOR_TYPE_RGBA;
+  test_big_endian(file + 29, (uint32_t)crc32(0, file + 12, 17));
+  memcpy(file + 37, "IDAT", 4);
+  test_big_endian(file + 41, (uint32_t)crc32(0, file + 37, 4));
+  test_write(test_path("a.png"), file, sizeof file);
+  expect_broken(test_path("a.png"), "2147483647 x 2147483647", LIMIT);
+}
+
+static int count_entries(void) {
+  DIR *dir = opendir(test_folder);
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    count += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+  closedir(dir);
+  return count;
+}
+
+Test(image, writes_what_it_reads) {
+  for (int channels = 1; channels <= 3; channels += 2) {
+    limn_image image, back;
+    cr_assert_eq(limn_image_init(&image, 5, 7, channels), LIMN_OK);
+    for (int i = 0; i < 5 * 7 * channels; ++i)
+      image.pixels[i] = (uint8_t)(i * 37);
+    cr_assert_eq(limn_image_write_png(&image, test_path("a.png")), LIMN_OK, "%s", limn_error_message());
+    cr_assert_eq(limn_image_write_png(&image, test_path("b.png")), LIMN_OK);
+    cr_assert_eq(count_entries(), 2);
+    uint8_t a[2048], b[2048];
+    size_t size = test_read(test_path("a.png"), a, sizeof a);
+    cr_assert_eq(size, test_read(test_path("b.png"), b, sizeof b));
+    cr_assert_arr_eq(a, b, size);
+    cr_assert_eq(limn_image_read_png(&back, test_path("a.png"), LIMIT), LIMN_OK);
+    cr_assert(back.height == 5 && back.width == 7 && back.channels == channels);
+    cr_assert_arr_eq(back.pixels, image.pixels, (size_t)(5 * 7 * channels));
+    limn_image_release(&image);
+    limn_image_release(&back);
+  }
+}
+
+Test(image, says_why_it_cannot_write) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 2, 2, 3), LIMN_OK);
+  cr_assert_eq(limn_image_write_png(&image, test_path("absent/a.png")), LIMN_FAILED);
+  cr_assert_not_null(strstr(limn_error_message(), "make its folder first"));
+  cr_assert_eq(limn_image_write_png(&image, test_folder), LIMN_FAILED);
+  cr_assert_not_null(strstr(limn_error_message(), "a folder"));
+  cr_assert_eq(limn_image_write_png(&image, "/dev/null"), LIMN_FAILED);
+  struct stat info;
+  cr_assert(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
+  image.channels = 2;
+  cr_assert_eq(limn_image_write_png(&image, test_path("a.png")), LIMN_USAGE);
+  image.channels = 3;
+  limn_image_release(&image);
+  cr_assert_eq(count_entries(), 0);
+}
+
+Test(image, composites_and_converts) {
+  const uint8_t background[3] = {100, 0, 255};
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 1, 3, 4), LIMN_OK);
+  const uint8_t rgba[12] = {10, 20, 30, 255, 10, 20, 30, 0, 200, 100, 0, 128};
+  memcpy(image.pixels, rgba, sizeof rgba);
+  cr_assert_eq(limn_image_convert(&image, 3, background), LIMN_OK);
+  cr_assert_eq(image.channels, 3);
+  const uint8_t rgb[9] = {10, 20, 30, 100, 0, 255, 150, 50, 127};
+  cr_assert_arr_eq(image.pixels, rgb, sizeof rgb);
+  cr_assert_eq(limn_image_convert(&image, 1, background), LIMN_OK);
+  const uint8_t grey[3] = {18, 59, 89}; /* 0.299 R + 0.587 G + 0.114 B */
+  cr_assert_arr_eq(image.pixels, grey, sizeof grey);
+  cr_assert_eq(limn_image_convert(&image, 3, background), LIMN_OK);
+  cr_assert(image.pixels[3] == 59 && image.pixels[4] == 59 && image.pixels[5] == 59);
+  cr_assert_eq(limn_image_convert(&image, 2, background), LIMN_USAGE);
+  limn_image_release(&image);
+}
+
+Test(image, grey_keeps_its_value_through_colour) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 16, 16, 1), LIMN_OK);
+  for (int i = 0; i < 256; ++i)
+    image.pixels[i] = (uint8_t)i;
+  cr_assert_eq(limn_image_convert(&image, 3, white), LIMN_OK);
+  cr_assert_eq(limn_image_convert(&image, 1, white), LIMN_OK);
+  for (int i = 0; i < 256; ++i)
+    cr_assert_eq(image.pixels[i], i);
+  limn_image_release(&image);
+}
+
+Test(image, resize_keeps_a_constant_constant) {
+  const int sizes[] = {1, 2, 3, 5, 7, 16, 28, 31, 64, 100, 257};
+  const size_t count = sizeof sizes / sizeof *sizes;
+  for (size_t i = 0; i < count * count * count * 4; ++i) {
+    int from_h = sizes[i % count], to_h = sizes[i / count % count], w = sizes[i / count / count % count];
+    int channels = (int)(i / count / count / count) + 1;
+    limn_image image;
+    cr_assert_eq(limn_image_init(&image, from_h, w, channels), LIMN_OK);
+    memset(image.pixels, 137, (size_t)(from_h * w * channels));
+    cr_assert_eq(limn_image_resize(&image, to_h, w), LIMN_OK);
+    cr_assert(image.height == to_h && image.width == w && image.channels == channels);
+    for (int j = 0; j < to_h * w * channels; ++j)
+      cr_assert_eq(image.pixels[j], 137, "%d x %d to %d x %d: %d", from_h, w, to_h, w, image.pixels[j]);
+    limn_image_release(&image);
+  }
+}
+
+Test(image, resize_is_antialiased) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 128, 128, 1), LIMN_OK);
+  for (int i = 0; i < 128 * 128; ++i)
+    image.pixels[i] = (i / 128 + i) % 2 ? 255 : 0;
+  cr_assert_eq(limn_image_resize(&image, 16, 16), LIMN_OK);
+  for (int i = 0; i < 16 * 16; ++i)
+    cr_assert(image.pixels[i] >= 124 && image.pixels[i] <= 131, "%d", image.pixels[i]);
+  limn_image_release(&image);
+}
+
+Test(image, resize_crops_the_middle) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 4, 12, 3), LIMN_OK);
+  for (int i = 0; i < 4 * 12; ++i) /* columns 4 to 7 are white */
+    memset(image.pixels + 3 * i, i % 12 >= 4 && i % 12 < 8 ? 255 : 0, 3);
+  cr_assert_eq(limn_image_resize(&image, 8, 8), LIMN_OK);
+  for (int i = 0; i < 8 * 8 * 3; ++i)
+    cr_assert_eq(image.pixels[i], 255);
+  limn_image_release(&image);
+  cr_assert_eq(limn_image_init(&image, 9, 3, 1), LIMN_OK);
+  memset(image.pixels + 3 * 3, 200, 3 * 3);
+  cr_assert_eq(limn_image_resize(&image, 2, 2), LIMN_OK);
+  for (int i = 0; i < 4; ++i)
+    cr_assert_eq(image.pixels[i], 200);
+  limn_image_release(&image);
+}
+
+Test(image, resize_keeps_up_and_left) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 4, 4, 1), LIMN_OK);
+  image.pixels[1] = 255; /* top row, second column */
+  cr_assert_eq(limn_image_resize(&image, 8, 8), LIMN_OK);
+  cr_assert_gt(image.pixels[2], 150);
+  cr_assert_lt(image.pixels[2 * 8], 60);
+  limn_image_release(&image);
+}
+
+Test(image, grid) {
+  float pixels[5 * 3 * 2 * 1];
+  for (int i = 0; i < 30; ++i)
+    pixels[i] = (float)(i / 6) / 5.0f * 2.0f - 1.0f; /* picture n has the value n / 5 of the way */
+  pixels[0] = -7.0f;
+  pixels[24] = 7.0f;
+  limn_image grid;
+  cr_assert_eq(limn_image_grid(&grid, pixels, 5, 3, 2, 1, -1.0f, 1.0f, 0), LIMN_OK);
+  cr_assert(grid.width == 3 * 1 + 2 * 2 && grid.height == 2 * 2 + 2 && grid.channels == 3);
+  const uint8_t expected[3] = {0, 51, 102};
+  for (int n = 0; n < 3; ++n)
+    for (int c = 0; c < 3; ++c)
+      cr_assert_eq(grid.pixels[3 * n * 3 + c], expected[n]);
+  cr_assert_eq(grid.pixels[3 * 1], 255, "the gap is white");
+  cr_assert_eq(grid.pixels[2 * 7 * 3], 255);
+  cr_assert_eq(grid.pixels[4 * 7 * 3], 153, "the second row");
+  cr_assert_eq(grid.pixels[(4 * 7 + 3) * 3], 255, "clamped");
+  cr_assert_eq(grid.pixels[(4 * 7 + 6) * 3], 255, "an empty place is white");
+  limn_image_release(&grid);
+  const float single[1] = {0.5f};
+  cr_assert_eq(limn_image_grid(&grid, single, 1, 1, 1, 1, 0.0f, 1.0f, 8), LIMN_OK);
+  cr_assert(grid.width == 1 && grid.height == 1 && grid.pixels[0] == 128);
+  limn_image_release(&grid);
+  cr_assert_eq(limn_image_grid(&grid, single, 0, 1, 1, 1, 0.0f, 1.0f, 8), LIMN_USAGE);
+}
+
+Test(file, appears_whole_or_not_at_all) {
+  const char *path = test_path("a");
+  limn_durable_file file;
+  test_write(path, "old", 3);
+  cr_assert_eq(limn_durable_open(&file, path), LIMN_OK, "%s", limn_error_message());
+  fputs("new text", file.stream);
+  fflush(file.stream);
+  char *text;
+  size_t size;
+  cr_assert_eq(limn_read_file(path, 100, &text, &size), LIMN_OK);
+  cr_assert_str_eq(text, "old");
+  free(text);
+  cr_assert_eq(count_entries(), 2);
+  limn_durable_discard(&file);
+  limn_durable_discard(&file);
+  cr_assert_eq(count_entries(), 1);
+  cr_assert_eq(limn_durable_open(&file, path), LIMN_OK);
+  fputs("new text", file.stream);
+  cr_assert_eq(limn_durable_commit(&file), LIMN_OK, "%s", limn_error_message());
+  limn_durable_discard(&file);
+  cr_assert_eq(count_entries(), 1);
+  cr_assert_eq(limn_read_file(path, 8, &text, &size), LIMN_OK);
+  cr_assert_str_eq(text, "new text");
+  cr_assert_eq(size, 8);
+  free(text);
+}
+
+Test(file, a_link_survives_and_two_writers_do_not_meet) {
+  test_write(test_path("real"), "old", 3);
+  cr_assert_eq(symlink("real", test_path("link")), 0);
+  limn_durable_file one, two;
+  cr_assert_eq(limn_durable_open(&one, test_path("link")), LIMN_OK);
+  cr_assert_eq(limn_durable_open(&two, test_path("other")), LIMN_OK);
+  cr_assert_str_neq(one.temporary, two.temporary);
+  fputs("1", one.stream);
+  fputs("2", two.stream);
+  cr_assert_eq(limn_durable_commit(&one), LIMN_OK);
+  cr_assert_eq(limn_durable_commit(&two), LIMN_OK);
+  uint8_t byte;
+  cr_assert(test_read(test_path("real"), &byte, 1) == 1 && byte == '1');
+  struct stat info;
+  cr_assert(lstat(test_path("link"), &info) == 0 && S_ISLNK(info.st_mode));
+}
+
+Test(file, a_full_disk_leaves_the_old_file) {
+  /* /dev/full fails every write: stands in for the temporary file's stream. */
+  const char *path = test_path("a");
+  test_write(path, "old", 3);
+  limn_durable_file file;
+  cr_assert_eq(limn_durable_open(&file, path), LIMN_OK);
+  fclose(file.stream);
+  file.stream = fopen("/dev/full", "wb");
+  fputs("new", file.stream);
+  cr_assert_eq(limn_durable_commit(&file), LIMN_FAILED);
+  cr_assert_not_null(strstr(limn_error_message(), "No space left"));
+  cr_assert_eq(count_entries(), 1);
+  uint8_t bytes[4];
+  cr_assert(test_read(path, bytes, 4) == 3 && memcmp(bytes, "old", 3) == 0);
+}
+
+Test(file, refuses_to_read_too_much) {
+  char *text;
+  size_t size;
+  test_write(test_path("a"), "123456789", 9);
+  cr_assert_eq(limn_read_file(test_path("a"), 8, &text, &size), LIMN_DATA);
+  cr_assert_null(text);
+  cr_assert_eq(limn_read_file("/dev/zero", 300000, &text, &size), LIMN_DATA);
+  cr_assert_eq(limn_read_file(test_folder, 300000, &text, &size), LIMN_DATA);
+  cr_assert_eq(limn_read_file(test_path("absent"), 8, &text, &size), LIMN_DATA);
+  cr_assert_not_null(strstr(limn_error_message(), "absent"));
+  test_write(test_path("a"), "", 0);
+  cr_assert_eq(limn_read_file(test_path("a"), 8, &text, &size), LIMN_OK);
+  cr_assert(size == 0 && text[0] == '\0');
+  free(text);
+}
