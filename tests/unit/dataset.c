@@ -1,11 +1,15 @@
 #include <criterion/criterion.h>
+#include <stdatomic.h>
 
+#include "base/error.h"
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "data/parallel.h"
 #include "support/pictures.h"
 
 TestSuite(dataset, .init = test_folder_create, .fini = test_folder_remove, .timeout = 60);
 TestSuite(split, .timeout = 60);
+TestSuite(parallel, .timeout = 60);
 
 #define IMAGES        0x803
 #define LABELS        0x801
@@ -194,8 +198,10 @@ Test(dataset, idx_is_resized_and_coloured) {
 }
 
 Test(dataset, reads_fashion_mnist) {
-  if (access(FASHION_MNIST "/train-images-idx3-ubyte.gz", R_OK) != 0)
+  if (access(FASHION_MNIST "/train-images-idx3-ubyte.gz", R_OK) != 0) {
+    test_folder_remove(); /* a skipped test is not torn down */
     cr_skip_test("the package dataset-fashion-mnist is not installed");
+  }
   limn_dataset_info info;
   limn_dataset *dataset = open_data(FASHION_MNIST, NULL, &info);
   cr_assert(info.count == 60000 && info.class_count == 10 && info.height == 28 && info.width == 28 &&
@@ -407,4 +413,46 @@ Test(split, follows_the_seed) {
   cr_assert_eq(limn_split(10, 1.0, 1, &training, &training_count, &a, &count), LIMN_USAGE);
   cr_assert_eq(limn_split(10, -0.1, 1, &training, &training_count, &a, &count), LIMN_USAGE);
   cr_assert(!training && !a);
+}
+
+typedef struct tally {
+  atomic_int calls[1000];
+  uint32_t slow; /* of 20 and 40, the one that fails last */
+} tally;
+
+static limn_status count_call(void *context, uint32_t i) {
+  tally *t = context;
+  ++t->calls[i];
+  return LIMN_OK;
+}
+
+Test(parallel, calls_each_once) {
+  for (uint32_t count = 0; count <= 1000; count += 125)
+    for (int workers = 0; workers < 10; ++workers) {
+      tally t = {0};
+      cr_assert_eq(limn_parallel_for(count, workers, count_call, &t), LIMN_OK);
+      for (uint32_t i = 0; i < 1000; ++i)
+        cr_assert_eq(t.calls[i], i < count);
+    }
+}
+
+/* 20 and 40 fail, once both are under way; one of them some time after the other. */
+static limn_status fail_twice(void *context, uint32_t i) {
+  tally *t = context;
+  ++t->calls[i];
+  if (i != 20 && i != 40)
+    return LIMN_OK;
+  while (!t->calls[60 - i])
+    usleep(100);
+  if (i == t->slow)
+    usleep(20000);
+  return limn_fail(LIMN_DATA, "number %u", i);
+}
+
+Test(parallel, reports_the_lowest_failure) {
+  for (uint32_t slow = 20; slow <= 40; slow += 20) {
+    tally t = {.slow = slow};
+    cr_assert_eq(limn_parallel_for(64, 4, fail_twice, &t), LIMN_DATA);
+    cr_assert_str_eq(limn_error_message(), "number 20");
+  }
 }

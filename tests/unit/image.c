@@ -226,14 +226,14 @@ Test(image, composites_and_converts) {
   const uint8_t background[3] = {100, 0, 255};
   limn_image image;
   cr_assert_eq(limn_image_init(&image, 1, 3, 4), LIMN_OK);
-  const uint8_t rgba[12] = {10, 20, 30, 255, 10, 20, 30, 0, 200, 100, 0, 128};
+  const uint8_t rgba[12] = {10, 20, 30, 255, 10, 20, 30, 0, 201, 101, 0, 100};
   memcpy(image.pixels, rgba, sizeof rgba);
   cr_assert_eq(limn_image_convert(&image, 3, background), LIMN_OK);
   cr_assert_eq(image.channels, 3);
-  const uint8_t rgb[9] = {10, 20, 30, 100, 0, 255, 150, 50, 127};
+  const uint8_t rgb[9] = {10, 20, 30, 100, 0, 255, 140, 40, 155}; /* 139.6, 39.6, 155 */
   cr_assert_arr_eq(image.pixels, rgb, sizeof rgb);
   cr_assert_eq(limn_image_convert(&image, 1, background), LIMN_OK);
-  const uint8_t grey[3] = {18, 59, 89}; /* 0.299 R + 0.587 G + 0.114 B */
+  const uint8_t grey[3] = {18, 59, 83}; /* 0.299 R + 0.587 G + 0.114 B */
   cr_assert_arr_eq(image.pixels, grey, sizeof grey);
   cr_assert_eq(limn_image_convert(&image, 3, background), LIMN_OK);
   cr_assert(image.pixels[3] == 59 && image.pixels[4] == 59 && image.pixels[5] == 59);
@@ -308,10 +308,21 @@ Test(image, resize_keeps_up_and_left) {
   limn_image_release(&image);
 }
 
+Test(image, resize_interpolates) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 8, 8, 1), LIMN_OK);
+  for (int i = 0; i < 64; ++i)
+    image.pixels[i] = (uint8_t)(i % 8 * 32); /* a ramp from left to right */
+  cr_assert_eq(limn_image_resize(&image, 32, 32), LIMN_OK);
+  for (int x = 3; x < 29; ++x)
+    cr_assert_gt(image.pixels[16 * 32 + x], image.pixels[16 * 32 + x - 1], "column %d", x);
+  limn_image_release(&image);
+}
+
 Test(image, grid) {
   float pixels[5 * 3 * 2 * 1];
   for (int i = 0; i < 30; ++i)
-    pixels[i] = (float)(i / 6) / 5.0f * 2.0f - 1.0f; /* picture n has the value n / 5 of the way */
+    pixels[i] = (float)(i - i % 6) / 30.0f * 2.0f - 1.0f; /* picture n has the value n / 5 of the way */
   pixels[0] = -7.0f;
   pixels[24] = 7.0f;
   limn_image grid;

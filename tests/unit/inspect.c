@@ -67,10 +67,10 @@ Test(inspect, a_run_with_everything) {
   limn_run *run = make_run(path);
   cr_assert(limn_run_describe(run, "CPU, 2 threads", 77) == LIMN_OK);
   for (uint64_t step = 1; step <= 3000; step++) { /* more than the tail that is read */
-    limn_metric metrics[] = {{"elbo", -100.0 + (double)step}, {"kl", step == 3000 ? (double)NAN : 2.0}};
+    limn_measure metrics[] = {{"elbo", -100.0 + (double)step}, {"kl", step == 3000 ? (double)NAN : 2.0}};
     cr_assert(limn_run_log(run, step, metrics, 2) == LIMN_OK);
   }
-  limn_metric held_out = {"validation_elbo", -9.5};
+  limn_measure held_out = {"validation_elbo", -9.5};
   cr_assert(limn_run_log(run, 2999, &held_out, 1) == LIMN_OK && limn_run_flush(run) == LIMN_OK);
   snprintf(file, sizeof(file), "%s/metrics.jsonl", path);
   write_text(file, "a", "{\"step\": 3001, \"elbo\": 7"); /* a line that is being written */

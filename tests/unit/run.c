@@ -155,14 +155,14 @@ Test(run, what_is_no_run_is_refused) {
 
 Test(run, logs_metrics) {
   limn_run *run = create("a");
-  const limn_metric metrics[] = {{"loss", 0.1}, {"nan", NAN}, {"inf", -INFINITY}, {"big", 1e300}, {"n", 3}};
+  const limn_measure metrics[] = {{"loss", 0.1}, {"nan", NAN}, {"inf", -INFINITY}, {"big", 1e300}, {"n", 3}};
   cr_expect_eq(limn_run_log(run, 1, metrics, 5), LIMN_OK, "%s", limn_error_message());
   cr_expect_eq(limn_run_log(run, UINT64_MAX, NULL, 0), LIMN_OK, "%s", limn_error_message());
   cr_expect_eq(limn_run_flush(run), LIMN_OK);
   const char *text = "{\"step\": 1, \"loss\": 0.1, \"nan\": null, \"inf\": null, \"big\": 1e+300, \"n\": 3}\n"
                      "{\"step\": 18446744073709551615}\n";
   expect_file("a/metrics.jsonl", text);
-  const limn_metric bad = {"a\"b", 1};
+  const limn_measure bad = {"a\"b", 1};
   cr_expect_eq(limn_run_log(run, 2, &bad, 1), LIMN_FAILED);
   expect_file("a/metrics.jsonl", text);
   limn_run_close(run);
@@ -291,7 +291,7 @@ Test(run, failed_creation_leaves_nothing) {
 
 Test(run, full_disk_leaves_whole_lines) {
   limn_run *run = create("a");
-  const limn_metric metric = {"loss", 0.5};
+  const limn_measure metric = {"loss", 0.5};
   struct rlimit limit;
   cr_expect_eq(limn_run_log(run, 1, &metric, 1), LIMN_OK);
   cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);

@@ -119,7 +119,11 @@ int cli_args_init(cli_args *args, const cli_option *options, size_t option_count
     most += strlen(argv[i]) + 1;
   args->matches = calloc(most, sizeof(*args->matches));
   args->words = calloc((size_t)argc + 1, sizeof(*args->words));
-  int code = args->matches && args->words ? CLI_OK : cli_fail_memory();
+  if (!args->matches || !args->words) {
+    cli_args_release(args);
+    return cli_fail_memory();
+  }
+  int code = CLI_OK;
   bool options_over = false;
   for (int i = 1; i < argc && code == CLI_OK; i++) {
     if (options_over || argv[i][0] != '-' || argv[i][1] == '\0')

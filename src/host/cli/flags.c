@@ -183,8 +183,8 @@ static void print_setting(const limn_setting *setting, const char *model) {
   if (!model && (setting->models & 7u) != 7u)
     for (int i = 0; i < MODELS; i++)
       if (cli_setting_applies(setting, cli_models[i])) {
-        strcat(models, models[0] ? ", " : "; only ");
-        strcat(models, cli_models[i]);
+        size_t used = strlen(models);
+        snprintf(models + used, sizeof(models) - used, "%s%s", used ? ", " : "; only ", cli_models[i]);
       }
   snprintf(text, sizeof(text), "%s (%s%s%s)", setting->help,
            setting->range && *setting->range ? setting->range : setting->type, standard, models);

@@ -12,7 +12,7 @@ static void on_stop(int number) {
     raise(number); /* delivered when this handler returns */
     return;
   }
-  stop_signal = 0;
+  stop_signal = number;
 }
 
 static void on_save(int number) {

@@ -216,7 +216,7 @@ static limn_status find_labels(idx_source *source) {
       if (compressed)
         path[strlen(path) - 3] = '\0';
       else
-        strcat(path, ".gz");
+        memcpy(path + strlen(path), ".gz", sizeof ".gz");
     }
     if (access(path, F_OK) == 0)
       status = read_labels(source, path);

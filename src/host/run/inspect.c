@@ -57,18 +57,15 @@ static limn_status read_facts(limn_run_summary *summary, const char *path) {
     return limn_fail(LIMN_DATA, "%s: not a JSON object%s%s", file, root ? "" : ": ", root ? "" : error.text);
   }
   limn_status status = LIMN_OK;
-  size_t count = json_object_size(root);
-  summary->facts = calloc(count ? count : 1, sizeof(*summary->facts));
-  if (!summary->facts)
-    status = limn_fail_memory("the summary of a run");
   const char *name;
   json_t *value;
-  if (status == LIMN_OK)
-    json_object_foreach(root, name, value) {
-      status = add_fact(summary, name, value);
-      if (status != LIMN_OK)
-        break;
-    }
+  summary->facts = calloc(json_object_size(root) + 1, sizeof(*summary->facts));
+  if (!summary->facts) {
+    status = limn_fail_memory("the summary of a run");
+    goto cleanup;
+  }
+  json_object_foreach(root, name, value) LIMN_TRY_OR_CLEANUP(status, add_fact(summary, name, value));
+cleanup:
   json_decref(root);
   return status;
 }

@@ -104,7 +104,7 @@ static bool is_plain_name(const char *name) {
   return length > 0 && length < NAME_LIMIT;
 }
 
-limn_status limn_run_log(limn_run *run, uint64_t step, const limn_metric *metrics, size_t count) {
+limn_status limn_run_log(limn_run *run, uint64_t step, const limn_measure *metrics, size_t count) {
   LIMN_TRY(limn_run_open_metrics(run));
   LIMN_TRY(reserve_line(run, (count + 1) * METRIC_ROOM));
   size_t used = (size_t)snprintf(run->line, run->line_capacity, PREFIX "%" PRIu64, step);

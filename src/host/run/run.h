@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "limn/status.h"
+#include "limn/train.h"
 #include "run/config.h"
 
 typedef struct limn_run limn_run;
@@ -34,14 +35,9 @@ limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *ste
 /* Deletes checkpoints other than the newest `keep` and the marked ones. */
 limn_status limn_run_prune(limn_run *run, int keep);
 
-/* One named number of a metrics line. */
-typedef struct limn_metric {
-  const char *name;
-  double value;
-} limn_metric;
 /* Appends {"step": S, "name": value, ...} to metrics.jsonl; values that are not finite become null. The line is written
  * at once and whole; limn_run_flush brings it to the disk. Allocates only when a line is longer than all before. */
-limn_status limn_run_log(limn_run *run, uint64_t step, const limn_metric *metrics, size_t count);
+limn_status limn_run_log(limn_run *run, uint64_t step, const limn_measure *measures, size_t count);
 limn_status limn_run_flush(limn_run *run);
 /* Cuts metrics.jsonl back to the lines of steps up to `step` (and removes a torn last line). LIMN_DATA when lines that
  * would have to stay stand behind one that cannot. */

@@ -1,0 +1,41 @@
+/* Models: functions from a config, with its size and channels resolved, to networks and to graphs of them. */
+#ifndef LIMN_MODELS_MODEL_H
+#define LIMN_MODELS_MODEL_H
+
+#include "models/network.h"
+#include "run/config.h"
+
+/* DCGAN: first the generator, then the discriminator. VAE, autoencoder: the encoder, then the decoder. */
+typedef struct limn_model {
+  limn_model_kind kind;
+  int latent;
+  limn_likelihood likelihood;
+  limn_network networks[2];
+} limn_model;
+
+/* LIMN_USAGE when the size cannot be served. */
+limn_status limn_model_init(limn_model *model, const limn_config *config);
+
+/* Radford, Metz & Chintala 2015, in the form of PyTorch's DCGAN example: 4x4 convolutions, no bias before a batchnorm,
+ * widths that halve towards the picture. Discriminators end in logits. dcgan.c */
+void limn_dcgan_init(limn_model *model, const limn_config *config, int levels, int base_height, int base_width);
+/* Kingma & Welling 2014 with convolutions; autoencoders are the same with one head. vae.c */
+void limn_vae_init(limn_model *model, const limn_config *config, int levels, int base_height, int base_width);
+
+/* The network that makes pictures from codes. */
+const limn_network *limn_model_generator(const limn_model *model);
+
+/* Encoder: mu and log sigma^2 of q(z|x), each (N, latent, 1, 1); an autoencoder's code is mu, and log_variance
+ * LIMN_NONE. */
+typedef struct limn_encoding {
+  limn_value mu, log_variance;
+} limn_encoding;
+limn_encoding limn_model_encode(limn_graph *graph, const limn_model *model, limn_value x);
+
+/* Pictures in [0, 1] from what the generating network put out (tanh's range, logits, or means). */
+limn_value limn_model_pixels(limn_graph *graph, const limn_model *model, limn_value output);
+
+/* All parameters and buffers of all networks. */
+limn_status limn_model_visit(const limn_model *model, limn_parameter_visitor visitor, void *context);
+
+#endif

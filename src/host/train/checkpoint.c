@@ -1,0 +1,252 @@
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "run/safetensors.h"
+
+#define VALUE_SIZE 256
+#define MOST_PAIRS 160
+
+/* Settings that say where and on what a run ran, not what it computed. */
+static bool is_local(const char *name) {
+  static const char *const local[] = {"data", "out", "init", "device", "threads", "workers", "steps", "epochs", "time"};
+  for (size_t i = 0; i < sizeof local / sizeof *local; ++i)
+    if (strcmp(name, local[i]) == 0)
+      return true;
+  return false;
+}
+
+static bool is_kept(const limn_tensor *tensor) {
+  return tensor->role == LIMN_ROLE_PARAMETER || tensor->role == LIMN_ROLE_BUFFER || tensor->role == LIMN_ROLE_OPTIMIZER;
+}
+
+/* A vector over channels is one-dimensional in PyTorch. */
+static int shape_in_file(limn_shape s, int64_t shape[4]) {
+  if (s.n == 1 && s.h == 1 && s.w == 1) {
+    shape[0] = s.c;
+    return 1;
+  }
+  shape[0] = s.n;
+  shape[1] = s.c;
+  shape[2] = s.h;
+  shape[3] = s.w;
+  return 4;
+}
+
+/* Metadata as NULL-terminated pairs; the texts lie in `texts`. */
+struct metadata {
+  const char *pairs[2 * MOST_PAIRS + 1];
+  char texts[MOST_PAIRS][VALUE_SIZE];
+  int count;
+};
+
+__attribute__((format(printf, 3, 4))) static void add_pair(struct metadata *m, const char *key, const char *format,
+                                                           ...) {
+  if (m->count == MOST_PAIRS)
+    return;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(m->texts[m->count], VALUE_SIZE, format, arguments);
+  va_end(arguments);
+  m->pairs[2 * m->count] = key;
+  m->pairs[2 * m->count + 1] = m->texts[m->count];
+  m->pairs[2 * ++m->count] = NULL;
+}
+
+static void describe(struct metadata *m, const limn_config *config, const limn_progress_state *state) {
+  char value[VALUE_SIZE];
+  add_pair(m, "format", "limn");
+  add_pair(m, "version", "%s", limn_version());
+  add_pair(m, "model", "%s", limn_config_model(config));
+  add_pair(m, "step", "%" PRIu64, state->step);
+  if (state->best_step) {
+    add_pair(m, "best_step", "%" PRIu64, state->best_step);
+    add_pair(m, "best_objective", "%a", state->best_objective);
+    add_pair(m, "validations_since_best", "%" PRIu64, state->worse);
+  }
+  for (size_t i = 0; i < limn_setting_count(); ++i) {
+    const limn_setting *setting = limn_setting_at(i);
+    if ((setting->models >> config->model & 1) && !is_local(setting->name))
+      add_pair(m, setting->name, "%s", limn_config_get(config, setting->name, value, sizeof value));
+  }
+}
+
+limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_state *state, const char *path) {
+  size_t count = limn_store_count(s->store), kept = 0;
+  limn_tensor_to_store *tensors = calloc(count + 1, sizeof *tensors);
+  struct metadata *metadata = calloc(1, sizeof *metadata);
+  limn_status status = tensors && metadata ? LIMN_OK : limn_fail_memory("a checkpoint");
+  for (size_t i = 0; status == LIMN_OK && i < count; ++i) {
+    const char *name;
+    limn_tensor *tensor = limn_store_at(s->store, i, &name);
+    if (!is_kept(tensor))
+      continue;
+    float *data = malloc((size_t)limn_shape_count(tensor->shape) * sizeof *data);
+    limn_tensor_to_store *entry = &tensors[kept++];
+    entry->name = name;
+    entry->dims = shape_in_file(tensor->shape, entry->shape);
+    entry->data = data;
+    status = data ? limn_tensor_download(tensor, data) : limn_fail_memory("a checkpoint");
+  }
+  if (status == LIMN_OK) {
+    describe(metadata, s->config, state);
+    status = limn_safetensors_write(path, tensors, kept, metadata->pairs);
+  }
+  for (size_t i = 0; tensors && i < kept; ++i)
+    free((void *)tensors[i].data);
+  free(tensors);
+  free(metadata);
+  return status;
+}
+
+static limn_status upload(limn_tensor *tensor, const char *name, const limn_stored_tensor *stored, const char *path) {
+  int64_t count = 1;
+  for (int i = 0; i < stored->dims; ++i)
+    count *= stored->shape[i];
+  int64_t shape[4];
+  int dims = shape_in_file(tensor->shape, shape);
+  bool same = dims == stored->dims;
+  for (int i = 0; same && i < dims; ++i)
+    same = shape[i] == stored->shape[i];
+  if (!same || strcmp(stored->dtype, "F32") != 0)
+    return limn_fail(LIMN_DATA, "%s: %s does not have the type and shape of this run's network", path, name);
+  float *values = malloc((size_t)count * sizeof *values); /* the file's data may be unaligned */
+  if (!values)
+    return limn_fail_memory("a checkpoint");
+  memcpy(values, stored->data, (size_t)count * sizeof *values);
+  limn_status status = limn_tensor_upload(tensor, values);
+  free(values);
+  return status;
+}
+
+static limn_status fill_store(limn_store *store, const limn_safetensors *file, const char *path) {
+  for (size_t i = 0; i < limn_store_count(store); ++i) {
+    const char *name;
+    limn_tensor *tensor = limn_store_at(store, i, &name);
+    if (!is_kept(tensor))
+      continue;
+    const limn_stored_tensor *stored = limn_safetensors_find(file, name);
+    if (!stored)
+      return limn_fail(LIMN_DATA, "%s: the tensor %s is missing; is it a checkpoint of this run's kind?", path, name);
+    LIMN_TRY(upload(tensor, name, stored, path));
+  }
+  return LIMN_OK;
+}
+
+limn_status limn_checkpoint_fill_store(limn_store *store, const char *path) {
+  limn_safetensors *file = NULL;
+  LIMN_TRY(limn_safetensors_open(&file, path));
+  limn_status status = fill_store(store, file, path);
+  limn_safetensors_close(file);
+  return status;
+}
+
+static uint64_t read_number(const limn_safetensors *file, const char *key) {
+  const char *text = limn_safetensors_metadata(file, key);
+  return text ? strtoull(text, NULL, 10) : 0;
+}
+
+limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, const char *path) {
+  limn_safetensors *file = NULL;
+  LIMN_TRY(limn_safetensors_open(&file, path));
+  limn_status status = fill_store(s->store, file, path);
+  const char *objective = limn_safetensors_metadata(file, "best_objective");
+  *state = (limn_progress_state){.step = read_number(file, "step"),
+                                 .best_step = read_number(file, "best_step"),
+                                 .best_objective = objective ? strtod(objective, NULL) : 0,
+                                 .worse = read_number(file, "validations_since_best")};
+  limn_safetensors_close(file);
+  return status;
+}
+
+/* How many of a network's tensors the file has, and how many there are. */
+struct weights {
+  limn_session *session;
+  const limn_safetensors *file;
+  const char *path, *missing;
+  char missing_name[128];
+  int found, wanted;
+  bool loading;
+};
+
+static limn_status visit_weight(void *context, const char *name, limn_role role, limn_shape shape, float mean,
+                                float deviation) {
+  struct weights *w = context;
+  (void)role;
+  (void)shape;
+  (void)mean;
+  (void)deviation;
+  const limn_stored_tensor *stored = limn_safetensors_find(w->file, name);
+  ++w->wanted;
+  w->found += stored != NULL;
+  if (!stored)
+    snprintf(w->missing_name, sizeof w->missing_name, "%s", name);
+  if (!w->loading)
+    return LIMN_OK;
+  char average[160];
+  snprintf(average, sizeof average, "ema.%s", name);
+  limn_tensor *ema = limn_store_find(w->session->store, average);
+  LIMN_TRY(upload(limn_store_find(w->session->store, name), name, stored, w->path));
+  return ema ? upload(ema, average, stored, w->path) : LIMN_OK;
+}
+
+static limn_status load_weights(limn_session *s, const limn_safetensors *file, const char *path) {
+  int loaded = 0;
+  for (int i = 0; i < 2; ++i) {
+    struct weights w = {.session = s, .file = file, .path = path};
+    LIMN_TRY(limn_network_visit(&s->model.networks[i], visit_weight, &w));
+    if (w.found == 0)
+      continue;
+    if (w.found < w.wanted)
+      return limn_fail(LIMN_DATA, "--init %s: the %s is not whole: %s is missing", path, s->model.networks[i].name,
+                       w.missing_name);
+    w.loading = true;
+    LIMN_TRY(limn_network_visit(&s->model.networks[i], visit_weight, &w));
+    ++loaded;
+  }
+  if (!loaded)
+    return limn_fail(LIMN_DATA, "--init %s: none of its tensors is a weight of a %s or %s", path,
+                     s->model.networks[0].name, s->model.networks[1].name);
+  return LIMN_OK;
+}
+
+limn_status limn_checkpoint_load_weights(limn_session *s, const char *path) {
+  limn_safetensors *file = NULL;
+  LIMN_TRY(limn_safetensors_open(&file, path));
+  limn_status status = load_weights(s, file, path);
+  limn_safetensors_close(file);
+  return status;
+}
+
+static limn_status read_config(const limn_safetensors *file, const char *path, limn_config **out) {
+  const char *format = limn_safetensors_metadata(file, "format"), *model = limn_safetensors_metadata(file, "model");
+  if (!format || strcmp(format, "limn") != 0 || !model)
+    return limn_fail(LIMN_DATA, "%s is no checkpoint of Limn's: its metadata names no model", path);
+  LIMN_TRY(limn_config_create(out, model));
+  for (size_t i = 0; i < limn_setting_count(); ++i) {
+    const limn_setting *setting = limn_setting_at(i);
+    const char *value = limn_safetensors_metadata(file, setting->name);
+    if (value && (setting->models >> (*out)->model & 1) && !is_local(setting->name))
+      LIMN_TRY(limn_config_set(*out, setting->name, value, LIMN_SOURCE_FILE));
+  }
+  return LIMN_OK;
+}
+
+limn_status limn_checkpoint_read_config(const char *path, limn_config **out, uint64_t *step) {
+  limn_safetensors *file = NULL;
+  *out = NULL;
+  LIMN_TRY(limn_safetensors_open(&file, path));
+  limn_status status = read_config(file, path, out);
+  *step = read_number(file, "step");
+  limn_safetensors_close(file);
+  if (status != LIMN_OK) {
+    limn_config_destroy(*out);
+    *out = NULL;
+  }
+  return status;
+}

@@ -1,0 +1,28 @@
+/* Checkpoints: weights, running statistics, averages and optimiser state in a safetensors file; step and settings as
+ * metadata. No time, host name or path: the same run writes the same bytes. */
+#ifndef LIMN_TRAIN_CHECKPOINT_H
+#define LIMN_TRAIN_CHECKPOINT_H
+
+#include "train/session.h"
+
+/* What the loop must remember beside the tensors. */
+typedef struct limn_progress_state {
+  uint64_t step;      /* steps done */
+  uint64_t best_step; /* of the best validation; 0: none yet */
+  double best_objective;
+  uint64_t worse; /* validations since then without improvement */
+} limn_progress_state;
+
+limn_status limn_checkpoint_save(const limn_session *session, const limn_progress_state *state, const char *path);
+/* Everything back; the tensors must all be there with their shapes. */
+limn_status limn_checkpoint_load(limn_session *session, limn_progress_state *state, const char *path);
+/* Weights alone (--init): networks that the file has must be whole; others keep their initial weights. LIMN_DATA when
+ * nothing in the file fits. */
+limn_status limn_checkpoint_load_weights(limn_session *session, const char *path);
+
+/* The config that a checkpoint's metadata describes. *out is yours. */
+limn_status limn_checkpoint_read_config(const char *path, limn_config **out, uint64_t *step);
+/* A store's tensors, PARAMETER, BUFFER and OPTIMIZER, from a file, each of which must have it. */
+limn_status limn_checkpoint_fill_store(limn_store *store, const char *path);
+
+#endif

@@ -1,0 +1,174 @@
+/* Generative adversarial training: Goodfellow et al. 2014, Algorithm 1, in the form of PyTorch's DCGAN example, which
+ * takes the generator's step on the same fake pictures that the discriminator has just learned from. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/philox.h"
+#include "train/losses.h"
+#include "train/optimizer.h"
+#include "train/session.h"
+
+static int batches_per_step(const limn_config *config) { return config->d_steps; }
+
+static float pixel_scale(const limn_config *config, float *shift) { /* to tanh's range */
+  (void)config;
+  *shift = -1;
+  return 2 / 255.0f;
+}
+
+/* Leaves and networks of one step. */
+struct players {
+  limn_graph *graph;
+  limn_session *session;
+  limn_value gate;
+  limn_value real, fake; /* pictures */
+};
+
+static limn_value generate(const struct players *p, uint32_t stream) {
+  limn_shape codes = {p->session->batch.n, p->session->model.latent, 1, 1};
+  limn_network_mode mode = {.training = true, .gate = p->gate, .role = LIMN_ROLE_PARAMETER};
+  return limn_network_apply(p->graph, &p->session->model.networks[0], limn_graph_normal(p->graph, codes, stream), mode);
+}
+
+static limn_value discriminate(const struct players *p, limn_value pictures) {
+  limn_network_mode mode = {.training = true, .gate = p->gate, .role = LIMN_ROLE_PARAMETER};
+  return limn_network_apply(p->graph, &p->session->model.networks[1], pictures, mode);
+}
+
+/* "Update the discriminator by ascending its stochastic gradient": real pictures from the leaf "real", fresh fake ones.
+ */
+static limn_status add_discriminator_step(struct players *p, uint32_t stream, bool measured) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  limn_gan_loss loss = (limn_gan_loss)config->loss;
+  p->real = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "real", p->session->batch);
+  p->fake = generate(p, stream);
+  limn_value real_score = discriminate(p, p->real), fake_score = discriminate(p, p->fake), norm;
+  limn_value loss_d = limn_loss_discriminator(graph, loss, real_score, fake_score);
+  LIMN_TRY(limn_optimizer_minimize(graph, config, loss_d, "discriminator.", p->gate, &norm));
+  if (measured) {
+    limn_session_measure(p->session, graph, "loss_d", loss_d);
+    limn_session_measure(p->session, graph, "d_real", limn_mean_score(graph, loss, real_score));
+    limn_session_measure(p->session, graph, "d_fake", limn_mean_score(graph, loss, fake_score));
+    limn_session_measure(p->session, graph, "grad_norm_d", norm);
+  }
+  return limn_graph_status(graph);
+}
+
+/* "Update the generator by descending its stochastic gradient", through the discriminator as it now is. */
+static limn_status add_generator_step(struct players *p) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  limn_value norm, loss_g = limn_loss_generator(graph, (limn_gan_loss)config->loss, discriminate(p, p->fake));
+  LIMN_TRY(limn_optimizer_minimize(graph, config, loss_g, "generator.", p->gate, &norm));
+  limn_session_measure(p->session, graph, "loss_g", loss_g);
+  limn_session_measure(p->session, graph, "grad_norm_g", norm);
+  return limn_graph_status(graph);
+}
+
+struct averaging {
+  limn_graph *graph;
+  limn_value rate; /* 1 - decay, or 0 once the gate is shut */
+};
+
+/* average += (1 - decay) (w - average), for parameters and running statistics alike. */
+static limn_status average(void *context, const char *name, limn_role role, limn_shape shape, float mean,
+                           float deviation) {
+  struct averaging *a = context;
+  char leaf[128] = "ema.";
+  (void)mean;
+  (void)deviation;
+  for (size_t i = 0; name[i] && i + 5 < sizeof leaf; ++i)
+    leaf[i + 4] = name[i];
+  limn_value w = limn_graph_leaf(a->graph, role, name, shape);
+  limn_value kept = limn_graph_leaf(a->graph, LIMN_ROLE_OPTIMIZER, leaf, shape);
+  limn_value moved = limn_graph_mul(a->graph, limn_graph_sub(a->graph, w, kept), a->rate);
+  limn_graph_assign(a->graph, kept, limn_graph_add(a->graph, kept, moved));
+  return limn_graph_status(a->graph);
+}
+
+static limn_status add_average(struct players *p) {
+  limn_value open = limn_graph_affine(p->graph, p->gate, -1, 1);
+  struct averaging a = {.graph = p->graph,
+                        .rate = limn_graph_affine(p->graph, open, (float)(1 - p->session->config->ema), 0)};
+  return limn_network_visit(&p->session->model.networks[0], average, &a);
+}
+
+static limn_status build_step(limn_session *s, limn_graph *graph) {
+  struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
+  LIMN_TRY(add_discriminator_step(&p, LIMN_STREAM_LATENT, true));
+  LIMN_TRY(add_generator_step(&p));
+  if (s->config->ema > 0)
+    LIMN_TRY(add_average(&p));
+  return limn_program_create(&s->train, s->store, graph, NULL);
+}
+
+/* The discriminator's steps before the one that the generator's shares. */
+static limn_status build_extra(limn_session *s, limn_graph *graph) {
+  struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
+  LIMN_TRY(add_discriminator_step(&p, LIMN_STREAM_LATENT_EXTRA, false));
+  return limn_program_create(&s->extra, s->store, graph, NULL);
+}
+
+static limn_status build_generate(limn_session *s, limn_graph *graph) {
+  s->drawn = s->config->sample_count;
+  LIMN_TRY(limn_build_generation(graph, &s->model, s->drawn, s->config->ema > 0));
+  return limn_program_create(&s->generate, s->store, graph, NULL);
+}
+
+static limn_status build(limn_session *s) {
+  LIMN_TRY(limn_session_build(s, build_step));
+  if (s->config->d_steps > 1)
+    LIMN_TRY(limn_session_build(s, build_extra));
+  LIMN_TRY(limn_session_build(s, build_generate));
+  /* The codes of a run's samples never change, so that its pictures show what training did. */
+  size_t codes = (size_t)s->drawn * (size_t)s->model.latent,
+         pixels = (size_t)s->drawn * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
+  s->inputs = malloc(codes * sizeof *s->inputs);
+  s->pixels = malloc(pixels * sizeof *s->pixels);
+  if (!s->inputs || !s->pixels)
+    return limn_fail_memory("the samples");
+  limn_philox_normal(s->config->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
+  return LIMN_OK;
+}
+
+static limn_status step(limn_session *s, uint64_t step_index) {
+  const limn_config *config = s->config;
+  float hyper[4];
+  limn_optimizer_hyper(config, config->lr, step_index, s->horizon, hyper);
+  LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
+  limn_optimizer_hyper(config, config->lr_d > 0 ? config->lr_d : config->lr, step_index, s->horizon, hyper);
+  uint64_t extra = (uint64_t)config->d_steps - 1;
+  for (uint64_t k = 0; k < extra; ++k) {
+    /* Adam of the discriminator counts its own steps. */
+    float extra_hyper[4];
+    limn_optimizer_hyper(config, 1, step_index * (extra + 1) + k, s->horizon, extra_hyper);
+    extra_hyper[0] = hyper[0];
+    LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", extra_hyper));
+    LIMN_TRY(limn_session_upload_batch(s, "real"));
+    LIMN_TRY(limn_program_run(s->extra, step_index * extra + k));
+  }
+  float last_hyper[4];
+  limn_optimizer_hyper(config, 1, step_index * (extra + 1) + extra, s->horizon, last_hyper);
+  last_hyper[0] = hyper[0];
+  LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", last_hyper));
+  LIMN_TRY(limn_session_upload_batch(s, "real"));
+  return limn_program_run(s->train, step_index);
+}
+
+static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {
+  LIMN_TRY(limn_session_upload(s, "codes", s->inputs));
+  LIMN_TRY(limn_program_run(s->generate, 0));
+  LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "pictures"), s->pixels));
+  drawings[0] = (limn_drawing){.suffix = "", .pixels = s->pixels, .count = s->drawn};
+  *count = 1;
+  return LIMN_OK;
+}
+
+const limn_algorithm limn_gan_algorithm = {
+    .batches_per_step = batches_per_step,
+    .pixel_scale = pixel_scale,
+    .build = build,
+    .step = step,
+    .draw = draw,
+};

@@ -1,0 +1,166 @@
+/* Trained generators: a checkpoint opened for making pictures. */
+#include "limn/generator.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/philox.h"
+#include "image/image.h"
+#include "run/run.h"
+#include "train/checkpoint.h"
+
+#define CHUNK 64 /* pictures a pass */
+
+struct limn_generator {
+  limn_config *config;
+  limn_model model;
+  limn_device *device;
+  limn_store *store;
+  limn_program *program;
+  limn_generator_info info;
+  float *codes, *pixels; /* of a chunk */
+};
+
+static limn_status find_checkpoint(const char *path, char *buffer, size_t size) {
+  struct stat st;
+  if (stat(path, &st) != 0)
+    return limn_fail(LIMN_DATA, "%s does not exist; name a run folder or a checkpoint file", path);
+  if (!S_ISDIR(st.st_mode)) {
+    snprintf(buffer, size, "%s", path);
+    return LIMN_OK;
+  }
+  limn_run *run = NULL;
+  uint64_t step;
+  LIMN_TRY(limn_run_open(&run, path));
+  limn_status status = limn_run_marked(run, "latest", &step);
+  if (status == LIMN_OK)
+    limn_run_checkpoint_path(run, step, buffer, size);
+  limn_run_close(run);
+  return status;
+}
+
+static limn_status build(limn_generator *g, const char *path) {
+  limn_graph *graph = NULL;
+  LIMN_TRY(limn_graph_create(&graph));
+  limn_status status = limn_build_generation(graph, &g->model, CHUNK, g->info.averaged);
+  if (status == LIMN_OK)
+    status = limn_program_create(&g->program, g->store, graph, NULL);
+  limn_graph_destroy(graph);
+  return status == LIMN_OK ? limn_checkpoint_fill_store(g->store, path) : status;
+}
+
+static limn_status open_generator(limn_generator *g, const char *path, const limn_generator_options *options) {
+  char file[4096];
+  uint64_t step;
+  LIMN_TRY(find_checkpoint(path, file, sizeof file));
+  LIMN_TRY(limn_checkpoint_read_config(file, &g->config, &step));
+  const limn_config *c = g->config;
+  if (c->model == LIMN_MODEL_AUTOENCODER)
+    return limn_fail(LIMN_USAGE,
+                     "%s is a plain autoencoder: its codes follow no known distribution to sample from; "
+                     "train a vae",
+                     path);
+  LIMN_TRY(limn_model_init(&g->model, c));
+  g->info = (limn_generator_info){.latent = c->latent,
+                                  .channels = c->channels,
+                                  .height = c->height,
+                                  .width = c->width,
+                                  .step = step,
+                                  .seed = c->seed,
+                                  .averaged = c->model == LIMN_MODEL_DCGAN && c->ema > 0 && !options->raw};
+  snprintf(g->info.model, sizeof g->info.model, "%s", limn_config_model(c));
+  LIMN_TRY(limn_device_create(
+      &g->device, &(limn_device_options){.name = options->device, .threads = options->threads, .seed = c->seed}));
+  LIMN_TRY(limn_store_create(&g->store, g->device));
+  LIMN_TRY(build(g, file));
+  size_t picture = (size_t)c->channels * (size_t)c->height * (size_t)c->width;
+  g->codes = calloc((size_t)CHUNK * (size_t)c->latent, sizeof *g->codes);
+  g->pixels = malloc(CHUNK * picture * sizeof *g->pixels);
+  return g->codes && g->pixels ? LIMN_OK : limn_fail_memory("a generator");
+}
+
+limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options) {
+  *out = NULL;
+  limn_generator *g = calloc(1, sizeof *g);
+  if (!g)
+    return limn_fail_memory("a generator");
+  limn_status status = open_generator(g, path, options ? options : &(limn_generator_options){0});
+  if (status != LIMN_OK) {
+    limn_generator_close(g);
+    return status;
+  }
+  *out = g;
+  return LIMN_OK;
+}
+
+void limn_generator_close(limn_generator *g) {
+  if (!g)
+    return;
+  limn_program_destroy(g->program);
+  limn_store_destroy(g->store);
+  limn_device_destroy(g->device);
+  limn_config_destroy(g->config);
+  free(g->codes);
+  free(g->pixels);
+  free(g);
+}
+
+void limn_generator_get_info(const limn_generator *g, limn_generator_info *out) { *out = g->info; }
+
+limn_status limn_generator_latents(const limn_generator *g, uint64_t seed, uint64_t first, int count, float *z) {
+  if (count < 0)
+    return limn_fail(LIMN_USAGE, "%d latent codes were asked for", count);
+  uint64_t latent = (uint64_t)g->info.latent, begin = first * latent, lead = begin % 4;
+  size_t wanted = (size_t)count * (size_t)latent;
+  float head[4];
+  /* Philox makes four at a time; the first few may lie inside a block. */
+  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead, head, 4);
+  size_t taken = 0;
+  for (size_t i = lead; i < 4 && taken < wanted; ++i)
+    z[taken++] = head[i];
+  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead + 4, z + taken, wanted - taken);
+  return LIMN_OK;
+}
+
+limn_status limn_generator_run(limn_generator *g, const float *z, int count, float *pixels) {
+  size_t latent = (size_t)g->info.latent,
+         picture = (size_t)g->info.channels * (size_t)g->info.height * (size_t)g->info.width;
+  for (int first = 0; first < count; first += CHUNK) {
+    size_t n = (size_t)(count - first < CHUNK ? count - first : CHUNK);
+    memcpy(g->codes, z + (size_t)first * latent, n * latent * sizeof *z);
+    LIMN_TRY(limn_tensor_upload(limn_store_find(g->store, "codes"), g->codes));
+    LIMN_TRY(limn_program_run(g->program, 0));
+    LIMN_TRY(limn_tensor_download(limn_store_find(g->store, "pictures"), g->pixels));
+    memcpy(pixels + (size_t)first * picture, g->pixels, n * picture * sizeof *pixels);
+  }
+  return LIMN_OK;
+}
+
+void limn_latent_interpolate(const float *from, const float *to, int latent, double t, float *z) {
+  double dot = 0, from_norm = 0, to_norm = 0;
+  for (int i = 0; i < latent; ++i) {
+    dot += (double)from[i] * (double)to[i];
+    from_norm += (double)from[i] * (double)from[i];
+    to_norm += (double)to[i] * (double)to[i];
+  }
+  double cosine = from_norm > 0 && to_norm > 0 ? dot / sqrt(from_norm * to_norm) : 1;
+  double angle = acos(cosine > 1 ? 1 : cosine < -1 ? -1 : cosine), sine = sin(angle);
+  /* Parallel codes lie on no one great circle; the straight line is the limit. */
+  double a = sine > 1e-6 ? sin((1 - t) * angle) / sine : 1 - t, b = sine > 1e-6 ? sin(t * angle) / sine : t;
+  for (int i = 0; i < latent; ++i)
+    z[i] = (float)(a * (double)from[i] + b * (double)to[i]);
+}
+
+limn_status limn_write_pictures(const char *path, const float *pixels, int count, int channels, int height, int width,
+                                int columns) {
+  limn_image image = {0};
+  limn_status status = limn_image_grid(&image, pixels, count, channels, height, width, 0, 1, columns);
+  if (status == LIMN_OK)
+    status = limn_image_write_png(&image, path);
+  limn_image_release(&image);
+  return status;
+}

@@ -1,0 +1,19 @@
+/* One network's update: gradients, their norm, clipping, the optimiser; and the learning rate of each step. */
+#ifndef LIMN_TRAIN_OPTIMIZER_H
+#define LIMN_TRAIN_OPTIMIZER_H
+
+#include "graph/graph.h"
+#include "run/config.h"
+
+/* Minimises `loss` over every PARAMETER leaf of the graph whose name begins with `prefix` ("": all): extends the graph
+ * by the gradients, the latch of `gate` on a loss or gradient that is not finite, and one optimiser node a parameter.
+ * The input leaf "hyper.PREFIX" takes limn_optimizer_hyper's values each step. *norm is the Euclidean norm of the
+ * gradient before clipping. */
+limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, const char *prefix,
+                                    limn_value gate, limn_value *norm);
+
+/* The values of the hyper leaf for step 0, 1, ...: learning rate after warm-up and schedule, and Adam's bias
+ * corrections. horizon is the step at which a schedule ends. */
+void limn_optimizer_hyper(const limn_config *config, double lr, uint64_t step, uint64_t horizon, float hyper[4]);
+
+#endif

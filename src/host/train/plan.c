@@ -1,0 +1,112 @@
+/* What a run would be (--dry-run), and how fast its steps are (bench): a session without a run folder. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/philox.h"
+#include "limn/tools.h"
+#include "train/session.h"
+#include "train/training_data.h"
+
+static void describe_layers(limn_plan *plan, const limn_model *model) {
+  for (int n = 0; n < 2; ++n) {
+    const limn_network *network = &model->networks[n];
+    for (int i = 0; i < network->layer_count; ++i) {
+      const limn_layer *l = &network->layers[i];
+      limn_plan_layer *row = &plan->layers[plan->layer_count++];
+      *row = (limn_plan_layer){.channels = l->channels,
+                               .height = l->height,
+                               .width = l->width,
+                               .parameters = limn_layer_parameters(l),
+                               .macs = limn_layer_macs(l)};
+      snprintf(row->network, sizeof row->network, "%s", network->name);
+      snprintf(row->name, sizeof row->name, "%s", l->name);
+      limn_layer_describe(l, row->kind, sizeof row->kind);
+    }
+  }
+}
+
+static void describe_memory(limn_plan *plan, const limn_session *s) {
+  const limn_program *const programs[] = {s->train, s->extra, s->generate, s->reconstruct, s->validation};
+  for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
+    limn_program_info info;
+    if (!programs[i])
+      continue;
+    limn_program_get_info(programs[i], &info);
+    plan->arena_bytes += info.arena_bytes;
+    plan->unshared_arena_bytes += info.naive_bytes;
+    if (programs[i] == s->train || programs[i] == s->extra)
+      plan->step_flops += info.flops * (programs[i] == s->extra ? s->config->d_steps - 1 : 1);
+  }
+  for (size_t i = 0; i < limn_store_count(s->store); ++i) {
+    const char *name;
+    const limn_tensor *tensor = limn_store_at(s->store, i, &name);
+    size_t bytes = (size_t)limn_shape_count(tensor->shape) * sizeof(float);
+    if (tensor->role == LIMN_ROLE_OPTIMIZER)
+      plan->optimizer_bytes += bytes;
+    else if (tensor->role == LIMN_ROLE_PARAMETER || tensor->role == LIMN_ROLE_BUFFER)
+      plan->weight_bytes += bytes;
+  }
+}
+
+static limn_status no_batch(void *context, const uint8_t **nchw) {
+  (void)context;
+  *nchw = NULL;
+  return limn_fail(LIMN_FAILED, "a plan has no pictures");
+}
+
+static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training_data *data) {
+  limn_session session;
+  LIMN_TRY(limn_config_check(config));
+  LIMN_TRY(limn_training_data_open(data, config));
+  LIMN_TRY(limn_session_init(
+      &session, config, 1,
+      &(limn_session_data){.next = no_batch, .held_out = data->held_out, .held_out_count = data->held_out_count}));
+  plan->layers = calloc(2 * LIMN_MAX_LAYERS, sizeof *plan->layers);
+  limn_status status = plan->layers ? LIMN_OK : limn_fail_memory("a plan");
+  if (status == LIMN_OK) {
+    describe_layers(plan, &session.model);
+    describe_memory(plan, &session);
+    snprintf(plan->device, sizeof plan->device, "%s", session.device->description);
+    snprintf(plan->data_kind, sizeof plan->data_kind, "%s", data->info.kind);
+    plan->images = data->info.count;
+    plan->validation_images = data->validation_count;
+    plan->channels = config->channels;
+    plan->height = config->height;
+    plan->width = config->width;
+    plan->batch = config->batch;
+    plan->data_bytes = data->info.memory_bytes;
+    int batches = session.algorithm->batches_per_step(config);
+    plan->steps = (int64_t)limn_training_steps(config, data->training_count, batches);
+  }
+  limn_session_release(&session);
+  return status;
+}
+
+limn_status limn_plan_create(limn_plan **out, const limn_config *wanted) {
+  *out = NULL;
+  limn_plan *plan = calloc(1, sizeof *plan);
+  limn_config *config = NULL;
+  limn_training_data data = {0};
+  limn_status status = plan ? limn_config_copy(&config, wanted) : limn_fail_memory("a plan");
+  if (status == LIMN_OK)
+    status = make_plan(plan, config, &data);
+  limn_training_data_close(&data);
+  limn_config_destroy(config);
+  if (status != LIMN_OK) {
+    limn_plan_destroy(plan);
+    return status;
+  }
+  *out = plan;
+  return LIMN_OK;
+}
+
+void limn_plan_destroy(limn_plan *plan) {
+  if (!plan)
+    return;
+  free(plan->layers);
+  free(plan);
+}

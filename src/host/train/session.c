@@ -1,0 +1,144 @@
+#include "train/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/philox.h"
+
+struct initialisation {
+  limn_session *session;
+  uint32_t index;
+};
+
+/* The values of parameter number i come from stream INITIAL + i. */
+static limn_status initialise(void *context, const char *name, limn_role role, limn_shape shape, float mean,
+                              float deviation) {
+  struct initialisation *init = context;
+  limn_session *s = init->session;
+  size_t count = (size_t)limn_shape_count(shape);
+  uint32_t stream = (uint32_t)LIMN_STREAM_INITIAL + init->index++;
+  (void)role;
+  float *values = malloc((count + 3) * sizeof *values);
+  if (!values)
+    return limn_fail_memory("initial weights");
+  if (deviation != 0)
+    limn_philox_normal(s->device->seed, stream, 0, 0, values, count);
+  for (size_t i = 0; i < count; ++i)
+    values[i] = deviation != 0 ? mean + deviation * values[i] : mean;
+  limn_status status = limn_session_upload(s, name, values);
+  char average[128];
+  snprintf(average, sizeof average, "ema.%s", name);
+  if (status == LIMN_OK && limn_store_find(s->store, average)) /* the average begins at the weights */
+    status = limn_session_upload(s, average, values);
+  free(values);
+  return status;
+}
+
+limn_status limn_session_init(limn_session *s, const limn_config *config, uint64_t horizon,
+                              const limn_session_data *data) {
+  *s = (limn_session){.config = config,
+                      .algorithm = config->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm,
+                      .batch = {config->batch, config->channels, config->height, config->width},
+                      .horizon = horizon,
+                      .next = data->next,
+                      .source = data->source,
+                      .held_out = data->held_out,
+                      .held_out_count = data->held_out_count};
+  limn_status status = limn_model_init(&s->model, config);
+  if (status == LIMN_OK)
+    status = limn_device_create(
+        &s->device, &(limn_device_options){.name = config->device, .threads = config->threads, .seed = config->seed});
+  if (status == LIMN_OK)
+    status = limn_store_create(&s->store, s->device);
+  if (status == LIMN_OK)
+    status = s->algorithm->build(s);
+  if (status == LIMN_OK)
+    status = limn_model_visit(&s->model, initialise, &(struct initialisation){.session = s});
+  if (status != LIMN_OK)
+    limn_session_release(s);
+  return status;
+}
+
+void limn_session_release(limn_session *s) {
+  limn_program_destroy(s->train);
+  limn_program_destroy(s->extra);
+  limn_program_destroy(s->generate);
+  limn_program_destroy(s->reconstruct);
+  limn_program_destroy(s->validation);
+  limn_store_destroy(s->store);
+  limn_device_destroy(s->device);
+  free(s->pixels);
+  free(s->inputs);
+  free(s->targets);
+  *s = (limn_session){0};
+}
+
+void limn_session_measure(limn_session *s, limn_graph *graph, const char *name, limn_value scalar) {
+  limn_value ring =
+      limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "measures", (limn_shape){LIMN_RING_ROWS, LIMN_MAX_MEASURES, 1, 1});
+  if (s->measure_count == LIMN_MAX_MEASURES)
+    return;
+  s->measures[s->measure_count] = name;
+  limn_graph_record(graph, ring, s->measure_count++, scalar);
+}
+
+limn_value limn_session_gate(limn_graph *graph) {
+  return limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "gate", LIMN_SCALAR);
+}
+
+limn_status limn_session_upload(limn_session *s, const char *leaf, const float *values) {
+  limn_tensor *tensor = limn_store_find(s->store, leaf);
+  if (!tensor)
+    return limn_fail(LIMN_FAILED, "there is no leaf %s", leaf);
+  return limn_tensor_upload(tensor, values);
+}
+
+limn_status limn_session_upload_pictures(limn_session *s, const char *leaf, const uint8_t *nchw) {
+  float shift, scale = s->algorithm->pixel_scale(s->config, &shift);
+  limn_tensor *tensor = limn_store_find(s->store, leaf);
+  if (!tensor)
+    return limn_fail(LIMN_FAILED, "there is no leaf %s", leaf);
+  return limn_tensor_upload_u8(tensor, nchw, scale, shift);
+}
+
+limn_status limn_session_upload_batch(limn_session *s, const char *leaf) {
+  const uint8_t *nchw;
+  LIMN_TRY(s->next(s->source, &nchw));
+  return limn_session_upload_pictures(s, leaf, nchw);
+}
+
+limn_status limn_session_measures(limn_session *s, uint64_t first, int count, float *values) {
+  float ring[LIMN_RING_ROWS * LIMN_MAX_MEASURES];
+  LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "measures"), ring));
+  for (int i = 0; i < count; ++i)
+    memcpy(values + (size_t)i * (size_t)s->measure_count,
+           ring + (first + (uint64_t)i) % LIMN_RING_ROWS * LIMN_MAX_MEASURES,
+           (size_t)s->measure_count * sizeof *values);
+  return LIMN_OK;
+}
+
+limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_session *, limn_graph *)) {
+  limn_graph *graph = NULL;
+  LIMN_TRY(limn_graph_create(&graph));
+  limn_status status = build(s, graph);
+  limn_graph_destroy(graph);
+  return status;
+}
+
+limn_status limn_build_generation(limn_graph *graph, const limn_model *model, int count, bool average) {
+  const limn_network *network = limn_model_generator(model);
+  limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
+  char prefix[40];
+  snprintf(prefix, sizeof prefix, "ema.%s.", network->name);
+  if (average) {
+    mode.prefix = prefix;
+    mode.role = LIMN_ROLE_OPTIMIZER;
+  }
+  limn_value codes = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "codes", (limn_shape){count, model->latent, 1, 1});
+  limn_value pixels = limn_model_pixels(graph, model, limn_network_apply(graph, network, codes, mode));
+  limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "pictures", limn_graph_shape(graph, pixels)),
+                    pixels);
+  return limn_graph_status(graph);
+}

@@ -1,0 +1,97 @@
+/* A session: one training in progress, without its folder: device, weights, programs, and what the algorithm measures.
+ * The loop around it (train.c) owns the run folder and the data; the bench and the plan use a session alone. */
+#ifndef LIMN_TRAIN_SESSION_H
+#define LIMN_TRAIN_SESSION_H
+
+#include "devices/device.h"
+#include "models/model.h"
+
+#define LIMN_MAX_MEASURES 16
+#define LIMN_RING_ROWS    64
+
+struct limn_session;
+
+/* Where training batches come from: (batch, C, H, W) bytes, borrowed until the next call. */
+typedef limn_status (*limn_batch_source)(void *context, const uint8_t **nchw);
+
+/* Something to draw at a step: pictures in [0, 1], shown in rows of `columns`. */
+typedef struct limn_drawing {
+  const char *suffix; /* of the file: "" or "-reconstructions" */
+  float *pixels;      /* (count, C, H, W); the session's */
+  int count, columns;
+} limn_drawing;
+
+/* What a training algorithm gives to the session: the only code that knows the paper. */
+typedef struct limn_algorithm {
+  int (*batches_per_step)(const limn_config *config);
+  float (*pixel_scale)(const limn_config *config, float *shift); /* x = scale * byte + shift */
+  limn_status (*build)(struct limn_session *session);
+  limn_status (*step)(struct limn_session *session, uint64_t step);
+  /* Fills up to 2 drawings. */
+  limn_status (*draw)(struct limn_session *session, limn_drawing *drawings, int *count);
+  /* Measures the held-out part; values[i] belongs to session->measures[i]; what a stop is decided by in *objective
+   * (lower is better). NULL: the algorithm has no such measure. */
+  limn_status (*validate)(struct limn_session *session, float *values, double *objective);
+} limn_algorithm;
+
+extern const limn_algorithm limn_gan_algorithm, limn_vae_algorithm;
+
+typedef struct limn_session {
+  const limn_config *config; /* resolved; borrowed */
+  const limn_algorithm *algorithm;
+  limn_model model;
+  limn_device *device;
+  limn_store *store;
+  limn_shape batch; /* (N, C, H, W) of a training batch */
+  uint64_t horizon; /* step at which schedules end */
+  limn_batch_source next;
+  void *source;
+
+  /* Held-out pictures, dense bytes; borrowed. Without any, drawings use what the caller gives as such. */
+  const uint8_t *held_out;
+  uint32_t held_out_count;
+
+  const char *measures[LIMN_MAX_MEASURES]; /* columns of the ring */
+  int measure_count;
+  limn_program *train, *extra, *generate, *reconstruct, *validation; /* which of them: the algorithm's choice */
+  int drawn, validation_batch;
+  float *pixels, *inputs, *targets; /* host memory for drawings */
+} limn_session;
+
+typedef struct limn_session_data {
+  limn_batch_source next;
+  void *source;
+  const uint8_t *held_out;
+  uint32_t held_out_count;
+} limn_session_data;
+
+/* Makes the device, the model, its programs and its initial weights. config must be resolved (size, channels) and
+ * outlive the session. */
+limn_status limn_session_init(limn_session *session, const limn_config *config, uint64_t horizon,
+                              const limn_session_data *data);
+void limn_session_release(limn_session *session);
+
+/* One step: step 0 is the first. */
+static inline limn_status limn_session_step(limn_session *session, uint64_t step) {
+  return session->algorithm->step(session, step);
+}
+
+/* For algorithms: the leaf with the ring, and a measure recorded in its next column. */
+void limn_session_measure(limn_session *session, limn_graph *graph, const char *name, limn_value scalar);
+limn_value limn_session_gate(limn_graph *graph);
+/* The next batch into the input leaf of that name. */
+limn_status limn_session_upload_batch(limn_session *session, const char *leaf);
+limn_status limn_session_upload_pictures(limn_session *session, const char *leaf, const uint8_t *nchw);
+limn_status limn_session_upload(limn_session *session, const char *leaf, const float *values);
+/* Measures of the steps first ... first + count - 1 (at most LIMN_RING_ROWS, the last ones run): (count,
+ * measure_count). */
+limn_status limn_session_measures(limn_session *session, uint64_t first, int count, float *values);
+
+/* Calls build with an empty graph, which is destroyed afterwards. */
+limn_status limn_session_build(limn_session *session, limn_status (*build)(limn_session *, limn_graph *));
+
+/* Adds to the graph: codes from the input leaf "codes" (count, latent, 1, 1) to pictures in the output leaf "pictures".
+ * `average`: by the averaged weights. */
+limn_status limn_build_generation(limn_graph *graph, const limn_model *model, int count, bool average);
+
+#endif

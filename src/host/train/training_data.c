@@ -1,0 +1,92 @@
+#include "train/training_data.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static void parse_background(const char *text, uint8_t rgb[3]) {
+  unsigned value = 0xffffff;
+  if (text && text[0] == '#')
+    sscanf(text + 1, "%6x", &value);
+  rgb[0] = (uint8_t)(value >> 16);
+  rgb[1] = (uint8_t)(value >> 8);
+  rgb[2] = (uint8_t)value;
+}
+
+/* GANs hold nothing out. */
+static double validation_part(const limn_config *config) {
+  return config->model == LIMN_MODEL_DCGAN ? 0 : config->validation;
+}
+
+static limn_status read_held_out(limn_training_data *d) {
+  const uint32_t *indices = d->validation_count ? d->validation : d->training;
+  uint32_t few = d->training_count < 32 ? d->training_count : 32;
+  size_t picture = (size_t)d->info.channels * (size_t)d->info.height * (size_t)d->info.width;
+  d->held_out_count = d->validation_count ? d->validation_count : few;
+  d->held_out = malloc((size_t)d->held_out_count * picture);
+  if (!d->held_out)
+    return limn_fail_memory("the held-out pictures");
+  for (uint32_t i = 0; i < d->held_out_count; ++i)
+    LIMN_TRY(limn_dataset_read(d->dataset, indices[i], d->held_out + (size_t)i * picture));
+  return LIMN_OK;
+}
+
+static limn_status open_data(limn_training_data *d, limn_config *config) {
+  if (!config->data || !config->data[0])
+    return limn_fail(LIMN_USAGE, "no data is named; use --data PATH (a folder of PNG files, or IDX files)");
+  limn_dataset_options options = {
+      .height = config->height, .width = config->width, .channels = config->channels, .workers = config->workers};
+  parse_background(config->background, options.background);
+  LIMN_TRY(limn_dataset_open(&d->dataset, config->data, &options));
+  limn_dataset_get_info(d->dataset, &d->info);
+  config->height = d->info.height;
+  config->width = d->info.width;
+  config->channels = d->info.channels;
+  LIMN_TRY(limn_split(d->info.count, validation_part(config), config->seed, &d->training, &d->training_count,
+                      &d->validation, &d->validation_count));
+  if ((uint32_t)config->batch > d->training_count)
+    return limn_fail(LIMN_DATA, "%s has %u pictures to train on, fewer than one batch of %d; use --batch %u or fewer",
+                     config->data, d->training_count, config->batch, d->training_count);
+  return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d);
+}
+
+limn_status limn_training_data_open(limn_training_data *d, limn_config *config) {
+  *d = (limn_training_data){0};
+  limn_status status = open_data(d, config);
+  if (status != LIMN_OK)
+    limn_training_data_close(d);
+  return status;
+}
+
+void limn_training_data_close(limn_training_data *d) {
+  limn_dataset_close(d->dataset);
+  free(d->training);
+  free(d->validation);
+  free(d->held_out);
+  *d = (limn_training_data){0};
+}
+
+limn_status limn_training_data_load(const limn_training_data *d, const limn_config *config, uint64_t first_batch,
+                                    limn_loader **out) {
+  return limn_loader_create(out, d->dataset,
+                            &(limn_loader_options){.indices = d->training,
+                                                   .index_count = d->training_count,
+                                                   .batch = config->batch,
+                                                   .seed = config->seed,
+                                                   .first_batch = first_batch,
+                                                   .workers = config->workers});
+}
+
+uint64_t limn_training_steps(const limn_config *config, uint32_t training_count, int batches_per_step) {
+  uint64_t steps = config->steps > 0 ? (uint64_t)config->steps : 0;
+  if (config->epochs > 0) {
+    double pictures = config->epochs * training_count;
+    uint64_t by_epochs = (uint64_t)ceil(pictures / ((double)config->batch * batches_per_step));
+    by_epochs = by_epochs ? by_epochs : 1;
+    steps = steps && steps < by_epochs ? steps : by_epochs;
+  }
+  return steps;
+}

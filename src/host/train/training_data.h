@@ -1,0 +1,28 @@
+/* The data of a run: opened, its size and channels written into the config, divided into training and held-out parts.
+ */
+#ifndef LIMN_TRAIN_TRAINING_DATA_H
+#define LIMN_TRAIN_TRAINING_DATA_H
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "run/config.h"
+
+typedef struct limn_training_data {
+  limn_dataset *dataset;
+  limn_dataset_info info;
+  uint32_t *training, *validation; /* indices */
+  uint32_t training_count, validation_count;
+  uint8_t *held_out; /* (held_out_count, C, H, W): the validation part, or for drawings alone a few training pictures */
+  uint32_t held_out_count;
+} limn_training_data;
+
+/* Opens what config->data names and resolves height, width and channels in the config. */
+limn_status limn_training_data_open(limn_training_data *data, limn_config *config);
+void limn_training_data_close(limn_training_data *data);
+limn_status limn_training_data_load(const limn_training_data *data, const limn_config *config, uint64_t first_batch,
+                                    limn_loader **out);
+
+/* Steps of the whole run by steps or epochs, whichever ends first; 0: by time alone. */
+uint64_t limn_training_steps(const limn_config *config, uint32_t training_count, int batches_per_step);
+
+#endif

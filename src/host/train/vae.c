@@ -1,0 +1,304 @@
+/* The variational autoencoder: Kingma & Welling 2014, Algorithm 1 with the estimator of equation 10 and one sample of
+ * epsilon a picture. The plain and the denoising (Vincent et al. 2008) autoencoder are the same without the KL term.
+ *
+ * Conventions: reconstruction and KL are in nats, summed over pixels and latents, mean over the batch. loss =
+ * reconstruction + beta KL (Higgins et al. 2017), the KL with free bits when these are set; elbo = -(reconstruction +
+ * KL) whatever beta is. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/philox.h"
+#include "train/losses.h"
+#include "train/optimizer.h"
+#include "train/session.h"
+
+#define ACTIVE_VARIANCE 0.01f /* of mu over the pictures (Burda et al. 2016, section 5.3) */
+#define PAIRS           32    /* pictures shown with their reconstructions */
+#define PAIR_COLUMNS    8
+#define LN2             0.69314718055994531
+
+static int batches_per_step(const limn_config *config) {
+  (void)config;
+  return 1;
+}
+
+static float pixel_scale(const limn_config *config, float *shift) {
+  *shift = 0;
+  return config->dequantize ? 1 / 256.0f : 1 / 255.0f;
+}
+
+/* One pass of a batch through both networks. */
+struct pass {
+  limn_graph *graph;
+  limn_session *session;
+  uint32_t epsilon, noise;  /* streams */
+  limn_value target, input; /* the picture to explain; what the encoder sees */
+  limn_encoding q;
+  limn_value output; /* of the decoder */
+  limn_value reconstruction, kl, penalty, loss;
+};
+
+/* From the bytes on the device to what the likelihood explains. */
+static void prepare(struct pass *p, limn_value bytes) {
+  const limn_config *config = p->session->config;
+  limn_shape shape = limn_graph_shape(p->graph, bytes);
+  p->target = bytes;
+  if (config->dequantize)
+    p->target = limn_graph_add(
+        p->graph, bytes,
+        limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, LIMN_STREAM_DEQUANTIZE), 1 / 256.0f, 0));
+  if (config->binarize == LIMN_BINARIZE_THRESHOLD)
+    p->target = limn_graph_unary(p->graph, LIMN_PW_STEP, limn_graph_affine(p->graph, bytes, 1, -0.5f), 0, 0);
+  if (config->binarize == LIMN_BINARIZE_STOCHASTIC)
+    p->target = limn_graph_unary(
+        p->graph, LIMN_PW_STEP,
+        limn_graph_sub(p->graph, bytes, limn_graph_uniform(p->graph, shape, LIMN_STREAM_BINARIZE)), 0, 0);
+  p->input = p->target;
+  if (config->noise > 0)
+    p->input = limn_graph_add(
+        p->graph, p->target,
+        limn_graph_affine(p->graph, limn_graph_normal(p->graph, shape, p->noise), (float)config->noise, 0));
+}
+
+static limn_value decode(struct pass *p, limn_value z) {
+  limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
+  return limn_network_apply(p->graph, &p->session->model.networks[1], z, mode);
+}
+
+/* mu alone when there is no epsilon: an autoencoder's code, or the mean of q for pictures to look at. */
+static void reconstruct(struct pass *p, bool sampled) {
+  p->q = limn_model_encode(p->graph, &p->session->model, p->input);
+  limn_value z = p->q.mu;
+  if (sampled && p->q.log_variance != LIMN_NONE)
+    z = limn_reparameterize(p->graph, z, p->q.log_variance,
+                            limn_graph_normal(p->graph, limn_graph_shape(p->graph, z), p->epsilon));
+  p->output = decode(p, z);
+}
+
+static void add_loss(struct pass *p, limn_value beta) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  limn_value log_variance = LIMN_NONE;
+  if (config->likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
+    log_variance = limn_graph_leaf(graph, LIMN_ROLE_PARAMETER, "decoder.logvar", LIMN_SCALAR);
+  p->reconstruction = limn_loss_reconstruction(graph, (limn_likelihood)config->likelihood, p->output, p->target,
+                                               config->sigma, log_variance);
+  p->loss = p->reconstruction;
+  if (p->q.log_variance == LIMN_NONE)
+    return;
+  limn_value elements = limn_kl_elements(graph, p->q.mu, p->q.log_variance);
+  limn_value mean =
+      limn_graph_affine(graph, limn_graph_sum_all(graph, elements), 1 / (float)limn_graph_shape(graph, elements).n, 0);
+  p->kl = mean;
+  p->penalty = config->free_bits > 0 ? limn_free_bits(graph, elements, config->free_bits) : mean;
+  p->loss = limn_graph_add(graph, p->reconstruction, limn_graph_mul(graph, p->penalty, beta));
+}
+
+/* How many latents' mu varies over the batch. */
+static limn_value active_latents(limn_graph *graph, limn_value mu) {
+  limn_shape shape = limn_graph_shape(graph, mu);
+  limn_shape channels = LIMN_CHANNELS(shape.c);
+  float each = 1 / (float)shape.n;
+  limn_value mean = limn_graph_affine(graph, limn_graph_sum(graph, mu, channels), each, 0);
+  limn_value squares = limn_graph_unary(graph, LIMN_PW_SQUARE, limn_graph_sub(graph, mu, mean), 0, 0);
+  limn_value variance = limn_graph_affine(graph, limn_graph_sum(graph, squares, channels), each, -ACTIVE_VARIANCE);
+  return limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_STEP, variance, 0, 0));
+}
+
+/* The measures that training and validation share. `record` takes a name and a scalar. */
+static void record_measures(struct pass *p, void (*record)(limn_session *, limn_graph *, const char *, limn_value)) {
+  limn_graph *graph = p->graph;
+  limn_session *s = p->session;
+  record(s, graph, "loss", p->loss);
+  record(s, graph, "reconstruction", p->reconstruction);
+  if (p->q.log_variance == LIMN_NONE)
+    return;
+  limn_value elbo = limn_graph_affine(graph, limn_graph_add(graph, p->reconstruction, p->kl), -1, 0);
+  record(s, graph, "kl", p->kl);
+  record(s, graph, "elbo", elbo);
+  record(s, graph, "active_latents", active_latents(graph, p->q.mu));
+  if (s->config->dequantize) { /* of bytes: the density over [0, 1) has 256 of them in it */
+    double values = (double)s->batch.c * s->batch.h * s->batch.w;
+    record(s, graph, "bits_per_dimension", limn_graph_affine(graph, elbo, (float)(-1 / (values * LN2)), 8));
+  }
+}
+
+static limn_status build_train(limn_session *s, limn_graph *graph) {
+  struct pass p = {.graph = graph, .session = s, .epsilon = LIMN_STREAM_EPSILON, .noise = LIMN_STREAM_NOISE};
+  prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.training", s->batch));
+  reconstruct(&p, true);
+  limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
+  add_loss(&p, beta);
+  LIMN_TRY(limn_graph_status(graph));
+  LIMN_TRY(limn_optimizer_minimize(graph, s->config, p.loss, "", limn_session_gate(graph), &norm));
+  record_measures(&p, limn_session_measure);
+  limn_session_measure(s, graph, "grad_norm", norm);
+  if (p.q.log_variance != LIMN_NONE)
+    limn_session_measure(s, graph, "beta", beta);
+  return limn_program_create(&s->train, s->store, graph, NULL);
+}
+
+/* The same measures in the same order, in a ring with a row a batch. */
+static void record_validation(limn_session *s, limn_graph *graph, const char *name, limn_value scalar) {
+  int rows = (int)(s->held_out_count / (uint32_t)s->validation_batch);
+  limn_value ring =
+      limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "measures.validation", (limn_shape){rows, LIMN_MAX_MEASURES, 1, 1});
+  for (int i = 0; i < s->measure_count; ++i)
+    if (strcmp(s->measures[i], name) == 0)
+      limn_graph_record(graph, ring, i, scalar);
+}
+
+static limn_status build_validation(limn_session *s, limn_graph *graph) {
+  struct pass p = {.graph = graph, .session = s, .epsilon = LIMN_STREAM_VALIDATION, .noise = LIMN_STREAM_DRAWING};
+  limn_shape shape = s->batch;
+  shape.n = s->validation_batch;
+  prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.validation", shape));
+  reconstruct(&p, true);
+  add_loss(&p, limn_graph_fill(graph, LIMN_SCALAR, (float)s->config->beta));
+  record_measures(&p, record_validation);
+  return limn_program_create(&s->validation, s->store, graph, NULL);
+}
+
+static limn_status build_reconstruct(limn_session *s, limn_graph *graph) {
+  struct pass p = {.graph = graph, .session = s, .epsilon = LIMN_STREAM_VALIDATION, .noise = LIMN_STREAM_DRAWING};
+  limn_shape shape = s->batch;
+  shape.n = s->held_out_count < PAIRS ? (int32_t)s->held_out_count : PAIRS;
+  s->drawn = shape.n;
+  prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.shown", shape));
+  reconstruct(&p, false);
+  limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "shown.input", shape),
+                    limn_graph_affine(graph, p.input, 1, 0));
+  limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "shown.output", shape),
+                    limn_model_pixels(graph, &s->model, p.output));
+  return limn_program_create(&s->reconstruct, s->store, graph, NULL);
+}
+
+static limn_status build_generate(limn_session *s, limn_graph *graph) {
+  LIMN_TRY(limn_build_generation(graph, &s->model, s->config->sample_count, false));
+  return limn_program_create(&s->generate, s->store, graph, NULL);
+}
+
+static size_t picture_floats(const limn_session *s) {
+  return (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
+}
+
+static limn_status build(limn_session *s) {
+  LIMN_TRY(limn_session_build(s, build_train));
+  if (s->held_out_count) {
+    s->validation_batch = s->held_out_count < (uint32_t)s->batch.n ? (int)s->held_out_count : s->batch.n;
+    LIMN_TRY(limn_session_build(s, build_validation));
+    LIMN_TRY(limn_session_build(s, build_reconstruct));
+    s->targets = malloc(3 * (size_t)s->drawn * picture_floats(s) * sizeof *s->targets);
+    if (!s->targets)
+      return limn_fail_memory("the reconstructions");
+  }
+  if (s->model.kind != LIMN_MODEL_VAE) /* a plain autoencoder's codes follow no known distribution */
+    return LIMN_OK;
+  LIMN_TRY(limn_session_build(s, build_generate));
+  size_t codes = (size_t)s->config->sample_count * (size_t)s->model.latent;
+  s->inputs = malloc(codes * sizeof *s->inputs);
+  s->pixels = malloc((size_t)s->config->sample_count * picture_floats(s) * sizeof *s->pixels);
+  if (!s->inputs || !s->pixels)
+    return limn_fail_memory("the samples");
+  limn_philox_normal(s->config->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
+  return LIMN_OK;
+}
+
+static float beta_at(const limn_config *config, uint64_t step) {
+  double rise = config->beta_warmup > 0 ? (double)(step + 1) / (double)config->beta_warmup : 1;
+  return (float)(config->beta * (rise < 1 ? rise : 1));
+}
+
+static limn_status step(limn_session *s, uint64_t step_index) {
+  float hyper[4], beta = beta_at(s->config, step_index);
+  limn_optimizer_hyper(s->config, s->config->lr, step_index, s->horizon, hyper);
+  LIMN_TRY(limn_session_upload(s, "hyper.", hyper));
+  if (limn_store_find(s->store, "beta"))
+    LIMN_TRY(limn_session_upload(s, "beta", &beta));
+  LIMN_TRY(limn_session_upload_batch(s, "pictures.training"));
+  return limn_program_run(s->train, step_index);
+}
+
+static limn_status validate(limn_session *s, float *values, double *objective) {
+  float sums[LIMN_MAX_MEASURES];
+  int batches = (int)(s->held_out_count / (uint32_t)s->validation_batch);
+  for (int b = 0; b < batches; ++b) {
+    const uint8_t *pictures = s->held_out + (size_t)b * (size_t)s->validation_batch * picture_floats(s);
+    LIMN_TRY(limn_session_upload_pictures(s, "pictures.validation", pictures));
+    LIMN_TRY(limn_program_run(s->validation, (uint64_t)b));
+  }
+  float *ring = malloc((size_t)batches * LIMN_MAX_MEASURES * sizeof *ring);
+  if (!ring)
+    return limn_fail_memory("a validation");
+  limn_status status = limn_tensor_download(limn_store_find(s->store, "measures.validation"), ring);
+  for (int i = 0; status == LIMN_OK && i < s->measure_count; ++i) {
+    double sum = 0;
+    for (int b = 0; b < batches; ++b)
+      sum += (double)ring[b * LIMN_MAX_MEASURES + i];
+    sums[i] = (float)(sum / batches);
+  }
+  free(ring);
+  if (status == LIMN_OK) {
+    memcpy(values, sums, (size_t)s->measure_count * sizeof *values);
+    *objective = (double)values[0]; /* the loss at the full beta */
+  }
+  return status;
+}
+
+/* Rows of originals, then (denoising) of what the encoder saw, then of reconstructions. */
+static limn_status draw_pairs(limn_session *s, limn_drawing *drawing) {
+  size_t picture = picture_floats(s), row = PAIR_COLUMNS * picture, shown = (size_t)s->drawn * picture;
+  bool noisy = s->config->noise > 0;
+  size_t kinds = noisy ? 3 : 2;
+  float *all = s->targets, *buffers[3];
+  limn_status status = LIMN_OK;
+  for (int i = 0; i < 3; ++i)
+    buffers[i] = malloc(shown * sizeof **buffers);
+  if (!buffers[0] || !buffers[1] || !buffers[2]) {
+    status = limn_fail_memory("the reconstructions");
+    goto cleanup;
+  }
+  LIMN_TRY_OR_CLEANUP(status, limn_session_upload_pictures(s, "pictures.shown", s->held_out));
+  LIMN_TRY_OR_CLEANUP(status, limn_program_run(s->reconstruct, 0));
+  for (size_t i = 0; i < shown; ++i)
+    buffers[0][i] = (float)s->held_out[i] / 255;
+  LIMN_TRY_OR_CLEANUP(status, limn_tensor_download(limn_store_find(s->store, "shown.input"), buffers[1]));
+  LIMN_TRY_OR_CLEANUP(status, limn_tensor_download(limn_store_find(s->store, "shown.output"), buffers[kinds - 1]));
+  for (size_t first = 0, to = 0; first < shown; first += row) {
+    size_t length = shown - first < row ? shown - first : row;
+    for (size_t i = 0; i < kinds; ++i, to += length)
+      memcpy(all + to, buffers[i] + first, length * sizeof *all);
+  }
+  *drawing = (limn_drawing){.suffix = "-reconstructions",
+                            .pixels = all,
+                            .count = s->drawn * (int)kinds,
+                            .columns = s->drawn < PAIR_COLUMNS ? s->drawn : PAIR_COLUMNS};
+cleanup:
+  for (int i = 0; i < 3; ++i)
+    free(buffers[i]);
+  return status;
+}
+
+static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {
+  *count = 0;
+  if (s->reconstruct)
+    LIMN_TRY(draw_pairs(s, &drawings[(*count)++]));
+  if (!s->generate)
+    return LIMN_OK;
+  LIMN_TRY(limn_session_upload(s, "codes", s->inputs));
+  LIMN_TRY(limn_program_run(s->generate, 0));
+  LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "pictures"), s->pixels));
+  drawings[(*count)++] = (limn_drawing){.suffix = "", .pixels = s->pixels, .count = s->config->sample_count};
+  return LIMN_OK;
+}
+
+const limn_algorithm limn_vae_algorithm = {
+    .batches_per_step = batches_per_step,
+    .pixel_scale = pixel_scale,
+    .build = build,
+    .step = step,
+    .draw = draw,
+    .validate = validate,
+};
