@@ -24,7 +24,7 @@ static const struct device_row {
 #define DEVICE_COUNT (sizeof devices / sizeof *devices)
 
 typedef struct arguments {
-  const char *mode, *device, *substring;
+  const char *mode, *device, *isa, *substring;
   limn_program_options program;
   bool verbose;
 } arguments;
@@ -80,7 +80,8 @@ static void test_all(const case_table *table, const arguments *a, limn_device *r
     limn_device *device = NULL;
     if (a->device && strcmp(a->device, devices[i].name) != 0)
       continue;
-    if (limn_device_create(&device, &(limn_device_options){.name = devices[i].name, .seed = OPS_SEED}) != LIMN_OK) {
+    if (limn_device_create(&device, &(limn_device_options){.name = devices[i].name, .isa = a->isa, .seed = OPS_SEED}) !=
+        LIMN_OK) {
       printf("FAILED %s: %s\n", devices[i].name, limn_error_message());
       ++t->failed;
       continue;
@@ -121,6 +122,8 @@ static bool parse(char **argv, arguments *a) {
       a->verbose = true;
     else if (strcmp(*at, "--device") == 0 && next && known_device(next))
       a->device = *++at;
+    else if (strcmp(*at, "--isa") == 0 && next)
+      a->isa = *++at;
     else if (strcmp(*at, "--case") == 0 && next)
       a->substring = *++at;
     else if (strcmp(*at, "test") == 0 || strcmp(*at, "grad") == 0 || strcmp(*at, "list") == 0)

@@ -61,6 +61,7 @@ struct limn_program {
 typedef struct limn_device_options {
   const char *name; /* "auto", "cpu" */
   int threads;      /* 0: as many as the process may use */
+  const char *isa;  /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
   uint64_t seed;
 } limn_device_options;
 

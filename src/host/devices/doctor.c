@@ -6,31 +6,35 @@
 #include "devices/device.h"
 #include "limn/tools.h"
 
-static limn_doctor_line *add(limn_doctor_line *lines, size_t capacity, size_t *count, const char *what) {
+struct report {
+  limn_doctor_line *lines;
+  size_t capacity, count;
+};
 
-  limn_doctor_line *line = &lines[*count < capacity ? *count : capacity - 1]; /* beyond: counted, not kept */
-  ++*count;
-  *line = (limn_doctor_line){.usable = 1};
+/* Lines beyond the capacity are counted and not kept. */
+static void add(struct report *r, const char *what, int usable, const char *found, const char *remedy) {
+  if (r->count++ >= r->capacity)
+    return;
+  limn_doctor_line *line = &r->lines[r->count - 1];
+  *line = (limn_doctor_line){.usable = usable};
   snprintf(line->what, sizeof line->what, "%s", what);
-  return line;
+  snprintf(line->found, sizeof line->found, "%s", found);
+  snprintf(line->remedy, sizeof line->remedy, "%s", remedy);
 }
 
 limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count) {
-  *count = 0;
+  struct report report = {lines, capacity, 0};
   limn_device *device = NULL;
-  limn_doctor_line *line = add(lines, capacity, count, "CPU");
-  if (limn_device_create(&device, &(limn_device_options){.name = "cpu"}) == LIMN_OK) {
-    snprintf(line->found, sizeof line->found, "%s", device->description);
-    limn_device_destroy(device);
-  } else {
-    line->usable = 0;
-    snprintf(line->found, sizeof line->found, "%.190s", limn_error_message());
-  }
-  line = add(lines, capacity, count, "memory");
+  if (limn_device_create(&device, &(limn_device_options){.name = "cpu"}) == LIMN_OK)
+    add(&report, "CPU", 1, device->description, "");
+  else
+    add(&report, "CPU", 0, limn_error_message(), "");
+  limn_device_destroy(device);
+  char memory[64];
   double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  snprintf(line->found, sizeof line->found, "%.1f GB", bytes / 1e9);
-  line = add(lines, capacity, count, "CUDA");
-  line->usable = 0;
-  snprintf(line->found, sizeof line->found, "this build has no CUDA device");
+  snprintf(memory, sizeof memory, "%.1f GB", bytes / 1e9);
+  add(&report, "memory", 1, memory, "");
+  add(&report, "CUDA", 0, "this build has no CUDA device", "");
+  *count = report.count;
   return LIMN_OK;
 }

@@ -80,6 +80,7 @@ struct limn_config {
   uint64_t seed;
   char *device;
   int threads; /* 0: all that the process may use */
+  char *isa;
   char *precision;
   bool deterministic;
   char *out;

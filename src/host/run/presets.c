@@ -19,9 +19,9 @@ static const preset table[] = {
     /* A few minutes on two CPU cores: pictures that show what the model can do, not the best that it can. */
     {"demo",
      LIMN_MODEL_DCGAN,
-     {{"steps", "1200"}, {"filters", "32"}, {"batch", "64"}, {"sample_every", "200"}, {"ema", "0.99"}}},
-    {"demo", LIMN_MODEL_VAE, {{"steps", "2000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
-    {"demo", LIMN_MODEL_AUTOENCODER, {{"steps", "2000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
+     {{"steps", "8000"}, {"filters", "32"}, {"batch", "64"}, {"sample_every", "500"}, {"ema", "0.999"}}},
+    {"demo", LIMN_MODEL_VAE, {{"steps", "5000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
+    {"demo", LIMN_MODEL_AUTOENCODER, {{"steps", "5000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
     /* Radford et al. 2015, section 4 and figure 1: 1024 filters at the 4x4 layer, so 128 next to a 64x64 picture. */
     {"paper",
      LIMN_MODEL_DCGAN,

@@ -126,6 +126,8 @@ static const limn_setting_row table[] = {
      RANGE("auto|cpu|cuda|cuda:N"), DEFAULT("auto"), HELP("where to train")},
     {NAME("threads", "run", ALL), FLAG("threads"), INT(threads), FROM_TO(0, 1024), DEFAULT("0"),
      HELP("threads of the CPU device; 0: all that the process may use")},
+    {NAME("isa", "run", ALL), FIELD("choice", LIMN_SETTING_WORD, isa), RANGE("auto|avx512|avx2|sse2"),
+     DEFAULT("auto"), HELP("instruction set that the CPU device is limited to")},
     {NAME("precision", "run", ALL), FLAG("precision"), FIELD("choice", LIMN_SETTING_WORD, precision),
      RANGE("auto|fp32|tf32|bf16|fp16"), DEFAULT("auto"),
      HELP("number format of the arithmetic; auto: the device's own")},

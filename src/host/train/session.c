@@ -49,7 +49,8 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
   limn_status status = limn_model_init(&s->model, config);
   if (status == LIMN_OK)
     status = limn_device_create(
-        &s->device, &(limn_device_options){.name = config->device, .threads = config->threads, .seed = config->seed});
+        &s->device, &(limn_device_options){
+                        .name = config->device, .threads = config->threads, .isa = config->isa, .seed = config->seed});
   if (status == LIMN_OK)
     status = limn_store_create(&s->store, s->device);
   if (status == LIMN_OK)

@@ -98,6 +98,9 @@ limn_status cpu_build_reorder(struct cpu_builder *builder, limn_shape shape, cpu
                               cpu_layout to_layout, int to);
 
 /* oneDNN: to be called on the device's own thread only. */
+/* Limits oneDNN to an instruction set ("auto": no limit), which has to come before its first use in the process. *name
+ * is the set that it uses then. Any thread. */
+limn_status onednn_limit(const char *isa, const char **name);
 limn_status onednn_create(struct onednn **out);
 void onednn_destroy(struct onednn *onednn);
 /* Converts at once. */

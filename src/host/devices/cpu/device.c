@@ -134,16 +134,14 @@ static const limn_device_ops cpu_ops = {
     .program_info = cpu_program_info,
 };
 
-static const limn_simd *best_simd(void) {
-#if defined __x86_64__
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq"))
-    return &limn_simd_avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return &limn_simd_avx2;
-#endif
-  return &limn_simd_baseline;
+/* Our loops use the instruction set that oneDNN uses, so that both agree on the block of their layouts. */
+static limn_status choose_simd(const char *isa, const limn_simd **out) {
+  const char *name;
+  LIMN_TRY(onednn_limit(isa && isa[0] ? isa : "auto", &name));
+  *out = strcmp(name, "avx512") == 0 ? &limn_simd_avx512
+         : strcmp(name, "avx2") == 0 ? &limn_simd_avx2
+                                     : &limn_simd_baseline;
+  return LIMN_OK;
 }
 
 static int usable_processors(void) {
@@ -159,8 +157,9 @@ limn_status cpu_device_create(limn_device **out, const limn_device_options *opti
   cpu->base.ops = &cpu_ops;
   cpu->base.seed = options->seed;
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
-  cpu->simd = best_simd();
-  limn_status status = cpu_worker_create(&cpu->worker, cpu->threads);
+  limn_status status = choose_simd(options->isa, &cpu->simd);
+  if (status == LIMN_OK)
+    status = cpu_worker_create(&cpu->worker, cpu->threads);
   if (status == LIMN_OK)
     status = cpu_worker_call(cpu->worker, start_onednn, cpu);
   if (status != LIMN_OK) {

@@ -20,6 +20,29 @@ static limn_status check(dnnl_status_t status, const char *what) {
   return limn_fail(LIMN_FAILED, "oneDNN failed at %s (status %d)", what, (int)status);
 }
 
+limn_status onednn_limit(const char *isa, const char **name) {
+  static const struct {
+    const char *name;
+    dnnl_cpu_isa_t isa;
+  } sets[] = {{"avx512", dnnl_cpu_isa_avx512_core}, {"avx2", dnnl_cpu_isa_avx2}, {"sse2", dnnl_cpu_isa_sse41}};
+  const size_t count = sizeof sets / sizeof *sets;
+  bool automatic = strcmp(isa, "auto") == 0;
+  for (size_t i = 0; i < count && !automatic; ++i)
+    if (strcmp(sets[i].name, isa) == 0)
+      dnnl_set_max_cpu_isa(sets[i].isa); /* refused when it comes too late: seen below */
+  dnnl_cpu_isa_t used = dnnl_get_effective_cpu_isa();
+  size_t best = 0;
+  while (best < count - 1 && (used & sets[best].isa) != sets[best].isa)
+    ++best;
+  *name = sets[best].name;
+  if (!automatic && strcmp(isa, *name) != 0)
+    return limn_fail(LIMN_DEVICE,
+                     "isa %s: oneDNN uses %s in this process; the limit must be set before its first use, to "
+                     "what the CPU has",
+                     isa, *name);
+  return LIMN_OK;
+}
+
 limn_status onednn_create(struct onednn **out) {
   struct onednn *o = calloc(1, sizeof *o);
   if (!o)

@@ -1,0 +1,327 @@
+/* Losses, gradients and five training steps against PyTorch's, from tests/fixtures/ (make_fixtures.py says what is in
+ * them). The steps are those of a session, so that what is compared is what trains.
+ *
+ * Everything runs on the CPU device and on the reference device: where only the former is off, an engine is wrong;
+ * where both are, the graph is. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "limn/safetensors.h"
+#include "reference/reference.h"
+#include "support/training.h"
+#include "train/losses.h"
+
+#define STEPS      5
+#define LONGEST    96
+#define MOST_NAMES 32
+
+/* Largest norm of the difference over the norm of PyTorch's, for each tensor. */
+#define LOSS_TOLERANCE     1e-4
+#define GRADIENT_TOLERANCE 1e-4
+#define SGD_TOLERANCE      1e-4
+#define ADAM_TOLERANCE     1e-3
+/* Of the five steps' change alone. It is as small as 4e-4 of the weights, whose own rounding (6e-8) is 1.5e-4 of it.
+ * Adam divides by the gradient's size, which makes the sign of a gradient that is nearly zero count in full. */
+#define SGD_CHANGE_TOLERANCE  1e-3
+#define ADAM_CHANGE_TOLERANCE 1e-2
+
+TestSuite(pytorch, .timeout = 120);
+
+static const char *const dcgan_network[] = {"filters", "8", "latent", "16", "channels", "3", NULL};
+static const char *const vae_network[] = {"filters", "8", "latent", "6", NULL};
+static const char *const dcgan_sgd[] = {"optimizer", "sgd", "momentum", "0", "lr", "0.02", NULL};
+static const char *const vae_sgd[] = {"optimizer", "sgd", "momentum", "0", "lr", "0.001", NULL};
+static const char *const dcgan_adam[] = {"optimizer", "adam", "lr", "0.0002", "beta1", "0.5", NULL};
+static const char *const vae_adam[] = {"optimizer", "adam", "lr", "0.001", "beta1", "0.9", NULL};
+
+typedef struct fixture {
+  limn_safetensors *file;
+  limn_config *config;
+  bool reference; /* device */
+} fixture;
+
+static fixture open_fixture(const char *model, bool reference, const char *const *optimizer) {
+  fixture f = {.reference = reference};
+  char path[512];
+  snprintf(path, sizeof path, "%s/tests/fixtures/%s.safetensors", LIMN_SOURCE_DIR, model);
+  cr_assert_eq(limn_safetensors_open(&f.file, path), LIMN_OK, "%s", limn_error_message());
+  f.config = test_config(model, strcmp(model, "dcgan") == 0 ? dcgan_network : vae_network);
+  test_set_all(f.config, optimizer);
+  return f;
+}
+
+static void close_fixture(fixture *f) {
+  limn_safetensors_close(f->file);
+  limn_config_destroy(f->config);
+}
+
+/* PyTorch's tensor PREFIX.NAME; `count` is what its size must be. The caller's. */
+static float *expected(const fixture *f, const char *prefix, const char *name, size_t count) {
+  char full[LONGEST];
+  snprintf(full, sizeof full, "%s%s%s", prefix, prefix[0] ? "." : "", name);
+  const limn_stored_tensor *stored = limn_safetensors_find(f->file, full);
+  cr_assert_not_null(stored, "the fixture has no %s", full);
+  cr_assert_eq(stored->bytes, count * sizeof(float), "%s has %zu bytes", full, stored->bytes);
+  float *values = malloc(stored->bytes);
+  cr_assert_not_null(values);
+  memcpy(values, stored->data, stored->bytes);
+  return values;
+}
+
+/* The norm of (x - from) - (y - from) over that of y - from; from NULL: 0. */
+static double relative_difference(const float *x, const float *y, const float *from, size_t count) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < count; ++i) {
+    double d = (double)x[i] - (double)y[i], r = (double)y[i] - (from ? (double)from[i] : 0);
+    difference += d * d;
+    norm += r * r;
+  }
+  return sqrt(difference / norm);
+}
+
+static float *download(const limn_store *store, const char *name, size_t *count) {
+  limn_tensor *tensor = limn_store_find(store, name);
+  cr_assert_not_null(tensor, "there is no tensor %s", name);
+  *count = (size_t)limn_shape_count(tensor->shape);
+  float *values = malloc(*count * sizeof *values);
+  cr_assert_not_null(values);
+  cr_assert_eq(limn_tensor_download(tensor, values), LIMN_OK, "%s", limn_error_message());
+  return values;
+}
+
+/* Every parameter and running statistic from init.NAME; each must be in the fixture, and each of the fixture's here. */
+static void load_initial(const fixture *f, limn_store *store) {
+  size_t tensors = 0, stored = 0;
+  for (size_t i = 0; i < limn_store_count(store); ++i) {
+    const char *name;
+    limn_tensor *tensor = limn_store_at(store, i, &name);
+    if (tensor->role != LIMN_ROLE_PARAMETER && tensor->role != LIMN_ROLE_BUFFER)
+      continue;
+    float *values = expected(f, "init", name, (size_t)limn_shape_count(tensor->shape));
+    cr_assert_eq(limn_tensor_upload(tensor, values), LIMN_OK, "%s", limn_error_message());
+    free(values);
+    ++tensors;
+  }
+  for (size_t i = 0; i < limn_safetensors_count(f->file); ++i)
+    stored += strncmp(limn_safetensors_at(f->file, i)->name, "init.", 5) == 0;
+  cr_assert_eq(tensors, stored, "%zu tensors here, %zu in the fixture", tensors, stored);
+}
+
+/* As limn_session_init, which only makes the devices that users can name. */
+static void open_session(limn_session *s, const fixture *f, test_batches *batches) {
+  const limn_session_data data = {.next = test_next_batch, .source = batches};
+  if (!f->reference) {
+    cr_assert_eq(limn_session_init(s, f->config, STEPS, &data), LIMN_OK, "%s", limn_error_message());
+    return;
+  }
+  const limn_config *c = f->config;
+  *s = (limn_session){.config = c,
+                      .algorithm = c->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm,
+                      .batch = {c->batch, c->channels, c->height, c->width},
+                      .horizon = STEPS,
+                      .next = test_next_batch,
+                      .source = batches};
+  s->device = reference_device_create(c->seed);
+  cr_assert_not_null(s->device);
+  cr_assert_eq(limn_model_init(&s->model, c), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_store_create(&s->store, s->device), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(s->algorithm->build(s), LIMN_OK, "%s", limn_error_message());
+}
+
+static void compare_weights(const fixture *f, const limn_store *store, const char *prefix, double tolerance,
+                            double change_tolerance) {
+  double worst = 0, worst_change = 0;
+  for (size_t i = 0; i < limn_store_count(store); ++i) {
+    const char *name;
+    const limn_tensor *tensor = limn_store_at(store, i, &name);
+    if (tensor->role != LIMN_ROLE_PARAMETER && tensor->role != LIMN_ROLE_BUFFER)
+      continue;
+    size_t count;
+    float *w = download(store, name, &count), *theirs = expected(f, prefix, name, count),
+          *initial = expected(f, "init", name, count);
+    double difference = relative_difference(w, theirs, NULL, count),
+           change = relative_difference(w, theirs, initial, count);
+    cr_expect_leq(difference, tolerance, "%s.%s is %.1e off PyTorch's", prefix, name, difference);
+    cr_expect_leq(change, change_tolerance, "the change of %s.%s is %.1e off PyTorch's", prefix, name, change);
+    worst = fmax(worst, difference);
+    worst_change = fmax(worst_change, change);
+    free(w);
+    free(theirs);
+    free(initial);
+  }
+  fprintf(stderr, "%s, %s, %s: at most %.1e off, the change %.1e\n", limn_config_model(f->config), prefix,
+          f->reference ? "reference" : "cpu", worst, worst_change);
+}
+
+static void check_training(const char *model, const char *prefix, const char *const *optimizer, bool reference) {
+  bool sgd = strcmp(prefix, "sgd") == 0;
+  fixture f = open_fixture(model, reference, optimizer);
+  test_batches batches = test_batches_of(f.config);
+  limn_session session;
+  open_session(&session, &f, &batches);
+  load_initial(&f, session.store);
+  for (uint64_t step = 0; step < STEPS; ++step)
+    cr_assert_eq(limn_session_step(&session, step), LIMN_OK, "%s", limn_error_message());
+  compare_weights(&f, session.store, prefix, sgd ? SGD_TOLERANCE : ADAM_TOLERANCE,
+                  sgd ? SGD_CHANGE_TOLERANCE : ADAM_CHANGE_TOLERANCE);
+  limn_session_release(&session);
+  test_batches_release(&batches);
+  close_fixture(&f);
+}
+
+Test(pytorch, dcgan_five_sgd_steps) {
+  check_training("dcgan", "sgd", dcgan_sgd, false);
+  check_training("dcgan", "sgd", dcgan_sgd, true);
+}
+Test(pytorch, dcgan_five_adam_steps) {
+  check_training("dcgan", "adam", dcgan_adam, false);
+  check_training("dcgan", "adam", dcgan_adam, true);
+}
+Test(pytorch, vae_five_sgd_steps) {
+  check_training("vae", "sgd", vae_sgd, false);
+  check_training("vae", "sgd", vae_sgd, true);
+}
+Test(pytorch, vae_five_adam_steps) {
+  check_training("vae", "adam", vae_adam, false);
+  check_training("vae", "adam", vae_adam, true);
+}
+
+/* A graph whose named results lie in output leaves. */
+typedef struct first_step {
+  const fixture *fixture;
+  limn_graph *graph;
+  limn_model model;
+  limn_store *store;
+  char names[MOST_NAMES][LONGEST]; /* of the results, as in the fixture */
+  int count;
+} first_step;
+
+static void keep(first_step *f, const char *name, limn_value value) {
+  cr_assert_lt(f->count, MOST_NAMES);
+  limn_graph_assign(f->graph, limn_graph_leaf(f->graph, LIMN_ROLE_OUTPUT, name, limn_graph_shape(f->graph, value)),
+                    value);
+  snprintf(f->names[f->count++], LONGEST, "%s", name);
+}
+
+/* grad.NAME of every parameter of a network. */
+static void keep_gradients(first_step *f, limn_value loss, const char *network) {
+  limn_value parameters[MOST_NAMES], gradients[MOST_NAMES];
+  int count = 0;
+  for (limn_value v = 0; v < limn_graph_count(f->graph); ++v) {
+    const limn_node *n = limn_graph_node(f->graph, v);
+    if (n->op == LIMN_OP_LEAF && n->role == LIMN_ROLE_PARAMETER && strncmp(n->name, network, strlen(network)) == 0)
+      parameters[count++] = v;
+  }
+  cr_assert_gt(count, 0);
+  cr_assert_eq(limn_graph_gradient(f->graph, loss, parameters, count, gradients), LIMN_OK, "%s", limn_error_message());
+  for (int i = 0; i < count; ++i) {
+    char name[LONGEST];
+    snprintf(name, sizeof name, "grad.%s", limn_graph_node(f->graph, parameters[i])->name);
+    keep(f, name, gradients[i]);
+  }
+}
+
+static void build_dcgan(first_step *f) {
+  limn_graph *g = f->graph;
+  const limn_network *networks = f->model.networks;
+  const limn_network_mode mode = {.training = true, .gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
+  limn_value real = limn_graph_leaf(g, LIMN_ROLE_INPUT, "pictures", (limn_shape){4, 3, 16, 16});
+  limn_value z = limn_graph_normal(g, (limn_shape){4, 16, 1, 1}, LIMN_STREAM_LATENT);
+  limn_value fake = limn_network_apply(g, &networks[0], z, mode);
+  limn_value loss_d =
+      limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, limn_network_apply(g, &networks[1], real, mode),
+                              limn_network_apply(g, &networks[1], fake, mode));
+  limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_network_apply(g, &networks[1], fake, mode));
+  keep_gradients(f, loss_d, "discriminator.");
+  keep_gradients(f, loss_g, "generator.");
+  keep(f, "loss_d", loss_d);
+  keep(f, "loss_g", loss_g);
+  keep(f, "fake0", fake);
+}
+
+static void build_vae(first_step *f) {
+  limn_graph *g = f->graph;
+  const limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
+  limn_value x = limn_graph_leaf(g, LIMN_ROLE_INPUT, "pictures", (limn_shape){4, 1, 16, 16});
+  limn_encoding q = limn_model_encode(g, &f->model, x);
+  limn_value epsilon = limn_graph_normal(g, limn_graph_shape(g, q.mu), LIMN_STREAM_EPSILON);
+  limn_value logits =
+      limn_network_apply(g, &f->model.networks[1], limn_reparameterize(g, q.mu, q.log_variance, epsilon), mode);
+  limn_value reconstruction = limn_loss_reconstruction(g, LIMN_LIKELIHOOD_BERNOULLI, logits, x, 1, LIMN_NONE);
+  limn_value kl = limn_graph_affine(g, limn_graph_sum_all(g, limn_kl_elements(g, q.mu, q.log_variance)), 1 / 4.0f, 0);
+  limn_value loss = limn_graph_add(g, reconstruction, kl);
+  keep_gradients(f, loss, "");
+  keep(f, "loss", loss);
+  keep(f, "reconstruction", reconstruction);
+  keep(f, "kl", kl);
+}
+
+static void upload_pictures(const first_step *f) {
+  const limn_config *config = f->fixture->config;
+  test_batches batches = test_batches_of(config);
+  const limn_algorithm *algorithm = config->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm;
+  const uint8_t *bytes;
+  float shift, scale = algorithm->pixel_scale(config, &shift);
+  test_next_batch(&batches, &bytes);
+  cr_assert_eq(limn_tensor_upload_u8(limn_store_find(f->store, "pictures"), bytes, scale, shift), LIMN_OK);
+  test_batches_release(&batches);
+}
+
+static void compare_results(const first_step *f) {
+  double worst_loss = 0, worst_gradient = 0;
+  size_t gradients = 0, stored = 0;
+  for (int i = 0; i < f->count; ++i) {
+    size_t count;
+    float *ours = download(f->store, f->names[i], &count), *theirs = expected(f->fixture, "", f->names[i], count);
+    bool gradient = strncmp(f->names[i], "grad.", 5) == 0;
+    double difference = relative_difference(ours, theirs, NULL, count);
+    cr_expect_leq(difference, gradient ? GRADIENT_TOLERANCE : LOSS_TOLERANCE, "%s is %.1e off PyTorch's", f->names[i],
+                  difference);
+    *(gradient ? &worst_gradient : &worst_loss) = fmax(gradient ? worst_gradient : worst_loss, difference);
+    gradients += gradient;
+    free(ours);
+    free(theirs);
+  }
+  for (size_t i = 0; i < limn_safetensors_count(f->fixture->file); ++i)
+    stored += strncmp(limn_safetensors_at(f->fixture->file, i)->name, "grad.", 5) == 0;
+  cr_expect_eq(gradients, stored, "%zu gradients here, %zu in the fixture", gradients, stored);
+  fprintf(stderr, "%s, first step, %s: losses at most %.1e off, gradients %.1e\n",
+          limn_config_model(f->fixture->config), f->fixture->reference ? "reference" : "cpu", worst_loss,
+          worst_gradient);
+}
+
+static void check_first_step(const char *model, void (*build)(first_step *), bool reference) {
+  fixture theirs = open_fixture(model, reference, NULL);
+  first_step f = {.fixture = &theirs};
+  limn_device *device = NULL;
+  limn_program *program = NULL;
+  const limn_device_options options = {.name = "cpu", .threads = 2, .seed = theirs.config->seed};
+  if (reference)
+    device = reference_device_create(theirs.config->seed);
+  else
+    cr_assert_eq(limn_device_create(&device, &options), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_store_create(&f.store, device), LIMN_OK);
+  cr_assert_eq(limn_model_init(&f.model, theirs.config), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_graph_create(&f.graph), LIMN_OK);
+  build(&f);
+  cr_assert_eq(limn_program_create(&program, f.store, f.graph, NULL), LIMN_OK, "%s", limn_error_message());
+  load_initial(&theirs, f.store);
+  upload_pictures(&f);
+  cr_assert_eq(limn_program_run(program, 0), LIMN_OK, "%s", limn_error_message());
+  compare_results(&f);
+  limn_program_destroy(program);
+  limn_graph_destroy(f.graph);
+  limn_store_destroy(f.store);
+  limn_device_destroy(device);
+  close_fixture(&theirs);
+}
+
+Test(pytorch, dcgan_losses_and_gradients) {
+  check_first_step("dcgan", build_dcgan, false);
+  check_first_step("dcgan", build_dcgan, true);
+}
+Test(pytorch, vae_losses_and_gradients) {
+  check_first_step("vae", build_vae, false);
+  check_first_step("vae", build_vae, true);
+}
