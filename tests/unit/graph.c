@@ -169,10 +169,10 @@ Test(graph, only_the_wanted_side_of_an_op_is_built) {
 
 /* What a session compiles, counted. */
 typedef struct counts {
-  int conv, conv_dx, conv_dw;               /* nodes */
-  int generator_dw, discriminator_dw;       /* the latter: of weights of the discriminator */
-  int code_gradients, picture_gradients;    /* backward values of the shape of z; of the pictures */
-  int batchnorm, backward, dgamma, running; /* nodes */
+  int conv, conv_dx, conv_dw;
+  int discriminator_dw, generator_dw;    /* of conv_dw: up to the last update of D's weights; behind it */
+  int code_gradients, picture_gradients; /* backward values of the shape of z; of the pictures */
+  int batchnorm, backward, dgamma, running;
   int steps[LIMN_STEP_RECORD + 1], activated[LIMN_STEP_RECORD + 1];
 } counts;
 
@@ -184,18 +184,19 @@ typedef struct seen {
 
 static bool has_prefix(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
-/* Whose parameters have that shape; the networks below share none. */
-static bool is_weight_of(const limn_graph *of, const char *network, limn_shape shape) {
+/* The last node that updates a parameter of that network, -1: none. */
+static int last_update(const limn_graph *of, const char *network) {
+  int last = -1;
   for (int v = 0; v < limn_graph_count(of); ++v) {
     const limn_node *n = limn_graph_node(of, v);
-    if (n->op == LIMN_OP_LEAF && n->role == LIMN_ROLE_PARAMETER && has_prefix(n->name, network) &&
-        limn_shape_equal(n->shape, shape))
-      return true;
+    if ((n->op == LIMN_OP_ADAM || n->op == LIMN_OP_SGD) &&
+        has_prefix(limn_graph_node(of, n->targets[0])->name, network))
+      last = v;
   }
-  return false;
+  return last;
 }
 
-static void count_node(counts *c, const seen *s, const limn_graph *of, const limn_node *n) {
+static void count_node(counts *c, const seen *s, const limn_node *n, bool discriminator) {
   c->conv += n->op == LIMN_OP_CONV;
   c->conv_dx += n->op == LIMN_OP_CONV_DX;
   c->conv_dw += n->op == LIMN_OP_CONV_DW;
@@ -203,10 +204,7 @@ static void count_node(counts *c, const seen *s, const limn_graph *of, const lim
   c->backward += n->op == LIMN_OP_BATCHNORM_BACKWARD;
   c->dgamma += n->op == LIMN_OP_BATCHNORM_DGAMMA;
   c->running += n->op == LIMN_OP_UPDATE_RUNNING;
-  if (n->op == LIMN_OP_CONV_DW) {
-    c->generator_dw += is_weight_of(of, "generator.", n->shape);
-    c->discriminator_dw += is_weight_of(of, "discriminator.", n->shape);
-  }
+  *(discriminator ? &c->discriminator_dw : &c->generator_dw) += n->op == LIMN_OP_CONV_DW;
   /* Forward, only a transposed convolution makes pictures and nothing makes codes. */
   c->picture_gradients += n->op == LIMN_OP_CONV_DX && limn_shape_equal(n->shape, s->pictures);
   c->code_gradients += n->op == LIMN_OP_CONV && limn_shape_equal(n->shape, s->codes);
@@ -215,8 +213,9 @@ static void count_node(counts *c, const seen *s, const limn_graph *of, const lim
 static void see(void *context, int index, const limn_graph *of) {
   seen *s = context;
   counts *c = &s->of[index];
+  int turn = last_update(of, "discriminator."); /* the generator's */
   for (int v = 0; v < limn_graph_count(of); ++v)
-    count_node(c, s, of, limn_graph_node(of, v));
+    count_node(c, s, limn_graph_node(of, v), v < turn);
   limn_schedule *schedule = NULL;
   cr_assert_eq(limn_schedule_create(&schedule, of, s->fusion), LIMN_OK, "%s", limn_error_message());
   for (int i = 0; i < schedule->step_count; ++i) {

@@ -214,8 +214,20 @@ static void mark_needed(struct sweep *s, int count, const limn_value *wrt, int w
   }
 }
 
+/* Values of the graph, not updates. */
+static limn_status check_values(const limn_graph *graph, limn_value loss, const limn_value *wrt, int count) {
+  for (int i = -1; i < count; ++i) {
+    limn_value v = i < 0 ? loss : wrt[i];
+    if (v < 0 || v >= limn_graph_count(graph) || !limn_graph_shape(graph, v).n)
+      return limn_fail(LIMN_USAGE, "gradient: %s %d is no value of this graph", i < 0 ? "the loss" : "parameter",
+                       i < 0 ? v : i);
+  }
+  return LIMN_OK;
+}
+
 limn_status limn_graph_gradient(limn_graph *graph, limn_value loss, const limn_value *wrt, int count, limn_value *out) {
   LIMN_TRY(limn_graph_status(graph));
+  LIMN_TRY(check_values(graph, loss, wrt, count));
   if (!limn_shape_equal(limn_graph_shape(graph, loss), LIMN_SCALAR))
     return limn_fail(LIMN_USAGE, "gradient: the loss has the shape " LIMN_SHAPE_FORMAT ", not a scalar's",
                      LIMN_SHAPE_ARGS(limn_graph_shape(graph, loss)));

@@ -37,7 +37,7 @@ int limn_graph_count(const limn_graph *graph) { return graph->count; }
 const limn_node *limn_graph_node(const limn_graph *graph, limn_value value) { return &graph->nodes[value]; }
 
 limn_shape limn_graph_shape(const limn_graph *graph, limn_value value) {
-  return value == LIMN_NONE ? LIMN_SCALAR : graph->nodes[value].shape;
+  return value < 0 || value >= graph->count ? LIMN_SCALAR : graph->nodes[value].shape;
 }
 
 limn_value limn_graph_refuse(limn_graph *graph, limn_status status, const char *format, ...) {

@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,13 @@ static void describe(struct metadata *m, const limn_config *config, const limn_p
   }
 }
 
+static bool is_finite(const float *data, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (!isfinite(data[i]))
+      return false;
+  return true;
+}
+
 limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_state *state, const char *path) {
   size_t count = limn_store_count(s->store), kept = 0;
   limn_tensor_to_store *tensors = calloc(count + 1, sizeof *tensors);
@@ -93,6 +101,8 @@ limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_stat
     entry->dims = shape_in_file(tensor->shape, entry->shape);
     entry->data = data;
     status = data ? limn_tensor_download(tensor, data) : limn_fail_memory("a checkpoint");
+    if (status == LIMN_OK && !is_finite(data, (size_t)limn_shape_count(tensor->shape)))
+      status = limn_fail(LIMN_DIVERGED, "%s is not finite", name);
   }
   if (status == LIMN_OK) {
     describe(metadata, s->config, state);

@@ -13,6 +13,7 @@ typedef struct limn_progress_state {
   uint64_t worse; /* validations since then without improvement */
 } limn_progress_state;
 
+/* LIMN_DIVERGED, and no file, when a tensor is not finite. */
 limn_status limn_checkpoint_save(const limn_session *session, const limn_progress_state *state, const char *path);
 /* Everything back; the tensors must all be there with their shapes. */
 limn_status limn_checkpoint_load(limn_session *session, limn_progress_state *state, const char *path);

@@ -29,6 +29,7 @@ struct trainer {
   limn_run *run;
   limn_progress_state state;
   uint64_t steps; /* 0: by time */
+  uint64_t begun; /* steps that were done before this call */
   uint64_t read;  /* steps whose measures have been read */
   uint64_t log_every, checkpoint_every, sample_every, validate_every;
   double started, read_time, speed;
@@ -54,12 +55,13 @@ static limn_status next_batch(void *context, const uint8_t **nchw) {
   return limn_loader_next(t->loader, nchw);
 }
 
-static limn_status diverged(const struct trainer *t, uint64_t step, const char *measure) {
+/* Adds to the message that something is not finite where that was, and what is left. */
+static limn_status diverged(const struct trainer *t, uint64_t step) {
   char path[PATH_SIZE];
   if (!t->result->checkpoint)
-    return limn_fail(LIMN_DIVERGED, "%s is not finite at step %" PRIu64 ", before the first checkpoint; try a lower lr",
-                     measure, step);
-  return limn_fail(LIMN_DIVERGED, "%s is not finite at step %" PRIu64 "; the last good checkpoint is %s", measure, step,
+    return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 ", before the first checkpoint; try a lower lr",
+                     limn_error_message(), step);
+  return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 "; the last good checkpoint is %s", limn_error_message(), step,
                    limn_run_checkpoint_path(t->run, t->result->checkpoint, path, sizeof path));
 }
 
@@ -74,8 +76,10 @@ static limn_status log_step(struct trainer *t, uint64_t step, const float *value
   int count = t->session.measure_count;
   for (int i = 0; i < count; ++i) {
     measures[i] = (limn_measure){t->session.measures[i], (double)values[i]};
-    if (!isfinite(values[i]))
-      return diverged(t, step, measures[i].name);
+    if (!isfinite(values[i])) {
+      limn_fail(LIMN_DIVERGED, "%s is not finite", measures[i].name);
+      return diverged(t, step);
+    }
   }
   measures[count] = (limn_measure){"lr", learning_rate(t, step - 1)};
   measures[count + 1] = (limn_measure){"images_per_second", t->speed};
@@ -135,7 +139,7 @@ static limn_status draw(struct trainer *t) {
 static limn_status validate(struct trainer *t, bool *best) {
   float values[LIMN_MAX_MEASURES];
   char names[LIMN_MAX_MEASURES][48];
-  limn_measure measures[LIMN_MAX_MEASURES];
+  limn_measure measures[LIMN_MAX_MEASURES] = {{"loss", 0}};
   double objective;
   size_t count = 0;
   LIMN_TRY(t->session.algorithm->validate(&t->session, values, &objective));
@@ -147,8 +151,10 @@ static limn_status validate(struct trainer *t, bool *best) {
     measures[count] = (limn_measure){names[count], (double)values[i]};
     ++count;
   }
-  if (!isfinite(objective))
-    return diverged(t, t->state.step, measures[0].name);
+  if (!isfinite(objective)) {
+    limn_fail(LIMN_DIVERGED, "%s is not finite", measures[0].name);
+    return diverged(t, t->state.step);
+  }
   *best = t->state.best_step == 0 || objective < t->state.best_objective;
   t->state.worse = *best ? 0 : t->state.worse + 1;
   if (*best) {
@@ -166,7 +172,10 @@ static limn_status save(struct trainer *t, bool best) {
   LIMN_TRY(read_measures(t)); /* what is not finite is found here, before it could be saved */
   LIMN_TRY(limn_run_flush(t->run));
   limn_run_checkpoint_path(t->run, t->state.step, path, sizeof path);
-  LIMN_TRY(limn_checkpoint_save(&t->session, &t->state, path));
+  limn_status status = limn_checkpoint_save(&t->session, &t->state, path);
+  if (status == LIMN_DIVERGED) /* an update that overflowed: no measure shows it before the next step */
+    return diverged(t, t->state.step);
+  LIMN_TRY(status);
   LIMN_TRY(limn_run_mark(t->run, "latest", t->state.step));
   if (best)
     LIMN_TRY(limn_run_mark(t->run, "best", t->state.step));
@@ -189,10 +198,13 @@ static bool wants_save(struct trainer *t) {
 static limn_status after_step(struct trainer *t, bool *last) {
   bool interrupted = t->options->stop && *t->options->stop, best = false;
   bool out_of_time = t->config->time > 0 && now() - t->started >= t->config->time;
-  *last = interrupted || out_of_time || (t->steps && t->state.step >= t->steps);
-  if (*last || now() - t->read_time >= READ_INTERVAL || t->state.step - t->read >= LIMN_RING_ROWS)
+  bool finished = out_of_time || (t->steps && t->state.step >= t->steps);
+  *last = interrupted || finished;
+  bool first = t->read == t->begun; /* a user wants to see that it runs */
+  if (*last || first || now() - t->read_time >= READ_INTERVAL || t->state.step - t->read >= LIMN_RING_ROWS)
     LIMN_TRY(read_measures(t));
-  if (t->session.algorithm->validate && t->data.validation_count && due(t->state.step, t->validate_every, *last)) {
+  /* Not where it is interrupted: the run would not go on as if it had not been. */
+  if (t->session.algorithm->validate && t->data.validation_count && due(t->state.step, t->validate_every, finished)) {
     LIMN_TRY(read_measures(t)); /* training's line comes before validation's of the same step */
     LIMN_TRY(validate(t, &best));
     *last = *last || t->stale;
@@ -209,7 +221,7 @@ static limn_status run_steps(struct trainer *t) {
   bool last = t->steps && t->state.step >= t->steps;
   if (last)
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = "the run has all its steps already; use --steps to go on"});
-  t->read = t->state.step;
+  t->read = t->begun = t->state.step;
   t->read_time = now();
   while (!last) {
     LIMN_TRY(limn_session_step(&t->session, t->state.step));

@@ -1,0 +1,349 @@
+/* Whole runs: that they repeat, resume, diverge, start from weights and stop as they should. */
+#include "support/run_files.h"
+
+#define STEPS 12
+
+static char data[TEST_PATH_SIZE];
+
+static void begin(void) {
+  test_folder_create();
+  snprintf(data, sizeof data, "%s", test_path("data"));
+  test_write_data(data, 40, 1, 16, 16);
+}
+
+TestSuite(train, .init = begin, .fini = test_folder_remove, .timeout = 240);
+
+static const char *const dcgan[] = {"steps", "12",        "ema", "0.9", "checkpoint_every", "6", "sample_every",
+                                    "6",     "log_every", "1",   NULL};
+static const char *const vae[] = {"steps",        "12", "validation", "0.25", "checkpoint_every", "6",
+                                  "sample_every", "6",  "log_every",  "1",    "validate_every",   "4",
+                                  "patience",     "50", NULL};
+static const char *const autoencoder[] = {
+    "steps", "12",         "noise", "0.3", "checkpoint_every", "6", "sample_every", "6", "log_every",
+    "1",     "validation", "0",     NULL};
+static const struct {
+  const char *model;
+  const char *const *settings;
+  const char *pictures[3]; /* of the last step */
+} kinds[] = {
+    {"dcgan", dcgan, {"samples/000012.png", "samples/000006.png", NULL}},
+    {"vae", vae, {"samples/000012.png", "samples/000012-reconstructions.png", NULL}},
+    {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", NULL, NULL}},
+};
+#define KIND_COUNT 3
+
+/* All but the speed, which is the clock's. */
+static void expect_same_metrics(const char *a, const char *b) {
+  json_t *x = test_read_metrics(a), *y = test_read_metrics(b);
+  cr_expect_eq(json_array_size(x), json_array_size(y), "%zu lines, %zu lines", json_array_size(x), json_array_size(y));
+  cr_expect_geq(json_array_size(x), STEPS);
+  for (size_t i = 0; i < json_array_size(x) && i < json_array_size(y); ++i) {
+    json_object_del(json_array_get(x, i), "images_per_second");
+    json_object_del(json_array_get(y, i), "images_per_second");
+    cr_expect(json_equal(json_array_get(x, i), json_array_get(y, i)), "line %zu of metrics.jsonl", i + 1);
+  }
+  json_decref(x);
+  json_decref(y);
+}
+
+static void expect_same_run(size_t kind, const char *a, const char *b) {
+  const char *model = kinds[kind].model;
+  cr_expect(test_same_file(a, b, "checkpoints/000012.safetensors"), "%s: last checkpoint", model);
+  for (int i = 0; kinds[kind].pictures[i]; ++i)
+    cr_expect(test_same_file(a, b, kinds[kind].pictures[i]), "%s: %s", model, kinds[kind].pictures[i]);
+  expect_same_metrics(a, b);
+}
+
+Test(train, same_seed_same_bytes) {
+  for (size_t k = 0; k < KIND_COUNT; ++k) {
+    char names[3][32];
+    for (int i = 0; i < 3; ++i)
+      snprintf(names[i], sizeof names[i], "%s-%d", kinds[k].model, i);
+    test_run run = test_train_well(kinds[k].model, kinds[k].settings, data, names[0]);
+    cr_expect_eq(run.result.step, STEPS);
+    cr_expect_eq(run.result.checkpoint, STEPS);
+    cr_expect_eq(run.starts, 1);
+    cr_expect_geq(run.checkpoints, 2);
+    test_train_well(kinds[k].model, kinds[k].settings, data, names[1]);
+    expect_same_run(k, names[0], names[1]);
+
+    limn_config *other = test_config(kinds[k].model, kinds[k].settings);
+    test_run third = {0};
+    test_set(other, "data", data);
+    test_set(other, "seed", "8");
+    test_train(&third, other, names[2], false);
+    cr_expect(!test_same_file(names[0], names[2], "checkpoints/000012.safetensors"), "another seed, other bytes");
+    limn_config_destroy(other);
+  }
+}
+
+/* How many threads decode is no part of what is computed. */
+Test(train, workers_do_not_matter) {
+  const char *const settings[] = {"steps", "12", "checkpoint_every", "6", "workers", "3", NULL};
+  test_train_well("dcgan", settings, data, "three");
+  const char *const one[] = {"steps", "12", "checkpoint_every", "6", "workers", "1", NULL};
+  test_train_well("dcgan", one, data, "one");
+  limn_safetensors *a = test_open_checkpoint("three", STEPS), *b = test_open_checkpoint("one", STEPS);
+  cr_assert_eq(limn_safetensors_count(a), limn_safetensors_count(b));
+  for (size_t i = 0; i < limn_safetensors_count(a); ++i) {
+    const limn_stored_tensor *x = limn_safetensors_at(a, i), *y = limn_safetensors_at(b, i);
+    cr_expect_arr_eq(x->data, y->data, x->bytes, "%s", x->name);
+  }
+  limn_safetensors_close(a);
+  limn_safetensors_close(b);
+}
+
+/* Interrupted after step 7, between checkpoints, samples and validations. */
+Test(train, a_stopped_run_goes_on_as_if_it_had_not_been) {
+  for (size_t k = 0; k < KIND_COUNT; ++k) {
+    char whole[32], parted[32];
+    snprintf(whole, sizeof whole, "%s-whole", kinds[k].model);
+    snprintf(parted, sizeof parted, "%s-parted", kinds[k].model);
+    test_train_well(kinds[k].model, kinds[k].settings, data, whole);
+    limn_config *config = test_config(kinds[k].model, kinds[k].settings);
+    test_set(config, "data", data);
+    test_run first = {.stop_at = 6}, second = {0};
+    test_train(&first, config, parted, false);
+    cr_assert_eq(first.status, LIMN_OK, "%s", first.message);
+    cr_expect_eq(first.result.stopped, 1);
+    cr_expect_eq(first.result.step, 7);
+    cr_expect_eq(first.result.checkpoint, 7, "it has saved itself");
+    test_train(&second, config, parted, true);
+    cr_assert_eq(second.status, LIMN_OK, "%s", second.message);
+    cr_expect_eq(second.result.stopped, 0);
+    cr_expect_eq(second.result.step, STEPS);
+    expect_same_run(k, whole, parted);
+    limn_config_destroy(config);
+  }
+}
+
+/* Killed after step 12, when the checkpoint of step 6 was the last: what came behind it is done again. */
+Test(train, a_killed_run_repeats_what_it_lost) {
+  for (size_t k = 0; k < KIND_COUNT; ++k) {
+    char whole[32], killed[32], link[TEST_PATH_SIZE];
+    snprintf(whole, sizeof whole, "%s-whole", kinds[k].model);
+    snprintf(killed, sizeof killed, "%s-killed", kinds[k].model);
+    test_train_well(kinds[k].model, kinds[k].settings, data, whole);
+    test_train_well(kinds[k].model, kinds[k].settings, data, killed);
+    snprintf(link, sizeof link, "%s", test_path("%s/checkpoints/latest", killed));
+    cr_assert_eq(unlink(link), 0);
+    cr_assert_eq(symlink("000006.safetensors", link), 0);
+    cr_assert_eq(unlink(test_path("%s/checkpoints/000012.safetensors", killed)), 0);
+    limn_config *config = test_config(kinds[k].model, kinds[k].settings);
+    test_set(config, "data", data);
+    test_run again = {0};
+    test_train(&again, config, killed, true);
+    cr_assert_eq(again.status, LIMN_OK, "%s", again.message);
+    expect_same_run(k, whole, killed);
+    limn_config_destroy(config);
+  }
+}
+
+Test(train, other_data_is_no_resume) {
+  test_train_well("dcgan", dcgan, data, "run");
+  char other[TEST_PATH_SIZE];
+  snprintf(other, sizeof other, "%s", test_path("other"));
+  test_write_data(other, 41, 1, 16, 16);
+  limn_config *config = test_config("dcgan", dcgan);
+  test_set(config, "data", other);
+  test_run run = {0};
+  test_train(&run, config, "run", true);
+  cr_expect_eq(run.status, LIMN_DATA);
+  cr_expect_not_null(strstr(run.message, "is not the data"), "%s", run.message);
+  limn_config_destroy(config);
+}
+
+/* --- divergence --- */
+
+static uint64_t last_logged_step(const char *name) {
+  json_t *lines = test_read_metrics(name);
+  size_t count = json_array_size(lines);
+  uint64_t step = count ? (uint64_t)json_integer_value(json_object_get(json_array_get(lines, count - 1), "step")) : 0;
+  json_decref(lines);
+  return step;
+}
+
+/* The run ended at the first step that is not finite; the checkpoint that it names is whole and finite. A validation
+ * comes behind a step whose own measures are finite. */
+static void expect_diverged(const test_run *run, const char *name) {
+  cr_assert_eq(run->status, LIMN_DIVERGED, "status %d: %s", (int)run->status, run->message);
+  char piece[TEST_PATH_SIZE];
+  snprintf(piece, sizeof piece, "not finite at step %u",
+           (unsigned)last_logged_step(name) + (strncmp(run->message, "validation_", 11) != 0));
+  cr_expect_not_null(strstr(run->message, piece), "\"%s\" is not in: %s", piece, run->message);
+  cr_assert_neq(run->result.checkpoint, 0);
+  snprintf(piece, sizeof piece, "%s/checkpoints/%06u.safetensors", name, (unsigned)run->result.checkpoint);
+  cr_expect_not_null(strstr(run->message, piece), "\"%s\" is not in: %s", piece, run->message);
+  limn_safetensors *file = test_open_checkpoint(name, run->result.checkpoint);
+  for (size_t i = 0; i < limn_safetensors_count(file); ++i)
+    cr_expect(test_is_finite(limn_safetensors_at(file, i)), "%s is not finite", limn_safetensors_at(file, i)->name);
+  limn_safetensors_close(file);
+}
+
+Test(train, divergence_leaves_the_last_good_checkpoint) {
+  for (size_t k = 0; k < KIND_COUNT; ++k) {
+    limn_config *config = test_config(kinds[k].model, kinds[k].settings);
+    test_set(config, "data", data);
+    test_run good = {.stop_at = 6}, bad = {0};
+    test_train(&good, config, kinds[k].model, false);
+    cr_assert_eq(good.status, LIMN_OK, "%s", good.message);
+    test_set(config, "lr", "1e30");
+    test_train(&bad, config, kinds[k].model, true);
+    expect_diverged(&bad, kinds[k].model);
+    limn_config_destroy(config);
+  }
+}
+
+/* A checkpoint a step: the last good one may hold no number that the step behind it would choke on. */
+Test(train, no_checkpoint_is_ever_not_finite) {
+  static const struct {
+    const char *model, *optimizer, *lr;
+  } cases[] = {{"vae", "sgd", "1"},     {"vae", "sgd", "1e30"},   {"vae", "sgd", "1e38"},   {"vae", "adam", "1e30"},
+               {"vae", "adam", "1e39"}, {"vae", "adamw", "1e38"}, {"dcgan", "sgd", "1e38"}, {"dcgan", "adam", "1e38"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    char name[32];
+    snprintf(name, sizeof name, "run-%zu", i);
+    limn_config *config = test_config(cases[i].model, kinds[cases[i].model[0] == 'v'].settings);
+    test_set(config, "data", data);
+    test_set(config, "steps", "60");
+    test_set(config, "checkpoint_every", "1");
+    test_set(config, "warmup", strcmp(cases[i].lr, "1") == 0 ? "0" : "2");
+    test_set(config, "optimizer", cases[i].optimizer);
+    test_set(config, "lr", cases[i].lr);
+    test_run run = {0};
+    test_train(&run, config, name, false);
+    cr_expect_eq(run.status, LIMN_DIVERGED, "%s, %s, lr %s: status %d, %s", cases[i].model, cases[i].optimizer,
+                 cases[i].lr, (int)run.status, run.message);
+    for (uint64_t step = 1; step <= 60; ++step) {
+      if (access(test_path("%s/checkpoints/%06u.safetensors", name, (unsigned)step), F_OK) != 0)
+        continue;
+      limn_safetensors *file = test_open_checkpoint(name, step);
+      for (size_t t = 0; t < limn_safetensors_count(file); ++t)
+        cr_expect(test_is_finite(limn_safetensors_at(file, t)), "%s, %s, lr %s, step %u: %s", cases[i].model,
+                  cases[i].optimizer, cases[i].lr, (unsigned)step, limn_safetensors_at(file, t)->name);
+      limn_safetensors_close(file);
+    }
+    limn_config_destroy(config);
+  }
+}
+
+Test(train, divergence_at_once_says_that_there_is_no_checkpoint) {
+  limn_config *config = test_config("vae", vae);
+  test_set(config, "data", data);
+  test_set(config, "lr", "1e30");
+  test_run run = {0};
+  test_train(&run, config, "run", false);
+  cr_expect_eq(run.status, LIMN_DIVERGED);
+  cr_expect_not_null(strstr(run.message, "before the first checkpoint"), "%s", run.message);
+  cr_expect_not_null(strstr(run.message, "lower lr"), "%s", run.message);
+  cr_expect_eq(run.result.checkpoint, 0);
+  cr_expect_str_eq(run.result.path, test_path("run"));
+  limn_config_destroy(config);
+}
+
+/* --- starting from weights --- */
+
+/* Tensors of NAME in the checkpoint whose names begin with one of ours; how many. */
+static int expect_equal_parameters(const limn_safetensors *ours, const char *prefix, const limn_safetensors *theirs,
+                                   const char *their_prefix) {
+  int count = 0;
+  for (size_t i = 0; i < limn_safetensors_count(ours); ++i) {
+    const limn_stored_tensor *t = limn_safetensors_at(ours, i);
+    char name[160];
+    if (strncmp(t->name, prefix, strlen(prefix)) != 0 || strstr(t->name, "running_"))
+      continue;
+    snprintf(name, sizeof name, "%s%s", their_prefix, t->name + strlen(prefix));
+    const limn_stored_tensor *other = limn_safetensors_find(theirs, name);
+    cr_assert_not_null(other, "%s", name);
+    cr_assert_eq(t->bytes, other->bytes);
+    cr_expect_arr_eq(t->data, other->data, t->bytes, "%s", t->name);
+    ++count;
+  }
+  return count;
+}
+
+static void set_init(limn_config *config, const char *name, uint64_t step) {
+  test_set(config, "init", test_path("%s/checkpoints/%06u.safetensors", name, (unsigned)step));
+}
+
+/* With a learning rate that moves nothing, the weights behind the first step are those that it began with. */
+Test(train, init_takes_the_weights) {
+  const char *const still[] = {"steps", "1", "lr", "1e-30", "seed", "8", "ema", "0.5", NULL};
+  test_train_well("dcgan", dcgan, data, "first");
+  limn_config *config = test_config("dcgan", still);
+  test_set(config, "data", data);
+  set_init(config, "first", STEPS);
+  test_run run = {0};
+  test_train(&run, config, "second", false);
+  cr_assert_eq(run.status, LIMN_OK, "%s", run.message);
+  limn_safetensors *first = test_open_checkpoint("first", STEPS), *second = test_open_checkpoint("second", 1);
+  cr_expect_gt(expect_equal_parameters(second, "generator.", first, "generator."), 0);
+  cr_expect_gt(expect_equal_parameters(second, "discriminator.", first, "discriminator."), 0);
+  cr_expect_gt(expect_equal_parameters(second, "ema.generator.", first, "generator."), 0);
+  cr_expect_str_eq(limn_safetensors_metadata(second, "step"), "1", "only the weights are taken");
+  limn_safetensors_close(first);
+  limn_safetensors_close(second);
+  limn_config_destroy(config);
+}
+
+Test(train, init_from_what_does_not_fit_is_refused) {
+  test_train_well("dcgan", dcgan, data, "first");
+  static const struct {
+    const char *model, *filters, *message;
+  } cases[] = {{"vae", "4", "none of its tensors"}, {"dcgan", "8", "generator.main.0.weight"}};
+  for (size_t i = 0; i < 2; ++i) {
+    limn_config *config = test_config(cases[i].model, kinds[i == 0].settings);
+    test_set(config, "data", data);
+    test_set(config, "filters", cases[i].filters);
+    set_init(config, "first", STEPS);
+    test_run run = {0};
+    test_train(&run, config, "refused", false);
+    cr_expect_eq(run.status, LIMN_DATA);
+    cr_expect_not_null(strstr(run.message, cases[i].message), "%s", run.message);
+    cr_expect_neq(access(test_path("refused"), F_OK), 0, "no run is made");
+    limn_config_destroy(config);
+  }
+}
+
+/* --- early stop --- */
+
+/* Nothing moves, so the first validation stays the best. */
+Test(train, patience_stops_early) {
+  const char *const settings[] = {"steps",          "100", "lr",       "1e-30", "validation", "0.25",
+                                  "validate_every", "2",   "patience", "3",     NULL};
+  test_run run = test_train_well("vae", settings, data, "run");
+  cr_expect_eq(run.result.step, 8, "stopped at step %u: the best at 2, then three no better",
+               (unsigned)run.result.step);
+  cr_expect_eq(run.validations, 4);
+  cr_expect_eq(run.result.stopped, 0);
+  cr_expect_not_null(strstr(run.notice, "stopped early"), "%s", run.notice);
+  cr_expect_not_null(strstr(run.notice, "step 2"), "%s", run.notice);
+  char target[64] = "";
+  cr_expect_gt(readlink(test_path("run/checkpoints/best"), target, sizeof target - 1), 0);
+  cr_expect_str_eq(target, "000002.safetensors");
+  limn_safetensors *file = test_open_checkpoint("run", 8);
+  cr_expect_str_eq(limn_safetensors_metadata(file, "best_step"), "2");
+  cr_expect_str_eq(limn_safetensors_metadata(file, "validations_since_best"), "3");
+  limn_safetensors_close(file);
+}
+
+/* It learns: every validation is the best so far, and nothing stops. */
+Test(train, improvement_goes_on) {
+  const char *const settings[] = {"steps",          "60", "lr",       "0.002", "validation", "0.25",
+                                  "validate_every", "20", "patience", "1",     NULL};
+  test_run run = test_train_well("vae", settings, data, "run");
+  cr_expect_eq(run.result.step, 60);
+  json_t *lines = test_read_metrics("run");
+  double before = INFINITY;
+  int seen = 0;
+  for (size_t i = 0; i < json_array_size(lines); ++i) {
+    json_t *loss = json_object_get(json_array_get(lines, i), "validation_loss");
+    if (!loss)
+      continue;
+    cr_expect_lt(json_number_value(loss), before);
+    before = json_number_value(loss);
+    ++seen;
+  }
+  cr_expect_eq(seen, 3);
+  json_decref(lines);
+}
