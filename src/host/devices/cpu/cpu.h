@@ -41,6 +41,7 @@ struct cpu_call {
   uint64_t step, seed;
   int threads;
   const limn_simd *simd;
+  limn_status *status; /* a kernel that fails says so here, and the run ends */
 };
 
 #define CPU_MAX_OPERANDS 16

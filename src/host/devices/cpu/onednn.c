@@ -138,11 +138,14 @@ static limn_status bind_call(cpu_kernel *k) {
   return LIMN_OK;
 }
 
-static void run_call(const cpu_kernel *k, const struct cpu_call *unused) {
-  (void)unused;
+static void run_call(const cpu_kernel *k, const struct cpu_call *run) {
   const struct call *call = k->state;
-  dnnl_primitive_execute(call->primitive, call->onednn->stream, call->count, call->arguments);
-  dnnl_stream_wait(call->onednn->stream);
+  limn_status status =
+      check(dnnl_primitive_execute(call->primitive, call->onednn->stream, call->count, call->arguments), k->name);
+  if (status == LIMN_OK)
+    status = check(dnnl_stream_wait(call->onednn->stream), k->name);
+  if (status != LIMN_OK)
+    *run->status = status;
 }
 
 /* Hands a finished call to the builder. */
@@ -153,10 +156,12 @@ static limn_status add_call(struct cpu_builder *b, const char *name, struct call
     call_destroy(call);
     return cpu_builder_status(b);
   }
-  /* cpu_add frees the bare state when it fails, which only happens when memory has run out. */
-  cpu_kernel *kernel = cpu_add(b, name, run_call, call, count, buffers);
-  if (!kernel)
+  cpu_kernel *kernel = cpu_add(b, name, run_call, NULL, count, buffers);
+  if (!kernel) {
+    call_destroy(call);
     return cpu_builder_status(b);
+  }
+  kernel->state = call;
   kernel->bind = bind_call;
   kernel->release = call_destroy;
   kernel->flops = flops;

@@ -365,15 +365,17 @@ static limn_status run_kernels(void *argument) {
     for (int i = 0; i < p->buffer_count; ++i)
       if (p->buffers[i].own)
         fill_with_nan(&p->buffers[i]);
-  for (int k = 0; k < p->kernel_count; ++k)
+  for (int k = 0; k < p->kernel_count && *job->call.status == LIMN_OK; ++k)
     p->kernels[k].run(&p->kernels[k], &job->call);
-  return LIMN_OK;
+  return *job->call.status;
 }
 
 limn_status cpu_program_run(limn_program *base, uint64_t step) {
   const struct cpu_device *cpu = (const struct cpu_device *)base->device;
-  struct run_job job = {.program = (const struct cpu_program *)base,
-                        .call = {.step = step, .seed = cpu->base.seed, .threads = cpu->threads, .simd = cpu->simd}};
+  limn_status status = LIMN_OK;
+  struct run_job job = {
+      .program = (const struct cpu_program *)base,
+      .call = {.step = step, .seed = cpu->base.seed, .threads = cpu->threads, .simd = cpu->simd, .status = &status}};
   return cpu_worker_call(cpu->worker, run_kernels, &job);
 }
 
