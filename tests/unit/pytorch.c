@@ -21,10 +21,11 @@
 #define GRADIENT_TOLERANCE 1e-4
 #define SGD_TOLERANCE      1e-4
 #define ADAM_TOLERANCE     1e-3
-/* Of the five steps' change alone. It is as small as 4e-4 of the weights, whose own rounding (6e-8) is 1.5e-4 of it.
- * Adam divides by the gradient's size, which makes the sign of a gradient that is nearly zero count in full. */
-#define SGD_CHANGE_TOLERANCE  1e-3
-#define ADAM_CHANGE_TOLERANCE 1e-2
+/* Of the five steps' change alone, which would hide in the weights: it is 4e-4 of some. Measured with SSE2, AVX2 and
+ * AVX-512: at most 1e-5 with SGD and 1e-4 with Adam, which makes the sign of a gradient near zero count in full. The
+ * reference device, which does not round to fp32 as the others do, is at most 1e-4 and 2e-4 off. */
+#define SGD_CHANGE_TOLERANCE  2e-4
+#define ADAM_CHANGE_TOLERANCE 2e-3
 
 TestSuite(pytorch, .timeout = 120);
 

@@ -10,18 +10,21 @@
 
 /* Streams: one use of random numbers each. Steps count from 0. */
 typedef enum limn_stream {
-  LIMN_STREAM_LATENT = 0,       /* z of the training steps */
-  LIMN_STREAM_EPSILON = 1,      /* epsilon of the reparameterization */
-  LIMN_STREAM_SAMPLE = 2,       /* z of `limn sample` and of the samples of a run; step 0 */
-  LIMN_STREAM_SHUFFLE = 3,      /* order of the data; step = epoch */
-  LIMN_STREAM_NOISE = 4,        /* corruption of a denoising autoencoder's input */
-  LIMN_STREAM_DEQUANTIZE = 5,   /* u of (byte + u) / 256 */
-  LIMN_STREAM_BINARIZE = 6,     /* u of (x > u) */
-  LIMN_STREAM_SPLIT = 7,        /* which images are held out */
-  LIMN_STREAM_LATENT_EXTRA = 8, /* z of the discriminator's further steps */
-  LIMN_STREAM_VALIDATION = 9,   /* epsilon of the validation; step = batch */
-  LIMN_STREAM_DRAWING = 10,     /* noise on the inputs of drawn reconstructions; step 0 */
-  LIMN_STREAM_INITIAL = 0x100,  /* + index of the parameter: initial weights; step 0 */
+  LIMN_STREAM_LATENT = 0,             /* z of the training steps */
+  LIMN_STREAM_EPSILON = 1,            /* epsilon of the reparameterization */
+  LIMN_STREAM_SAMPLE = 2,             /* z of `limn sample` and of the samples of a run; step 0 */
+  LIMN_STREAM_SHUFFLE = 3,            /* order of the data; step = epoch */
+  LIMN_STREAM_NOISE = 4,              /* corruption of a denoising autoencoder's input */
+  LIMN_STREAM_DEQUANTIZE = 5,         /* u of (byte + u) / 256 */
+  LIMN_STREAM_BINARIZE = 6,           /* u of (x > u) */
+  LIMN_STREAM_SPLIT = 7,              /* which images are held out */
+  LIMN_STREAM_LATENT_EXTRA = 8,       /* z of the discriminator's further steps */
+  LIMN_STREAM_VALIDATION = 9,         /* epsilon of the validation; step = batch */
+  LIMN_STREAM_VALIDATION_PIXELS = 11, /* DEQUANTIZE or BINARIZE of the validation; step = batch */
+  LIMN_STREAM_VALIDATION_NOISE = 12,  /* NOISE of the validation; step = batch */
+  LIMN_STREAM_DRAWING_PIXELS = 13,    /* DEQUANTIZE or BINARIZE of drawn reconstructions; step 0 */
+  LIMN_STREAM_DRAWING = 10,           /* noise on the inputs of drawn reconstructions; step 0 */
+  LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 
 void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

@@ -29,22 +29,20 @@ static int unknown_option(const cli_args *args, const char *given, size_t length
   char word[80];
   snprintf(word, sizeof(word), "%.*s", (int)length, given);
   cli_suggestion suggestion;
-  cli_suggestion_init(&suggestion, word);
+  cli_suggestion_init(&suggestion);
   bool settings = false;
   for (size_t i = 0; i < args->option_count; i++) {
-    cli_suggestion_offer(&suggestion, args->options[i].name, "--", args->options[i].name, "");
-    cli_suggestion_offer_aliases(&suggestion, args->options[i].name, "--", "");
+    cli_suggestion_offer_with_aliases(&suggestion, args->options[i].name, "--", "");
     settings |= args->options[i].setting != NULL;
   }
   for (size_t i = 0; settings && i < limn_setting_count(); i++) {
     const limn_setting *setting = limn_setting_at(i);
-    if (setting->flag)
-      continue;
-    cli_suggestion_offer(&suggestion, setting->name, "--set ", setting->name, "=VALUE");
-    cli_suggestion_offer_aliases(&suggestion, setting->name, "--set ", "=VALUE");
+    if (!setting->flag)
+      cli_suggestion_offer_with_aliases(&suggestion, setting->name, "--set ", "=VALUE");
   }
-  if (suggestion.best[0])
-    return cli_fail(CLI_USAGE, "unknown option --%s; did you mean %s?", word, suggestion.best);
+  const char *nearest = cli_suggestion_find(&suggestion, word);
+  if (nearest)
+    return cli_fail(CLI_USAGE, "unknown option --%s; did you mean %s?", word, nearest);
   return cli_fail(CLI_USAGE, "unknown option --%s; limn %s --help lists them", word, args->command);
 }
 

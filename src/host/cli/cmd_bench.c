@@ -7,7 +7,6 @@
 #include "flags.h"
 #include "json_out.h"
 #include "limn/tools.h"
-#include "suggest.h"
 #include "table.h"
 
 static const cli_option own_options[] = {
@@ -22,16 +21,13 @@ static const cli_option own_options[] = {
 };
 enum { OWN_OPTIONS = sizeof(own_options) / sizeof(own_options[0]) };
 
-static int print_help(const char *model) {
-  if (model && cli_model_index(model) < 0)
-    model = NULL;
-  fputs(
-      "usage: limn bench step dcgan|vae|autoencoder [options]\n\n"
-      "Times training steps on made-up pictures of --size and --channels (64 and 3 unless given): no data is read.\n\n"
-      "Options\n",
-      stdout);
+static int print_help(void) {
+  fputs("usage: limn bench step dcgan|vae|autoencoder [options]\n\n"
+        "Times training steps on made-up pictures of --size and --channels (64 and 3 unless given): no data is read.\n"
+        "Every setting of limn train can be given; limn train --help lists them.\n\n"
+        "Options\n",
+        stdout);
   cli_options_print(own_options, OWN_OPTIONS);
-  cli_flags_print(model);
   return CLI_OK;
 }
 
@@ -102,7 +98,8 @@ static int check_words(const cli_args *args) {
   if (args->word_count == 0)
     return cli_fail(CLI_USAGE, "bench what? limn bench step dcgan|vae|autoencoder");
   if (strcmp(args->words[0], "step") != 0) {
-    bool near = cli_distance(args->words[0], "step") <= 2;
+    static const char *const benchmarks[] = {"step"};
+    bool near = limn_nearest(args->words[0], benchmarks, 1) != NULL;
     return cli_fail(CLI_USAGE, "unknown benchmark %s; %s", args->words[0],
                     near ? "did you mean step?" : "there is step");
   }
@@ -122,7 +119,7 @@ int cmd_bench(int argc, char **argv) {
     code = cli_args_init(&args, options, option_count, argc, argv);
   if (code == CLI_OK) {
     if (cli_args_has(&args, "help"))
-      code = print_help(args.word_count > 1 ? args.words[1] : NULL);
+      code = print_help();
     else if ((code = check_words(&args)) == CLI_OK)
       code = bench_step(&args, args.words[1]);
     cli_args_release(&args);

@@ -23,16 +23,6 @@ static const cli_option options[] = {
 };
 enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
-/* The config of a run, whose file the summary has already read once. */
-static int load_config(limn_config **out, const char *run) {
-  char *path;
-  if (asprintf(&path, "%s/config.yaml", run) < 0)
-    return cli_fail_memory();
-  limn_status status = limn_config_create_from_file(out, path);
-  free(path);
-  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
-}
-
 static int print_overview(const limn_run_summary *run, const char *path) {
   char text[CLI_NUMBER_SIZE];
   cli_table table;
@@ -127,7 +117,7 @@ static int inspect_run(const char *path, bool json, bool verbose) {
   limn_status status = limn_run_summary_create(&run, path);
   if (status != LIMN_OK)
     return cli_fail_status(status);
-  int code = json || verbose ? load_config(&config, path) : CLI_OK;
+  int code = json || verbose ? cli_run_config(&config, path, NULL) : CLI_OK;
   if (code == CLI_OK)
     code = json ? print_run_json(run, path, config) : print_run(run, path, config);
   limn_config_destroy(config);

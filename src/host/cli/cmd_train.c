@@ -85,6 +85,15 @@ static int say_stopped(const limn_train_result *result, int signal_number) {
   return 128 + signal_number;
 }
 
+/* A full disk or the like: what was saved can go on once that is mended. */
+static int say_failed(limn_status status, const limn_train_result *result) {
+  char run[2 * sizeof(result->path)];
+  if (status != LIMN_FAILED || !result->checkpoint)
+    return cli_fail_status(status);
+  return cli_fail(-(int)status, "%s; step %" PRIu64 " is saved: limn train --resume %s", limn_error_message(),
+                  result->checkpoint, cli_shell_quote(result->path, run, sizeof(run)));
+}
+
 static int train(const limn_config *config, const cli_args *args, const char *resume) {
   char steps[CLI_NUMBER_SIZE], seconds[CLI_NUMBER_SIZE];
   cli_progress progress;
@@ -99,7 +108,7 @@ static int train(const limn_config *config, const cli_args *args, const char *re
   cli_progress_finish(&progress);
   int code = CLI_OK;
   if (status != LIMN_OK)
-    code = cli_fail_status(status);
+    code = say_failed(status, result);
   else if (result->stopped && *options.stop)
     code = say_stopped(result, (int)*options.stop);
   else if (progress.verbosity >= 0)

@@ -29,7 +29,9 @@ int cli_fail_status(limn_status status) {
 int cli_fail_memory(void) { return cli_fail(CLI_FAILED, "out of memory"); }
 
 void cli_console_init(void) {
+  /* What cannot be written is an error with a message, not a death that leaves half a file. */
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   /* A file opened later must not become descriptor 1 by accident and swallow results. */
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR) < 0)

@@ -22,7 +22,8 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 int cli_fail_status(limn_status status);
 int cli_fail_memory(void);
 
-/* Makes sure that descriptors 0 to 2 are open, and that a closed pipe is an error instead of a signal. */
+/* Makes sure that descriptors 0 to 2 are open, and that a closed pipe or a limit on file sizes is an error instead of a
+ * signal. */
 void cli_console_init(void);
 /* Flushes and closes standard output. Returns `code`, or CLI_FAILED with a message when output was lost. */
 int cli_console_finish(int code);

@@ -52,17 +52,18 @@ int cli_flags_create(cli_option **out, size_t *count, const cli_option *own, siz
 
 static int no_model(const char *model) {
   cli_suggestion suggestion;
-  cli_suggestion_init(&suggestion, model);
+  cli_suggestion_init(&suggestion);
   for (int i = 0; cli_models[i]; i++)
     cli_suggestion_offer(&suggestion, cli_models[i], cli_models[i], "", "");
   cli_suggestion_offer(&suggestion, "gan", "dcgan", "", "");
   cli_suggestion_offer(&suggestion, "ae", "autoencoder", "", "");
-  if (suggestion.best[0])
-    return cli_fail(CLI_USAGE, "unknown model \"%s\"; did you mean %s?", model, suggestion.best);
+  const char *nearest = cli_suggestion_find(&suggestion, model);
+  if (nearest)
+    return cli_fail(CLI_USAGE, "unknown model \"%s\"; did you mean %s?", model, nearest);
   return cli_fail(CLI_USAGE, "unknown model \"%s\"; there are dcgan, vae and autoencoder", model);
 }
 
-static int config_of_run(limn_config **out, const char *run, const char *model) {
+int cli_run_config(limn_config **out, const char *run, const char *model) {
   char *path;
   if (asprintf(&path, "%s/config.yaml", run) < 0)
     return cli_fail_memory();
@@ -81,13 +82,12 @@ static int config_of_run(limn_config **out, const char *run, const char *model) 
 
 static int unknown_setting(const char *name) {
   cli_suggestion suggestion;
-  cli_suggestion_init(&suggestion, name);
-  for (size_t i = 0; i < limn_setting_count(); i++) {
-    cli_suggestion_offer(&suggestion, limn_setting_at(i)->name, limn_setting_at(i)->name, "", "");
-    cli_suggestion_offer_aliases(&suggestion, limn_setting_at(i)->name, "", "");
-  }
-  if (suggestion.best[0])
-    return cli_fail(CLI_USAGE, "unknown setting %s; did you mean %s?", name, suggestion.best);
+  cli_suggestion_init(&suggestion);
+  for (size_t i = 0; i < limn_setting_count(); i++)
+    cli_suggestion_offer_with_aliases(&suggestion, limn_setting_at(i)->name, "", "");
+  const char *nearest = cli_suggestion_find(&suggestion, name);
+  if (nearest)
+    return cli_fail(CLI_USAGE, "unknown setting %s; did you mean %s?", name, nearest);
   return cli_fail(CLI_USAGE, "unknown setting %s; limn train --help lists them", name);
 }
 
@@ -131,20 +131,35 @@ static int apply(limn_config *config, const cli_args *args) {
   return CLI_OK;
 }
 
+/* What the shapes of a run's weights follow from cannot change when it goes on. */
+static int apply_to_run(limn_config *config, const cli_args *args, const char *run) {
+  static const char *const fixed[] = {"size", "channels", "filters", "latent"};
+  enum { FIXED = sizeof(fixed) / sizeof(fixed[0]) };
+  char before[FIXED][64], after[64];
+  for (size_t i = 0; i < FIXED; i++)
+    limn_config_get(config, fixed[i], before[i], sizeof(before[i]));
+  int code = apply(config, args);
+  for (size_t i = 0; i < FIXED && code == CLI_OK; i++)
+    if (strcmp(before[i], limn_config_get(config, fixed[i], after, sizeof(after))) != 0)
+      code = cli_fail(CLI_USAGE, "%s cannot become %s with --resume: the networks of %s are made for %s; leave it out",
+                      fixed[i], after, run, before[i]);
+  return code;
+}
+
 int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume) {
   *out = NULL;
   if (model && cli_model_index(model) < 0)
     return no_model(model);
   int code = CLI_OK;
   if (resume) {
-    code = config_of_run(out, resume, model);
+    code = cli_run_config(out, resume, model);
   } else {
     limn_status status = limn_config_create(out, model);
     if (status != LIMN_OK)
       code = cli_fail_status(status);
   }
   if (code == CLI_OK)
-    code = apply(*out, args);
+    code = resume ? apply_to_run(*out, args, resume) : apply(*out, args);
   if (code != CLI_OK) {
     limn_config_destroy(*out);
     *out = NULL;

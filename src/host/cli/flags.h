@@ -20,6 +20,9 @@ int cli_flags_create(cli_option **out, size_t *count, const cli_option *own, siz
  * --preset, --config, --set and the flags, each where it was given. `model` may be NULL with resume. *out is yours. */
 int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume);
 
+/* The settings of a run folder. `model`, when not NULL, has to be the run's. *out is yours. */
+int cli_run_config(limn_config **out, const char *run, const char *model);
+
 /* Settings by group with ranges and defaults, for --help. model NULL: of all models. */
 void cli_flags_print(const char *model);
 

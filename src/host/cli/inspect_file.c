@@ -100,7 +100,7 @@ static int print_totals(const limn_safetensors *file) {
   char values[CLI_NUMBER_SIZE], label[128];
   cli_table table;
   cli_table_init(&table, "lrl");
-  cli_table_row(&table, "total", cli_format_count(count_prefix(file, "", 0), values), "parameters");
+  cli_table_row(&table, "total", cli_format_count(count_prefix(file, "", 0), values), "values");
   for (size_t i = 0; i < limn_safetensors_count(file); i++) {
     const char *name = limn_safetensors_at(file, i)->name;
     size_t length = strcspn(name, ".") + 1;
@@ -166,7 +166,7 @@ static int print_json(const limn_safetensors *file, const char *path, bool verbo
   cli_json_put(root, "file", cli_json_text(path), &failed);
   cli_json_put(root, "metadata", metadata, &failed);
   cli_json_put(root, "tensors", tensors, &failed);
-  cli_json_put(root, "parameters", json_integer((json_int_t)count_prefix(file, "", 0)), &failed);
+  cli_json_put(root, "values", json_integer((json_int_t)count_prefix(file, "", 0)), &failed);
   return cli_json_print(root, failed);
 }
 

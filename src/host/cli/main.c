@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "spinning.h"
 #include "suggest.h"
 
 static const struct {
@@ -33,14 +34,15 @@ static int dispatch(int argc, char **argv) {
     if (strcmp(argv[0], commands[i].name) == 0)
       return commands[i].run(argc, argv);
   cli_suggestion suggestion;
-  cli_suggestion_init(&suggestion, argv[0]);
+  cli_suggestion_init(&suggestion);
   for (int i = 0; i < COMMANDS; i++)
     cli_suggestion_offer(&suggestion, commands[i].name, commands[i].name, "", "");
   cli_suggestion_offer(&suggestion, "--help", "--help", "", "");
   cli_suggestion_offer(&suggestion, "--version", "--version", "", "");
   const char *kind = argv[0][0] == '-' ? "option" : "command";
-  if (suggestion.best[0])
-    return cli_fail(CLI_USAGE, "unknown %s %s; did you mean %s?", kind, argv[0], suggestion.best);
+  const char *nearest = cli_suggestion_find(&suggestion, argv[0]);
+  if (nearest)
+    return cli_fail(CLI_USAGE, "unknown %s %s; did you mean %s?", kind, argv[0], nearest);
   return cli_fail(CLI_USAGE, "unknown %s %s; limn --help lists the commands", kind, argv[0]);
 }
 
@@ -68,6 +70,8 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && (strcmp(argv[1], "train") == 0 || strcmp(argv[1], "bench") == 0))
+    cli_limit_spinning(argv);
   cli_console_init();
   return cli_console_finish(run(argc, argv));
 }

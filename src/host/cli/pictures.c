@@ -11,6 +11,8 @@
 
 enum { CHUNK = 64 }; /* pictures a call; what the generator's program is compiled for */
 
+#define MOST_GRID_PIXELS ((int64_t)1 << 28) /* what picture viewers still open, and memory still holds as floats */
+
 int cli_pictures_open(cli_pictures *pictures, const cli_args *args) {
   *pictures = (cli_pictures){0};
   int64_t threads = 0;
@@ -118,14 +120,29 @@ static int print_result(const cli_pictures *pictures, int64_t count) {
   return cli_json_print(root, failed);
 }
 
+static int make_folder(const char *path) {
+  struct stat about;
+  if (mkdir(path, 0777) == 0)
+    return CLI_OK;
+  int error = errno;
+  if (error == EEXIST && stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+    return CLI_OK;
+  if (error == EEXIST)
+    return cli_fail(CLI_USAGE, "--each %s: not a folder; name one, or one that can be made", path);
+  return cli_fail(CLI_FAILED, "cannot make the folder %s: %s", path, strerror(error));
+}
+
 int cli_pictures_write(const cli_pictures *pictures, int64_t count, cli_codes codes, const void *context) {
   const limn_generator_info *info = &pictures->info;
   size_t picture = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
-  if (pictures->each && mkdir(pictures->each, 0777) != 0 && errno != EEXIST)
-    return cli_fail(CLI_FAILED, "cannot make the folder %s: %s", pictures->each, strerror(errno));
+  if (!pictures->each && count > MOST_GRID_PIXELS / ((int64_t)info->height * info->width))
+    return cli_fail(CLI_USAGE, "%" PRId64 " pictures of %dx%d are too many for one grid; --each DIR writes a file each",
+                    count, info->height, info->width);
+  int code = pictures->each ? make_folder(pictures->each) : CLI_OK;
+  if (code != CLI_OK)
+    return code;
   float *z = calloc((size_t)CHUNK * (size_t)info->latent, sizeof(*z));
   float *pixels = calloc((size_t)(pictures->each ? CHUNK : count) * picture, sizeof(*pixels));
-  int code;
   if (z && pixels)
     code = run_all(pictures, count, codes, context, z, pixels);
   else

@@ -56,6 +56,10 @@ static void draw(cli_progress *progress) {
   int width = cli_terminal_width() - 1; /* the last column would wrap on some terminals */
   int length = (int)strlen(progress->line);
   int shown = length < width ? length : width;
+  while (shown < length && shown > 0 && strncmp(progress->line + shown, "  ", 2) != 0)
+    shown--; /* whole items only; two spaces part them */
+  if (shown == 0)
+    shown = length < width ? length : width;
   int head = (int)strcspn(progress->line, " ");
   head += progress->line[head] ? 1 + (int)strcspn(progress->line + head + 1, " ") : 0; /* "step 12/100" */
   if (!progress->colour || head > shown)

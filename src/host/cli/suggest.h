@@ -4,22 +4,26 @@
 
 #include <stddef.h>
 
+#define CLI_MOST_CANDIDATES 256
+
+/* All strings are borrowed until cli_suggestion_find. */
 typedef struct cli_suggestion {
-  const char *word;
-  size_t distance; /* of the best candidate so far */
-  char best[160];  /* what to say for it; "" when nothing is near enough */
+  const char *candidates[CLI_MOST_CANDIDATES];
+  struct {
+    const char *prefix, *name, *suffix;
+  } said[CLI_MOST_CANDIDATES]; /* for the candidate of the same index */
+  size_t count;
+  char best[160];
 } cli_suggestion;
 
-void cli_suggestion_init(cli_suggestion *suggestion, const char *word);
-/* When `candidate` is nearer than all before, the suggestion becomes prefix, name and suffix in a row. */
+void cli_suggestion_init(cli_suggestion *suggestion);
+/* If `candidate` turns out to be the nearest, the suggestion is prefix, name and suffix in a row. */
 void cli_suggestion_offer(cli_suggestion *suggestion, const char *candidate, const char *prefix, const char *name,
                           const char *suffix);
-/* Offers the words that people use elsewhere for `name`, if there are any ("learning-rate" for lr). */
-void cli_suggestion_offer_aliases(cli_suggestion *suggestion, const char *name, const char *prefix, const char *suffix);
-
-/* Optimal string alignment distance (insertions, deletions, substitutions, swaps of neighbours), ignoring case and
- * taking
- * '_' for '-'. Names over 63 bytes are far from everything. */
-size_t cli_distance(const char *a, const char *b);
+/* Offers `name` itself and the words that people use for it elsewhere ("learning-rate" for lr). */
+void cli_suggestion_offer_with_aliases(cli_suggestion *suggestion, const char *name, const char *prefix,
+                                       const char *suffix);
+/* What to say for the candidate that is nearest to `word`; NULL when none is near. Borrowed from `suggestion`. */
+const char *cli_suggestion_find(cli_suggestion *suggestion, const char *word);
 
 #endif

@@ -33,8 +33,8 @@ static float pixel_scale(const limn_config *config, float *shift) {
 struct pass {
   limn_graph *graph;
   limn_session *session;
-  uint32_t epsilon, noise;  /* streams */
-  limn_value target, input; /* the picture to explain; what the encoder sees */
+  uint32_t epsilon, noise, dequantize, binarize; /* streams */
+  limn_value target, input;                      /* the picture to explain; what the encoder sees */
   limn_encoding q;
   limn_value output; /* of the decoder */
   limn_value reconstruction, kl, penalty, loss;
@@ -46,15 +46,15 @@ static void prepare(struct pass *p, limn_value bytes) {
   limn_shape shape = limn_graph_shape(p->graph, bytes);
   p->target = bytes;
   if (config->dequantize)
-    p->target = limn_graph_add(
-        p->graph, bytes,
-        limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, LIMN_STREAM_DEQUANTIZE), 1 / 256.0f, 0));
+    p->target =
+        limn_graph_add(p->graph, bytes,
+                       limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, p->dequantize), 1 / 256.0f, 0));
   if (config->binarize == LIMN_BINARIZE_THRESHOLD)
     p->target = limn_graph_unary(p->graph, LIMN_PW_STEP, limn_graph_affine(p->graph, bytes, 1, -0.5f), 0, 0);
   if (config->binarize == LIMN_BINARIZE_STOCHASTIC)
-    p->target = limn_graph_unary(
-        p->graph, LIMN_PW_STEP,
-        limn_graph_sub(p->graph, bytes, limn_graph_uniform(p->graph, shape, LIMN_STREAM_BINARIZE)), 0, 0);
+    p->target =
+        limn_graph_unary(p->graph, LIMN_PW_STEP,
+                         limn_graph_sub(p->graph, bytes, limn_graph_uniform(p->graph, shape, p->binarize)), 0, 0);
   p->input = p->target;
   if (config->noise > 0)
     p->input = limn_graph_add(
@@ -126,7 +126,12 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
 }
 
 static limn_status build_train(limn_session *s, limn_graph *graph) {
-  struct pass p = {.graph = graph, .session = s, .epsilon = LIMN_STREAM_EPSILON, .noise = LIMN_STREAM_NOISE};
+  struct pass p = {.graph = graph,
+                   .session = s,
+                   .epsilon = LIMN_STREAM_EPSILON,
+                   .noise = LIMN_STREAM_NOISE,
+                   .dequantize = LIMN_STREAM_DEQUANTIZE,
+                   .binarize = LIMN_STREAM_BINARIZE};
   prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.training", s->batch));
   reconstruct(&p, true);
   limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
@@ -151,7 +156,12 @@ static void record_validation(limn_session *s, limn_graph *graph, const char *na
 }
 
 static limn_status build_validation(limn_session *s, limn_graph *graph) {
-  struct pass p = {.graph = graph, .session = s, .epsilon = LIMN_STREAM_VALIDATION, .noise = LIMN_STREAM_DRAWING};
+  struct pass p = {.graph = graph,
+                   .session = s,
+                   .epsilon = LIMN_STREAM_VALIDATION,
+                   .noise = LIMN_STREAM_VALIDATION_NOISE,
+                   .dequantize = LIMN_STREAM_VALIDATION_PIXELS,
+                   .binarize = LIMN_STREAM_VALIDATION_PIXELS};
   limn_shape shape = s->batch;
   shape.n = s->validation_batch;
   prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.validation", shape));
@@ -162,7 +172,12 @@ static limn_status build_validation(limn_session *s, limn_graph *graph) {
 }
 
 static limn_status build_reconstruct(limn_session *s, limn_graph *graph) {
-  struct pass p = {.graph = graph, .session = s, .epsilon = LIMN_STREAM_VALIDATION, .noise = LIMN_STREAM_DRAWING};
+  struct pass p = {.graph = graph,
+                   .session = s,
+                   .epsilon = LIMN_STREAM_VALIDATION,
+                   .noise = LIMN_STREAM_DRAWING,
+                   .dequantize = LIMN_STREAM_DRAWING_PIXELS,
+                   .binarize = LIMN_STREAM_DRAWING_PIXELS};
   limn_shape shape = s->batch;
   shape.n = s->held_out_count < PAIRS ? (int32_t)s->held_out_count : PAIRS;
   s->drawn = shape.n;
