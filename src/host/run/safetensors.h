@@ -16,4 +16,10 @@ typedef struct limn_tensor_to_store {
 limn_status limn_safetensors_write(const char *path, const limn_tensor_to_store *tensors, size_t count,
                                    const char *const *metadata);
 
+/* The same with data that read(context, index, data) brings when it is needed, so that one tensor at a time is in host
+ * memory; tensors[].data is not looked at. A failing read leaves no file. */
+typedef limn_status (*limn_tensor_reader)(void *context, size_t index, float *data);
+limn_status limn_safetensors_write_from(const char *path, const limn_tensor_to_store *tensors, size_t count,
+                                        const char *const *metadata, limn_tensor_reader read, void *context);
+
 #endif

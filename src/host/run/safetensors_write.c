@@ -80,31 +80,59 @@ static limn_status write_header(FILE *stream, const char *path, const json_t *he
   return good ? LIMN_OK : limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, strerror(error));
 }
 
-limn_status limn_safetensors_write(const char *path, const limn_tensor_to_store *tensors, size_t count,
-                                   const char *const *metadata) {
+/* Where the data of tensors comes from: memory, or a reader that fills `space`, which holds the largest of them. */
+struct source {
+  const limn_tensor_to_store *tensors;
+  limn_tensor_reader read;
+  void *context;
+  float *space;
+};
+
+static limn_status write_data(FILE *stream, const char *path, const struct source *source, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    size_t bytes = 0;
+    const float *data = source->read ? source->space : source->tensors[i].data;
+    LIMN_TRY(tensor_bytes(path, &source->tensors[i], &bytes));
+    if (source->read)
+      LIMN_TRY(source->read(source->context, i, source->space));
+    if (bytes && fwrite(data, 1, bytes, stream) != bytes)
+      return limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, strerror(errno));
+  }
+  return LIMN_OK;
+}
+
+limn_status limn_safetensors_write_from(const char *path, const limn_tensor_to_store *tensors, size_t count,
+                                        const char *const *metadata, limn_tensor_reader read, void *context) {
   limn_durable_file file = {0};
   limn_status status = LIMN_OK;
-  size_t end = 0;
+  struct source source = {tensors, read, context, NULL};
+  size_t end = 0, largest = 0, bytes = 0;
   json_t *header = json_object();
   if (!header)
     return limn_fail_memory("the header of a safetensors file");
   LIMN_TRY_OR_CLEANUP(status, add_metadata(header, path, metadata));
-  for (size_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < count; ++i) {
     LIMN_TRY_OR_CLEANUP(status, add_tensor(header, path, &tensors[i], &end));
+    LIMN_TRY_OR_CLEANUP(status, tensor_bytes(path, &tensors[i], &bytes));
+    largest = bytes > largest ? bytes : largest;
+  }
+  if (read && !(source.space = malloc(largest + 1))) {
+    status = limn_fail_memory("the data of a safetensors file");
+    goto cleanup;
+  }
   LIMN_TRY_OR_CLEANUP(status, limn_durable_open(&file, path));
   LIMN_TRY_OR_CLEANUP(status, write_header(file.stream, path, header));
-  for (size_t i = 0; i < count; ++i) {
-    size_t bytes = 0;
-    LIMN_TRY_OR_CLEANUP(status, tensor_bytes(path, &tensors[i], &bytes));
-    if (bytes && fwrite(tensors[i].data, 1, bytes, file.stream) != bytes) {
-      status = limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, strerror(errno));
-      goto cleanup;
-    }
-  }
+  LIMN_TRY_OR_CLEANUP(status, write_data(file.stream, path, &source, count));
   status = limn_durable_commit(&file);
 cleanup:
   if (status != LIMN_OK)
     limn_durable_discard(&file);
+  free(source.space);
   json_decref(header);
   return status;
+}
+
+limn_status limn_safetensors_write(const char *path, const limn_tensor_to_store *tensors, size_t count,
+                                   const char *const *metadata) {
+  return limn_safetensors_write_from(path, tensors, count, metadata, NULL, NULL);
 }

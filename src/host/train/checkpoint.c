@@ -85,32 +85,44 @@ static bool is_finite(const float *data, size_t count) {
   return true;
 }
 
+/* The tensors of a checkpoint, by their index in the file. */
+struct kept {
+  const limn_tensor **tensors;
+  limn_tensor_to_store *entries;
+  size_t count;
+};
+
+static limn_status read_kept(void *context, size_t index, float *data) {
+  const struct kept *kept = context;
+  const limn_tensor *tensor = kept->tensors[index];
+  LIMN_TRY(limn_tensor_download(tensor, data));
+  if (!is_finite(data, (size_t)limn_shape_count(tensor->shape)))
+    return limn_fail(LIMN_DIVERGED, "%s is not finite", kept->entries[index].name);
+  return LIMN_OK;
+}
+
 limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_state *state, const char *path) {
-  size_t count = limn_store_count(s->store), kept = 0;
-  limn_tensor_to_store *tensors = calloc(count + 1, sizeof *tensors);
+  size_t count = limn_store_count(s->store);
+  struct kept kept = {.tensors = calloc(count + 1, sizeof(limn_tensor *)),
+                      .entries = calloc(count + 1, sizeof *kept.entries)};
   struct metadata *metadata = calloc(1, sizeof *metadata);
-  limn_status status = tensors && metadata ? LIMN_OK : limn_fail_memory("a checkpoint");
+  limn_status status = kept.tensors && kept.entries && metadata ? LIMN_OK : limn_fail_memory("a checkpoint");
   for (size_t i = 0; status == LIMN_OK && i < count; ++i) {
     const char *name;
-    limn_tensor *tensor = limn_store_at(s->store, i, &name);
+    const limn_tensor *tensor = limn_store_at(s->store, i, &name);
     if (!is_kept(tensor))
       continue;
-    float *data = malloc((size_t)limn_shape_count(tensor->shape) * sizeof *data);
-    limn_tensor_to_store *entry = &tensors[kept++];
+    limn_tensor_to_store *entry = &kept.entries[kept.count];
     entry->name = name;
     entry->dims = shape_in_file(tensor->shape, entry->shape);
-    entry->data = data;
-    status = data ? limn_tensor_download(tensor, data) : limn_fail_memory("a checkpoint");
-    if (status == LIMN_OK && !is_finite(data, (size_t)limn_shape_count(tensor->shape)))
-      status = limn_fail(LIMN_DIVERGED, "%s is not finite", name);
+    kept.tensors[kept.count++] = tensor;
   }
   if (status == LIMN_OK) {
     describe(metadata, s->config, state);
-    status = limn_safetensors_write(path, tensors, kept, metadata->pairs);
+    status = limn_safetensors_write_from(path, kept.entries, kept.count, metadata->pairs, read_kept, &kept);
   }
-  for (size_t i = 0; tensors && i < kept; ++i)
-    free((void *)tensors[i].data);
-  free(tensors);
+  free(kept.tensors);
+  free(kept.entries);
   free(metadata);
   return status;
 }
