@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -350,6 +351,8 @@ Test(cli, resume_continues) {
   outcome result;
   expect(&result, "train dcgan --steps 3 --out run " TINY, 0, NULL);
   expect(&result, "train vae --resume run", 2, "dcgan");
+  expect(&result, "train --resume run --filters 5", 2, "are made for 4");
+  expect(&result, "train --resume run --set latent=9", 2, "--resume");
   expect(&result, "train --resume run --steps 7", 0, "run\n");
   json_t *root = expect_json("inspect run --json");
   cr_assert(json_integer_value(json_object_get(root, "step")) == 7);
@@ -392,9 +395,35 @@ Test(cli, samples_and_interpolates) {
   cr_assert(same_file("way/0005.png", "round/0004.png"), "both come to seed 2");
   cr_assert(!same_file("round/0001.png", "round/0009.png"), "the end of a loop does not repeat its start");
 
+  expect(&result, "sample run -n 2 --each again.png", 2, "not a folder");
+  expect(&result, "sample run -n 1000000 -o many.png", 2, "too many for one grid");
   expect(&result, "inspect run/checkpoints/000004.safetensors -v", 0, "generator.main.0.weight");
-  cr_assert(strstr(result.out, "parameters") && strstr(result.out, "greatest"));
+  cr_assert(strstr(result.out, " values") && strstr(result.out, "greatest"));
   expect(&result, "inspect run -v", 0, "checkpoints");
+}
+
+/* A limit on file sizes is met as a full disk is: one line, no file that is not whole, and a way on. */
+Test(cli, files_that_cannot_be_written_are_one_line) {
+  write_pictures();
+  outcome result;
+  char path[256];
+  struct rlimit limit;
+  expect(&result, "train dcgan --steps 2 --out run " TINY, 0, NULL);
+  cr_assert(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = 8192; /* under a checkpoint, over everything else */
+  cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  pid_t child = start("train --resume run -q --steps 4", open_output(in_folder("out", path)));
+  limit.rlim_cur = before;
+  cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  int code = end_of(child);
+  slurp("err", result.err);
+  cr_assert(code == 1, "exit code %d: %s", code, result.err);
+  cr_assert(one_line(result.err) && strstr(result.err, "step 2 is saved: limn train --resume run\n"), "%s", result.err);
+  cr_assert(!exists("run/checkpoints/000004.safetensors"));
+  json_t *root = expect_json("train --resume run -q --json --steps 4");
+  cr_assert(json_integer_value(json_object_get(root, "checkpoint")) == 4);
+  json_decref(root);
 }
 
 /* Waits until the file `name` has `text` in it. */
@@ -439,11 +468,11 @@ Test(cli, an_interrupted_run_saves_and_says_how_to_resume) {
 }
 
 /* What the program writes on a terminal, with both outputs on it. */
-static void on_terminal(char text[MOST_OUTPUT], const char *no_color) {
+static void on_terminal(char text[MOST_OUTPUT], const char *no_color, unsigned short columns) {
   int terminal = -1;
   size_t size = 0;
   ssize_t got;
-  struct winsize window = {.ws_row = 24, .ws_col = 60};
+  struct winsize window = {.ws_row = 24, .ws_col = columns};
   pid_t child = forkpty(&terminal, NULL, NULL, &window);
   cr_assert(child >= 0);
   if (child == 0) {
@@ -464,12 +493,14 @@ static void on_terminal(char text[MOST_OUTPUT], const char *no_color) {
 Test(cli, a_terminal_gets_one_live_line) {
   static char text[MOST_OUTPUT];
   write_pictures();
-  on_terminal(text, "");
+  on_terminal(text, "", 60);
   cr_assert(strstr(text, "\r\033[1mstep ") && strstr(text, "\033[K"), "%s", text);
-  on_terminal(text, "1");
+  on_terminal(text, "1", 60);
   cr_assert(strstr(text, "\rstep 5/5") && !strstr(text, "\033[1m"), "%s", text);
   const char *line = strstr(text, "\rstep ");
   cr_assert(strcspn(line + 1, "\033\r\n") < 60, "the live line is wider than the terminal: %s", line);
+  on_terminal(text, "1", 15);
+  cr_assert(strstr(text, "\rstep 5/5\033[K"), "the live line ends inside an item: %s", text);
 }
 
 Test(cli, bench_and_doctor) {

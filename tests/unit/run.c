@@ -235,11 +235,57 @@ Test(run, marks_checkpoints) {
   cr_expect_gt(readlink("a/checkpoints/latest", target, sizeof target - 1), 0);
   cr_expect_str_eq(target, "000020.safetensors", "the folder can be moved");
   cr_expect_eq(count_entries("a/checkpoints"), 3);
-  unlink("a/checkpoints/000020.safetensors");
-  cr_expect_eq(limn_run_marked(run, "latest", &step), LIMN_DATA);
+  limn_run_close(run);
+}
+
+Test(run, a_lost_latest_is_the_newest_there_is) {
+  limn_run *run = create("a");
+  uint64_t step = 0;
+  save(run, 10); /* killed before it was marked */
+  cr_expect_eq(limn_run_marked(run, "latest", &step), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(step, 10);
+  save(run, 1000000);
+  save(run, 999999);
+  save(run, 2000000);
+  cr_expect_eq(limn_run_mark(run, "latest", 2000000), LIMN_OK);
+  cr_expect_eq(limn_run_mark(run, "best", 2000000), LIMN_OK);
+  unlink("a/checkpoints/2000000.safetensors");
+  cr_expect_eq(limn_run_marked(run, "latest", &step), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(step, 1000000, "not the last in the order of names");
+  unlink("a/checkpoints/1000000.safetensors");
+  cr_expect_eq(limn_run_marked(run, "latest", &step), LIMN_OK);
+  cr_expect_eq(step, 999999, "nor in the folder's");
+  cr_expect_eq(limn_run_marked(run, "best", &step), LIMN_DATA, "no other can be the best");
+  expect_message("step 2000000");
   unlink("a/checkpoints/latest");
   cr_assert_eq(symlink("../../elsewhere", "a/checkpoints/latest"), 0);
+  cr_expect_eq(limn_run_marked(run, "latest", &step), LIMN_OK);
+  unlink("a/checkpoints/000010.safetensors");
+  unlink("a/checkpoints/999999.safetensors");
   cr_expect_eq(limn_run_marked(run, "latest", &step), LIMN_DATA);
+  limn_run_close(run);
+}
+
+Test(run, opening_removes_what_killed_writers_left) {
+  limn_run_close(create("a"));
+  limn_run *run = NULL;
+  limn_durable_file file;
+  static const char *const left[] = {"a/.limn-1-0.tmp", "a/samples/.limn-99999999-3.tmp",
+                                     "a/checkpoints/.limn-12-34.tmp"};
+  static const char *const kept[] = {"a/checkpoints/.limn-12.tmp", "a/checkpoints/.limn-1-0.tmp.png",
+                                     "a/checkpoints/limn-1-0.tmp", "a/samples/.limn-x-0.tmp"};
+  for (size_t i = 0; i < sizeof left / sizeof *left; ++i)
+    append_text(left[i], "half a file");
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; ++i)
+    append_text(kept[i], "of somebody else");
+  cr_assert_eq(limn_durable_open(&file, "a/sample-1.png"), LIMN_OK, "being written at this moment");
+  cr_assert_eq(limn_run_open(&run, "a"), LIMN_OK, "%s", limn_error_message());
+  for (size_t i = 0; i < sizeof left / sizeof *left; ++i)
+    cr_expect_eq(access(left[i], F_OK), -1, "%s", left[i]);
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; ++i)
+    cr_expect_eq(access(kept[i], F_OK), 0, "%s", kept[i]);
+  cr_expect_eq(limn_durable_commit(&file), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(access("a/sample-1.png", F_OK), 0);
   limn_run_close(run);
 }
 

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,11 +8,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
+#define TEMPORARY_PREFIX    ".limn-"
+#define TEMPORARY_SUFFIX    ".tmp"
 #define TEMPORARY_NAME_SIZE 48
 #define TEMPORARY_TRIES     1000
 
@@ -42,6 +46,21 @@ static limn_status resolve_target(const char *path, char **out) {
   return LIMN_OK;
 }
 
+/* A new file, locked as long as it is being written: what bears such a name and no lock is the rest of a process that
+ * was killed. -1 with errno when it cannot be made; EEXIST when the name is taken. */
+static int create_temporary(const char *path) {
+  int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0)
+    return -1;
+  struct stat info;
+  flock(descriptor, LOCK_EX); /* some file systems have no locks, and then nothing is cleaned there either */
+  if (fstat(descriptor, &info) != 0 || info.st_nlink > 0)
+    return descriptor;
+  close(descriptor); /* cleaned away before it was locked */
+  errno = EEXIST;
+  return -1;
+}
+
 limn_status limn_durable_open(limn_durable_file *file, const char *path) {
   memset(file, 0, sizeof *file);
   LIMN_TRY(resolve_target(path, &file->path));
@@ -56,8 +75,9 @@ limn_status limn_durable_open(limn_durable_file *file, const char *path) {
   /* A name of our own rather than mkstemp's: the file must get the usual permissions, and reading the umask is not safe
    * with other threads about. */
   for (int i = 0; i < TEMPORARY_TRIES && descriptor < 0; ++i) {
-    snprintf(file->temporary + folder, TEMPORARY_NAME_SIZE, ".limn-%ld-%d.tmp", (long)getpid(), i);
-    descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    snprintf(file->temporary + folder, TEMPORARY_NAME_SIZE, TEMPORARY_PREFIX "%ld-%d" TEMPORARY_SUFFIX, (long)getpid(),
+             i);
+    descriptor = create_temporary(file->temporary);
     if (descriptor < 0 && errno != EEXIST)
       break;
   }
@@ -78,7 +98,7 @@ limn_status limn_durable_open(limn_durable_file *file, const char *path) {
                    reason == ENOENT ? "; make its folder first" : "");
 }
 
-static limn_status sync_folder(const char *path) {
+limn_status limn_sync_folder_of(const char *path) {
   char folder[PATH_MAX] = ".";
   size_t length = folder_length(path);
   if (length >= sizeof folder)
@@ -118,7 +138,7 @@ limn_status limn_durable_commit(limn_durable_file *file) {
   } else {
     free(file->temporary);
     file->temporary = NULL;
-    status = sync_folder(file->path);
+    status = limn_sync_folder_of(file->path);
   }
   limn_durable_discard(file);
   return status;
@@ -134,6 +154,33 @@ void limn_durable_discard(limn_durable_file *file) {
   free(file->temporary);
   free(file->path);
   memset(file, 0, sizeof *file);
+}
+
+/* ".limn-PID-N.tmp" */
+static bool is_temporary_name(const char *name) {
+  static const char digits[] = "0123456789";
+  if (strncmp(name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) != 0)
+    return false;
+  name += strlen(TEMPORARY_PREFIX);
+  size_t pid = strspn(name, digits), number = name[pid] == '-' ? strspn(name + pid + 1, digits) : 0;
+  return pid > 0 && number > 0 && strcmp(name + pid + 1 + number, TEMPORARY_SUFFIX) == 0;
+}
+
+void limn_durable_clean(const char *folder) {
+  DIR *entries = opendir(folder);
+  if (!entries)
+    return;
+  for (struct dirent *entry; (entry = readdir(entries));) {
+    if (!is_temporary_name(entry->d_name))
+      continue;
+    int descriptor = openat(dirfd(entries), entry->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0)
+      continue;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+      unlinkat(dirfd(entries), entry->d_name, 0);
+    close(descriptor);
+  }
+  closedir(entries);
 }
 
 /* Reads to the end of the stream, growing the buffer, so that pipes work too. */

@@ -17,6 +17,12 @@ limn_status limn_durable_open(limn_durable_file *file, const char *path);
 limn_status limn_durable_commit(limn_durable_file *file);
 /* Gives up: removes the temporary file. Safe on a zeroed or committed struct. */
 void limn_durable_discard(limn_durable_file *file);
+/* Removes the temporary files in `folder` that nobody writes any more: their writers were killed. What cannot be
+ * removed stays, without an error. */
+void limn_durable_clean(const char *folder);
+
+/* Makes what happened to the name `path` (created, renamed, removed) survive a power loss: fsync of its folder. */
+limn_status limn_sync_folder_of(const char *path);
 
 /* The whole file, with a NUL behind it; *out is yours (free()). Refuses more than `limit` bytes. LIMN_DATA with the
  * path. */

@@ -11,7 +11,7 @@
 
 enum { CHUNK = 64 }; /* pictures a call; what the generator's program is compiled for */
 
-#define MOST_GRID_PIXELS ((int64_t)1 << 28) /* what picture viewers still open, and memory still holds as floats */
+#define MOST_GRID_PIXELS ((int64_t)1 << 27) /* what picture viewers still open, and memory still holds as floats */
 
 int cli_pictures_open(cli_pictures *pictures, const cli_args *args) {
   *pictures = (cli_pictures){0};

@@ -9,7 +9,7 @@
 
 void cli_table_init(cli_table *table, const char *columns) { *table = (cli_table){.columns = columns}; }
 
-void cli_table_release(cli_table *table) {
+static void release(cli_table *table) {
   size_t width = strlen(table->columns);
   for (size_t i = 0; i < table->row_count * width; i++)
     free(table->cells[i]);
@@ -76,6 +76,6 @@ int cli_table_print(cli_table *table, int indent) {
     }
     putchar('\n');
   }
-  cli_table_release(table);
+  release(table);
   return failed ? cli_fail_memory() : CLI_OK;
 }

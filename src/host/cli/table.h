@@ -15,7 +15,6 @@ typedef struct cli_table {
 } cli_table;
 
 void cli_table_init(cli_table *table, const char *columns);
-void cli_table_release(cli_table *table);
 /* One string a column, copied and cleaned of control characters; NULL: empty. */
 void cli_table_row(cli_table *table, ...);
 /* Prints the rows, each after `indent` spaces, and empties the table. Returns the exit code. */

@@ -61,7 +61,8 @@ static limn_status open_source(limn_data_source **out, const char *path, size_t 
   if (!path || !path[0])
     return limn_fail(LIMN_USAGE, "no data set is named; give a folder of pictures or an IDX file with --data");
   if (stat(path, &info) != 0)
-    return limn_fail(LIMN_DATA, "%s: %s", path, errno == ENOENT ? "no such file or folder" : strerror(errno));
+    return limn_fail(LIMN_DATA, "%s: %s", path,
+                     errno == ENOENT ? "no such file or folder; name the pictures by --data PATH" : strerror(errno));
   if (S_ISREG(info.st_mode))
     return open_file(out, path, memory_limit);
   if (!S_ISDIR(info.st_mode))

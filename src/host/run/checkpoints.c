@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "run/folder.h"
 
@@ -42,10 +43,9 @@ static bool step_of_name(const char *name, uint64_t *step) {
 }
 
 limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step) {
-  char folder[PATH_MAX], temporary[PATH_MAX], path[PATH_MAX], name[NAME_SIZE];
+  char temporary[PATH_MAX], path[PATH_MAX], name[NAME_SIZE];
   if (access(limn_run_checkpoint_path(run, step, path, sizeof path), F_OK) != 0)
     return limn_fail(LIMN_FAILED, "%s: cannot mark it as %s: %s", path, mark, strerror(errno));
-  snprintf(folder, sizeof folder, "%s/checkpoints", run->path);
   snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
   snprintf(temporary, sizeof temporary, "%s/checkpoints/.%s.tmp", run->path, mark);
   unlink(temporary); /* of a process that was killed */
@@ -56,7 +56,7 @@ limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step) {
     unlink(temporary);
     return limn_fail(LIMN_FAILED, "%s: cannot replace the link: %s", path, strerror(error));
   }
-  return limn_run_sync_folder(folder);
+  return limn_sync_folder_of(path);
 }
 
 /* The step that the link `path` points to; false when it is no link to a checkpoint. */
@@ -67,22 +67,6 @@ static bool read_mark(const char *path, uint64_t *step) {
     return false;
   name[length] = '\0';
   return step_of_name(name, step);
-}
-
-limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step) {
-  char path[PATH_MAX], checkpoint[PATH_MAX];
-  uint64_t found;
-  snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
-  if (!read_mark(path, &found))
-    return limn_fail(LIMN_DATA,
-                     "%s: no checkpoint is marked \"%s\": train until one is saved, or name a file of %s/checkpoints",
-                     run->path, mark, run->path);
-  if (access(limn_run_checkpoint_path(run, found, checkpoint, sizeof checkpoint), R_OK) != 0)
-    return limn_fail(LIMN_DATA,
-                     "%s: points to step %" PRIu64 ", whose checkpoint cannot be read (%s): name another file", path,
-                     found, strerror(errno));
-  *step = found;
-  return LIMN_OK;
 }
 
 typedef struct step_list {
@@ -127,6 +111,41 @@ static limn_status list_checkpoints(const char *folder, step_list *checkpoints, 
   }
   closedir(entries);
   return status;
+}
+
+/* The newest checkpoint there is; false when there is none. */
+static bool find_newest(const limn_run *run, uint64_t *step) {
+  char folder[PATH_MAX];
+  step_list checkpoints = {0}, marked = {0};
+  snprintf(folder, sizeof folder, "%s/checkpoints", run->path);
+  bool found = list_checkpoints(folder, &checkpoints, &marked) == LIMN_OK && checkpoints.count > 0;
+  for (size_t i = 0; found && i < checkpoints.count; ++i)
+    if (i == 0 || checkpoints.steps[i] > *step)
+      *step = checkpoints.steps[i];
+  free(checkpoints.steps);
+  free(marked.steps);
+  return found;
+}
+
+limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step) {
+  char path[PATH_MAX], checkpoint[PATH_MAX];
+  uint64_t found = 0;
+  snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
+  bool linked = read_mark(path, &found);
+  if (linked && access(limn_run_checkpoint_path(run, found, checkpoint, sizeof checkpoint), R_OK) == 0) {
+    *step = found;
+    return LIMN_OK;
+  }
+  int error = errno;
+  if (strcmp(mark, "latest") == 0 && find_newest(run, step))
+    return LIMN_OK;
+  if (linked)
+    return limn_fail(LIMN_DATA,
+                     "%s: points to step %" PRIu64 ", whose checkpoint cannot be read (%s): name another file", path,
+                     found, strerror(error));
+  return limn_fail(LIMN_DATA,
+                   "%s: no checkpoint is marked \"%s\": train until one is saved, or name a file of %s/checkpoints",
+                   run->path, mark, run->path);
 }
 
 static int newest_first(const void *a, const void *b) {

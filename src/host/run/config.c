@@ -10,8 +10,6 @@
 static const char *const model_names[] = {"dcgan", "vae", "autoencoder"};
 #define MODEL_COUNT (sizeof model_names / sizeof *model_names)
 
-const char *limn_model_name(int model) { return model >= 0 && (size_t)model < MODEL_COUNT ? model_names[model] : NULL; }
-
 limn_status limn_config_create(limn_config **out, const char *model) {
   int kind = 0;
   while ((size_t)kind < MODEL_COUNT && strcmp(model, model_names[kind]) != 0)
@@ -83,7 +81,7 @@ limn_status limn_config_copy(limn_config **out, const limn_config *config) {
   return LIMN_OK;
 }
 
-const char *limn_config_model(const limn_config *config) { return limn_model_name(config->model); }
+const char *limn_config_model(const limn_config *config) { return model_names[config->model]; }
 
 /* steps, epochs and time are one choice: how long to train. */
 static bool is_length(const limn_setting_row *row) {

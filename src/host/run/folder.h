@@ -18,8 +18,6 @@ struct limn_run {
 /* A run's path is shorter than PATH_MAX by this much, so that every path in it fits into PATH_MAX. */
 #define LIMN_RUN_NAME_ROOM 128
 
-/* Makes what was created, renamed or removed in the folder survive a power loss. */
-limn_status limn_run_sync_folder(const char *folder);
 /* Opens metrics.jsonl for appending, once, and removes a torn last line. */
 limn_status limn_run_open_metrics(limn_run *run);
 

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
@@ -23,36 +22,15 @@
 #define JSON_LIMIT     (1u << 20)
 #define FILE_PATH_SIZE (PATH_MAX + LIMN_RUN_NAME_ROOM) /* any folder's path and a name in it */
 
-limn_status limn_run_sync_folder(const char *folder) {
-  int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0)
-    return errno == EACCES ? LIMN_OK : limn_fail(LIMN_FAILED, "%s: cannot sync: %s", folder, strerror(errno));
-  /* Some file systems cannot sync a folder and say so by EINVAL. */
-  bool failed = fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP;
-  int error = errno;
-  close(descriptor);
-  return failed ? limn_fail(LIMN_FAILED, "%s: cannot sync: %s", folder, strerror(error)) : LIMN_OK;
-}
-
 static const char *path_in(const char *folder, const char *name, char buffer[FILE_PATH_SIZE]) {
   snprintf(buffer, FILE_PATH_SIZE, "%s/%s", folder, name);
   return buffer;
 }
 
-static limn_status sync_parent(const char *path) {
-  char parent[FILE_PATH_SIZE];
-  snprintf(parent, sizeof parent, "%s", path);
-  char *slash = strrchr(parent, '/');
-  if (!slash)
-    return limn_run_sync_folder(".");
-  slash[slash == parent] = '\0'; /* "/name" lies in "/" */
-  return limn_run_sync_folder(parent);
-}
-
 static limn_status make_folder(const char *path) {
   if (mkdir(path, 0777) != 0)
     return limn_fail(LIMN_FAILED, "%s: cannot make the folder: %s", path, strerror(errno));
-  return sync_parent(path);
+  return limn_sync_folder_of(path);
 }
 
 static limn_status make_parents(const char *path) {
@@ -93,7 +71,7 @@ static limn_status make_numbered_folder(const char *model, char path[PATH_MAX]) 
   for (int number = last_number(model) + 1; number <= MOST_RUNS; ++number) {
     snprintf(path, PATH_MAX, PARENT_OF_RUNS "/%s-%03d", model, number);
     if (mkdir(path, 0777) == 0)
-      return sync_parent(path);
+      return limn_sync_folder_of(path);
     if (errno != EEXIST)
       return limn_fail(LIMN_FAILED, "%s: cannot make the run's folder: %s", path, strerror(errno));
   }
@@ -104,7 +82,7 @@ static limn_status make_named_folder(const char *path) {
   char file[FILE_PATH_SIZE];
   LIMN_TRY(make_parents(path));
   if (mkdir(path, 0777) == 0)
-    return sync_parent(path);
+    return limn_sync_folder_of(path);
   if (errno != EEXIST)
     return limn_fail(LIMN_FAILED, "%s: cannot make the run's folder: %s", path, strerror(errno));
   if (access(path_in(path, "config.yaml", file), F_OK) == 0)
@@ -248,11 +226,15 @@ limn_status limn_run_open(limn_run **out, const char *path) {
     return limn_fail(LIMN_DATA, "%s: not the folder of a run: no config.yaml can be read in it", folder);
   LIMN_TRY(allocate(&run, folder));
   limn_status status = read_json(run);
-  if (status == LIMN_OK)
-    *out = run;
-  else
+  if (status != LIMN_OK) {
     limn_run_close(run);
-  return status;
+    return status;
+  }
+  limn_durable_clean(folder);
+  limn_durable_clean(path_in(folder, "samples", file));
+  limn_durable_clean(path_in(folder, "checkpoints", file));
+  *out = run;
+  return LIMN_OK;
 }
 
 void limn_run_close(limn_run *run) {

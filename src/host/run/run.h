@@ -14,7 +14,7 @@ typedef struct limn_run limn_run;
 /* Makes the folder with config.yaml, run.json, samples/, checkpoints/ and an empty metrics.jsonl. path "" makes
  * runs/MODEL-NNN with the next free number. An existing path is refused, naming --resume. */
 limn_status limn_run_create(limn_run **out, const limn_config *config, const char *path);
-/* Opens an existing run; LIMN_DATA when it is none. */
+/* Opens an existing run and removes what killed writers left in it; LIMN_DATA when it is none. */
 limn_status limn_run_open(limn_run **out, const char *path);
 void limn_run_close(limn_run *run);
 const char *limn_run_path(const limn_run *run);
@@ -30,7 +30,8 @@ const char *limn_run_checkpoint_path(const limn_run *run, uint64_t step, char *b
 const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char *suffix, char *buffer, size_t size);
 /* Points PATH/checkpoints/latest or best (a symbolic link, replaced atomically) at a checkpoint, which must exist. */
 limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step);
-/* The step of `latest` or `best`; LIMN_DATA when there is none. */
+/* The step of `latest` or `best`; LIMN_DATA when there is none. Where `latest` leads nowhere, the newest checkpoint is
+ * meant: a run that was killed just before it marked its first one, or that lost its last one, goes on from it. */
 limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step);
 /* Deletes checkpoints other than the newest `keep` and the marked ones. */
 limn_status limn_run_prune(limn_run *run, int keep);

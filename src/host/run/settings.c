@@ -142,7 +142,7 @@ static const limn_setting_row table[] = {
     {NAME("sample_every", "run", ALL), INT64(sample_every), STEPS, DEFAULT("0"),
      HELP("steps between sample pictures; 0: chosen from the length")},
     {NAME("log_every", "run", ALL), INT64(log_every), STEPS, DEFAULT("0"),
-     HELP("steps between lines of metrics.jsonl; 0: chosen from the length")},
+     HELP("steps between lines of metrics.jsonl; 0: 10")},
     {NAME("validate_every", "run", LIKELIHOODS), INT64(validate_every), STEPS, DEFAULT("0"),
      HELP("steps between validations; 0: chosen from the length")},
     {NAME("sample_count", "run", ALL), INT(sample_count), FROM_TO(1, 1024), DEFAULT("64"),

@@ -59,7 +59,5 @@ bool limn_setting_is_text(const limn_setting_row *row);
 /* limn_config_set with a row and the text for limn_config_origin. */
 limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_source source,
                                const char *origin);
-/* "dcgan", ... of a limn_model_kind, NULL when it is out of range. */
-const char *limn_model_name(int model);
 
 #endif
