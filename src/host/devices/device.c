@@ -52,8 +52,6 @@ void limn_store_destroy(limn_store *store) {
   free(store);
 }
 
-limn_device *limn_store_device(const limn_store *store) { return store->device; }
-
 limn_tensor *limn_store_find(const limn_store *store, const char *name) {
   for (size_t i = 0; i < store->count; ++i)
     if (strcmp(store->entries[i].name, name) == 0)
@@ -66,13 +64,6 @@ size_t limn_store_count(const limn_store *store) { return store->count; }
 limn_tensor *limn_store_at(const limn_store *store, size_t index, const char **name) {
   *name = store->entries[index].name;
   return store->entries[index].tensor;
-}
-
-size_t limn_store_bytes(const limn_store *store) {
-  size_t bytes = 0;
-  for (size_t i = 0; i < store->count; ++i)
-    bytes += (size_t)limn_shape_count(store->entries[i].tensor->shape) * sizeof(float);
-  return bytes;
 }
 
 static limn_status add_leaf(limn_store *store, const limn_node *leaf) {

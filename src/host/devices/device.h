@@ -72,14 +72,11 @@ void limn_device_destroy(limn_device *device);
 typedef struct limn_store limn_store;
 limn_status limn_store_create(limn_store **out, limn_device *device);
 void limn_store_destroy(limn_store *store);
-limn_device *limn_store_device(const limn_store *store);
 /* The tensor of that name, NULL when there is none. Borrowed. */
 limn_tensor *limn_store_find(const limn_store *store, const char *name);
 /* In order of creation, for checkpoints. */
 size_t limn_store_count(const limn_store *store);
 limn_tensor *limn_store_at(const limn_store *store, size_t index, const char **name);
-/* Sum of the tensors' logical sizes in bytes. */
-size_t limn_store_bytes(const limn_store *store);
 /* Makes the tensors of the graph's leaves that the store does not have yet. */
 limn_status limn_store_add_leaves(limn_store *store, const limn_graph *graph);
 

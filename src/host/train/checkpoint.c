@@ -12,6 +12,7 @@
 
 #define VALUE_SIZE 256
 #define MOST_PAIRS 160
+#define SHAPE_TEXT "%dx%dx%dx%d"
 
 /* Settings that say where and on what a run ran, not what it computed. */
 static bool is_local(const char *name) {
@@ -137,7 +138,10 @@ static limn_status upload(limn_tensor *tensor, const char *name, const limn_stor
   for (int i = 0; same && i < dims; ++i)
     same = shape[i] == stored->shape[i];
   if (!same || strcmp(stored->dtype, "F32") != 0)
-    return limn_fail(LIMN_DATA, "%s: %s does not have the type and shape of this run's network", path, name);
+    return limn_fail(LIMN_DATA,
+                     "%s: %s does not have the type and shape of this network's, " SHAPE_TEXT
+                     " F32; give the settings that the file was trained with",
+                     path, name, tensor->shape.n, tensor->shape.c, tensor->shape.h, tensor->shape.w);
   float *values = malloc((size_t)count * sizeof *values); /* the file's data may be unaligned */
   if (!values)
     return limn_fail_memory("a checkpoint");
@@ -176,8 +180,11 @@ static uint64_t read_number(const limn_safetensors *file, const char *key) {
 
 limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, const char *path) {
   limn_safetensors *file = NULL;
-  LIMN_TRY(limn_safetensors_open(&file, path));
-  limn_status status = fill_store(s->store, file, path);
+  limn_status status = limn_safetensors_open(&file, path);
+  if (status == LIMN_DATA)
+    return limn_fail(status, "%s; remove it to go on from the checkpoint before", limn_error_message());
+  LIMN_TRY(status);
+  status = fill_store(s->store, file, path);
   const char *objective = limn_safetensors_metadata(file, "best_objective");
   *state = (limn_progress_state){.step = read_number(file, "step"),
                                  .best_step = read_number(file, "best_step"),
@@ -233,9 +240,13 @@ static limn_status load_weights(limn_session *s, const limn_safetensors *file, c
     ++loaded;
   }
   if (!loaded)
-    return limn_fail(LIMN_DATA, "--init %s: none of its tensors is a weight of a %s or %s", path,
-                     s->model.networks[0].name, s->model.networks[1].name);
-  return LIMN_OK;
+    return limn_fail(LIMN_DATA, "--init %s: no tensor of the %s or the %s of a %s is in it", path,
+                     s->model.networks[0].name, s->model.networks[1].name, limn_config_model(s->config));
+  /* The one parameter that belongs to no layer. */
+  const char *extra = "decoder.logvar";
+  limn_tensor *variance = limn_store_find(s->store, extra);
+  const limn_stored_tensor *stored = variance ? limn_safetensors_find(file, extra) : NULL;
+  return stored ? upload(variance, extra, stored, path) : LIMN_OK;
 }
 
 limn_status limn_checkpoint_load_weights(limn_session *s, const char *path) {

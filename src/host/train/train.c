@@ -248,7 +248,7 @@ static void choose_intervals(struct trainer *t) {
   t->log_every = chosen(t->config->log_every, 10);
   t->sample_every = chosen(t->config->sample_every, steps / 20);
   t->checkpoint_every = chosen(t->config->checkpoint_every, steps / 10 > 500 ? steps / 10 : 500);
-  t->validate_every = chosen(t->config->validate_every, steps / 20);
+  t->validate_every = chosen(t->config->validate_every, steps / 20 > 100 ? steps / 20 : 100);
 }
 
 static limn_status open_run(struct trainer *t) {
@@ -257,9 +257,11 @@ static limn_status open_run(struct trainer *t) {
     if (t->config->init && t->config->init[0])
       LIMN_TRY(limn_checkpoint_load_weights(&t->session, t->config->init));
     LIMN_TRY(limn_run_create(&t->run, t->config, t->config->out ? t->config->out : ""));
+    snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
     return limn_run_describe(t->run, t->session.device->description, t->data.info.fingerprint);
   }
   LIMN_TRY(limn_run_open(&t->run, t->options->resume));
+  snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
   uint64_t known = limn_run_data_fingerprint(t->run);
   if (known && known != t->data.info.fingerprint)
     return limn_fail(LIMN_DATA, "%s is not the data that %s was trained on; start a new run with --init",
@@ -302,7 +304,6 @@ static limn_status train(struct trainer *t) {
       &(limn_session_data){
           .next = next_batch, .source = t, .held_out = t->data.held_out, .held_out_count = t->data.held_out_count}));
   LIMN_TRY(open_run(t));
-  snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
   LIMN_TRY(limn_training_data_load(&t->data, t->config, t->state.step * (uint64_t)batches, &t->loader));
   choose_intervals(t);
   announce(t);
