@@ -290,7 +290,8 @@ Test(train, init_from_what_does_not_fit_is_refused) {
   test_train_well("dcgan", dcgan, data, "first");
   static const struct {
     const char *model, *filters, *message;
-  } cases[] = {{"vae", "4", "no tensor of the encoder or the decoder of a vae"}, {"dcgan", "8", "generator.main.0.weight"}};
+  } cases[] = {{"vae", "4", "no tensor of the encoder or the decoder of a vae"},
+               {"dcgan", "8", "generator.main.0.weight"}};
   for (size_t i = 0; i < 2; ++i) {
     limn_config *config = test_config(cases[i].model, kinds[i == 0].settings);
     test_set(config, "data", data);

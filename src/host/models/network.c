@@ -10,6 +10,7 @@
 #define BATCHNORM_MOMENTUM 0.1f
 #define SMALLEST_HALVED    8
 #define LARGEST_BASE       10
+#define MOST_TIMES         16
 
 static void halve(int *height, int *width, int *levels) {
   *levels = 0;
@@ -67,6 +68,39 @@ limn_layer *limn_network_add(limn_network *network, limn_layer_kind kind, const 
   if (network->layer_count < LIMN_MAX_LAYERS - 1)
     ++network->layer_count;
   return layer;
+}
+
+limn_layer *limn_network_add_conv(limn_network *network, limn_layer_kind kind, int channels, int height, int width) {
+  char name[24];
+  snprintf(name, sizeof name, "main.%d", network->layer_count);
+  limn_layer *layer = limn_network_add(network, kind, name);
+  layer->channels = channels;
+  layer->height = height;
+  layer->width = width;
+  layer->kernel_h = layer->kernel_w = 4;
+  layer->stride = 2;
+  layer->pad = 1;
+  return layer;
+}
+
+void limn_network_add_activation(limn_network *network, limn_pointwise function, float slope) {
+  char name[24];
+  snprintf(name, sizeof name, "main.%d", network->layer_count);
+  limn_layer *layer = limn_network_add(network, LIMN_LAYER_ACTIVATION, name);
+  layer->activation = function;
+  layer->slope = slope;
+}
+
+void limn_layer_make_full(limn_layer *layer, int kernel_h, int kernel_w) {
+  layer->kernel_h = kernel_h;
+  layer->kernel_w = kernel_w;
+  layer->stride = 1;
+  layer->pad = 0;
+}
+
+int limn_trunk_channels(int filters, int level) {
+  int times = 1 << level;
+  return filters * (times < MOST_TIMES ? times : MOST_TIMES);
 }
 
 static limn_shape weight_shape(const limn_layer *l) {

@@ -40,6 +40,16 @@ limn_status limn_trunk(int height, int width, int *levels, int *base_height, int
 /* Appends a layer behind the last one. The network's error is that it is full, which no size up to 1024 makes it. */
 limn_layer *limn_network_add(limn_network *network, limn_layer_kind kind, const char *name);
 
+/* The next layer of a trunk, a 4x4 convolution of stride 2 and padding 1 to (channels, height, width), named
+ * "main.INDEX" by its place. Bias and initial deviation are the caller's to set. */
+limn_layer *limn_network_add_conv(limn_network *network, limn_layer_kind kind, int channels, int height, int width);
+/* An activation, named by its place. */
+void limn_network_add_activation(limn_network *network, limn_pointwise function, float slope);
+/* Makes a convolution one whose kernel is the whole base: from a 1x1 code to the base, or from the base to 1x1. */
+void limn_layer_make_full(limn_layer *layer, int kernel_h, int kernel_w);
+/* Channels of a trunk layer: `filters` next to the picture (level 0), doubled at each level, up to 16 times. */
+int limn_trunk_channels(int filters, int level);
+
 /* How a network is run. */
 typedef struct limn_network_mode {
   bool training;      /* batchnorm with batch statistics, which also move the running ones */

@@ -5,52 +5,13 @@
 
 #include "models/model.h"
 
-#define MOST_TIMES 16
-
-static limn_layer *add(limn_network *network, limn_layer_kind kind, const char *name, int channels, int height,
-                       int width) {
-  limn_layer *layer = limn_network_add(network, kind, name);
-  layer->channels = channels;
-  layer->height = height;
-  layer->width = width;
-  layer->kernel_h = layer->kernel_w = 4;
-  layer->stride = 2;
-  layer->pad = 1;
-  layer->bias = true;
-  return layer;
-}
-
-static void make_full(limn_layer *layer, int kernel_h, int kernel_w) {
-  layer->kernel_h = kernel_h;
-  layer->kernel_w = kernel_w;
-  layer->stride = 1;
-  layer->pad = 0;
-}
-
 /* He et al. 2015: variance gain / (inputs of one output). A transposed convolution of stride s sums K^2 / s^2 taps. */
 static void initialise(limn_layer *layer, double gain) {
   double taps = layer->kernel_h * layer->kernel_w;
-  bool expands = layer->kind == LIMN_LAYER_TRANSPOSED_CONV;
-  if (expands)
+  if (layer->kind == LIMN_LAYER_TRANSPOSED_CONV)
     taps = layer->stride == 1 ? 1 : taps / (layer->stride * layer->stride);
   layer->deviation = (float)sqrt(gain / (taps * layer->input_channels));
-}
-
-static void add_relu(limn_network *network) {
-  char name[24];
-  snprintf(name, sizeof name, "main.%d", network->layer_count);
-  limn_network_add(network, LIMN_LAYER_ACTIVATION, name)->activation = LIMN_PW_RELU;
-}
-
-static void add_main(limn_network *network, limn_layer_kind kind, int channels, int height, int width) {
-  char name[24];
-  snprintf(name, sizeof name, "main.%d", network->layer_count);
-  add(network, kind, name, channels, height, width);
-}
-
-static int width_at(const limn_config *config, int level) {
-  int times = 1 << level;
-  return config->filters * (times < MOST_TIMES ? times : MOST_TIMES);
+  layer->bias = true;
 }
 
 static void init_encoder(limn_network *e, const limn_config *config, int levels, int base_height, int base_width) {
@@ -58,32 +19,35 @@ static void init_encoder(limn_network *e, const limn_config *config, int levels,
       (limn_network){.name = "encoder", .channels = config->channels, .height = config->height, .width = config->width};
   for (int level = 0; level < levels; ++level) {
     int times = 1 << (levels - 1 - level);
-    add_main(e, LIMN_LAYER_CONV, width_at(config, level), base_height * times, base_width * times);
-    initialise(&e->layers[e->layer_count - 1], 2);
-    add_relu(e);
+    initialise(limn_network_add_conv(e, LIMN_LAYER_CONV, limn_trunk_channels(config->filters, level),
+                                     base_height * times, base_width * times),
+               2);
+    limn_network_add_activation(e, LIMN_PW_RELU, 0);
   }
   /* The heads both read the last trunk layer. */
   bool variational = config->model == LIMN_MODEL_VAE;
   static const char *const names[2] = {"mu", "logvar"};
   for (int head = 0; head < (variational ? 2 : 1); ++head) {
-    limn_layer *layer = add(e, LIMN_LAYER_CONV, variational ? names[head] : "code", config->latent, 1, 1);
-    layer->input_channels = width_at(config, levels - 1);
-    make_full(layer, base_height, base_width);
+    limn_layer *layer = limn_network_add_conv(e, LIMN_LAYER_CONV, config->latent, 1, 1);
+    snprintf(layer->name, sizeof layer->name, "%s", variational ? names[head] : "code");
+    layer->input_channels = limn_trunk_channels(config->filters, levels - 1);
+    limn_layer_make_full(layer, base_height, base_width);
     initialise(layer, 1);
   }
 }
 
 static void init_decoder(limn_network *d, const limn_config *config, int levels, int base_height, int base_width) {
   *d = (limn_network){.name = "decoder", .channels = config->latent, .height = 1, .width = 1};
-  add_main(d, LIMN_LAYER_TRANSPOSED_CONV, width_at(config, levels - 1), base_height, base_width);
-  make_full(&d->layers[0], base_height, base_width);
-  initialise(&d->layers[0], 2);
+  limn_layer *first = limn_network_add_conv(d, LIMN_LAYER_TRANSPOSED_CONV,
+                                            limn_trunk_channels(config->filters, levels - 1), base_height, base_width);
+  limn_layer_make_full(first, base_height, base_width);
+  initialise(first, 2);
   for (int level = levels - 1; level >= 0; --level) {
-    add_relu(d);
     int times = 1 << (levels - level);
-    add_main(d, LIMN_LAYER_TRANSPOSED_CONV, level ? width_at(config, level - 1) : config->channels, base_height * times,
-             base_width * times);
-    initialise(&d->layers[d->layer_count - 1], level ? 2 : 1);
+    int channels = level ? limn_trunk_channels(config->filters, level - 1) : config->channels;
+    limn_network_add_activation(d, LIMN_PW_RELU, 0);
+    initialise(limn_network_add_conv(d, LIMN_LAYER_TRANSPOSED_CONV, channels, base_height * times, base_width * times),
+               level ? 2 : 1);
   }
 }
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/philox.h"
 #include "limn/tools.h"
@@ -11,12 +11,6 @@
 
 #define DEFAULT_SIZE     64
 #define DEFAULT_CHANNELS 3
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static limn_status same_batch(void *context, const uint8_t **nchw) {
   *nchw = context;
@@ -51,12 +45,12 @@ static limn_status measure(limn_session *s, const limn_bench_options *options, d
                            limn_bench_result *result, double *times) {
   uint64_t step = 0;
   LIMN_TRY(run_steps(s, &step, 1));
-  result->first_step_seconds = now() - started;
+  result->first_step_seconds = limn_clock() - started;
   LIMN_TRY(run_steps(s, &step, options->warmup));
   for (int r = 0; r < options->rounds; ++r) {
-    double begin = now();
+    double begin = limn_clock();
     LIMN_TRY(run_steps(s, &step, options->steps_per_round));
-    times[r] = 1e3 * (now() - begin) / options->steps_per_round;
+    times[r] = 1e3 * (limn_clock() - begin) / options->steps_per_round;
   }
   qsort(times, (size_t)options->rounds, sizeof *times, ascending);
   return LIMN_OK;
@@ -82,7 +76,7 @@ static void summarise(const limn_session *s, const double *times, int rounds, li
 }
 
 static limn_status bench(limn_config *config, const limn_bench_options *options, limn_bench_result *result) {
-  double started = now();
+  double started = limn_clock();
   config->height = config->height ? config->height : DEFAULT_SIZE;
   config->width = config->width ? config->width : DEFAULT_SIZE;
   config->channels = config->channels ? config->channels : DEFAULT_CHANNELS;

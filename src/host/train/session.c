@@ -20,7 +20,7 @@ static limn_status initialise(void *context, const char *name, limn_role role, l
   size_t count = (size_t)limn_shape_count(shape);
   uint32_t stream = (uint32_t)LIMN_STREAM_INITIAL + init->index++;
   (void)role;
-  float *values = malloc((count + 3) * sizeof *values);
+  float *values = calloc(count, sizeof *values);
   if (!values)
     return limn_fail_memory("initial weights");
   if (deviation != 0)
@@ -39,7 +39,7 @@ static limn_status initialise(void *context, const char *name, limn_role role, l
 limn_status limn_session_init(limn_session *s, const limn_config *config, uint64_t horizon,
                               const limn_session_data *data) {
   *s = (limn_session){.config = config,
-                      .algorithm = config->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm,
+                      .algorithm = limn_algorithm_of(config),
                       .batch = {config->batch, config->channels, config->height, config->width},
                       .horizon = horizon,
                       .next = data->next,

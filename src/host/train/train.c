@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "image/image.h"
 #include "run/run.h"
@@ -36,12 +36,6 @@ struct trainer {
   sig_atomic_t saves; /* value of *save that was acted on */
   bool stale;         /* the last validation ended the run's patience */
 };
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void tell(const struct trainer *t, limn_event event) {
   event.step = t->state.step;
@@ -95,7 +89,7 @@ static limn_status read_measures(struct trainer *t) {
   limn_measure measures[LIMN_MAX_MEASURES + 2];
   int count = (int)(t->state.step - t->read), columns = t->session.measure_count;
   LIMN_TRY(limn_session_measures(&t->session, t->read, count, values));
-  double time = now(), seconds = time - t->read_time;
+  double time = limn_clock(), seconds = time - t->read_time;
   int batches = t->session.algorithm->batches_per_step(t->config);
   t->speed = (double)count * t->config->batch * batches / (seconds > 1e-9 ? seconds : 1e-9);
   t->read_time = time;
@@ -197,11 +191,11 @@ static bool wants_save(struct trainer *t) {
 /* What follows a step. *last: whether the run ends here. */
 static limn_status after_step(struct trainer *t, bool *last) {
   bool interrupted = t->options->stop && *t->options->stop, best = false;
-  bool out_of_time = t->config->time > 0 && now() - t->started >= t->config->time;
+  bool out_of_time = t->config->time > 0 && limn_clock() - t->started >= t->config->time;
   bool finished = out_of_time || (t->steps && t->state.step >= t->steps);
   *last = interrupted || finished;
   bool first = t->read == t->begun; /* a user wants to see that it runs */
-  if (*last || first || now() - t->read_time >= READ_INTERVAL || t->state.step - t->read >= LIMN_RING_ROWS)
+  if (*last || first || limn_clock() - t->read_time >= READ_INTERVAL || t->state.step - t->read >= LIMN_RING_ROWS)
     LIMN_TRY(read_measures(t));
   /* Not where it is interrupted: the run would not go on as if it had not been. */
   if (t->session.algorithm->validate && t->data.validation_count && due(t->state.step, t->validate_every, finished)) {
@@ -222,7 +216,7 @@ static limn_status run_steps(struct trainer *t) {
   if (last)
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = "the run has all its steps already; use --steps to go on"});
   t->read = t->begun = t->state.step;
-  t->read_time = now();
+  t->read_time = limn_clock();
   while (!last) {
     LIMN_TRY(limn_session_step(&t->session, t->state.step));
     t->result->step = ++t->state.step;
@@ -296,7 +290,7 @@ static limn_status train(struct trainer *t) {
   LIMN_TRY(limn_config_copy(&t->config, t->options->config));
   LIMN_TRY(limn_config_check(t->config));
   LIMN_TRY(limn_training_data_open(&t->data, t->config));
-  int batches = t->config->model == LIMN_MODEL_DCGAN ? t->config->d_steps : 1;
+  int batches = limn_algorithm_of(t->config)->batches_per_step(t->config);
   t->steps = limn_training_steps(t->config, t->data.training_count, batches);
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
   LIMN_TRY(limn_session_init(
@@ -313,13 +307,13 @@ static limn_status train(struct trainer *t) {
 limn_status limn_train(const limn_train_options *options, limn_train_result *result) {
   *result = (limn_train_result){0};
   struct trainer t = {
-      .options = options, .result = result, .started = now(), .saves = options->save ? *options->save : 0};
+      .options = options, .result = result, .started = limn_clock(), .saves = options->save ? *options->save : 0};
   limn_status status = train(&t);
   if (t.run && status == LIMN_OK)
     status = limn_run_flush(t.run);
   else if (t.run) /* the first error is the one to tell */
     limn_run_flush(t.run);
-  result->seconds = now() - t.started;
+  result->seconds = limn_clock() - t.started;
   limn_loader_destroy(t.loader);
   limn_session_release(&t.session);
   limn_training_data_close(&t.data);
