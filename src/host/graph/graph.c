@@ -92,14 +92,14 @@ limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, 
   if (shape.n < 1 || shape.c < 1 || shape.h < 1 || shape.w < 1)
     return limn_graph_refuse(graph, LIMN_USAGE, "leaf %s has the shape (%d, %d, %d, %d)", name, shape.n, shape.c,
                              shape.h, shape.w);
-  char *copy = strdup(name);
-  if (!copy)
-    return limn_graph_refuse(graph, LIMN_FAILED, "out of memory for the leaf %s", name);
-  limn_value value =
-      limn_graph_append(graph, &(limn_node){.op = LIMN_OP_LEAF, .shape = shape, .role = role, .name = copy});
+  limn_value value = limn_graph_append(graph, &(limn_node){.op = LIMN_OP_LEAF, .shape = shape, .role = role});
   if (value == LIMN_NONE)
-    free(copy);
-  return value;
+    return LIMN_NONE;
+  graph->nodes[value].name = strdup(name);
+  if (graph->nodes[value].name)
+    return value;
+  --graph->count; /* a leaf without a name is none */
+  return limn_graph_refuse(graph, LIMN_FAILED, "out of memory for the leaf %s", name);
 }
 
 const char *limn_op_name(const limn_node *node) {

@@ -142,7 +142,7 @@ static limn_status read_type_and_shape(const limn_safetensors *file, const json_
 
 static limn_status read_tensor(const limn_safetensors *file, const char *name, const json_t *entry,
                                limn_stored_tensor *tensor) {
-  int64_t offsets[2];
+  int64_t offsets[2] = {0};
   *tensor = (limn_stored_tensor){.name = name};
   LIMN_TRY(read_type_and_shape(file, entry, tensor));
   if (read_numbers(json_object_get(entry, "data_offsets"), offsets, 2) != 2 || offsets[1] < offsets[0])

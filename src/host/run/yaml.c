@@ -89,7 +89,7 @@ static limn_status read_pair(reader *r, entry_list *list) {
   if (r->event.data.scalar.length >= sizeof key)
     return limn_fail(LIMN_DATA, "%s:%d: there is no setting with so long a name (%.32s...); remove the line", r->path,
                      line, (const char *)r->event.data.scalar.value);
-  strcpy(key, (const char *)r->event.data.scalar.value);
+  memcpy(key, r->event.data.scalar.value, r->event.data.scalar.length + 1); /* libyaml ends it with a NUL */
   for (size_t i = 0; i < list->count; ++i)
     if (strcmp(list->entries[i].key, key) == 0)
       return limn_fail(LIMN_DATA, "%s:%d: %s stands in line %d already: keep one of them", r->path, line, key,

@@ -45,7 +45,7 @@ static const float *channel_chunk(const struct group *s, const float *channels, 
 static const float *run_chunk(const cpu_kernel *k, const struct cpu_call *call, size_t row, size_t offset, size_t n,
                               float *out, float (*space)[CHUNK]) {
   const struct group *s = k->state;
-  const float *operands[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS];
+  const float *operands[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
   size_t at = row * s->row_length + offset;
   for (int i = 0; i < s->input_count; ++i) {
     const float *p = k->p[1 + i];

@@ -333,10 +333,11 @@ limn_status cpu_program_create(limn_device *device, const limn_graph *graph, lim
   /* Extra buffers of the schedule are no leaves: the array is extended with NULLs. */
   limn_tensor **all = calloc((size_t)schedule->buffer_count + 1, sizeof *all);
   limn_status status = program && places && all ? LIMN_OK : limn_fail_memory("a program");
+  if (program)
+    program->base.device = device;
   if (status == LIMN_OK) {
     for (int v = 0; v < limn_graph_count(graph); ++v)
       all[v] = leaves[v];
-    program->base.device = device;
     program->options = *options;
     struct cpu_builder builder = {
         .device = cpu, .program = program, .schedule = schedule, .leaves = all, .places = places};
