@@ -37,6 +37,14 @@ static void build_conv(case_graph *g, const op_case *c) {
   case_output(g, add_tail(g, y, (conv_tail)c->variant));
 }
 
+/* A NaN must come out as one: inf - inf in the middle of the input. */
+static void build_conv_nan(case_graph *g, const op_case *c) {
+  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", c->x, RANGE_NOT_FINITE, false);
+  limn_value w = case_leaf_of(g, LIMN_ROLE_PARAMETER, "w", c->w, RANGE_SIGNED, false);
+  limn_value y = limn_graph_conv(g->graph, limn_graph_sub(g->graph, x, x), w, LIMN_NONE, c->conv);
+  case_output(g, add_tail(g, y, (conv_tail)c->variant));
+}
+
 static void build_conv_dx(case_graph *g, const op_case *c) {
   limn_value y = case_input(g, "y", c->y, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
   limn_value x = limn_graph_conv_dx(g->graph, y, w, bias_of(g, c, c->w.c), c->conv, c->x);
@@ -187,7 +195,21 @@ static void add_compositions(case_table *table) {
     }
 }
 
+static void add_nan(case_table *table) {
+  static const conv_tail tails[] = {TAIL_NONE, TAIL_BIAS_RELU, TAIL_BIAS_LEAKY};
+  for (int i = 0; i < 3; ++i)
+    for (int32_t channels = 16; channels <= 20; channels += 4) {
+      op_case row = {.build = build_conv_nan,
+                     .x = {2, channels, 8, 8},
+                     .w = {channels, channels, 4, 4},
+                     .conv = {2, 2, 1, 1},
+                     .variant = tails[i]};
+      case_add(table, row, "conv/nan-%d-channels-%s", channels, i == 0 ? "plain" : i == 1 ? "relu" : "leaky");
+    }
+}
+
 void cases_add_conv(case_table *table) {
+  add_nan(table);
   add_geometries(table);
   add_channels(table);
   add_layers(table);

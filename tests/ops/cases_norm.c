@@ -41,6 +41,30 @@ static void build_pair(case_graph *g, const op_case *c) {
   case_output(g, limn_graph_mul(graph, y, limn_graph_batchnorm(graph, scaled, gamma, beta, EPS)));
 }
 
+/* Two normalisations of one input, added: the activation's gradient is summed over channels twice. */
+static void build_sum_of_two(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), first = add_norm(g, x);
+  limn_value gamma = case_parameter(g, "gamma2", LIMN_CHANNELS(c->x.c), RANGE_POSITIVE);
+  limn_value beta = case_parameter(g, "beta2", LIMN_CHANNELS(c->x.c), RANGE_SIGNED);
+  limn_value second = limn_graph_batchnorm(graph, x, gamma, beta, EPS);
+  case_output(g, limn_graph_unary(graph, LIMN_PW_RELU, limn_graph_add(graph, first, second), 0, 0));
+}
+
+/* A leaf that is written between its normalisation and its running statistics, which are of the new values. */
+static void build_rewritten(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_shape channels = LIMN_CHANNELS(c->x.c);
+  limn_value x = case_leaf_of(g, LIMN_ROLE_BUFFER, "x", c->x, RANGE_SIGNED, false);
+  limn_value gamma = case_leaf_of(g, LIMN_ROLE_BUFFER, "gamma", channels, RANGE_SIGNED, false);
+  limn_value beta = case_leaf_of(g, LIMN_ROLE_BUFFER, "beta", channels, RANGE_SIGNED, false);
+  limn_value mean = case_leaf_of(g, LIMN_ROLE_BUFFER, "mean", channels, RANGE_SIGNED, false);
+  limn_value variance = case_leaf_of(g, LIMN_ROLE_BUFFER, "variance", channels, RANGE_POSITIVE, false);
+  case_output(g, limn_graph_batchnorm(graph, x, gamma, beta, EPS));
+  limn_graph_assign(graph, x, limn_graph_affine(graph, x, 2, 3));
+  limn_graph_update_running(graph, x, mean, variance, LIMN_NONE, 0.1f);
+}
+
 /* A layer of DCGAN's discriminator, or of its generator with the transposed convolution. */
 static void build_layer(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
@@ -114,6 +138,9 @@ void cases_add_norm(case_table *table) {
     }
     case_add(table, (op_case){.build = build_shifted, .x = s, .flags = CASE_NO_SECOND}, "batchnorm/%dx%dx%dx%d-shifted",
              s.n, s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_sum_of_two, .x = s, .flags = CASE_NO_SECOND},
+             "batchnorm/%dx%dx%dx%d-sum-of-two", s.n, s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_rewritten, .x = s}, "batchnorm/%dx%dx%dx%d-rewritten", s.n, s.c, s.h, s.w);
     case_add(table, (op_case){.build = build_pair, .x = s, .flags = CASE_NO_SECOND}, "batchnorm/%dx%dx%dx%d-pair", s.n,
              s.c, s.h, s.w);
   }

@@ -53,6 +53,16 @@ static void build_weight(case_graph *g, const op_case *c) {
   case_output(g, limn_graph_sum_all(graph, limn_graph_mul(graph, w, w)));
 }
 
+/* A factor for each filter of a weight, and a sum over each. */
+static void build_per_filter(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value scale = case_input(g, "scale", (limn_shape){c->w.n, 1, 1, 1}, RANGE_SIGNED);
+  case_output(g, limn_graph_mul(graph, w, scale));
+  limn_value squares = limn_graph_unary(graph, LIMN_PW_SQUARE, w, 0, 0);
+  case_output(g, limn_graph_sum(graph, squares, (limn_shape){c->w.n, 1, 1, 1}));
+}
+
 static void build_source(case_graph *g, const op_case *c) {
   if (c->variant == 0)
     case_output(g, limn_graph_fill(g->graph, c->x, c->alpha));
@@ -211,5 +221,6 @@ void cases_add_pointwise(case_table *table) {
     op_case weight = {
         .build = build_weight, .x = {2, c, 6, 6}, .w = {16, c, 4, 4}, .y = {2, 16, 3, 3}, .conv = {2, 2, 1, 1}};
     case_add(table, weight, "pointwise/weights-%d-channels", c);
+    case_add(table, (op_case){.build = build_per_filter, .w = {32, c, 4, 4}}, "pointwise/per-filter-%d-channels", c);
   }
 }

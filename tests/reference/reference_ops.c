@@ -128,7 +128,7 @@ static double apply(const limn_node *node, double x, double y) {
   case LIMN_PW_AFFINE:
     return a * x + b;
   case LIMN_PW_RELU:
-    return x > 0 ? x : 0;
+    return x < 0 ? 0 : x;
   case LIMN_PW_LEAKY_RELU:
     return x > 0 ? x : a * x;
   case LIMN_PW_TANH:

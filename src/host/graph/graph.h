@@ -75,7 +75,7 @@ typedef enum limn_op {
 /* Scalar functions. x, y are the inputs; a = alpha, b = beta, constants of the node. */
 typedef enum limn_pointwise {
   LIMN_PW_AFFINE,     /* a x + b */
-  LIMN_PW_RELU,       /* max(x, 0) */
+  LIMN_PW_RELU,       /* x < 0 ? 0 : x; a NaN stays one */
   LIMN_PW_LEAKY_RELU, /* x > 0 ? x : a x */
   LIMN_PW_TANH,
   LIMN_PW_SIGMOID,  /* 1 / (1 + exp(-x)) */

@@ -93,7 +93,7 @@ static void absorb_activation_gradients(struct scheduling *s) {
         !limn_shape_equal(limn_graph_shape(s->graph, n->inputs[1]), n->shape) ||
         !limn_scheduling_can_delay(s, v, s->last_user[v]))
       continue;
-    int shared = 0, others = 0;
+    int shared = 0, others = 0, sums = 0;
     limn_value x = LIMN_NONE;
     for (limn_value u = v + 1; u <= s->last_user[v]; ++u) {
       const limn_node *m = limn_graph_node(s->graph, u);
@@ -107,7 +107,7 @@ static void absorb_activation_gradients(struct scheduling *s) {
         if (sibling && (x == LIMN_NONE || x == m->inputs[0])) {
           x = m->inputs[0];
           ++shared;
-        } else if (x != LIMN_NONE && is_channel_sum(s, m)) {
+        } else if (x != LIMN_NONE && is_channel_sum(s, m) && sums++ == 0) {
           ++shared;
         } else {
           ++others;
@@ -199,7 +199,7 @@ static void schedule_batchnorm_backward(struct scheduling *s, limn_value first) 
   step->output_count = 3;
 }
 
-static void schedule_update(struct scheduling *s, const limn_node *n) {
+static void add_update(struct scheduling *s, const limn_node *n) {
   if (n->op == LIMN_OP_UPDATE_RUNNING) {
     int statistics = statistics_of(s, n->inputs[0]);
     limn_step *step = limn_scheduling_add(s, LIMN_STEP_UPDATE_RUNNING, n);
@@ -218,6 +218,12 @@ static void schedule_update(struct scheduling *s, const limn_node *n) {
                                                                   : LIMN_STEP_OPTIMIZER,
                                         n);
   add_inputs(step, n);
+}
+
+static void schedule_update(struct scheduling *s, const limn_node *n) {
+  add_update(s, n);
+  for (int i = 0; i < n->target_count; ++i) /* statistics of what the leaf was are not those of what it is now */
+    s->statistics[n->targets[i]] = LIMN_NONE;
 }
 
 /* An OUTPUT leaf that one assign writes and nobody reads may be where its value is made. */

@@ -60,7 +60,7 @@ typedef struct limn_network_mode {
 
 /* The network applied to x (N, channels, height, width). */
 limn_value limn_network_apply(limn_graph *graph, const limn_network *network, limn_value x, limn_network_mode mode);
-/* The one layer of that name applied to x, for networks with several heads. */
+/* One layer of the network applied to x, for networks with several heads. */
 limn_value limn_network_apply_layer(limn_graph *graph, const limn_network *network, const limn_layer *layer,
                                     limn_value x, limn_network_mode mode);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "run/safetensors.h"
 
 #define VALUE_SIZE 256
@@ -69,7 +70,7 @@ static void describe(struct metadata *m, const limn_config *config, const limn_p
   add_pair(m, "step", "%" PRIu64, state->step);
   if (state->best_step) {
     add_pair(m, "best_step", "%" PRIu64, state->best_step);
-    add_pair(m, "best_objective", "%a", state->best_objective);
+    add_pair(m, "best_objective", "%s", limn_text_from_double(state->best_objective, 17, value, sizeof value));
     add_pair(m, "validations_since_best", "%" PRIu64, state->worse);
   }
   for (size_t i = 0; i < limn_setting_count(); ++i) {
@@ -188,8 +189,11 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
   const char *objective = limn_safetensors_metadata(file, "best_objective");
   *state = (limn_progress_state){.step = read_number(file, "step"),
                                  .best_step = read_number(file, "best_step"),
-                                 .best_objective = objective ? strtod(objective, NULL) : 0,
                                  .worse = read_number(file, "validations_since_best")};
+  if (status == LIMN_OK && !limn_safetensors_metadata(file, "step"))
+    status = limn_fail(LIMN_DATA, "%s does not say which step it is of; is it a checkpoint of Limn's?", path);
+  if (objective && !limn_text_to_double(objective, &state->best_objective))
+    state->best_step = 0; /* as if there had been no validation yet */
   limn_safetensors_close(file);
   return status;
 }
@@ -198,7 +202,7 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
 struct weights {
   limn_session *session;
   const limn_safetensors *file;
-  const char *path, *missing;
+  const char *path;
   char missing_name[128];
   int found, wanted;
   bool loading;

@@ -1,7 +1,5 @@
 /* Generative adversarial training: Goodfellow et al. 2014, Algorithm 1, in the form of PyTorch's DCGAN example, which
  * takes the generator's step on the same fake pictures that the discriminator has just learned from. */
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/philox.h"
 #include "train/losses.h"
@@ -110,26 +108,11 @@ static limn_status build_extra(limn_session *s, limn_graph *graph) {
   return limn_program_create(&s->extra, s->store, graph, NULL);
 }
 
-static limn_status build_generate(limn_session *s, limn_graph *graph) {
-  s->drawn = s->config->sample_count;
-  LIMN_TRY(limn_build_generation(graph, &s->model, s->drawn, s->config->ema > 0));
-  return limn_program_create(&s->generate, s->store, graph, NULL);
-}
-
 static limn_status build(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_step));
   if (s->config->d_steps > 1)
     LIMN_TRY(limn_session_build(s, build_extra));
-  LIMN_TRY(limn_session_build(s, build_generate));
-  /* The codes of a run's samples never change, so that its pictures show what training did. */
-  size_t codes = (size_t)s->drawn * (size_t)s->model.latent,
-         pixels = (size_t)s->drawn * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
-  s->inputs = malloc(codes * sizeof *s->inputs);
-  s->pixels = malloc(pixels * sizeof *s->pixels);
-  if (!s->inputs || !s->pixels)
-    return limn_fail_memory("the samples");
-  limn_philox_normal(s->config->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
-  return LIMN_OK;
+  return limn_session_build_samples(s);
 }
 
 static limn_status step(limn_session *s, uint64_t step_index) {
@@ -157,12 +140,8 @@ static limn_status step(limn_session *s, uint64_t step_index) {
 }
 
 static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {
-  LIMN_TRY(limn_session_upload(s, "codes", s->inputs));
-  LIMN_TRY(limn_program_run(s->generate, 0));
-  LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "pictures"), s->pixels));
-  drawings[0] = (limn_drawing){.suffix = "", .pixels = s->pixels, .count = s->drawn};
   *count = 1;
-  return LIMN_OK;
+  return limn_session_draw_samples(s, drawings);
 }
 
 const limn_algorithm limn_gan_algorithm = {

@@ -13,7 +13,8 @@
 #include "run/run.h"
 #include "train/checkpoint.h"
 
-#define CHUNK 64 /* pictures a pass */
+/* Pictures a pass; no more than a batch of the training, which the user chose by the memory there is. */
+#define LARGEST_CHUNK 64
 
 struct limn_generator {
   limn_config *config;
@@ -22,6 +23,7 @@ struct limn_generator {
   limn_store *store;
   limn_program *program;
   limn_generator_info info;
+  int chunk;             /* pictures a pass */
   float *codes, *pixels; /* of a chunk */
 };
 
@@ -46,7 +48,7 @@ static limn_status find_checkpoint(const char *path, char *buffer, size_t size) 
 static limn_status build(limn_generator *g, const char *path) {
   limn_graph *graph = NULL;
   LIMN_TRY(limn_graph_create(&graph));
-  limn_status status = limn_build_generation(graph, &g->model, CHUNK, g->info.averaged);
+  limn_status status = limn_build_generation(graph, &g->model, g->chunk, g->info.averaged);
   if (status == LIMN_OK)
     status = limn_program_create(&g->program, g->store, graph, NULL);
   limn_graph_destroy(graph);
@@ -65,6 +67,7 @@ static limn_status open_generator(limn_generator *g, const char *path, const lim
                      "train a vae",
                      path);
   LIMN_TRY(limn_model_init(&g->model, c));
+  g->chunk = c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
   g->info = (limn_generator_info){.latent = c->latent,
                                   .channels = c->channels,
                                   .height = c->height,
@@ -78,8 +81,8 @@ static limn_status open_generator(limn_generator *g, const char *path, const lim
   LIMN_TRY(limn_store_create(&g->store, g->device));
   LIMN_TRY(build(g, file));
   size_t picture = (size_t)c->channels * (size_t)c->height * (size_t)c->width;
-  g->codes = calloc((size_t)CHUNK * (size_t)c->latent, sizeof *g->codes);
-  g->pixels = malloc(CHUNK * picture * sizeof *g->pixels);
+  g->codes = calloc((size_t)g->chunk * (size_t)c->latent, sizeof *g->codes);
+  g->pixels = malloc((size_t)g->chunk * picture * sizeof *g->pixels);
   return g->codes && g->pixels ? LIMN_OK : limn_fail_memory("a generator");
 }
 
@@ -129,8 +132,8 @@ limn_status limn_generator_latents(const limn_generator *g, uint64_t seed, uint6
 limn_status limn_generator_run(limn_generator *g, const float *z, int count, float *pixels) {
   size_t latent = (size_t)g->info.latent,
          picture = (size_t)g->info.channels * (size_t)g->info.height * (size_t)g->info.width;
-  for (int first = 0; first < count; first += CHUNK) {
-    size_t n = (size_t)(count - first < CHUNK ? count - first : CHUNK);
+  for (int first = 0; first < count; first += g->chunk) {
+    size_t n = (size_t)(count - first < g->chunk ? count - first : g->chunk);
     memcpy(g->codes, z + (size_t)first * latent, n * latent * sizeof *z);
     LIMN_TRY(limn_tensor_upload(limn_store_find(g->store, "codes"), g->codes));
     LIMN_TRY(limn_program_run(g->program, 0));

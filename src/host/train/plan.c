@@ -1,12 +1,8 @@
-/* What a run would be (--dry-run), and how fast its steps are (bench): a session without a run folder. */
+/* What a run would be (--dry-run): a session without a run folder. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "base/error.h"
-#include "base/philox.h"
 #include "limn/tools.h"
 #include "train/session.h"
 #include "train/training_data.h"
@@ -78,7 +74,8 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
     plan->height = config->height;
     plan->width = config->width;
     plan->batch = config->batch;
-    plan->data_bytes = data->info.memory_bytes;
+    plan->data_bytes = data->info.memory_bytes + (size_t)data->held_out_count * (size_t)config->channels *
+                                                     (size_t)config->height * (size_t)config->width;
     int batches = session.algorithm->batches_per_step(config);
     plan->steps = (int64_t)limn_training_steps(config, data->training_count, batches);
   }

@@ -128,6 +128,41 @@ limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_sessio
   return status;
 }
 
+static limn_status build_samples(limn_session *s, limn_graph *graph) {
+  s->sample_batch = s->config->sample_count < s->batch.n ? s->config->sample_count : s->batch.n;
+  LIMN_TRY(limn_build_generation(graph, &s->model, s->sample_batch,
+                                 s->model.kind == LIMN_MODEL_DCGAN && s->config->ema > 0));
+  return limn_program_create(&s->generate, s->store, graph, NULL);
+}
+
+/* Rounded up to whole batches. */
+static int sample_batches(const limn_session *s) {
+  return (s->config->sample_count + s->sample_batch - 1) / s->sample_batch;
+}
+
+limn_status limn_session_build_samples(limn_session *s) {
+  LIMN_TRY(limn_session_build(s, build_samples));
+  size_t count = (size_t)sample_batches(s) * (size_t)s->sample_batch, codes = count * (size_t)s->model.latent;
+  s->inputs = malloc(codes * sizeof *s->inputs);
+  s->pixels = malloc(count * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w * sizeof *s->pixels);
+  if (!s->inputs || !s->pixels)
+    return limn_fail_memory("the samples");
+  limn_philox_normal(s->config->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
+  return LIMN_OK;
+}
+
+limn_status limn_session_draw_samples(limn_session *s, limn_drawing *drawing) {
+  size_t codes = (size_t)s->sample_batch * (size_t)s->model.latent,
+         pixels = (size_t)s->sample_batch * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
+  for (int i = 0; i < sample_batches(s); ++i) {
+    LIMN_TRY(limn_session_upload(s, "codes", s->inputs + (size_t)i * codes));
+    LIMN_TRY(limn_program_run(s->generate, 0));
+    LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "pictures"), s->pixels + (size_t)i * pixels));
+  }
+  *drawing = (limn_drawing){.suffix = "", .pixels = s->pixels, .count = s->config->sample_count};
+  return LIMN_OK;
+}
+
 limn_status limn_build_generation(limn_graph *graph, const limn_model *model, int count, bool average) {
   const limn_network *network = limn_model_generator(model);
   limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};

@@ -58,7 +58,8 @@ typedef struct limn_session {
   const char *measures[LIMN_MAX_MEASURES]; /* columns of the ring */
   int measure_count;
   limn_program *train, *extra, *generate, *reconstruct, *validation; /* which of them: the algorithm's choice */
-  int drawn, validation_batch;
+  int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
+  int sample_batch;                 /* samples drawn at a time */
   float *pixels, *inputs, *targets; /* host memory for drawings */
 } limn_session;
 
@@ -93,6 +94,12 @@ limn_status limn_session_measures(limn_session *session, uint64_t first, int cou
 
 /* Calls build with an empty graph, which is destroyed afterwards. */
 limn_status limn_session_build(limn_session *session, limn_status (*build)(limn_session *, limn_graph *));
+
+/* Makes the program that draws a run's samples, a batch at a time, and their codes, which never change, so that the
+ * pictures show what training did. */
+limn_status limn_session_build_samples(limn_session *session);
+/* Draws them into session->pixels. */
+limn_status limn_session_draw_samples(limn_session *session, limn_drawing *drawing);
 
 /* Adds to the graph: codes from the input leaf "codes" (count, latent, 1, 1) to pictures in the output leaf "pictures".
  * `average`: by the averaged weights. */

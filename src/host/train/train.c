@@ -34,6 +34,7 @@ struct trainer {
   uint64_t log_every, checkpoint_every, sample_every, validate_every;
   double started, read_time, speed;
   sig_atomic_t saves; /* value of *save that was acted on */
+  bool finished;      /* the run has reached its length */
   bool stale;         /* the last validation ended the run's patience */
 };
 
@@ -77,8 +78,9 @@ static limn_status log_step(struct trainer *t, uint64_t step, const float *value
   }
   measures[count] = (limn_measure){"lr", learning_rate(t, step - 1)};
   measures[count + 1] = (limn_measure){"images_per_second", t->speed};
-  return step % t->log_every == 0 || step == t->steps ? limn_run_log(t->run, step, measures, (size_t)count + 2)
-                                                      : LIMN_OK;
+  return step % t->log_every == 0 || (t->finished && step == t->state.step)
+             ? limn_run_log(t->run, step, measures, (size_t)count + 2)
+             : LIMN_OK;
 }
 
 /* Reads the measures of all steps since the last time. */
@@ -95,7 +97,16 @@ static limn_status read_measures(struct trainer *t) {
   t->read_time = time;
   for (int i = 0; i < count; ++i)
     LIMN_TRY(log_step(t, ++t->read, values + (size_t)i * (size_t)columns, measures));
+  float gate; /* also shut by a discriminator's further step, which has no measures */
+  LIMN_TRY(limn_tensor_download(limn_store_find(t->session.store, "gate"), &gate));
+  if (gate != 0) {
+    limn_fail(LIMN_DIVERGED, "a loss or gradient is not finite");
+    return diverged(t, t->state.step);
+  }
   double left = t->steps ? (double)(t->steps - t->state.step) * seconds / count : -1;
+  double allowed = t->config->time - (time - t->started);
+  if (t->config->time > 0 && (left < 0 || allowed < left))
+    left = allowed > 0 ? allowed : 0;
   tell(t, (limn_event){.kind = LIMN_EVENT_STEPS,
                        .images_per_second = t->speed,
                        .seconds_left = left,
@@ -190,24 +201,29 @@ static bool wants_save(struct trainer *t) {
 
 /* What follows a step. *last: whether the run ends here. */
 static limn_status after_step(struct trainer *t, bool *last) {
-  bool interrupted = t->options->stop && *t->options->stop, best = false;
+  bool interrupted = t->options->stop && *t->options->stop, best = false, asked = wants_save(t);
   bool out_of_time = t->config->time > 0 && limn_clock() - t->started >= t->config->time;
-  bool finished = out_of_time || (t->steps && t->state.step >= t->steps);
-  *last = interrupted || finished;
-  bool first = t->read == t->begun; /* a user wants to see that it runs */
-  if (*last || first || limn_clock() - t->read_time >= READ_INTERVAL || t->state.step - t->read >= LIMN_RING_ROWS)
-    LIMN_TRY(read_measures(t));
+  t->finished = out_of_time || (t->steps && t->state.step >= t->steps);
+  *last = interrupted || t->finished;
   /* Not where it is interrupted: the run would not go on as if it had not been. */
-  if (t->session.algorithm->validate && t->data.validation_count && due(t->state.step, t->validate_every, finished)) {
-    LIMN_TRY(read_measures(t)); /* training's line comes before validation's of the same step */
+  bool validating =
+      t->session.algorithm->validate && t->data.validation_count && due(t->state.step, t->validate_every, t->finished);
+  bool pausing = validating || asked || due(t->state.step, t->sample_every, *last) ||
+                 due(t->state.step, t->checkpoint_every, *last);
+  bool first = t->read == t->begun; /* a user wants to see that it runs */
+  if (pausing || first || limn_clock() - t->read_time >= READ_INTERVAL || t->state.step - t->read >= LIMN_RING_ROWS)
+    LIMN_TRY(read_measures(t));
+  t->result->stopped = interrupted;
+  if (!pausing)
+    return LIMN_OK;
+  if (validating)
     LIMN_TRY(validate(t, &best));
-    *last = *last || t->stale;
-  }
+  *last = *last || t->stale;
   if (due(t->state.step, t->sample_every, *last))
     LIMN_TRY(draw(t));
-  if (due(t->state.step, t->checkpoint_every, *last) || best || wants_save(t))
+  if (due(t->state.step, t->checkpoint_every, *last) || best || asked)
     LIMN_TRY(save(t, best));
-  t->result->stopped = interrupted;
+  t->read_time = limn_clock(); /* the speed is that of the steps */
   return LIMN_OK;
 }
 
@@ -215,6 +231,10 @@ static limn_status run_steps(struct trainer *t) {
   bool last = t->steps && t->state.step >= t->steps;
   if (last)
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = "the run has all its steps already; use --steps to go on"});
+  if (!last && t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience) {
+    last = true;
+    tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = "the run was stopped early; use --patience to go on"});
+  }
   t->read = t->begun = t->state.step;
   t->read_time = limn_clock();
   while (!last) {
@@ -263,6 +283,8 @@ static limn_status open_run(struct trainer *t) {
   uint64_t step = 0;
   if (limn_run_marked(t->run, "latest", &step) != LIMN_OK) {
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = "the run has no checkpoint yet: it starts over"});
+    if (t->config->init && t->config->init[0])
+      LIMN_TRY(limn_checkpoint_load_weights(&t->session, t->config->init));
   } else {
     limn_run_checkpoint_path(t->run, step, path, sizeof path);
     LIMN_TRY(limn_checkpoint_load(&t->session, &t->state, path));
@@ -293,6 +315,8 @@ static limn_status train(struct trainer *t) {
   int batches = limn_algorithm_of(t->config)->batches_per_step(t->config);
   t->steps = limn_training_steps(t->config, t->data.training_count, batches);
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
+  if (t->config->schedule != LIMN_SCHEDULE_CONSTANT) /* fixed at the start: more steps do not stretch it */
+    t->config->horizon = (int64_t)horizon;
   LIMN_TRY(limn_session_init(
       &t->session, t->config, horizon,
       &(limn_session_data){

@@ -180,6 +180,8 @@ static limn_status build_reconstruct(limn_session *s, limn_graph *graph) {
                    .binarize = LIMN_STREAM_DRAWING_PIXELS};
   limn_shape shape = s->batch;
   shape.n = s->held_out_count < PAIRS ? (int32_t)s->held_out_count : PAIRS;
+  if (shape.n > PAIR_COLUMNS) /* whole rows, so that originals and reconstructions do not share one */
+    shape.n -= shape.n % PAIR_COLUMNS;
   s->drawn = shape.n;
   prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.shown", shape));
   reconstruct(&p, false);
@@ -188,11 +190,6 @@ static limn_status build_reconstruct(limn_session *s, limn_graph *graph) {
   limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "shown.output", shape),
                     limn_model_pixels(graph, &s->model, p.output));
   return limn_program_create(&s->reconstruct, s->store, graph, NULL);
-}
-
-static limn_status build_generate(limn_session *s, limn_graph *graph) {
-  LIMN_TRY(limn_build_generation(graph, &s->model, s->config->sample_count, false));
-  return limn_program_create(&s->generate, s->store, graph, NULL);
 }
 
 static size_t picture_floats(const limn_session *s) {
@@ -209,16 +206,8 @@ static limn_status build(limn_session *s) {
     if (!s->targets)
       return limn_fail_memory("the reconstructions");
   }
-  if (s->model.kind != LIMN_MODEL_VAE) /* a plain autoencoder's codes follow no known distribution */
-    return LIMN_OK;
-  LIMN_TRY(limn_session_build(s, build_generate));
-  size_t codes = (size_t)s->config->sample_count * (size_t)s->model.latent;
-  s->inputs = malloc(codes * sizeof *s->inputs);
-  s->pixels = malloc((size_t)s->config->sample_count * picture_floats(s) * sizeof *s->pixels);
-  if (!s->inputs || !s->pixels)
-    return limn_fail_memory("the samples");
-  limn_philox_normal(s->config->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
-  return LIMN_OK;
+  /* A plain autoencoder's codes follow no known distribution to draw from. */
+  return s->model.kind == LIMN_MODEL_VAE ? limn_session_build_samples(s) : LIMN_OK;
 }
 
 static float beta_at(const limn_config *config, uint64_t step) {
@@ -302,11 +291,7 @@ static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {
     LIMN_TRY(draw_pairs(s, &drawings[(*count)++]));
   if (!s->generate)
     return LIMN_OK;
-  LIMN_TRY(limn_session_upload(s, "codes", s->inputs));
-  LIMN_TRY(limn_program_run(s->generate, 0));
-  LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "pictures"), s->pixels));
-  drawings[(*count)++] = (limn_drawing){.suffix = "", .pixels = s->pixels, .count = s->config->sample_count};
-  return LIMN_OK;
+  return limn_session_draw_samples(s, &drawings[(*count)++]);
 }
 
 const limn_algorithm limn_vae_algorithm = {

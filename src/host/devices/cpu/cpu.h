@@ -94,6 +94,8 @@ limn_status cpu_build_convolution(struct cpu_builder *builder, const limn_step *
 limn_status cpu_build_batchnorm(struct cpu_builder *builder, const limn_step *step);   /* batchnorm.c */
 limn_status cpu_build_pointwise(struct cpu_builder *builder, const limn_step *step);   /* pointwise.c */
 limn_status cpu_build_update(struct cpu_builder *builder, const limn_step *step);      /* update.c */
+/* Bias and activation of a CONV_DX step on buffer y, when it has any. */
+limn_status cpu_add_epilogue(struct cpu_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* Converts between layouts, as a kernel. */
 limn_status cpu_build_reorder(struct cpu_builder *builder, limn_shape shape, cpu_layout from_layout, int from,
                               cpu_layout to_layout, int to);

@@ -1,4 +1,5 @@
 /* Everything that knows oneDNN (C API v2, 2.6): convolutions, dense layers, conversions between layouts. */
+#include <float.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,7 +281,9 @@ static dnnl_status_t create_attr(dnnl_primitive_attr_t *attr, const struct conv 
   status = dnnl_post_ops_create(&ops);
   if (status != dnnl_success)
     return status;
-  status = dnnl_post_ops_append_eltwise(ops, 1, kind, c->activation == LIMN_PW_LEAKY_RELU ? c->slope : 0, 0);
+  /* With slope 0 oneDNN takes max(x, 0), which makes 0 of a NaN; the smallest slope changes nothing else. */
+  float slope = c->activation == LIMN_PW_LEAKY_RELU ? c->slope : c->activation == LIMN_PW_RELU ? FLT_MIN : 0;
+  status = dnnl_post_ops_append_eltwise(ops, 1, kind, slope, 0);
   if (status == dnnl_success)
     status = dnnl_primitive_attr_set_post_ops(*attr, ops);
   dnnl_post_ops_destroy(ops);
@@ -389,52 +392,6 @@ static struct conv_output wanted_output(struct cpu_builder *b, int value, const 
   return out;
 }
 
-/* Behind a transposed convolution, which takes neither: y = act(y + bias), in one pass. */
-struct epilogue {
-  limn_shape shape;
-  int block;
-  limn_pointwise activation; /* LIMN_PW_COUNT: none */
-  float slope;
-};
-
-#define EPILOGUE_CHUNK 1024
-
-static void run_epilogue(const cpu_kernel *k, const struct cpu_call *call) {
-  const struct epilogue *e = k->state;
-  int planes = e->shape.n * e->shape.c / e->block;
-  size_t plane = (size_t)e->shape.h * (size_t)e->shape.w * (size_t)e->block;
-#pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int i = 0; i < planes; ++i) {
-    float *y = k->p[0] + (size_t)i * plane;
-    if (k->p[1]) {
-      const float *bias = k->p[1] + i % (e->shape.c / e->block) * e->block;
-      const float ones[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-      call->simd->normalize(y, y, e->shape.h * e->shape.w, e->block, ones, bias, 1);
-    }
-    for (size_t first = 0; e->activation != LIMN_PW_COUNT && first < plane; first += EPILOGUE_CHUNK) {
-      size_t n = plane - first < EPILOGUE_CHUNK ? plane - first : EPILOGUE_CHUNK;
-      call->simd->pointwise[e->activation](y + first, y + first, NULL, e->slope, 0, n);
-    }
-  }
-}
-
-static limn_status add_epilogue(struct cpu_builder *b, const limn_step *step, int y) {
-  bool bias = step->input_count > 2;
-  if (!bias && step->activation == LIMN_PW_COUNT)
-    return LIMN_OK;
-  struct epilogue *e = malloc(sizeof *e);
-  if (!e)
-    return limn_fail_memory("a program");
-  limn_shape shape = cpu_shape(b, step->outputs[0]);
-  *e = (struct epilogue){.shape = shape,
-                         .block = cpu_block(b, cpu_layout_of(b, step->outputs[0])),
-                         .activation = step->activation,
-                         .slope = step->slope};
-  cpu_add(b, "bias and activation", run_epilogue, e, 2,
-          (const int[]){y, bias ? cpu_input(b, step->inputs[2], CPU_PLAIN) : -1});
-  return cpu_builder_status(b);
-}
-
 static struct conv conv_of(const struct cpu_builder *b, const limn_step *step) {
   limn_shape first = cpu_shape(b, step->inputs[0]), second = cpu_shape(b, step->inputs[1]),
              out = cpu_shape(b, step->outputs[0]);
@@ -503,7 +460,7 @@ static limn_status add_primitive(struct cpu_builder *b, const limn_step *step, c
   LIMN_TRY(add_call(b, names[c->dense][row], call, buffers, flops));
   if (out.direct != out.final)
     LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
-  return step->kind == LIMN_STEP_CONV_DX ? add_epilogue(b, step, out.final) : LIMN_OK;
+  return step->kind == LIMN_STEP_CONV_DX ? cpu_add_epilogue(b, step, out.final) : LIMN_OK;
 }
 
 limn_status cpu_build_convolution(struct cpu_builder *b, const limn_step *step) {

@@ -215,13 +215,14 @@ static bool classify(limn_shape domain, limn_shape s, kind *out) {
   return true;
 }
 
-/* The layout that most operands have already. */
-static cpu_layout choose_layout(const struct cpu_builder *b, const limn_step *step, bool by_channel, bool generic) {
+/* The layout that the operands have already. Only a flat run can stay in a weight's: elsewhere a row belongs to one
+ * sample. */
+static cpu_layout choose_layout(const struct cpu_builder *b, const limn_step *step, bool flat, bool generic) {
   int block = cpu_builder_device(b)->simd->block;
   cpu_layout activation = cpu_activation_layout(block, step->domain);
   if (generic)
     return CPU_PLAIN;
-  for (int i = 0; i < step->input_count && !by_channel; ++i)
+  for (int i = 0; i < step->input_count && flat; ++i)
     if (limn_shape_equal(cpu_shape(b, step->inputs[i]), step->domain) &&
         cpu_layout_of(b, step->inputs[i]) == CPU_BLOCKED_WEIGHT)
       return CPU_BLOCKED_WEIGHT;
@@ -262,18 +263,17 @@ static void divide_into_rows(struct group *s, bool flat) {
 limn_status cpu_build_pointwise(struct cpu_builder *b, const limn_step *step) {
   limn_shape out_shape = step->node.shape, domain = step->domain;
   kind out_kind = FULL, unused;
-  bool generic_sum = !classify(domain, out_shape, &out_kind), generic = generic_sum, by_channel = out_kind == CHANNEL;
+  bool generic_sum = !classify(domain, out_shape, &out_kind), generic = generic_sum;
   bool flat = out_kind == FULL || out_kind == SCALAR || generic_sum;
   for (int i = 0; i < step->input_count; ++i) {
     limn_shape shape = cpu_shape(b, step->inputs[i]);
     generic = generic || !classify(domain, shape, &unused);
-    by_channel = by_channel || (classify(domain, shape, &unused) && unused == CHANNEL);
     flat = flat && (!classify(domain, shape, &unused) || unused == FULL || unused == SCALAR);
   }
   struct group *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  cpu_layout layout = choose_layout(b, step, by_channel, generic);
+  cpu_layout layout = choose_layout(b, step, flat, generic);
   *s = (struct group){.shape = domain,
                       .block = cpu_block(b, layout),
                       .input_count = step->input_count,

@@ -2,6 +2,7 @@
  * thread and leak into no host program. */
 #include <omp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined __x86_64__
@@ -19,8 +20,6 @@ struct cpu_worker {
   int threads;
   limn_status (*job)(void *argument); /* NULL: idle */
   void *argument;
-  limn_status status;
-  char message[1024];
   bool quit;
 };
 
@@ -47,12 +46,10 @@ static void *work(void *argument) {
       continue;
     }
     pthread_mutex_unlock(&worker->mutex);
-    limn_status status = worker->job(worker->argument);
+    worker->job(worker->argument);
     pthread_mutex_lock(&worker->mutex);
-    worker->status = status;
-    if (status != LIMN_OK)
-      strncpy(worker->message, limn_error_message(), sizeof worker->message - 1);
     worker->job = NULL;
+    worker->argument = NULL;
     pthread_cond_broadcast(&worker->done);
   }
   pthread_mutex_unlock(&worker->mutex);
@@ -69,6 +66,9 @@ limn_status cpu_worker_create(struct cpu_worker **out, int threads) {
   pthread_cond_init(&worker->done, NULL);
   int error = pthread_create(&worker->thread, NULL, work, worker);
   if (error) {
+    pthread_cond_destroy(&worker->done);
+    pthread_cond_destroy(&worker->wake);
+    pthread_mutex_destroy(&worker->mutex);
     free(worker);
     return limn_fail(LIMN_FAILED, "cannot start the CPU device's thread: %s", strerror(error));
   }
@@ -90,18 +90,32 @@ void cpu_worker_destroy(struct cpu_worker *worker) {
   free(worker);
 }
 
+/* A caller's job with its result, which stays the caller's own when others are waiting too. */
+struct ticket {
+  limn_status (*job)(void *argument);
+  void *argument;
+  limn_status status;
+  char message[1024];
+};
+
+static limn_status run_ticket(void *argument) {
+  struct ticket *ticket = argument;
+  ticket->status = ticket->job(ticket->argument);
+  if (ticket->status != LIMN_OK)
+    snprintf(ticket->message, sizeof ticket->message, "%s", limn_error_message());
+  return ticket->status;
+}
+
 limn_status cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument) {
+  struct ticket ticket = {.job = job, .argument = argument};
   pthread_mutex_lock(&worker->mutex);
-  while (worker->job) /* another caller's job */
+  while (worker->job) /* another caller's */
     pthread_cond_wait(&worker->done, &worker->mutex);
-  worker->job = job;
-  worker->argument = argument;
+  worker->job = run_ticket;
+  worker->argument = &ticket;
   pthread_cond_signal(&worker->wake);
-  while (worker->job == job && worker->argument == argument)
+  while (worker->argument == &ticket)
     pthread_cond_wait(&worker->done, &worker->mutex);
-  limn_status status = worker->status;
-  if (status != LIMN_OK)
-    limn_fail(status, "%s", worker->message);
   pthread_mutex_unlock(&worker->mutex);
-  return status;
+  return ticket.status == LIMN_OK ? LIMN_OK : limn_fail(ticket.status, "%s", ticket.message);
 }

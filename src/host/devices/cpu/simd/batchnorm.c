@@ -5,7 +5,9 @@
 #define INLINE    static inline __attribute__((always_inline))
 #define MAX_BLOCK 16
 
-INLINE float leak(float g, float y, float slope) { return y > 0 ? g : slope * g; }
+/* 0 is selected, not multiplied: 0 times infinity is NaN. A NaN itself passes through. */
+INLINE float activate(float v, float slope) { return v < 0 ? (slope == 0 ? 0 : slope * v) : v; }
+INLINE float leak(float g, float y, float slope) { return y > 0 ? g : slope == 0 ? 0 : slope * g; }
 
 INLINE void moments_b(const float *x, int pixels, const int block, float *mean, float *m2) {
   float sum[MAX_BLOCK] = {0}, squares[MAX_BLOCK] = {0}, centre[MAX_BLOCK];
@@ -54,7 +56,7 @@ INLINE void normalize_b(float *y, const float *x, int pixels, const int block, c
 #pragma omp simd
     for (int c = 0; c < block; ++c) {
       float v = scale[c] * x[p * block + c] + shift[c];
-      y[p * block + c] = v > 0 ? v : slope * v;
+      y[p * block + c] = activate(v, slope);
     }
 }
 
@@ -69,7 +71,7 @@ void LIMN_SIMD(normalize)(float *y, const float *x, int pixels, int block, const
 #pragma omp simd
     for (int p = 0; p < pixels; ++p) {
       float v = a * x[p] + b;
-      y[p] = v > 0 ? v : slope * v;
+      y[p] = activate(v, slope);
     }
   }
 }
