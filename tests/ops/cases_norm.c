@@ -41,13 +41,18 @@ static void build_pair(case_graph *g, const op_case *c) {
   case_output(g, limn_graph_mul(graph, y, limn_graph_batchnorm(graph, scaled, gamma, beta, EPS)));
 }
 
-/* Two normalisations of one input, added: the activation's gradient is summed over channels twice. */
+/* Two normalisations of one input, added: the activation's gradient is summed over channels for both betas, and one
+ * gamma and the input want no gradient. */
 static void build_sum_of_two(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
-  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), first = add_norm(g, x);
-  limn_value gamma = case_parameter(g, "gamma2", LIMN_CHANNELS(c->x.c), RANGE_POSITIVE);
-  limn_value beta = case_parameter(g, "beta2", LIMN_CHANNELS(c->x.c), RANGE_SIGNED);
-  limn_value second = limn_graph_batchnorm(graph, x, gamma, beta, EPS);
+  limn_shape channels = LIMN_CHANNELS(c->x.c);
+  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", c->x, RANGE_SIGNED, false);
+  limn_value gamma1 = case_leaf_of(g, LIMN_ROLE_BUFFER, "gamma1", channels, RANGE_POSITIVE, false);
+  limn_value beta1 = case_parameter(g, "beta1", channels, RANGE_SIGNED);
+  limn_value gamma2 = case_parameter(g, "gamma2", channels, RANGE_POSITIVE);
+  limn_value beta2 = case_parameter(g, "beta2", channels, RANGE_SIGNED);
+  limn_value first = limn_graph_batchnorm(graph, x, gamma1, beta1, EPS);
+  limn_value second = limn_graph_batchnorm(graph, x, gamma2, beta2, EPS);
   case_output(g, limn_graph_unary(graph, LIMN_PW_RELU, limn_graph_add(graph, first, second), 0, 0));
 }
 
