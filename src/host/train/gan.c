@@ -115,28 +115,25 @@ static limn_status build(limn_session *s) {
   return limn_session_build_samples(s);
 }
 
+/* k discriminator steps, the last of them in one program with the generator's. */
 static limn_status step(limn_session *s, uint64_t step_index) {
   const limn_config *config = s->config;
   float hyper[4];
   limn_optimizer_hyper(config, config->lr, step_index, s->horizon, hyper);
   LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
   limn_optimizer_hyper(config, config->lr_d > 0 ? config->lr_d : config->lr, step_index, s->horizon, hyper);
-  uint64_t extra = (uint64_t)config->d_steps - 1;
-  for (uint64_t k = 0; k < extra; ++k) {
+  float rate = hyper[0];
+  uint64_t each = (uint64_t)config->d_steps;
+  for (uint64_t k = 0; k < each; ++k) {
+    bool last = k == each - 1;
     /* Adam of the discriminator counts its own steps. */
-    float extra_hyper[4];
-    limn_optimizer_hyper(config, 1, step_index * (extra + 1) + k, s->horizon, extra_hyper);
-    extra_hyper[0] = hyper[0];
-    LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", extra_hyper));
+    limn_optimizer_hyper(config, 1, step_index * each + k, s->horizon, hyper);
+    hyper[0] = rate;
+    LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", hyper));
     LIMN_TRY(limn_session_upload_batch(s, "real"));
-    LIMN_TRY(limn_program_run(s->extra, step_index * extra + k));
+    LIMN_TRY(limn_program_run(last ? s->train : s->extra, last ? step_index : step_index * (each - 1) + k));
   }
-  float last_hyper[4];
-  limn_optimizer_hyper(config, 1, step_index * (extra + 1) + extra, s->horizon, last_hyper);
-  last_hyper[0] = hyper[0];
-  LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", last_hyper));
-  LIMN_TRY(limn_session_upload_batch(s, "real"));
-  return limn_program_run(s->train, step_index);
+  return LIMN_OK;
 }
 
 static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {

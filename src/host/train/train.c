@@ -265,11 +265,16 @@ static void choose_intervals(struct trainer *t) {
   t->validate_every = chosen(t->config->validate_every, steps / 20 > 100 ? steps / 20 : 100);
 }
 
+/* --init, where a run begins. */
+static limn_status load_initial_weights(struct trainer *t) {
+  const char *path = t->config->init;
+  return path && path[0] ? limn_checkpoint_load_weights(&t->session, path) : LIMN_OK;
+}
+
 static limn_status open_run(struct trainer *t) {
   char path[PATH_SIZE];
   if (!t->options->resume) {
-    if (t->config->init && t->config->init[0])
-      LIMN_TRY(limn_checkpoint_load_weights(&t->session, t->config->init));
+    LIMN_TRY(load_initial_weights(t));
     LIMN_TRY(limn_run_create(&t->run, t->config, t->config->out ? t->config->out : ""));
     snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
     return limn_run_describe(t->run, t->session.device->description, t->data.info.fingerprint);
@@ -283,8 +288,7 @@ static limn_status open_run(struct trainer *t) {
   uint64_t step = 0;
   if (limn_run_marked(t->run, "latest", &step) != LIMN_OK) {
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = "the run has no checkpoint yet: it starts over"});
-    if (t->config->init && t->config->init[0])
-      LIMN_TRY(limn_checkpoint_load_weights(&t->session, t->config->init));
+    LIMN_TRY(load_initial_weights(t));
   } else {
     limn_run_checkpoint_path(t->run, step, path, sizeof path);
     LIMN_TRY(limn_checkpoint_load(&t->session, &t->state, path));

@@ -29,12 +29,24 @@ static float pixel_scale(const limn_config *config, float *shift) {
   return config->dequantize ? 1 / 256.0f : 1 / 255.0f;
 }
 
+/* The random numbers of one use of the networks: training, validation and drawing share none. */
+struct streams {
+  uint32_t epsilon, noise, dequantize, binarize;
+};
+static const struct streams training_streams = {LIMN_STREAM_EPSILON, LIMN_STREAM_NOISE, LIMN_STREAM_DEQUANTIZE,
+                                                LIMN_STREAM_BINARIZE};
+static const struct streams validation_streams = {LIMN_STREAM_VALIDATION, LIMN_STREAM_VALIDATION_NOISE,
+                                                  LIMN_STREAM_VALIDATION_PIXELS, LIMN_STREAM_VALIDATION_PIXELS};
+/* Drawings take the mean of q: no epsilon is drawn. */
+static const struct streams drawing_streams = {LIMN_STREAM_VALIDATION, LIMN_STREAM_DRAWING, LIMN_STREAM_DRAWING_PIXELS,
+                                               LIMN_STREAM_DRAWING_PIXELS};
+
 /* One pass of a batch through both networks. */
 struct pass {
   limn_graph *graph;
   limn_session *session;
-  uint32_t epsilon, noise, dequantize, binarize; /* streams */
-  limn_value target, input;                      /* the picture to explain; what the encoder sees */
+  const struct streams *streams;
+  limn_value target, input; /* the picture to explain; what the encoder sees */
   limn_encoding q;
   limn_value output; /* of the decoder */
   limn_value reconstruction, kl, penalty, loss;
@@ -46,20 +58,20 @@ static void prepare(struct pass *p, limn_value bytes) {
   limn_shape shape = limn_graph_shape(p->graph, bytes);
   p->target = bytes;
   if (config->dequantize)
-    p->target =
-        limn_graph_add(p->graph, bytes,
-                       limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, p->dequantize), 1 / 256.0f, 0));
+    p->target = limn_graph_add(
+        p->graph, bytes,
+        limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, p->streams->dequantize), 1 / 256.0f, 0));
   if (config->binarize == LIMN_BINARIZE_THRESHOLD)
     p->target = limn_graph_unary(p->graph, LIMN_PW_STEP, limn_graph_affine(p->graph, bytes, 1, -0.5f), 0, 0);
   if (config->binarize == LIMN_BINARIZE_STOCHASTIC)
-    p->target =
-        limn_graph_unary(p->graph, LIMN_PW_STEP,
-                         limn_graph_sub(p->graph, bytes, limn_graph_uniform(p->graph, shape, p->binarize)), 0, 0);
+    p->target = limn_graph_unary(
+        p->graph, LIMN_PW_STEP,
+        limn_graph_sub(p->graph, bytes, limn_graph_uniform(p->graph, shape, p->streams->binarize)), 0, 0);
   p->input = p->target;
   if (config->noise > 0)
     p->input = limn_graph_add(
         p->graph, p->target,
-        limn_graph_affine(p->graph, limn_graph_normal(p->graph, shape, p->noise), (float)config->noise, 0));
+        limn_graph_affine(p->graph, limn_graph_normal(p->graph, shape, p->streams->noise), (float)config->noise, 0));
 }
 
 static limn_value decode(struct pass *p, limn_value z) {
@@ -73,7 +85,7 @@ static void reconstruct(struct pass *p, bool sampled) {
   limn_value z = p->q.mu;
   if (sampled && p->q.log_variance != LIMN_NONE)
     z = limn_reparameterize(p->graph, z, p->q.log_variance,
-                            limn_graph_normal(p->graph, limn_graph_shape(p->graph, z), p->epsilon));
+                            limn_graph_normal(p->graph, limn_graph_shape(p->graph, z), p->streams->epsilon));
   p->output = decode(p, z);
 }
 
@@ -126,12 +138,7 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
 }
 
 static limn_status build_train(limn_session *s, limn_graph *graph) {
-  struct pass p = {.graph = graph,
-                   .session = s,
-                   .epsilon = LIMN_STREAM_EPSILON,
-                   .noise = LIMN_STREAM_NOISE,
-                   .dequantize = LIMN_STREAM_DEQUANTIZE,
-                   .binarize = LIMN_STREAM_BINARIZE};
+  struct pass p = {.graph = graph, .session = s, .streams = &training_streams};
   prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.training", s->batch));
   reconstruct(&p, true);
   limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
@@ -156,12 +163,7 @@ static void record_validation(limn_session *s, limn_graph *graph, const char *na
 }
 
 static limn_status build_validation(limn_session *s, limn_graph *graph) {
-  struct pass p = {.graph = graph,
-                   .session = s,
-                   .epsilon = LIMN_STREAM_VALIDATION,
-                   .noise = LIMN_STREAM_VALIDATION_NOISE,
-                   .dequantize = LIMN_STREAM_VALIDATION_PIXELS,
-                   .binarize = LIMN_STREAM_VALIDATION_PIXELS};
+  struct pass p = {.graph = graph, .session = s, .streams = &validation_streams};
   limn_shape shape = s->batch;
   shape.n = s->validation_batch;
   prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.validation", shape));
@@ -172,12 +174,7 @@ static limn_status build_validation(limn_session *s, limn_graph *graph) {
 }
 
 static limn_status build_reconstruct(limn_session *s, limn_graph *graph) {
-  struct pass p = {.graph = graph,
-                   .session = s,
-                   .epsilon = LIMN_STREAM_VALIDATION,
-                   .noise = LIMN_STREAM_DRAWING,
-                   .dequantize = LIMN_STREAM_DRAWING_PIXELS,
-                   .binarize = LIMN_STREAM_DRAWING_PIXELS};
+  struct pass p = {.graph = graph, .session = s, .streams = &drawing_streams};
   limn_shape shape = s->batch;
   shape.n = s->held_out_count < PAIRS ? (int32_t)s->held_out_count : PAIRS;
   if (shape.n > PAIR_COLUMNS) /* whole rows, so that originals and reconstructions do not share one */
