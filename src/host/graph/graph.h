@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/pointwise.h"
 #include "limn/status.h"
 
 typedef struct limn_graph limn_graph;
@@ -71,33 +72,6 @@ typedef enum limn_op {
 
   LIMN_OP_COUNT
 } limn_op;
-
-/* Scalar functions. x, y are the inputs; a = alpha, b = beta, constants of the node. */
-typedef enum limn_pointwise {
-  LIMN_PW_AFFINE,     /* a x + b */
-  LIMN_PW_RELU,       /* x < 0 ? 0 : x; a NaN stays one */
-  LIMN_PW_LEAKY_RELU, /* x > 0 ? x : a x */
-  LIMN_PW_TANH,
-  LIMN_PW_SIGMOID,  /* 1 / (1 + exp(-x)) */
-  LIMN_PW_SOFTPLUS, /* log(1 + exp(x)), without overflow */
-  LIMN_PW_EXP,
-  LIMN_PW_LOG,
-  LIMN_PW_SQUARE,
-  LIMN_PW_SQRT,
-  LIMN_PW_RSQRT,      /* 1 / sqrt(x + a) */
-  LIMN_PW_RECIPROCAL, /* 1 / x */
-  LIMN_PW_ABS,
-  LIMN_PW_SIGN,         /* -1, 0, 1 */
-  LIMN_PW_STEP,         /* x > 0 ? 1 : 0 */
-  LIMN_PW_ADD,          /* x + y */
-  LIMN_PW_SUB,          /* x - y */
-  LIMN_PW_MUL,          /* x y */
-  LIMN_PW_RELU_GRAD,    /* x is dy, y is the output of RELU: y > 0 ? x : 0 */
-  LIMN_PW_LEAKY_GRAD,   /* y > 0 ? x : a x */
-  LIMN_PW_TANH_GRAD,    /* x (1 - y^2) */
-  LIMN_PW_SIGMOID_GRAD, /* x y (1 - y) */
-  LIMN_PW_COUNT
-} limn_pointwise;
 
 #define LIMN_MAX_INPUTS  4
 #define LIMN_MAX_TARGETS 3

@@ -27,18 +27,7 @@ typedef enum limn_step_kind {
   LIMN_STEP_RECORD,
 } limn_step_kind;
 
-#define LIMN_MAX_STEP_INPUTS  10
 #define LIMN_MAX_STEP_OUTPUTS 3
-#define LIMN_MAX_INSTRUCTIONS 24
-#define LIMN_CONSTANT         LIMN_PW_COUNT /* an instruction that makes `beta` everywhere */
-
-/* One scalar function of a pointwise step. Operand k < LIMN_MAX_STEP_INPUTS is input k; operand LIMN_MAX_STEP_INPUTS +
- * i is the result of instruction i. The last instruction makes the step's value; without any, input 0 is the value. */
-typedef struct limn_instruction {
-  limn_pointwise function; /* or LIMN_CONSTANT */
-  int x, y;
-  float alpha, beta;
-} limn_instruction;
 
 typedef struct limn_step {
   limn_step_kind kind;

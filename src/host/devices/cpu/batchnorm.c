@@ -30,11 +30,11 @@ static struct planes *planes_create(const limn_step *step, limn_shape shape, int
 }
 
 /* statistics (2, C): mean, biased variance. Operands: statistics, x, partial sums (2, N, C). */
-static void run_statistics(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_statistics(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
-  const float *x = k->p[1];
+  const float *x = cpu_at(k, 1);
   int c_count = s->shape.c, n_count = s->shape.n;
-  float *means = k->p[2], *squares = means + (size_t)n_count * c_count;
+  float *means = cpu_at(k, 2), *squares = means + (size_t)n_count * c_count;
   size_t plane = (size_t)s->pixels * s->block;
 #pragma omp parallel for num_threads(call->threads) schedule(static)
   for (int i = 0; i < n_count * s->per_image; ++i)
@@ -51,17 +51,18 @@ static void run_statistics(const cpu_kernel *k, const struct cpu_call *call) {
       double d = (double)means[(size_t)n * c_count + c] - mean;
       m2 += (double)squares[(size_t)n * c_count + c] + s->pixels * d * d;
     }
-    k->p[0][c] = (float)mean;
-    k->p[0][c_count + c] = (float)(m2 / ((double)n_count * s->pixels));
+    cpu_at(k, 0)[c] = (float)mean;
+    cpu_at(k, 0)[c_count + c] = (float)(m2 / ((double)n_count * s->pixels));
   }
 }
 
 /* Operands: y, x, statistics, gamma, beta, coefficients (2, C). */
-static void run_normalize(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_normalize(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
   int c_count = s->shape.c;
-  const float *x = k->p[1], *mean = k->p[2], *variance = mean + c_count, *gamma = k->p[3], *beta = k->p[4];
-  float *y = k->p[0], *scale = k->p[5], *shift = scale + c_count;
+  const float *x = cpu_at(k, 1), *mean = cpu_at(k, 2), *variance = mean + c_count, *gamma = cpu_at(k, 3),
+              *beta = cpu_at(k, 4);
+  float *y = cpu_at(k, 0), *scale = cpu_at(k, 5), *shift = scale + c_count;
   size_t plane = (size_t)s->pixels * s->block;
   for (int c = 0; c < c_count; ++c) {
     scale[c] = gamma[c] / sqrtf(variance[c] + s->eps);
@@ -74,46 +75,47 @@ static void run_normalize(const cpu_kernel *k, const struct cpu_call *call) {
   }
 }
 
-static limn_status add_statistics(struct cpu_builder *b, const limn_step *step, limn_value value, int statistics) {
-  limn_shape shape = cpu_shape(b, value);
-  cpu_layout layout = cpu_activation_layout(cpu_builder_device(b)->simd->block, shape);
+static limn_status add_statistics(limn_builder *b, const limn_step *step, limn_value value, int statistics) {
+  limn_shape shape = limn_builder_shape(b, value);
+  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {statistics, cpu_input(b, value, layout),
-                         cpu_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c)};
+  const int buffers[] = {statistics, limn_builder_input(b, value, layout),
+                         limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c)};
   cpu_add(b, "batchnorm statistics", run_statistics, s, 3, buffers);
-  return cpu_builder_status(b);
+  return limn_builder_status(b);
 }
 
-static limn_status add_forward(struct cpu_builder *b, const limn_step *step) {
+static limn_status add_forward(limn_builder *b, const limn_step *step) {
   limn_value x = step->inputs[0];
-  limn_shape shape = cpu_shape(b, x);
-  cpu_layout layout = cpu_activation_layout(cpu_builder_device(b)->simd->block, shape);
-  int statistics = cpu_output(b, step->outputs[1], CPU_PLAIN);
+  limn_shape shape = limn_builder_shape(b, x);
+  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
+  int statistics = limn_builder_output(b, step->outputs[1], CPU_PLAIN);
   LIMN_TRY(add_statistics(b, step, x, statistics));
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {cpu_output(b, step->outputs[0], layout),
-                         cpu_input(b, x, layout),
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], layout),
+                         limn_builder_input(b, x, layout),
                          statistics,
-                         cpu_input(b, step->inputs[1], CPU_PLAIN),
-                         cpu_input(b, step->inputs[2], CPU_PLAIN),
-                         cpu_scratch(b, 2 * sizeof(float) * (size_t)shape.c)};
+                         limn_builder_input(b, step->inputs[1], CPU_PLAIN),
+                         limn_builder_input(b, step->inputs[2], CPU_PLAIN),
+                         limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.c)};
   cpu_add(b, "batchnorm", run_normalize, s, 6, buffers);
-  return cpu_builder_status(b);
+  return limn_builder_status(b);
 }
 
 /* dx = gamma / sigma (g - mean(g) - xhat mean(g xhat)), written as a g + b x + c for each channel. Operands: dx,
  * dgamma, dbeta (each may be absent), x, statistics, gamma, g, y, partial sums (2, N, C), coefficients (3, C). */
-static void run_backward(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_backward(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
   int c_count = s->shape.c, n_count = s->shape.n;
-  float *dx = k->p[0], *dgamma = k->p[1], *dbeta = k->p[2];
-  const float *x = k->p[3], *mean = k->p[4], *variance = mean + c_count, *gamma = k->p[5], *g = k->p[6], *y = k->p[7];
-  float *sum_dy = k->p[8], *sum_dyx = sum_dy + (size_t)n_count * c_count;
-  float *a = k->p[9], *b = a + c_count, *c0 = b + c_count;
+  float *dx = cpu_at(k, 0), *dgamma = cpu_at(k, 1), *dbeta = cpu_at(k, 2);
+  const float *x = cpu_at(k, 3), *mean = cpu_at(k, 4), *variance = mean + c_count, *gamma = cpu_at(k, 5),
+              *g = cpu_at(k, 6), *y = cpu_at(k, 7);
+  float *sum_dy = cpu_at(k, 8), *sum_dyx = sum_dy + (size_t)n_count * c_count;
+  float *a = cpu_at(k, 9), *b = a + c_count, *c0 = b + c_count;
   size_t plane = (size_t)s->pixels * s->block;
   int planes = n_count * s->per_image;
 #pragma omp parallel for num_threads(call->threads) schedule(static)
@@ -154,63 +156,63 @@ static void run_backward(const cpu_kernel *k, const struct cpu_call *call) {
   }
 }
 
-static limn_status add_backward(struct cpu_builder *b, const limn_step *step) {
+static limn_status add_backward(limn_builder *b, const limn_step *step) {
   limn_value x = step->inputs[0];
-  limn_shape shape = cpu_shape(b, x);
-  cpu_layout layout = cpu_activation_layout(cpu_builder_device(b)->simd->block, shape);
+  limn_shape shape = limn_builder_shape(b, x);
+  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {cpu_output(b, step->outputs[0], layout),
-                         cpu_output(b, step->outputs[1], CPU_PLAIN),
-                         cpu_output(b, step->outputs[2], CPU_PLAIN),
-                         cpu_input(b, x, layout),
-                         cpu_input(b, step->inputs[1], CPU_PLAIN),
-                         cpu_input(b, step->inputs[2], CPU_PLAIN),
-                         cpu_input(b, step->inputs[3], layout),
-                         cpu_input(b, step->inputs[4], layout),
-                         cpu_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c),
-                         cpu_scratch(b, 3 * sizeof(float) * (size_t)shape.c)};
-  cpu_kernel *kernel = cpu_add(b, "batchnorm backward", run_backward, s, 10, buffers);
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], layout),
+                         limn_builder_output(b, step->outputs[1], CPU_PLAIN),
+                         limn_builder_output(b, step->outputs[2], CPU_PLAIN),
+                         limn_builder_input(b, x, layout),
+                         limn_builder_input(b, step->inputs[1], CPU_PLAIN),
+                         limn_builder_input(b, step->inputs[2], CPU_PLAIN),
+                         limn_builder_input(b, step->inputs[3], layout),
+                         limn_builder_input(b, step->inputs[4], layout),
+                         limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c),
+                         limn_builder_scratch(b, 3 * sizeof(float) * (size_t)shape.c)};
+  limn_kernel *kernel = cpu_add(b, "batchnorm backward", run_backward, s, 10, buffers);
   if (kernel)
     kernel->in_place = 1u << 6;
-  return cpu_builder_status(b);
+  return limn_builder_status(b);
 }
 
 /* Operands: running mean, running variance, statistics, gate. */
-static void run_update_running(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_update_running(const limn_kernel *k, const struct limn_call *call) {
   (void)call;
   const struct planes *s = k->state;
   int c_count = s->shape.c;
-  const float *mean = k->p[2], *variance = mean + c_count;
+  const float *mean = cpu_at(k, 2), *variance = mean + c_count;
   double count = (double)s->shape.n * s->pixels;
-  if (k->p[3] && *k->p[3] != 0)
+  if (cpu_at(k, 3) && *cpu_at(k, 3) != 0)
     return;
   for (int c = 0; c < c_count; ++c)
     if (!isfinite(mean[c]) || !isfinite(variance[c]))
       return;
   float unbias = (float)(count / (count - 1)), momentum = s->momentum;
   for (int c = 0; c < c_count; ++c) {
-    k->p[0][c] = (1 - momentum) * k->p[0][c] + momentum * mean[c];
-    k->p[1][c] = (1 - momentum) * k->p[1][c] + momentum * unbias * variance[c];
+    cpu_at(k, 0)[c] = (1 - momentum) * cpu_at(k, 0)[c] + momentum * mean[c];
+    cpu_at(k, 1)[c] = (1 - momentum) * cpu_at(k, 1)[c] + momentum * unbias * variance[c];
   }
 }
 
-static limn_status add_update_running(struct cpu_builder *b, const limn_step *step) {
+static limn_status add_update_running(limn_builder *b, const limn_step *step) {
   struct planes *s = planes_create(step, step->node.shape, 1);
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {cpu_target(b, step->node.targets[0]), cpu_target(b, step->node.targets[1]),
-                         cpu_input(b, step->inputs[0], CPU_PLAIN),
-                         step->input_count > 1 ? cpu_input(b, step->inputs[1], CPU_PLAIN) : -1};
+  const int buffers[] = {limn_builder_target(b, step->node.targets[0]), limn_builder_target(b, step->node.targets[1]),
+                         limn_builder_input(b, step->inputs[0], CPU_PLAIN),
+                         step->input_count > 1 ? limn_builder_input(b, step->inputs[1], CPU_PLAIN) : -1};
   cpu_add(b, "running statistics", run_update_running, s, 4, buffers);
-  return cpu_builder_status(b);
+  return limn_builder_status(b);
 }
 
-limn_status cpu_build_batchnorm(struct cpu_builder *b, const limn_step *step) {
+limn_status cpu_build_batchnorm(limn_builder *b, const limn_step *step) {
   switch (step->kind) {
   case LIMN_STEP_STATISTICS:
-    return add_statistics(b, step, step->inputs[0], cpu_output(b, step->outputs[0], CPU_PLAIN));
+    return add_statistics(b, step, step->inputs[0], limn_builder_output(b, step->outputs[0], CPU_PLAIN));
   case LIMN_STEP_BATCHNORM:
     return add_forward(b, step);
   case LIMN_STEP_BATCHNORM_BACKWARD:

@@ -14,15 +14,15 @@ struct epilogue {
 
 #define EPILOGUE_CHUNK 1024
 
-static void run_epilogue(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_epilogue(const limn_kernel *k, const struct limn_call *call) {
   const struct epilogue *e = k->state;
   int planes = e->shape.n * e->shape.c / e->block;
   size_t plane = (size_t)e->shape.h * (size_t)e->shape.w * (size_t)e->block;
 #pragma omp parallel for num_threads(call->threads) schedule(static)
   for (int i = 0; i < planes; ++i) {
-    float *y = k->p[0] + (size_t)i * plane;
-    if (k->p[1]) {
-      const float *bias = k->p[1] + i % (e->shape.c / e->block) * e->block;
+    float *y = cpu_at(k, 0) + (size_t)i * plane;
+    if (cpu_at(k, 1)) {
+      const float *bias = cpu_at(k, 1) + i % (e->shape.c / e->block) * e->block;
       const float ones[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
       call->simd->normalize(y, y, e->shape.h * e->shape.w, e->block, ones, bias, 1);
     }
@@ -33,19 +33,19 @@ static void run_epilogue(const cpu_kernel *k, const struct cpu_call *call) {
   }
 }
 
-limn_status cpu_add_epilogue(struct cpu_builder *b, const limn_step *step, int y) {
+limn_status cpu_add_epilogue(limn_builder *b, const limn_step *step, int y) {
   bool bias = step->input_count > 2;
   if (!bias && step->activation == LIMN_PW_COUNT)
     return LIMN_OK;
   struct epilogue *e = malloc(sizeof *e);
   if (!e)
     return limn_fail_memory("a program");
-  limn_shape shape = cpu_shape(b, step->outputs[0]);
+  limn_shape shape = limn_builder_shape(b, step->outputs[0]);
   *e = (struct epilogue){.shape = shape,
-                         .block = cpu_block(b, cpu_layout_of(b, step->outputs[0])),
+                         .block = cpu_block(b, limn_builder_format(b, step->outputs[0])),
                          .activation = step->activation,
                          .slope = step->slope};
   cpu_add(b, "bias and activation", run_epilogue, e, 2,
-          (const int[]){y, bias ? cpu_input(b, step->inputs[2], CPU_PLAIN) : -1});
-  return cpu_builder_status(b);
+          (const int[]){y, bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1});
+  return limn_builder_status(b);
 }

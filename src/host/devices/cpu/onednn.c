@@ -132,14 +132,14 @@ static limn_status call_add(struct call *call, int argument, const dnnl_memory_d
   return LIMN_OK;
 }
 
-static limn_status bind_call(cpu_kernel *k) {
+static limn_status bind_call(limn_kernel *k) {
   struct call *call = k->state;
   for (int i = 0; i < call->count; ++i)
-    LIMN_TRY(check(dnnl_memory_set_data_handle(call->arguments[i].memory, k->p[i]), "binding a memory"));
+    LIMN_TRY(check(dnnl_memory_set_data_handle(call->arguments[i].memory, cpu_at(k, i)), "binding a memory"));
   return LIMN_OK;
 }
 
-static void run_call(const cpu_kernel *k, const struct cpu_call *run) {
+static void run_call(const limn_kernel *k, const struct limn_call *run) {
   const struct call *call = k->state;
   limn_status status =
       check(dnnl_primitive_execute(call->primitive, call->onednn->stream, call->count, call->arguments), k->name);
@@ -150,17 +150,16 @@ static void run_call(const cpu_kernel *k, const struct cpu_call *run) {
 }
 
 /* Hands a finished call to the builder. */
-static limn_status add_call(struct cpu_builder *b, const char *name, struct call *call, const int *buffers,
-                            double flops) {
+static limn_status add_call(limn_builder *b, const char *name, struct call *call, const int *buffers, double flops) {
   int count = call->count;
-  if (cpu_builder_status(b) != LIMN_OK) {
+  if (limn_builder_status(b) != LIMN_OK) {
     call_destroy(call);
-    return cpu_builder_status(b);
+    return limn_builder_status(b);
   }
-  cpu_kernel *kernel = cpu_add(b, name, run_call, NULL, count, buffers);
+  limn_kernel *kernel = cpu_add(b, name, run_call, NULL, count, buffers);
   if (!kernel) {
     call_destroy(call);
-    return cpu_builder_status(b);
+    return limn_builder_status(b);
   }
   kernel->state = call;
   kernel->bind = bind_call;
@@ -202,17 +201,17 @@ limn_status onednn_reorder(struct onednn *o, int block, limn_shape shape, cpu_la
   return status;
 }
 
-static limn_status add_reorder(struct cpu_builder *b, const dnnl_memory_desc_t *from_md, int from,
+static limn_status add_reorder(limn_builder *b, const dnnl_memory_desc_t *from_md, int from,
                                const dnnl_memory_desc_t *to_md, int to) {
   struct call *call = NULL;
-  LIMN_TRY(create_reorder(cpu_builder_device(b)->onednn, from_md, to_md, &call));
+  LIMN_TRY(create_reorder(cpu_device_of(b)->onednn, from_md, to_md, &call));
   return add_call(b, "reorder", call, (const int[]){to, from}, 0);
 }
 
-limn_status cpu_build_reorder(struct cpu_builder *b, limn_shape shape, cpu_layout from_layout, int from,
-                              cpu_layout to_layout, int to) {
-  int block = cpu_builder_device(b)->simd->block;
-  dnnl_memory_desc_t from_md = describe(block, shape, from_layout), to_md = describe(block, shape, to_layout);
+limn_status cpu_build_reorder(limn_builder *b, limn_shape shape, const int layouts[2], int from, int to) {
+  int block = cpu_device_of(b)->simd->block;
+  dnnl_memory_desc_t from_md = describe(block, shape, (cpu_layout)layouts[0]),
+                     to_md = describe(block, shape, (cpu_layout)layouts[1]);
   return add_reorder(b, &from_md, from, &to_md, to);
 }
 
@@ -353,11 +352,11 @@ static const dnnl_memory_desc_t *query(const_dnnl_primitive_desc_t pd, dnnl_quer
 
 /* The buffer with a value as the primitive wants it; `md` is what the primitive wants. Dense outputs of one pixel have
  * two dimensions there and the same bytes here. */
-static int wanted_input(struct cpu_builder *b, int value, const dnnl_memory_desc_t *md, bool flat) {
-  int block = cpu_builder_device(b)->simd->block;
-  limn_shape shape = cpu_shape(b, value);
+static int wanted_input(limn_builder *b, int value, const dnnl_memory_desc_t *md, bool flat) {
+  int block = cpu_device_of(b)->simd->block;
+  limn_shape shape = limn_builder_shape(b, value);
   if (flat)
-    return cpu_input(b, value, CPU_PLAIN);
+    return limn_builder_input(b, value, CPU_PLAIN);
   for (int layout = CPU_PLAIN; layout <= CPU_BLOCKED_WEIGHT; ++layout) {
     bool possible = layout == CPU_PLAIN || (layout == CPU_BLOCKED && block > 1 && shape.c % block == 0) ||
                     (layout == CPU_BLOCKED_WEIGHT && block > 1 && shape.c % block == 0 && shape.n % block == 0);
@@ -365,13 +364,13 @@ static int wanted_input(struct cpu_builder *b, int value, const dnnl_memory_desc
       continue;
     dnnl_memory_desc_t ours = describe(block, shape, (cpu_layout)layout);
     if (dnnl_memory_desc_equal(&ours, md))
-      return cpu_input(b, value, (cpu_layout)layout);
+      return limn_builder_input(b, value, (cpu_layout)layout);
   }
-  cpu_layout now = cpu_layout_of(b, value);
-  int from = cpu_input(b, value, now), to = cpu_scratch(b, dnnl_memory_desc_get_size(md));
+  cpu_layout now = (cpu_layout)limn_builder_format(b, value);
+  int from = limn_builder_input(b, value, now), to = limn_builder_scratch(b, dnnl_memory_desc_get_size(md));
   dnnl_memory_desc_t ours = describe(block, shape, now);
   if (from >= 0 && to >= 0)
-    cpu_builder_fail(b, add_reorder(b, &ours, from, md, to));
+    limn_builder_fail(b, add_reorder(b, &ours, from, md, to));
   return to;
 }
 
@@ -380,21 +379,21 @@ struct conv_output {
   dnnl_memory_desc_t ours;
 };
 
-static struct conv_output wanted_output(struct cpu_builder *b, int value, const dnnl_memory_desc_t *md, bool weight,
+static struct conv_output wanted_output(limn_builder *b, int value, const dnnl_memory_desc_t *md, bool weight,
                                         bool flat) {
-  int block = cpu_builder_device(b)->simd->block;
-  limn_shape shape = cpu_shape(b, value);
+  int block = cpu_device_of(b)->simd->block;
+  limn_shape shape = limn_builder_shape(b, value);
   cpu_layout layout = weight ? cpu_weight_layout(block, shape) : cpu_activation_layout(block, shape);
   struct conv_output out = {.ours = describe(block, shape, layout)};
-  out.final = cpu_output(b, value, layout);
-  out.direct =
-      flat || dnnl_memory_desc_equal(&out.ours, md) ? out.final : cpu_scratch(b, dnnl_memory_desc_get_size(md));
+  out.final = limn_builder_output(b, value, layout);
+  out.direct = flat || dnnl_memory_desc_equal(&out.ours, md) ? out.final
+                                                             : limn_builder_scratch(b, dnnl_memory_desc_get_size(md));
   return out;
 }
 
-static struct conv conv_of(const struct cpu_builder *b, const limn_step *step) {
-  limn_shape first = cpu_shape(b, step->inputs[0]), second = cpu_shape(b, step->inputs[1]),
-             out = cpu_shape(b, step->outputs[0]);
+static struct conv conv_of(const limn_builder *b, const limn_step *step) {
+  limn_shape first = limn_builder_shape(b, step->inputs[0]), second = limn_builder_shape(b, step->inputs[1]),
+             out = limn_builder_shape(b, step->outputs[0]);
   struct conv c = {.kind = step->kind,
                    .attrs = step->node.conv,
                    .activation = step->activation,
@@ -410,7 +409,7 @@ static struct conv conv_of(const struct cpu_builder *b, const limn_step *step) {
 }
 
 /* Adds the primitive; operand 0 is what it writes. */
-static limn_status add_primitive(struct cpu_builder *b, const limn_step *step, const struct conv *c,
+static limn_status add_primitive(limn_builder *b, const limn_step *step, const struct conv *c,
                                  const_dnnl_primitive_desc_t pd) {
   static const dnnl_query_t queries[3][3] = {
       {dnnl_query_dst_md, dnnl_query_src_md, dnnl_query_weights_md},
@@ -431,12 +430,12 @@ static limn_status add_primitive(struct cpu_builder *b, const limn_step *step, c
                                       query(pd, queries[row][2])};
   int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, step->inputs[0], mds[1], flat == 1),
                                 wanted_input(b, step->inputs[1], mds[2], flat == 2), 0};
-  int bias = c->bias ? cpu_input(b, step->inputs[2], CPU_PLAIN) : -1;
+  int bias = c->bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1;
   struct conv_output out = wanted_output(b, step->outputs[0], mds[0], step->kind == LIMN_STEP_CONV_DW, flat == 0);
-  LIMN_TRY(cpu_builder_status(b));
+  LIMN_TRY(limn_builder_status(b));
   buffers[0] = out.direct;
 
-  struct call *call = call_create(cpu_builder_device(b)->onednn, pd);
+  struct call *call = call_create(cpu_device_of(b)->onednn, pd);
   limn_status status = call ? LIMN_OK : LIMN_FAILED;
   for (int i = 0; status == LIMN_OK && i < 3; ++i)
     status = call_add(call, arguments[row][i], mds[i]);
@@ -449,7 +448,7 @@ static limn_status add_primitive(struct cpu_builder *b, const limn_step *step, c
   const dnnl_memory_desc_t *scratchpad = query(pd, dnnl_query_scratchpad_md);
   size_t scratch_bytes = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
   if (status == LIMN_OK && scratch_bytes) {
-    buffers[call->count] = cpu_scratch(b, scratch_bytes);
+    buffers[call->count] = limn_builder_scratch(b, scratch_bytes);
     status = call_add(call, DNNL_ARG_SCRATCHPAD, scratchpad);
   }
   if (status != LIMN_OK) {
@@ -463,10 +462,10 @@ static limn_status add_primitive(struct cpu_builder *b, const limn_step *step, c
   return step->kind == LIMN_STEP_CONV_DX ? cpu_add_epilogue(b, step, out.final) : LIMN_OK;
 }
 
-limn_status cpu_build_convolution(struct cpu_builder *b, const limn_step *step) {
+limn_status cpu_build_convolution(limn_builder *b, const limn_step *step) {
   struct conv c = conv_of(b, step);
   dnnl_primitive_desc_t pd = NULL;
-  LIMN_TRY(choose_pd(&pd, cpu_builder_device(b), &c));
+  LIMN_TRY(choose_pd(&pd, cpu_device_of(b), &c));
   limn_status status = add_primitive(b, step, &c, pd);
   dnnl_primitive_desc_destroy(pd);
   return status;

@@ -42,13 +42,13 @@ static const float *channel_chunk(const struct group *s, const float *channels, 
 
 /* Runs the instructions over elements offset ... offset + n of a row; the last result goes to `out` when that is not
  * NULL. Returns where the value lies. */
-static const float *run_chunk(const cpu_kernel *k, const struct cpu_call *call, size_t row, size_t offset, size_t n,
+static const float *run_chunk(const limn_kernel *k, const struct limn_call *call, size_t row, size_t offset, size_t n,
                               float *out, float (*space)[CHUNK]) {
   const struct group *s = k->state;
   const float *operands[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
   size_t at = row * s->row_length + offset;
   for (int i = 0; i < s->input_count; ++i) {
-    const float *p = k->p[1 + i];
+    const float *p = cpu_at(k, 1 + i);
     switch (s->kinds[i]) {
     case FULL:
       operands[i] = p + at;
@@ -80,7 +80,7 @@ static size_t row_end(const struct group *s, size_t row) {
   return s->count - first < s->row_length ? s->count - first : s->row_length;
 }
 
-static void run_map(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_map(const limn_kernel *k, const struct limn_call *call) {
   const struct group *s = k->state;
 #pragma omp parallel for num_threads(call->threads) schedule(static) if (s->count > CHUNK)
   for (size_t row = 0; row < s->rows; ++row) {
@@ -88,7 +88,7 @@ static void run_map(const cpu_kernel *k, const struct cpu_call *call) {
     size_t end = row_end(s, row);
     for (size_t offset = 0; offset < end; offset += CHUNK) {
       size_t n = end - offset < CHUNK ? end - offset : CHUNK;
-      float *out = k->p[0] + row * s->row_length + offset;
+      float *out = cpu_at(k, 0) + row * s->row_length + offset;
       const float *value = run_chunk(k, call, row, offset, n, out, space);
       if (value != out)
         memmove(out, value, n * sizeof *out);
@@ -97,9 +97,9 @@ static void run_map(const cpu_kernel *k, const struct cpu_call *call) {
 }
 
 /* To a scalar or to samples: operand input_count + 1 has a partial sum for each row. */
-static void run_sum_rows(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_sum_rows(const limn_kernel *k, const struct limn_call *call) {
   const struct group *s = k->state;
-  float *partial = k->p[1 + s->input_count];
+  float *partial = cpu_at(k, 1 + s->input_count);
 #pragma omp parallel for num_threads(call->threads) schedule(static) if (s->count > CHUNK)
   for (size_t row = 0; row < s->rows; ++row) {
     float space[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
@@ -116,12 +116,12 @@ static void run_sum_rows(const cpu_kernel *k, const struct cpu_call *call) {
     double total = 0;
     for (size_t row = i * each; row < (i + 1) * each; ++row)
       total += (double)partial[row];
-    k->p[0][i] = (float)total;
+    cpu_at(k, 0)[i] = (float)total;
   }
 }
 
 /* To channels: a channel block's rows of all samples, in order. */
-static void run_sum_channels(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_sum_channels(const limn_kernel *k, const struct limn_call *call) {
   const struct group *s = k->state;
   bool one_pixel = s->shape.h * s->shape.w == 1;
   size_t groups = one_pixel ? (s->row_length + CHUNK - 1) / CHUNK : s->rows_per_sample;
@@ -148,7 +148,7 @@ static void run_sum_channels(const cpu_kernel *k, const struct cpu_call *call) {
           total[i] += (double)sum[i];
       }
     }
-    float *out = k->p[0] + (one_pixel ? g * CHUNK : g * (size_t)s->block);
+    float *out = cpu_at(k, 0) + (one_pixel ? g * CHUNK : g * (size_t)s->block);
     for (size_t i = 0; i < width; ++i)
       out[i] = (float)total[i];
   }
@@ -167,32 +167,31 @@ static size_t index_in(limn_shape s, int n, int c, int h, int w) {
          (size_t)(s.w == 1 ? 0 : w);
 }
 
-static void run_generic(const cpu_kernel *k, limn_shape domain, limn_shape to, limn_shape from) {
+static void run_generic(const limn_kernel *k, limn_shape domain, limn_shape to, limn_shape from) {
   for (int n = 0; n < domain.n; ++n)
     for (int c = 0; c < domain.c; ++c)
       for (int h = 0; h < domain.h; ++h)
         for (int w = 0; w < domain.w; ++w)
-          k->p[0][index_in(to, n, c, h, w)] += k->p[1][index_in(from, n, c, h, w)];
+          cpu_at(k, 0)[index_in(to, n, c, h, w)] += cpu_at(k, 1)[index_in(from, n, c, h, w)];
 }
 
-static void run_generic_sum(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_generic_sum(const limn_kernel *k, const struct limn_call *call) {
   const struct generic *s = k->state;
-  call->simd->fill(k->p[0], 0, (size_t)limn_shape_count(s->to));
+  call->simd->fill(cpu_at(k, 0), 0, (size_t)limn_shape_count(s->to));
   run_generic(k, s->from, s->to, s->from);
 }
 
-static void run_generic_broadcast(const cpu_kernel *k, const struct cpu_call *call) {
+static void run_generic_broadcast(const limn_kernel *k, const struct limn_call *call) {
   const struct generic *s = k->state;
-  call->simd->fill(k->p[0], 0, (size_t)limn_shape_count(s->to));
+  call->simd->fill(cpu_at(k, 0), 0, (size_t)limn_shape_count(s->to));
   run_generic(k, s->to, s->to, s->from);
 }
 
-static int add_generic(struct cpu_builder *b, const char *name,
-                       void (*run)(const cpu_kernel *, const struct cpu_call *), struct generic shapes, int to,
-                       int from) {
+static int add_generic(limn_builder *b, const char *name, void (*run)(const limn_kernel *, const struct limn_call *),
+                       struct generic shapes, int to, int from) {
   struct generic *s = malloc(sizeof *s);
   if (!s) {
-    cpu_builder_fail(b, limn_fail_memory("a program"));
+    limn_builder_fail(b, limn_fail_memory("a program"));
     return -1;
   }
   *s = shapes;
@@ -217,30 +216,31 @@ static bool classify(limn_shape domain, limn_shape s, kind *out) {
 
 /* The layout that the operands have already. Only a flat run can stay in a weight's: elsewhere a row belongs to one
  * sample. */
-static cpu_layout choose_layout(const struct cpu_builder *b, const limn_step *step, bool flat, bool generic) {
-  int block = cpu_builder_device(b)->simd->block;
+static cpu_layout choose_layout(const limn_builder *b, const limn_step *step, bool flat, bool generic) {
+  int block = cpu_device_of(b)->simd->block;
   cpu_layout activation = cpu_activation_layout(block, step->domain);
   if (generic)
     return CPU_PLAIN;
   for (int i = 0; i < step->input_count && flat; ++i)
-    if (limn_shape_equal(cpu_shape(b, step->inputs[i]), step->domain) &&
-        cpu_layout_of(b, step->inputs[i]) == CPU_BLOCKED_WEIGHT)
+    if (limn_shape_equal(limn_builder_shape(b, step->inputs[i]), step->domain) &&
+        limn_builder_format(b, step->inputs[i]) == CPU_BLOCKED_WEIGHT)
       return CPU_BLOCKED_WEIGHT;
   for (int i = 0; i < step->input_count; ++i)
-    if (limn_shape_equal(cpu_shape(b, step->inputs[i]), step->domain) && cpu_layout_of(b, step->inputs[i]) == CPU_PLAIN)
+    if (limn_shape_equal(limn_builder_shape(b, step->inputs[i]), step->domain) &&
+        limn_builder_format(b, step->inputs[i]) == CPU_PLAIN)
       return CPU_PLAIN;
   return activation;
 }
 
-static int operand(struct cpu_builder *b, const limn_step *step, int i, cpu_layout layout, kind *out) {
+static int operand(limn_builder *b, const limn_step *step, int i, cpu_layout layout, kind *out) {
   limn_value value = step->inputs[i];
-  limn_shape shape = cpu_shape(b, value);
+  limn_shape shape = limn_builder_shape(b, value);
   if (classify(step->domain, shape, out))
-    return cpu_input(b, value, *out == FULL ? layout : CPU_PLAIN);
+    return limn_builder_input(b, value, *out == FULL ? layout : CPU_PLAIN);
   *out = FULL;
   return add_generic(b, "broadcast", run_generic_broadcast, (struct generic){.from = shape, .to = step->domain},
-                     cpu_scratch(b, (size_t)limn_shape_count(step->domain) * sizeof(float)),
-                     cpu_input(b, value, CPU_PLAIN));
+                     limn_builder_scratch(b, (size_t)limn_shape_count(step->domain) * sizeof(float)),
+                     limn_builder_input(b, value, CPU_PLAIN));
 }
 
 static void divide_into_rows(struct group *s, bool flat) {
@@ -260,13 +260,13 @@ static void divide_into_rows(struct group *s, bool flat) {
   }
 }
 
-limn_status cpu_build_pointwise(struct cpu_builder *b, const limn_step *step) {
+limn_status cpu_build_pointwise(limn_builder *b, const limn_step *step) {
   limn_shape out_shape = step->node.shape, domain = step->domain;
   kind out_kind = FULL, unused;
   bool generic_sum = !classify(domain, out_shape, &out_kind), generic = generic_sum;
   bool flat = out_kind == FULL || out_kind == SCALAR || generic_sum;
   for (int i = 0; i < step->input_count; ++i) {
-    limn_shape shape = cpu_shape(b, step->inputs[i]);
+    limn_shape shape = limn_builder_shape(b, step->inputs[i]);
     generic = generic || !classify(domain, shape, &unused);
     flat = flat && (!classify(domain, shape, &unused) || unused == FULL || unused == SCALAR);
   }
@@ -288,21 +288,21 @@ limn_status cpu_build_pointwise(struct cpu_builder *b, const limn_step *step) {
   int buffers[2 + LIMN_MAX_STEP_INPUTS];
   for (int i = 0; i < step->input_count; ++i)
     buffers[1 + i] = operand(b, step, i, layout, &s->kinds[i]);
-  int out = cpu_output(b, step->outputs[0], s->target == TARGET_NONE && !generic_sum ? layout : CPU_PLAIN);
-  buffers[0] = generic_sum ? cpu_scratch(b, s->count * sizeof(float)) : out;
+  int out = limn_builder_output(b, step->outputs[0], s->target == TARGET_NONE && !generic_sum ? layout : CPU_PLAIN);
+  buffers[0] = generic_sum ? limn_builder_scratch(b, s->count * sizeof(float)) : out;
   int count = 1 + step->input_count;
   bool rows = s->target == TARGET_SCALAR || s->target == TARGET_SAMPLE;
   if (rows)
-    buffers[count++] = cpu_scratch(b, s->rows * sizeof(float));
-  cpu_kernel *kernel = cpu_add(b, s->target == TARGET_NONE ? "pointwise" : "pointwise sum",
-                               rows                          ? run_sum_rows
-                               : s->target == TARGET_CHANNEL ? run_sum_channels
-                                                             : run_map,
-                               s, count, buffers);
+    buffers[count++] = limn_builder_scratch(b, s->rows * sizeof(float));
+  limn_kernel *kernel = cpu_add(b, s->target == TARGET_NONE ? "pointwise" : "pointwise sum",
+                                rows                          ? run_sum_rows
+                                : s->target == TARGET_CHANNEL ? run_sum_channels
+                                                              : run_map,
+                                s, count, buffers);
   for (int i = 0; kernel && s->target == TARGET_NONE && i < step->input_count; ++i)
     if (s->kinds[i] == FULL)
       kernel->in_place |= 1u << (1 + i);
   if (generic_sum)
     add_generic(b, "sum", run_generic_sum, (struct generic){.from = domain, .to = out_shape}, out, buffers[0]);
-  return cpu_builder_status(b);
+  return limn_builder_status(b);
 }

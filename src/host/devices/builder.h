@@ -1,0 +1,100 @@
+/* Programs as flat lists of kernels over one arena: what the CPU and the CUDA device share.
+ *
+ * A device describes itself by a limn_backend. Its `build` turns steps of a schedule into kernels, which name the
+ * buffers they touch by number. Addresses are known only at the end, when every buffer's lifetime is: limn_code_bind
+ * places them. A value may lie in several formats (layouts on the CPU, number types on CUDA); it is converted when it
+ * is asked for in one that it has not. */
+#ifndef LIMN_DEVICES_BUILDER_H
+#define LIMN_DEVICES_BUILDER_H
+
+#include "devices/device.h"
+#include "graph/schedule.h"
+
+#define LIMN_MAX_FORMATS 3
+#define LIMN_ABSENT      (-1) /* no buffer */
+
+struct limn_call; /* what a run tells its kernels: each device's own */
+
+/* One entry of a program's flat list. */
+typedef struct limn_kernel {
+  const char *name;
+  void (*run)(const struct limn_kernel *kernel, const struct limn_call *call);
+  limn_status (*bind)(struct limn_kernel *kernel); /* after the addresses are known; may be NULL */
+  void (*release)(void *state);                    /* may be NULL: free(state) */
+  void *state;                                     /* owned */
+  int count;
+  int *buffers;      /* (count) LIMN_ABSENT: none */
+  void **p;          /* (count) their addresses, NULL where there is none */
+  unsigned in_place; /* bit i: the output, operand 0, may lie where operand i lies if that ends here */
+  double flops;
+} limn_kernel;
+
+struct limn_buffer {
+  size_t bytes;
+  bool fixed;      /* a leaf's memory, at `at`; else in the arena */
+  void *at;        /* the address, once bound */
+  int first, last; /* kernels that touch it; LIMN_ABSENT while untouched */
+  int home;        /* the buffer whose place it shares; itself if none */
+  size_t offset;
+  void *own; /* debug: an allocation of its own */
+};
+
+typedef struct limn_builder limn_builder;
+
+typedef struct limn_backend {
+  limn_fusion fusion;
+  size_t (*bytes)(limn_shape shape, int format);
+  /* The format in which a leaf is written; others that it is kept in follow every write. */
+  int (*leaf_format)(const limn_tensor *leaf);
+  /* Whether the leaf is kept in that format, and where. */
+  bool (*leaf_memory)(const limn_tensor *leaf, int format, void **address);
+  /* Adds a kernel that converts buffer `from` into buffer `to`. */
+  limn_status (*convert)(limn_builder *builder, limn_shape shape, const int formats[2], int from, int to);
+  /* Adds the kernels of steps[0], and of as many after it as it likes: *taken. */
+  limn_status (*build)(limn_builder *builder, const limn_step *steps, int left, int *taken);
+  void *(*allocate)(limn_device *device, size_t bytes); /* NULL when there is not so much */
+  void (*free)(limn_device *device, void *memory);
+} limn_backend;
+
+/* A program's kernels and buffers. Zero-initialised but for the first three. */
+typedef struct limn_code {
+  const limn_backend *backend;
+  limn_device *device;
+  limn_program_options options;
+  limn_kernel *kernels;
+  int kernel_count;
+  struct limn_buffer *buffers;
+  int buffer_count;
+  void *arena;
+  limn_program_info info;
+} limn_code;
+
+/* leaves as in limn_device_ops.program_create. After a failure the code is still to be released. */
+limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tensor *const *leaves);
+/* Allocates and gives every kernel its addresses. */
+limn_status limn_code_bind(limn_code *code);
+void limn_code_release(limn_code *code);
+
+/* For `build`. The buffer that holds a schedule's value in the wanted format (converted where needed, by a kernel).
+ * LIMN_ABSENT after an error or for LIMN_NONE. */
+int limn_builder_input(limn_builder *builder, int value, int format);
+/* The format in which a value lies now. */
+int limn_builder_format(const limn_builder *builder, int value);
+/* The buffer that a kernel writes a value to, in that format. LIMN_ABSENT for LIMN_NONE. */
+int limn_builder_output(limn_builder *builder, int value, int format);
+/* The buffer of a leaf that an update writes, and the one in another format that has to follow; LIMN_ABSENT if none. */
+int limn_builder_target(limn_builder *builder, limn_value leaf);
+int limn_builder_target_copy(limn_builder *builder, limn_value leaf, int format);
+/* Working memory of any kind. */
+int limn_builder_scratch(limn_builder *builder, size_t bytes);
+/* Appends a kernel that takes `count` buffers; the first is what it writes. Takes ownership of state, on failure too.
+ * NULL after an error, which sticks to the builder. */
+limn_kernel *limn_builder_add(limn_builder *builder, limn_kernel kernel, const int *buffers);
+limn_status limn_builder_status(const limn_builder *builder);
+/* Makes the error stick. */
+limn_status limn_builder_fail(limn_builder *builder, limn_status status);
+limn_device *limn_builder_device(const limn_builder *builder);
+limn_shape limn_builder_shape(const limn_builder *builder, int value);
+const limn_tensor *limn_builder_leaf(const limn_builder *builder, int value); /* NULL when the value is none */
+
+#endif
