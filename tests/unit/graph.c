@@ -428,3 +428,44 @@ Test(graph, leaves_that_are_read_or_written_twice_are_no_place_for_results) {
   cr_expect_eq(count_assigns(schedule), 5);
   limn_schedule_destroy(schedule);
 }
+
+/* --- updates that wait --- */
+
+/* Measures go to the end; running statistics stop before the latch that could shut their gate; both stand together. */
+Test(graph, updates_that_nothing_waits_for_come_late_and_together) {
+  limn_value x = input("x", 4, 3, 4, 4), gate = output("gate", LIMN_SCALAR), ring = output("ring", LIMN_CHANNELS(4));
+  limn_value mean = limn_graph_leaf(graph, LIMN_ROLE_BUFFER, "mean", LIMN_CHANNELS(3));
+  limn_value variance = limn_graph_leaf(graph, LIMN_ROLE_BUFFER, "variance", LIMN_CHANNELS(3));
+  limn_value sums[3];
+  for (int i = 0; i < 3; ++i) {
+    limn_value each = limn_graph_unary(graph, LIMN_PW_AFFINE, x, (float)(i + 1), 1);
+    limn_graph_assign(graph, output(i == 0 ? "a" : i == 1 ? "b" : "c", (limn_shape){4, 3, 4, 4}), each);
+    limn_graph_update_running(graph, each, mean, variance, gate, 0.1f);
+    sums[i] = limn_graph_sum_all(graph, each);
+    limn_graph_record(graph, ring, i, sums[i]);
+    if (i == 1)
+      limn_graph_latch(graph, gate, sums[1]);
+  }
+  limn_graph_assign(graph, output("mean of mean", LIMN_SCALAR), limn_graph_sum_all(graph, mean));
+  limn_fusion late = ALL_FUSED;
+  late.late_updates = true;
+  limn_schedule *schedule = schedule_of(late);
+  int order[8], count = 0, latch = -1, reader = -1;
+  for (int i = 0; i < schedule->step_count; ++i) {
+    limn_step_kind kind = schedule->steps[i].kind;
+    latch = kind == LIMN_STEP_LATCH ? i : latch;
+    reader = kind == LIMN_STEP_POINTWISE && schedule->steps[i].inputs[0] == mean ? i : reader;
+    if (kind == LIMN_STEP_UPDATE_RUNNING)
+      order[count++] = i;
+  }
+  cr_assert_eq(count, 3);
+  cr_expect_eq(order[0], latch - 2, "both updates before the latch that writes their gate");
+  cr_expect_eq(order[1], latch - 1);
+  cr_expect_eq(order[2], reader - 1, "the last just before what reads the statistics");
+  for (int i = 0; i < 3; ++i) {
+    const limn_step *step = &schedule->steps[schedule->step_count - 3 + i];
+    cr_expect_eq(step->kind, LIMN_STEP_RECORD);
+    cr_expect_eq(step->node.column, i, "in their own order");
+  }
+  limn_schedule_destroy(schedule);
+}

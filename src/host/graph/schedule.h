@@ -42,9 +42,10 @@ typedef struct limn_step {
   limn_instruction *instructions; /* owned by the schedule */
 } limn_step;
 
-/* What a device can fuse. */
+/* What a device can fuse, and whether it gains from updates that stand side by side. */
 typedef struct limn_fusion {
   bool conv_activation, batchnorm_activation, pointwise;
+  bool late_updates;
 } limn_fusion;
 
 typedef struct limn_schedule {
@@ -58,6 +59,9 @@ typedef struct limn_schedule {
 /* The graph must outlive nothing: the schedule copies what it needs (leaf names stay the graph's). */
 limn_status limn_schedule_create(limn_schedule **out, const limn_graph *graph, limn_fusion fusion);
 void limn_schedule_destroy(limn_schedule *schedule);
+
+/* Whether the step adds two values of the shape of the sum, and does nothing else. */
+bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *step);
 
 /* Memory by lifetime: a block lives from step `first` to step `last`, both included. */
 typedef struct limn_block {

@@ -32,4 +32,7 @@ limn_status limn_mark_inlined(struct scheduling *s);
 /* The step of a pointwise value, a fill or a sum, with everything inlined into it. */
 limn_status limn_schedule_pointwise(struct scheduling *s, limn_value v);
 
+/* late_updates.c */
+void limn_schedule_delay_updates(limn_schedule *schedule);
+
 #endif
