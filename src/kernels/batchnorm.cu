@@ -1,0 +1,309 @@
+/* Batch normalisation. The first launch leaves each chunk's sums in scratch; the second one's blocks all add up the
+ * chunks of their own channels, in the same order and so to the same bytes, which spares a third launch. The chunks are
+ * few enough for that: they are read from the second-level cache. Where the tensor is small enough for each block to do
+ * all rows of a few channels, one launch does both, which costs less than a second launch would. */
+#include "kernels/batchnorm.cuh"
+
+#define WHOLE      ((int64_t)1 << 21) /* elements that one launch does */
+#define WHOLE_ROWS 16384
+
+/* mean and sum of squared deviations of `count` values in each of V channels. */
+template <int V> struct moments { float count, mean[V], m2[V]; };
+
+/* Chan, Golub & LeVeque (1983). The products are paired so that 0 times a large square never is 0 times infinity. */
+template <int V>
+__device__ inline void merge_moments(moments<V> &m, float count, const float (&mean)[V], const float (&m2)[V]) {
+  float sum = m.count + count;
+  if (sum == 0)
+    return;
+  float share = count / sum, cross = m.count * share;
+  for (int j = 0; j < V; ++j) {
+    float d = mean[j] - m.mean[j];
+    m.mean[j] += d * share;
+    m.m2[j] += m2[j] + d * (d * cross);
+  }
+  m.count = sum;
+}
+
+/* Every thread gets the moments of its whole column of the tile. space: THREADS * (1 + 2 V) floats. */
+template <int V> __device__ inline void tile_moments(moments<V> &m, float *space, int width) {
+  float *counts = space, *means = counts + THREADS, *squares = means + THREADS * V;
+  int thread = (int)threadIdx.x;
+  for (int k = THREADS; k >= width; k /= 2) {
+    if (thread < k) {
+      if (k < THREADS) {
+        float mean[V], m2[V];
+        for (int j = 0; j < V; ++j) {
+          mean[j] = means[j * THREADS + thread + k];
+          m2[j] = squares[j * THREADS + thread + k];
+        }
+        merge_moments(m, counts[thread + k], mean, m2);
+      }
+      counts[thread] = m.count;
+      for (int j = 0; j < V; ++j) {
+        means[j * THREADS + thread] = m.mean[j];
+        squares[j * THREADS + thread] = m.m2[j];
+      }
+    }
+    __syncthreads();
+  }
+  m.count = counts[thread % width];
+  for (int j = 0; j < V; ++j) {
+    m.mean[j] = means[j * THREADS + thread % width];
+    m.m2[j] = squares[j * THREADS + thread % width];
+  }
+}
+
+/* Of x - pivot. Up to DEPTH rows are in registers at once, so their own moments cost two passes there. */
+template <class T, int V>
+__device__ inline moments<V> thread_moments(const source<T> &x, const column_plan &plan, const place &at, rows range,
+                                            const float (&pivot)[V]) {
+  moments<V> m = {};
+  for (int64_t row = range.begin + at.row; row < range.end; row += (int64_t)at.height * DEPTH) {
+    float v[DEPTH][V], mean[V] = {}, m2[V] = {};
+    int64_t left = rows_left(range, row, at.height);
+    float count = (float)(left < DEPTH ? left : DEPTH);
+    for (int i = 0; i < DEPTH; ++i)
+      if (i < left)
+        x.load(v[i], element(plan, at, row, i));
+    for (int i = 0; i < DEPTH; ++i)
+      for (int j = 0; j < V; ++j) {
+        v[i][j] = i < left ? v[i][j] - pivot[j] : 0;
+        mean[j] += v[i][j];
+      }
+    for (int j = 0; j < V; ++j)
+      mean[j] /= count;
+    for (int i = 0; i < DEPTH; ++i)
+      for (int j = 0; j < V; ++j) {
+        float d = i < left ? v[i][j] - mean[j] : 0;
+        m2[j] += d * d;
+      }
+    merge_moments(m, count, mean, m2);
+  }
+  return m;
+}
+
+/* partial (2 chunks + 1, C): mean and m2 of each chunk, then the pivot. All is relative to that pivot, the first row:
+ * values that lie far from 0 keep their digits, as merging their means would not. */
+template <class T, int V>
+__global__ static void __launch_bounds__(THREADS) partial_moments(source<T> x, column_plan plan, float *partial) {
+  LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
+  place at = find_place(plan);
+  int64_t chunk = blockIdx.x / (unsigned)plan.strips;
+  moments<V> m = {};
+  float pivot[V] = {};
+  if (at.active) {
+    x.load(pivot, at.column);
+    m = thread_moments<T, V>(x, plan, at, find_rows(chunk, plan.chunk_rows, plan.rows), pivot);
+  }
+  tile_moments(m, space, plan.width);
+  if (at.active && at.row == 0) {
+    target<float> out = {partial};
+    out.store(2 * chunk * plan.columns + at.column, m.mean);
+    out.store((2 * chunk + 1) * plan.columns + at.column, m.m2);
+    if (chunk == 0)
+      out.store(2 * plan.chunks * plan.columns + at.column, pivot);
+  }
+}
+
+/* From a thread's moments to those of its channels; m2 becomes the biased variance. The first block writes statistics
+ * (2, C). */
+template <int V>
+__device__ inline void finish_moments(moments<V> &m, const column_plan &plan, const place &at, float *space,
+                                      float *statistics, const float (&pivot)[V]) {
+  tile_moments(m, space, plan.width);
+  for (int j = 0; j < V; ++j)
+    m.m2[j] /= (float)plan.rows;
+  if (at.active && at.row == 0 && blockIdx.x < (unsigned)plan.strips) {
+    target<float> out = {statistics};
+    float mean[V];
+    for (int j = 0; j < V; ++j)
+      mean[j] = pivot[j] + m.mean[j];
+    out.store(at.column, mean);
+    out.store(plan.columns + at.column, m.m2);
+  }
+}
+
+/* The moments of a block's channels, from all chunks, relative to the pivot. */
+template <int V>
+__device__ inline moments<V> merge_chunks(const float *partial, const column_plan &plan, const place &at, float *space,
+                                          float *statistics, float (&pivot)[V]) {
+  moments<V> m = {};
+  source<float> from = {partial};
+  if (at.active) {
+    from.load(pivot, 2 * plan.chunks * plan.columns + at.column);
+    for (int64_t chunk = at.row; chunk < plan.chunks; chunk += at.height) {
+      rows range = find_rows(chunk, plan.chunk_rows, plan.rows);
+      float mean[V], m2[V];
+      from.load(mean, 2 * chunk * plan.columns + at.column);
+      from.load(m2, (2 * chunk + 1) * plan.columns + at.column);
+      merge_moments(m, (float)(range.end - range.begin), mean, m2);
+    }
+  }
+  finish_moments(m, plan, at, space, statistics, pivot);
+  return m;
+}
+
+template <int V>
+__global__ static void __launch_bounds__(THREADS)
+    merge_statistics(const float *partial, column_plan plan, float *statistics) {
+  LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
+  float pivot[V] = {};
+  merge_chunks<V>(partial, plan, find_place(plan), space, statistics, pivot);
+}
+
+/* 0 is selected, not multiplied: 0 times infinity is NaN. A NaN itself passes through. */
+__device__ static inline float activate(float v, float slope) { return v < 0 ? (slope == 0 ? 0 : slope * v) : v; }
+
+template <class T> struct forward {
+  source<T> x;
+  target<T> y;
+  column_plan plan;
+  int64_t block_rows; /* rows of a block of the second launch */
+  const float *gamma, *beta;
+  float eps, slope;
+  const float *partial;
+  float *statistics;
+};
+
+/* x less pivot and mean is taken first: a large mean would cost digits in scale * x + shift. */
+template <class T, int V>
+__device__ inline void normalize_rows(const forward<T> &f, const place &at, const moments<V> &m,
+                                      const float (&pivot)[V], rows range) {
+  float scale[V], beta[V];
+  source<float>{f.gamma}.load(scale, at.column);
+  source<float>{f.beta}.load(beta, at.column);
+  for (int j = 0; j < V; ++j)
+    scale[j] /= sqrtf(m.m2[j] + f.eps);
+  for (int64_t row = range.begin + at.row; row < range.end; row += (int64_t)at.height * BATCH) {
+    int64_t left = rows_left(range, row, at.height);
+    float v[BATCH][V];
+    for (int i = 0; i < BATCH; ++i)
+      if (i < left)
+        f.x.load(v[i], element(f.plan, at, row, i));
+    for (int i = 0; i < BATCH; ++i)
+      if (i < left) {
+        for (int j = 0; j < V; ++j)
+          v[i][j] = activate((v[i][j] - pivot[j] - m.mean[j]) * scale[j] + beta[j], f.slope);
+        f.y.store(element(f.plan, at, row, i), v[i]);
+      }
+  }
+}
+
+template <class T, int V>
+__global__ static void __launch_bounds__(THREADS, 2) normalize(const __grid_constant__ forward<T> f) {
+  LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
+  place at = find_place(f.plan);
+  float pivot[V] = {};
+  moments<V> m = merge_chunks<V>(f.partial, f.plan, at, space, f.statistics, pivot);
+  if (at.active)
+    normalize_rows(f, at, m, pivot, find_rows(blockIdx.x / (unsigned)f.plan.strips, f.block_rows, f.plan.rows));
+}
+
+/* Both launches in one: a block does all rows of its channels. y.data NULL: the statistics alone. */
+template <class T, int V>
+__global__ static void __launch_bounds__(THREADS, 2) forward_whole(const __grid_constant__ forward<T> f) {
+  LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
+  place at = find_place(f.plan);
+  rows all = {0, f.plan.rows};
+  float pivot[V] = {};
+  moments<V> m = {};
+  if (at.active) {
+    f.x.load(pivot, at.column);
+    m = thread_moments<T, V>(f.x, f.plan, at, all, pivot);
+  }
+  finish_moments(m, f.plan, at, space, f.statistics, pivot);
+  if (at.active && f.y.data)
+    normalize_rows(f, at, m, pivot, all);
+}
+
+bool limn_batchnorm_is_whole(int64_t rows, int32_t channels) { return rows <= WHOLE_ROWS && rows * channels <= WHOLE; }
+
+size_t limn_batchnorm_scratch(int64_t rows, int32_t channels) {
+  if (rows < 1 || channels < 1)
+    return 0;
+  column_plan p = make_plan(rows, channels);
+  return sizeof(float) * (2 * (size_t)p.chunks + 1) * (size_t)channels;
+}
+
+template <class T>
+static void launch_moments(const void *x, limn_type type, const column_plan &p, float *scratch, cudaStream_t stream) {
+  source<T> from = make_source<T>(x, type);
+  if (p.lanes == 4)
+    LIMN_LAUNCH((partial_moments<T, 4>), first_blocks(p), THREADS, 0, stream, from, p, scratch);
+  else
+    LIMN_LAUNCH((partial_moments<T, 1>), first_blocks(p), THREADS, 0, stream, from, p, scratch);
+}
+
+template <class T> static void launch_forward(const limn_batchnorm_forward_args &a, cudaStream_t stream) {
+  bool whole = limn_batchnorm_is_whole(a.rows, a.channels);
+  column_plan p = whole ? make_whole_plan(a.rows, a.channels) : make_plan(a.rows, a.channels);
+  forward<T> f = {make_source<T>(a.x, a.type),
+                  make_target<T>(a.y, a.type),
+                  p,
+                  second_rows(p),
+                  a.gamma,
+                  a.beta,
+                  a.eps,
+                  a.slope,
+                  a.scratch,
+                  a.statistics};
+  if (whole) {
+    if (p.lanes == 4)
+      LIMN_LAUNCH((forward_whole<T, 4>), (unsigned)p.strips, THREADS, 0, stream, f);
+    else
+      LIMN_LAUNCH((forward_whole<T, 1>), (unsigned)p.strips, THREADS, 0, stream, f);
+    return;
+  }
+  launch_moments<T>(a.x, a.type, p, a.scratch, stream);
+  unsigned blocks = second_blocks(p, f.block_rows);
+  if (p.lanes == 4)
+    LIMN_LAUNCH((normalize<T, 4>), blocks, THREADS, 0, stream, f);
+  else
+    LIMN_LAUNCH((normalize<T, 1>), blocks, THREADS, 0, stream, f);
+}
+
+static void launch_any_forward(const limn_batchnorm_forward_args &args, cudaStream_t stream) {
+  if (args.type == LIMN_F32)
+    launch_forward<float>(args, stream);
+  else if (args.type == LIMN_BF16)
+    launch_forward<__nv_bfloat16>(args, stream);
+  else
+    launch_forward<__half>(args, stream);
+}
+
+/* The same way as in the forward pass, so that the bytes are the same. */
+cudaError_t limn_batchnorm_statistics(const void *x, limn_type type, int64_t rows, int32_t channels, float *statistics,
+                                      float *scratch, cudaStream_t stream) {
+  if (is_bad(x, type, rows, channels, scratch))
+    return cudaErrorInvalidValue;
+  if (limn_batchnorm_is_whole(rows, channels)) {
+    limn_batchnorm_forward_args args = {};
+    args.x = x;
+    args.type = type;
+    args.rows = rows;
+    args.channels = channels;
+    args.statistics = statistics;
+    launch_any_forward(args, stream);
+    return cudaGetLastError();
+  }
+  column_plan p = make_plan(rows, channels);
+  if (type == LIMN_F32)
+    launch_moments<float>(x, type, p, scratch, stream);
+  else if (type == LIMN_BF16)
+    launch_moments<__nv_bfloat16>(x, type, p, scratch, stream);
+  else
+    launch_moments<__half>(x, type, p, scratch, stream);
+  if (p.lanes == 4)
+    LIMN_LAUNCH(merge_statistics<4>, (unsigned)p.strips, THREADS, 0, stream, scratch, p, statistics);
+  else
+    LIMN_LAUNCH(merge_statistics<1>, (unsigned)p.strips, THREADS, 0, stream, scratch, p, statistics);
+  return cudaGetLastError();
+}
+
+cudaError_t limn_batchnorm_forward(const limn_batchnorm_forward_args *args, cudaStream_t stream) {
+  if (is_bad(args->x, args->type, args->rows, args->channels, args->scratch) || !is_aligned(args->y))
+    return cudaErrorInvalidValue;
+  launch_any_forward(*args, stream);
+  return cudaGetLastError();
+}

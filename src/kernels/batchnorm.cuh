@@ -1,0 +1,65 @@
+/* What both directions of batch normalisation share: how rows are divided between blocks and threads. */
+#ifndef LIMN_KERNELS_BATCHNORM_CUH
+#define LIMN_KERNELS_BATCHNORM_CUH
+
+#include "kernels/grid.cuh"
+#include "kernels/reduce.cuh"
+#include "kernels/types.cuh"
+
+#define THREADS 512
+#define DEPTH   8 /* rows whose moments a thread takes at once */
+/* Rows that a thread reads before it writes: what is in flight keeps the memory busy. Two where three tensors are read,
+ * so that two blocks' registers fit into a multiprocessor. */
+#define BATCH          4
+#define BATCH_OF_THREE 2
+#define MOST_CHUNKS    132 /* blocks of the first launch */
+#define MOST_BLOCKS    264 /* of the second */
+#define WHOLE_WIDTH    4 /* threads side by side where one launch does all: 16 channels, two sectors of memory in fp32 */
+
+/* The rows `row`, row + height, ... of a chunk. */
+struct rows {
+  int64_t begin, end;
+};
+__device__ static inline rows find_rows(int64_t part, int64_t each, int64_t all) {
+  int64_t begin = part * each;
+  return {begin, begin + each < all ? begin + each : all};
+}
+
+/* How many of a thread's rows are left, this one included; the element of the i-th of them. */
+__device__ static inline int64_t rows_left(rows range, int64_t row, int height) {
+  return (range.end - row + height - 1) / height;
+}
+__device__ static inline int64_t element(const column_plan &plan, const place &at, int64_t row, int i) {
+  return (row + (int64_t)i * at.height) * plan.columns + at.column;
+}
+
+static inline column_plan make_plan(int64_t rows, int32_t channels) {
+  return plan_columns(rows, channels, THREADS, DEPTH, MOST_CHUNKS);
+}
+
+/* One chunk, in strips so narrow that there are enough blocks. */
+static inline column_plan make_whole_plan(int64_t rows, int32_t channels) {
+  column_plan p = plan_columns(rows, channels, THREADS, DEPTH, 1);
+  p.width = p.width < WHOLE_WIDTH ? p.width : WHOLE_WIDTH;
+  p.strips = (int)divide_up(channels, p.width * p.lanes);
+  p.chunk_rows = rows;
+  p.chunks = 1;
+  return p;
+}
+
+static inline unsigned first_blocks(const column_plan &p) { return (unsigned)p.strips * (unsigned)p.chunks; }
+
+/* The second launch divides the rows anew. */
+static inline int64_t second_rows(const column_plan &p) {
+  column_plan q = plan_columns(p.rows, p.columns, THREADS, BATCH, MOST_BLOCKS);
+  return q.chunk_rows;
+}
+static inline unsigned second_blocks(const column_plan &p, int64_t each) {
+  return (unsigned)p.strips * (unsigned)divide_up(p.rows, each);
+}
+
+static inline bool is_bad(const void *x, limn_type type, int64_t rows, int32_t channels, const float *scratch) {
+  return !x || !is_aligned(x) || !is_type(type) || rows < 1 || channels < 1 || !scratch || !is_aligned(scratch);
+}
+
+#endif

@@ -1,0 +1,218 @@
+/* Launchers of Limn's CUDA kernels, one .cu a concern.
+ *
+ * Every launcher puts its work on `stream` and returns cudaGetLastError() after it: it never waits, allocates or
+ * copies, so that it may be captured into a CUDA graph. Tensors lie as NHWC, the channel fastest; weights (O, I, KH,
+ * KW) lie as (O, KH, KW, I), which is the same rule. Memory is the device's, 16-byte aligned. Arithmetic is fp32
+ * whatever the type in memory. Sums are taken in an order that depends on the shape alone, without atomics: the same
+ * inputs give the same bytes. Structs and small tables are passed by value, so the host may reuse them at once. */
+#ifndef LIMN_KERNELS_H
+#define LIMN_KERNELS_H
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pointwise.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum limn_type { LIMN_F32, LIMN_BF16, LIMN_F16 } limn_type;
+
+/* A tensor's extents in the order of memory. */
+typedef struct limn_extents {
+  int32_t n, h, w, c;
+} limn_extents;
+
+/* A master in fp32 and, where half is not NULL, the same rounded to half_type: what is written goes to both. */
+typedef struct limn_master {
+  float *data;
+  void *half;
+  limn_type half_type;
+} limn_master;
+
+/* ---- pointwise.cu: a short program of scalar functions in one pass over memory ---- */
+
+typedef struct limn_group_input {
+  const void *data;
+  limn_type type;
+  int64_t stride[4]; /* elements, along n, h, w, c of the domain; 0 where the input is broadcast */
+} limn_group_input;
+
+typedef struct limn_group {
+  limn_extents domain;
+  int32_t input_count, instruction_count;
+  limn_group_input inputs[LIMN_MAX_STEP_INPUTS];
+  limn_instruction instructions[LIMN_MAX_INSTRUCTIONS];
+} limn_group;
+
+/* out (the domain's extents) = the group's value. out may be where an input of the same extents and type lies. */
+cudaError_t limn_pointwise_map(const limn_group *group, void *out, limn_type type, cudaStream_t stream);
+
+/* out (the extents `to`, each 1 or the domain's) = the group's value, summed over the axes on which `to` is 1. scratch
+ * has limn_pointwise_sum_scratch bytes (0: none is needed). */
+cudaError_t limn_pointwise_sum(const limn_group *group, limn_extents to, float *out, float *scratch,
+                               cudaStream_t stream);
+size_t limn_pointwise_sum_scratch(const limn_group *group, limn_extents to);
+
+/* ---- small.cu: small groups one after another in one launch, each of which sees what those before have written ----
+ */
+
+#define LIMN_SMALL_DOMAIN 4096 /* elements of a group's domain that are few enough */
+#define LIMN_SMALL_SUMS   4    /* and of a sum's result */
+
+/* As limn_pointwise_map where `to` is the domain, as limn_pointwise_sum elsewhere. */
+typedef struct limn_small_group {
+  limn_group group;
+  limn_extents to;
+  limn_master out;
+} limn_small_group;
+
+/* The groups lie in device memory: a table of so many bytes, filled on the host and copied there once. */
+size_t limn_small_table_bytes(int count);
+cudaError_t limn_small_table_fill(void *table, const limn_small_group *groups, int count);
+cudaError_t limn_small_groups(const void *table, int count, cudaStream_t stream);
+
+/* ---- additions.cu: out = x + y for many tensors in one launch; out may be x or y where that is fp32 ---- */
+
+typedef struct limn_addition {
+  const void *x, *y;
+  limn_type x_type, y_type;
+  float *out;
+  int64_t count;
+} limn_addition;
+cudaError_t limn_add(const limn_addition *tensors, int count, cudaStream_t stream);
+
+/* ---- norms.cu: sums of squares of many tensors, in one launch and a small second one ---- */
+
+#define LIMN_TABLE 48 /* entries that fit into one launch's arguments; launchers split longer tables themselves */
+
+typedef struct limn_squares {
+  const void *x;
+  limn_type type;
+  int64_t count;
+  float *out; /* (1) */
+} limn_squares;
+
+cudaError_t limn_sum_squares(const limn_squares *tensors, int count, float *scratch, cudaStream_t stream);
+size_t limn_sum_squares_scratch(const limn_squares *tensors, int count);
+
+/* ---- batchnorm.cu: batch normalisation over rows of C channels ---- */
+
+/* Whether forward and backward are one launch each for that shape; two otherwise. */
+bool limn_batchnorm_is_whole(int64_t rows, int32_t channels);
+
+/* statistics (2, C): mean, biased variance. Moments are merged as Chan, Golub & LeVeque (1983) do, so that a large mean
+ * costs no digits. scratch: limn_batchnorm_scratch bytes. */
+size_t limn_batchnorm_scratch(int64_t rows, int32_t channels);
+cudaError_t limn_batchnorm_statistics(const void *x, limn_type type, int64_t rows, int32_t channels, float *statistics,
+                                      float *scratch, cudaStream_t stream);
+
+/* y = activation(gamma (x - mean) / sqrt(variance + eps) + beta), activation(u) = u > 0 ? u : slope u with slope 1 for
+ * none and 0 for ReLU (a NaN stays one). Writes statistics too. x and y have the same type. */
+typedef struct limn_batchnorm_forward_args {
+  const void *x;
+  void *y;
+  limn_type type;
+  int64_t rows;
+  int32_t channels;
+  const float *gamma, *beta;
+  float eps, slope;
+  float *statistics, *scratch;
+} limn_batchnorm_forward_args;
+cudaError_t limn_batchnorm_forward(const limn_batchnorm_forward_args *args, cudaStream_t stream);
+
+/* g = y ? (y > 0 ? dy : slope dy) : dy; dbeta = sum g; dgamma = sum g xhat; dx = gamma / sigma (g - mean(g) - xhat
+ * mean(g xhat)). dx, dgamma, dbeta may each be NULL; gamma may be NULL when dx is. dx may be where dy lies. */
+typedef struct limn_batchnorm_backward_args {
+  const void *x, *dy, *y;
+  void *dx;
+  limn_type x_type, dy_type, y_type, dx_type;
+  int64_t rows;
+  int32_t channels;
+  const float *statistics, *gamma;
+  float *dgamma, *dbeta;
+  float eps, slope;
+  float *scratch;
+} limn_batchnorm_backward_args;
+cudaError_t limn_batchnorm_backward(const limn_batchnorm_backward_args *args, cudaStream_t stream);
+
+/* running = (1 - momentum) running + momentum statistic, the variance times `unbias`. Entries are applied in order,
+ * also where two name the same targets. An entry is left out while *gate is not 0 (gate may be NULL) and when one of
+ * its statistics is not finite. */
+typedef struct limn_running {
+  float *mean, *variance;  /* (C) targets */
+  const float *statistics; /* (2, C) */
+  const float *gate;
+  int32_t channels;
+  float momentum, unbias;
+} limn_running;
+cudaError_t limn_update_running(const limn_running *entries, int count, cudaStream_t stream);
+
+/* ---- optimizer.cu: all parameters in one launch ---- */
+
+typedef struct limn_trained {
+  limn_master w;
+  float *m, *v; /* Adam's moments; SGD: m is the momentum buffer or NULL, v is NULL */
+  const void *gradient;
+  limn_type gradient_type;
+  int64_t count;
+} limn_trained;
+
+/* hyper (4): lr, 1 - beta1^t, 1 - beta2^t, unused. The gradient is multiplied by *scale (NULL: 1); nothing is written
+ * while *gate is not 0 (NULL: never). */
+typedef struct limn_optimizer_values {
+  const float *hyper, *scale, *gate;
+  float beta1, beta2, eps, weight_decay, momentum;
+  int decoupled;
+} limn_optimizer_values;
+
+/* g' = scale g + weight_decay w (coupled); m, v, w as Adam (Kingma & Ba 2015) with PyTorch's placement of eps: w -= lr
+ * (m / bias1) / (sqrt(v / bias2) + eps); decoupled: w -= lr weight_decay w first. */
+cudaError_t limn_adam(const limn_trained *tensors, int count, const limn_optimizer_values *values, cudaStream_t stream);
+/* m = momentum m + scale g + weight_decay w; w -= lr m (without m: the gradient itself). */
+cudaError_t limn_sgd(const limn_trained *tensors, int count, const limn_optimizer_values *values, cudaStream_t stream);
+
+/* ---- random.cu: Philox4x32-10, the same integers as base/philox.c ---- */
+
+/* Element i of the logical order N, C, H, W gets element i of the random stream. `step` is read on the device. Box &
+ * Muller's formula is computed in double, as on the CPU. */
+cudaError_t limn_random_normal(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
+                               const uint64_t *step, cudaStream_t stream);
+cudaError_t limn_random_uniform(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
+                                const uint64_t *step, cudaStream_t stream);
+
+/* ---- transfer.cu: between the host's dense NCHW and NHWC, and between types ---- */
+
+cudaError_t limn_from_nchw(const float *nchw, limn_master out, limn_extents extents, cudaStream_t stream);
+/* x = scale * byte + shift */
+cudaError_t limn_from_bytes(const uint8_t *nchw, limn_master out, limn_extents extents, float scale, float shift,
+                            cudaStream_t stream);
+cudaError_t limn_to_nchw(const float *nhwc, float *nchw, limn_extents extents, cudaStream_t stream);
+cudaError_t limn_copy(const void *x, limn_type type, limn_master out, int64_t count, cudaStream_t stream);
+cudaError_t limn_cast(const void *x, limn_type from, void *y, limn_type to, int64_t count, cudaStream_t stream);
+
+/* Writes up to LIMN_SMALL values that travel with the launch, so that no host memory has to stay as it is. */
+#define LIMN_SMALL 16
+cudaError_t limn_set_small(limn_master out, const float *values, int count, cudaStream_t stream);
+cudaError_t limn_set_step(uint64_t *step, uint64_t value, cudaStream_t stream);
+
+/* ---- update.cu: what one thread does ---- */
+
+/* *gate becomes 1 when one of the scalars is not finite. */
+cudaError_t limn_latch(const float *const *scalars, int count, float *gate, cudaStream_t stream);
+
+/* ring (rows, columns): ring[*step mod rows][column] = *scalar */
+typedef struct limn_recorded {
+  const float *scalar;
+  float *ring;
+  int32_t rows, columns, column;
+} limn_recorded;
+cudaError_t limn_record(const limn_recorded *entries, int count, const uint64_t *step, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

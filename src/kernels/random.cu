@@ -1,0 +1,109 @@
+/* Random numbers, by docs/randomness.md: Philox4x32-10 (Salmon et al. 2011) on the index of an element in logical
+ * order. */
+#include "kernels/grid.cuh"
+#include "kernels/types.cuh"
+
+struct words {
+  uint32_t v[4];
+};
+
+__device__ static inline words philox(uint64_t index, uint32_t stream, uint64_t step, uint64_t seed) {
+  uint32_t c0 = (uint32_t)index, c1 = stream, c2 = (uint32_t)step, c3 = (uint32_t)(step >> 32);
+  uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+    c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+    c1 = (uint32_t)p1;
+    c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+    c3 = (uint32_t)p0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return {{c0, c1, c2, c3}};
+}
+
+/* Box & Muller 1958, cos and sin of the very angle that the CPU takes them of. */
+__device__ static inline void to_normals(float *out, uint32_t bits0, uint32_t bits1) {
+  double radius = sqrt(-2.0 * log(((double)(bits0 >> 8) + 0.5) * 0x1p-24));
+  double angle = 6.283185307179586 * ((double)(bits1 >> 8) * 0x1p-24);
+  out[0] = (float)(radius * cos(angle));
+  out[1] = (float)(radius * sin(angle));
+}
+
+struct random_launch {
+  limn_master out;
+  int64_t count, pixels, channels;
+  uint64_t seed;
+  const uint64_t *step;
+  uint32_t stream;
+};
+
+/* Element i of N, C, H, W lies in another place in memory unless a channel is one pixel or there is one channel. */
+__device__ static inline int64_t memory_index(const random_launch &r, uint64_t i) {
+  uint64_t pixel = i % (uint64_t)r.pixels, plane = i / (uint64_t)r.pixels;
+  uint64_t n = plane / (uint64_t)r.channels, c = plane % (uint64_t)r.channels;
+  return (int64_t)((n * (uint64_t)r.pixels + pixel) * (uint64_t)r.channels + c);
+}
+
+template <bool NORMAL>
+__global__ static void __launch_bounds__(LIMN_BLOCK) draw(const __grid_constant__ random_launch r) {
+  uint64_t step = *r.step;
+  bool dense = r.pixels == 1 || r.channels == 1;
+  int64_t fours = (r.count + 3) / 4;
+  for (int64_t k = (int64_t)blockIdx.x * LIMN_BLOCK + threadIdx.x; k < fours; k += (int64_t)gridDim.x * LIMN_BLOCK) {
+    words bits = philox((uint64_t)k, r.stream, step, r.seed);
+    float v[4];
+    if (NORMAL) {
+      to_normals(v, bits.v[0], bits.v[1]);
+      to_normals(v + 2, bits.v[2], bits.v[3]);
+    } else {
+      for (int j = 0; j < 4; ++j)
+        v[j] = (float)(bits.v[j] >> 8) * 0x1p-24f;
+    }
+    int valid = (int)(r.count - 4 * k < 4 ? r.count - 4 * k : 4);
+    if (dense) {
+      store_master(r.out, 4 * k, v, valid);
+      continue;
+    }
+    for (int j = 0; j < valid; ++j) {
+      const float one[1] = {v[j]};
+      store_master(r.out, memory_index(r, (uint64_t)(4 * k + j)), one, 1);
+    }
+  }
+}
+
+static bool make_launch(random_launch *out, limn_master to, limn_extents e) {
+  if (!to.data || !is_aligned(to.data) || !is_aligned(to.half) || (to.half && !is_type(to.half_type)) || e.n < 1 ||
+      e.h < 1 || e.w < 1 || e.c < 1)
+    return false;
+  *out = {};
+  out->out = to;
+  out->pixels = (int64_t)e.h * e.w;
+  out->channels = e.c;
+  out->count = out->pixels * e.n * e.c;
+  return true;
+}
+
+cudaError_t limn_random_normal(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
+                               const uint64_t *step, cudaStream_t stream) {
+  random_launch r;
+  if (!make_launch(&r, out, extents))
+    return cudaErrorInvalidValue;
+  r.seed = seed;
+  r.step = step;
+  r.stream = random_stream;
+  LIMN_LAUNCH(draw<true>, blocks_for(r.count, 4 * LIMN_BLOCK), LIMN_BLOCK, 0, stream, r);
+  return cudaGetLastError();
+}
+
+cudaError_t limn_random_uniform(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
+                                const uint64_t *step, cudaStream_t stream) {
+  random_launch r;
+  if (!make_launch(&r, out, extents))
+    return cudaErrorInvalidValue;
+  r.seed = seed;
+  r.step = step;
+  r.stream = random_stream;
+  LIMN_LAUNCH(draw<false>, blocks_for(r.count, 4 * LIMN_BLOCK), LIMN_BLOCK, 0, stream, r);
+  return cudaGetLastError();
+}
