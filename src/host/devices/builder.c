@@ -57,7 +57,21 @@ static int add_buffer(limn_builder *b, struct limn_buffer buffer) {
 }
 
 int limn_builder_scratch(limn_builder *b, size_t bytes) {
-  return add_buffer(b, (struct limn_buffer){.bytes = bytes ? bytes : 4});
+  return add_buffer(b, (struct limn_buffer){.bytes = bytes ? bytes : 4, .scratch = true});
+}
+
+limn_conv_shapes limn_builder_conv_shapes(const limn_builder *b, const limn_step *step) {
+  limn_shape first = limn_builder_shape(b, step->inputs[0]), second = limn_builder_shape(b, step->inputs[1]),
+             out = limn_builder_shape(b, step->outputs[0]);
+  limn_conv_shapes s = {.x = step->kind == LIMN_STEP_CONV_DX ? out : first,
+                        .w = step->kind == LIMN_STEP_CONV_DW ? out : second,
+                        .y = step->kind == LIMN_STEP_CONV      ? out
+                             : step->kind == LIMN_STEP_CONV_DX ? first
+                                                               : second};
+  const limn_conv_attrs *attrs = &step->node.conv;
+  s.dense = s.w.h == s.x.h && s.w.w == s.x.w && attrs->pad_h == 0 && attrs->pad_w == 0;
+  s.flops = 2.0 * (double)limn_shape_count(s.y) * s.w.c * s.w.h * s.w.w;
+  return s;
 }
 
 static void release_kernel(limn_kernel *kernel) {
@@ -153,6 +167,17 @@ int limn_builder_output(limn_builder *b, int value, int format) {
   if (leaf != LIMN_NONE && b->code->backend->leaf_format(b->leaves[leaf]) == format)
     buffer.fixed = b->code->backend->leaf_memory(b->leaves[leaf], format, &buffer.at);
   return place->buffer[format] = add_buffer(b, buffer);
+}
+
+int limn_builder_output_copy(limn_builder *b, int value, int format) {
+  if (value == LIMN_NONE || b->status != LIMN_OK)
+    return LIMN_ABSENT;
+  return place_of(b, value)->buffer[format] =
+             add_buffer(b, (struct limn_buffer){.bytes = bytes_of(b, limn_builder_shape(b, value), format)});
+}
+
+bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {
+  return limn_step_is_sum_of_two(b->schedule, step) && limn_shape_count(step->domain) > 1;
 }
 
 int limn_builder_target(limn_builder *b, limn_value leaf) {
@@ -259,9 +284,18 @@ limn_status limn_code_bind(limn_code *code) {
   return LIMN_OK;
 }
 
+/* What the step makes or, if it is an update, writes. */
+static limn_shape shape_of(const limn_builder *b, const limn_step *step) {
+  for (int o = 0; o < step->output_count; ++o)
+    if (step->outputs[o] != LIMN_NONE)
+      return limn_builder_shape(b, step->outputs[o]);
+  return step->node.target_count ? limn_builder_shape(b, step->node.targets[0]) : LIMN_SCALAR;
+}
+
 static limn_status build_steps(limn_builder *b) {
   const limn_schedule *schedule = b->schedule;
   for (int i = 0, taken; i < schedule->step_count; i += taken) {
+    int first = b->code->kernel_count;
     taken = 1;
     LIMN_TRY(b->code->backend->build(b, &schedule->steps[i], schedule->step_count - i, &taken));
     LIMN_TRY(b->status);
@@ -269,8 +303,31 @@ static limn_status build_steps(limn_builder *b) {
       for (int o = 0; o < schedule->steps[s].output_count; ++o)
         finish_output(b, schedule->steps[s].outputs[o]);
     LIMN_TRY(b->status);
+    for (int k = first; k < b->code->kernel_count; ++k)
+      b->code->kernels[k].shape = shape_of(b, &schedule->steps[i]);
   }
   return LIMN_OK;
+}
+
+static double least_bytes(const limn_code *code, const limn_kernel *kernel) {
+  double sum = 0;
+  for (int i = 0; i < kernel->count; ++i)
+    if (kernel->buffers[i] != LIMN_ABSENT && !code->buffers[kernel->buffers[i]].scratch)
+      sum += (double)code->buffers[kernel->buffers[i]].bytes;
+  return sum;
+}
+
+void limn_code_row(const limn_code *code, int index, limn_program_row *out) {
+  const limn_kernel *kernel = &code->kernels[index];
+  double least = least_bytes(code, kernel);
+  *out = (limn_program_row){.name = kernel->name,
+                            .engine = kernel->engine ? kernel->engine : "",
+                            .shape = kernel->shape,
+                            .flops = kernel->flops,
+                            .bytes = kernel->bytes > 0 ? kernel->bytes : least,
+                            .workspace_bytes =
+                                kernel->workspace ? code->buffers[kernel->buffers[kernel->workspace]].bytes : 0,
+                            .launches = kernel->launches ? kernel->launches : 1};
 }
 
 limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tensor *const *leaves) {
@@ -289,8 +346,10 @@ limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tenso
   }
   if (status == LIMN_OK)
     status = place_buffers(code);
-  for (int k = 0; status == LIMN_OK && k < code->kernel_count; ++k)
+  for (int k = 0; status == LIMN_OK && k < code->kernel_count; ++k) {
     code->info.flops += code->kernels[k].flops;
+    code->info.launches += code->kernels[k].launches ? code->kernels[k].launches : 1;
+  }
   code->info.step_count = code->kernel_count;
   limn_schedule_destroy(schedule);
   free(b.leaves);

@@ -27,11 +27,17 @@ typedef struct limn_kernel {
   void **p;          /* (count) their addresses, NULL where there is none */
   unsigned in_place; /* bit i: the output, operand 0, may lie where operand i lies if that ends here */
   double flops;
+  double bytes;       /* that it moves; 0: each of its buffers once */
+  int launches;       /* on a GPU; 0 counts as 1 */
+  const char *engine; /* what does it, for `limn plan`; owned by state; may be NULL */
+  int workspace;      /* the operand that is a library's own working memory; 0: there is none */
+  limn_shape shape;   /* of what it makes; set by the builder */
 } limn_kernel;
 
 struct limn_buffer {
   size_t bytes;
   bool fixed;      /* a leaf's memory, at `at`; else in the arena */
+  bool scratch;    /* a kernel's own, no value */
   void *at;        /* the address, once bound */
   int first, last; /* kernels that touch it; LIMN_ABSENT while untouched */
   int home;        /* the buffer whose place it shares; itself if none */
@@ -74,6 +80,7 @@ limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tenso
 /* Allocates and gives every kernel its addresses. */
 limn_status limn_code_bind(limn_code *code);
 void limn_code_release(limn_code *code);
+void limn_code_row(const limn_code *code, int index, limn_program_row *out);
 
 /* For `build`. The buffer that holds a schedule's value in the wanted format (converted where needed, by a kernel).
  * LIMN_ABSENT after an error or for LIMN_NONE. */
@@ -82,6 +89,8 @@ int limn_builder_input(limn_builder *builder, int value, int format);
 int limn_builder_format(const limn_builder *builder, int value);
 /* The buffer that a kernel writes a value to, in that format. LIMN_ABSENT for LIMN_NONE. */
 int limn_builder_output(limn_builder *builder, int value, int format);
+/* The same value in one more format, which the same kernel writes. */
+int limn_builder_output_copy(limn_builder *builder, int value, int format);
 /* The buffer of a leaf that an update writes, and the one in another format that has to follow; LIMN_ABSENT if none. */
 int limn_builder_target(limn_builder *builder, limn_value leaf);
 int limn_builder_target_copy(limn_builder *builder, limn_value leaf, int format);
@@ -90,6 +99,15 @@ int limn_builder_scratch(limn_builder *builder, size_t bytes);
 /* Appends a kernel that takes `count` buffers; the first is what it writes. Takes ownership of state, on failure too.
  * NULL after an error, which sticks to the builder. */
 limn_kernel *limn_builder_add(limn_builder *builder, limn_kernel kernel, const int *buffers);
+/* The shapes of a convolution's step. `dense`: its kernel covers the whole picture, so that it is a matrix product. */
+typedef struct limn_conv_shapes {
+  limn_shape x, w, y;
+  bool dense;
+  double flops;
+} limn_conv_shapes;
+limn_conv_shapes limn_builder_conv_shapes(const limn_builder *builder, const limn_step *step);
+/* limn_step_is_sum_of_two, with more than one element. */
+bool limn_builder_is_addition(const limn_builder *builder, const limn_step *step);
 limn_status limn_builder_status(const limn_builder *builder);
 /* Makes the error stick. */
 limn_status limn_builder_fail(limn_builder *builder, limn_status status);

@@ -15,9 +15,19 @@ typedef struct limn_program limn_program; /* a graph compiled for a device */
 typedef struct limn_program_info {
   size_t arena_bytes; /* working memory, reused by lifetime */
   size_t naive_bytes; /* what it would be without reuse */
-  int step_count;     /* launches a run makes */
+  int step_count;     /* rows of program_row */
+  int launches;       /* of kernels and library calls, a run */
   double flops;       /* 2 x multiply-accumulates of convolutions and dense layers, a run */
 } limn_program_info;
+
+/* One entry of a program's list, for `limn plan` and traces. Borrowed from the program. */
+typedef struct limn_program_row {
+  const char *name, *engine; /* "convolution"; a library's own name of what does it, or "" */
+  limn_shape shape;          /* of what it makes */
+  double flops, bytes;       /* bytes moved to and from memory */
+  size_t workspace_bytes;
+  int launches;
+} limn_program_row;
 
 typedef struct limn_program_options {
   int separate_buffers; /* debug: every buffer has its own NaN-filled allocation */
@@ -42,12 +52,23 @@ typedef struct limn_device_ops {
   /* Runs every live node once. `step` is the counter of the random stream and of metric rings. */
   limn_status (*program_run)(limn_program *program, uint64_t step);
   void (*program_info)(const limn_program *program, limn_program_info *out);
+  /* index < the info's step_count; may be NULL where that is 0. */
+  void (*program_row)(const limn_program *program, int index, limn_program_row *out);
+  /* Runs the program `rounds` times, row by row, and times each: seconds[round * step_count + row]. On a GPU each row
+   * begins with cold caches, on the CPU with what the row before has left. May be NULL. */
+  limn_status (*program_trace)(limn_program *program, int rounds, double *seconds);
+  /* What the device does at most, measured now, in some hundred ms: FLOP/s and, to and from memory, bytes/s. NULL where
+   * the figures of limn_device are all there is to know. */
+  limn_status (*measure_peaks)(limn_device *device, double *flops, double *bandwidth);
 } limn_device_ops;
 
 struct limn_device {
   const limn_device_ops *ops;
   uint64_t seed;         /* key of the random stream */
   char description[128]; /* "CPU, 2 threads, AVX-512, oneDNN 2.6.3" */
+  char note[256];        /* what the user should know of how it was chosen, one line; "" for nothing */
+  /* The card's own figures, in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
+  double peak_flops, peak_bandwidth;
 };
 struct limn_tensor {
   limn_device *device;
@@ -58,13 +79,28 @@ struct limn_program {
   limn_device *device;
 };
 
+/* A graphics card by its public figures, for plans without one (cards.c). */
+typedef struct limn_card {
+  const char *name;       /* "h100" */
+  const char *properties; /* cuDNN's JSON of device properties (CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION) */
+  double memory_bytes;
+  double bandwidth;        /* bytes/s */
+  double fp32, tf32, half; /* FLOP/s, dense */
+} limn_card;
+
 typedef struct limn_device_options {
-  const char *name; /* "auto", "cpu" */
-  int threads;      /* 0: as many as the process may use */
-  const char *isa;  /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
+  const char *name;      /* "auto", "cpu", "cuda", "cuda:N"; NULL: "auto" */
+  int index;             /* cuda: the N of the name. Set by limn_device_create */
+  int threads;           /* 0: as many as the process may use */
+  const char *isa;       /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
+  const char *precision; /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. The CPU has fp32 alone */
+  int deterministic;     /* 1: the same inputs give the same bytes, or an error */
+  const limn_card *card; /* cuda: plan for this card, which need not be there; nothing can run. NULL: a real device */
   uint64_t seed;
 } limn_device_options;
 
+/* "auto" is CUDA where that works, and else the CPU, whose note then says why. LIMN_USAGE for a name that there is not
+ * and for a precision that the device does not have; LIMN_DEVICE where the device is not there. */
 limn_status limn_device_create(limn_device **out, const limn_device_options *options);
 void limn_device_destroy(limn_device *device);
 
@@ -88,8 +124,14 @@ void limn_program_destroy(limn_program *program);
 static inline limn_status limn_program_run(limn_program *program, uint64_t step) {
   return program->device->ops->program_run(program, step);
 }
+static inline limn_status limn_program_trace(limn_program *program, int rounds, double *seconds) {
+  return program->device->ops->program_trace(program, rounds, seconds);
+}
 static inline void limn_program_get_info(const limn_program *program, limn_program_info *out) {
   program->device->ops->program_info(program, out);
+}
+static inline void limn_program_get_row(const limn_program *program, int index, limn_program_row *out) {
+  program->device->ops->program_row(program, index, out);
 }
 static inline limn_status limn_tensor_upload(limn_tensor *tensor, const float *nchw) {
   return tensor->device->ops->upload(tensor, nchw);

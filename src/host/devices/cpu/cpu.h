@@ -90,5 +90,8 @@ limn_status cpu_program_create(limn_device *device, const limn_graph *graph, lim
 void cpu_program_destroy(limn_program *program);
 limn_status cpu_program_run(limn_program *program, uint64_t step);
 void cpu_program_info(const limn_program *program, limn_program_info *out);
+void cpu_program_row(const limn_program *program, int index, limn_program_row *out);
+limn_status cpu_program_trace(limn_program *program, int rounds, double *seconds);
+limn_status cpu_measure_peaks(limn_device *device, double *flops, double *bandwidth); /* peaks.c */
 
 #endif

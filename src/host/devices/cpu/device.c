@@ -132,6 +132,9 @@ static const limn_device_ops cpu_ops = {
     .program_destroy = cpu_program_destroy,
     .program_run = cpu_program_run,
     .program_info = cpu_program_info,
+    .program_row = cpu_program_row,
+    .program_trace = cpu_program_trace,
+    .measure_peaks = cpu_measure_peaks,
 };
 
 /* Our loops use the instruction set that oneDNN uses, so that both agree on the block of their layouts. */

@@ -219,8 +219,7 @@ limn_status cpu_build_reorder(limn_builder *b, limn_shape shape, const int layou
  */
 struct conv {
   limn_step_kind kind;
-  bool dense;
-  limn_shape x, w, y;
+  limn_conv_shapes shapes;
   limn_conv_attrs attrs;
   bool bias; /* inside the primitive: forward only */
   limn_pointwise activation;
@@ -259,11 +258,11 @@ static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, struct onednn *o, cons
                                const_dnnl_primitive_desc_t hint) {
   dnnl_convolution_desc_t convolution;
   dnnl_inner_product_desc_t dense;
-  dnnl_status_t status = c->dense ? init_dense(&dense, c, kind, m) : init_convolution(&convolution, c, kind, m);
+  dnnl_status_t status = c->shapes.dense ? init_dense(&dense, c, kind, m) : init_convolution(&convolution, c, kind, m);
   if (status != dnnl_success)
     return status;
-  return dnnl_primitive_desc_create(pd, c->dense ? (const_dnnl_op_desc_t)&dense : (const_dnnl_op_desc_t)&convolution,
-                                    attr, o->engine, hint);
+  return dnnl_primitive_desc_create(
+      pd, c->shapes.dense ? (const_dnnl_op_desc_t)&dense : (const_dnnl_op_desc_t)&convolution, attr, o->engine, hint);
 }
 
 static dnnl_status_t create_attr(dnnl_primitive_attr_t *attr, const struct conv *c) {
@@ -316,20 +315,21 @@ static bool is_slow(const_dnnl_primitive_desc_t pd) {
 /* Our own layouts first; where oneDNN has only slow code for them, whatever it likes, with reorders around. */
 static limn_status choose_pd(dnnl_primitive_desc_t *out, const struct cpu_device *device, const struct conv *c) {
   int block = device->simd->block;
-  struct conv_mds fixed = {.x = describe(block, c->x, cpu_activation_layout(block, c->x)),
-                           .w = describe_any(c->w),
-                           .y = describe(block, c->y, cpu_activation_layout(block, c->y))};
-  struct conv_mds free_choice = {.x = describe_any(c->x), .w = describe_any(c->w), .y = describe_any(c->y)};
-  int32_t channels = c->y.c;
+  struct conv_mds fixed = {.x = describe(block, c->shapes.x, cpu_activation_layout(block, c->shapes.x)),
+                           .w = describe_any(c->shapes.w),
+                           .y = describe(block, c->shapes.y, cpu_activation_layout(block, c->shapes.y))};
+  struct conv_mds free_choice = {
+      .x = describe_any(c->shapes.x), .w = describe_any(c->shapes.w), .y = describe_any(c->shapes.y)};
+  int32_t channels = c->shapes.y.c;
   dnnl_memory_desc_init_by_tag(&fixed.bias, 1, (dnnl_dims_t){channels}, dnnl_f32, dnnl_x);
   free_choice.bias = fixed.bias;
-  if (c->dense) { /* y is (N, O) */
-    dnnl_memory_desc_init_by_tag(&fixed.y, 2, (dnnl_dims_t){c->y.n, c->y.c}, dnnl_f32, dnnl_nc);
+  if (c->shapes.dense) { /* y is (N, O) */
+    dnnl_memory_desc_init_by_tag(&fixed.y, 2, (dnnl_dims_t){c->shapes.y.n, c->shapes.y.c}, dnnl_f32, dnnl_nc);
     free_choice.y = fixed.y;
   }
   dnnl_primitive_desc_t first = NULL, second = NULL;
   dnnl_status_t status = create_pd_with_hint(&first, device->onednn, c, &fixed);
-  if (status == dnnl_success && (c->dense || !is_slow(first))) {
+  if (status == dnnl_success && (c->shapes.dense || !is_slow(first))) {
     *out = first;
     return LIMN_OK;
   }
@@ -392,20 +392,12 @@ static struct conv_output wanted_output(limn_builder *b, int value, const dnnl_m
 }
 
 static struct conv conv_of(const limn_builder *b, const limn_step *step) {
-  limn_shape first = limn_builder_shape(b, step->inputs[0]), second = limn_builder_shape(b, step->inputs[1]),
-             out = limn_builder_shape(b, step->outputs[0]);
-  struct conv c = {.kind = step->kind,
-                   .attrs = step->node.conv,
-                   .activation = step->activation,
-                   .slope = step->slope,
-                   .x = step->kind == LIMN_STEP_CONV_DX ? out : first,
-                   .w = step->kind == LIMN_STEP_CONV_DW ? out : second,
-                   .y = step->kind == LIMN_STEP_CONV      ? out
-                        : step->kind == LIMN_STEP_CONV_DX ? first
-                                                          : second,
-                   .bias = step->kind == LIMN_STEP_CONV && step->input_count > 2};
-  c.dense = c.w.h == c.x.h && c.w.w == c.x.w && c.attrs.pad_h == 0 && c.attrs.pad_w == 0;
-  return c;
+  return (struct conv){.kind = step->kind,
+                       .shapes = limn_builder_conv_shapes(b, step),
+                       .attrs = step->node.conv,
+                       .activation = step->activation,
+                       .slope = step->slope,
+                       .bias = step->kind == LIMN_STEP_CONV && step->input_count > 2};
 }
 
 /* Adds the primitive; operand 0 is what it writes. */
@@ -425,7 +417,7 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
                                           {"dense", "dense backward data", "dense backward weights"}};
   int row = step->kind == LIMN_STEP_CONV ? 0 : step->kind == LIMN_STEP_CONV_DX ? 1 : 2;
   /* Which of output, first and second input is the y of a dense layer. */
-  int flat = !c->dense ? -1 : row == 0 ? 0 : row == 1 ? 1 : 2;
+  int flat = !c->shapes.dense ? -1 : row == 0 ? 0 : row == 1 ? 1 : 2;
   const dnnl_memory_desc_t *mds[3] = {query(pd, queries[row][0]), query(pd, queries[row][1]),
                                       query(pd, queries[row][2])};
   int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, step->inputs[0], mds[1], flat == 1),
@@ -455,8 +447,7 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
     call_destroy(call);
     return status;
   }
-  double flops = 2.0 * (double)limn_shape_count(c->y) * c->w.c * c->w.h * c->w.w;
-  LIMN_TRY(add_call(b, names[c->dense][row], call, buffers, flops));
+  LIMN_TRY(add_call(b, names[c->shapes.dense][row], call, buffers, c->shapes.flops));
   if (out.direct != out.final)
     LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
   return step->kind == LIMN_STEP_CONV_DX ? cpu_add_epilogue(b, step, out.final) : LIMN_OK;

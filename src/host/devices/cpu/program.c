@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
@@ -131,15 +132,52 @@ static limn_status run_kernels(void *argument) {
   return *job->call.status;
 }
 
+struct trace_job {
+  const limn_code *code;
+  struct limn_call call;
+  int rounds;
+  double *seconds;
+};
+
+static limn_status trace_kernels(void *argument) {
+  const struct trace_job *job = argument;
+  double *seconds = job->seconds;
+  for (int round = 0; round < job->rounds; ++round)
+    for (int k = 0; k < job->code->kernel_count; ++k) {
+      double begin = limn_clock();
+      job->code->kernels[k].run(&job->code->kernels[k], &job->call);
+      *seconds++ = limn_clock() - begin;
+      LIMN_TRY(*job->call.status);
+    }
+  return LIMN_OK;
+}
+
+static struct limn_call call_of(const struct cpu_device *cpu, uint64_t step, limn_status *status) {
+  return (struct limn_call){
+      .step = step, .seed = cpu->base.seed, .threads = cpu->threads, .simd = cpu->simd, .status = status};
+}
+
+limn_status cpu_program_trace(limn_program *base, int rounds, double *seconds) {
+  const struct cpu_device *cpu = (const struct cpu_device *)base->device;
+  limn_status status = LIMN_OK;
+  struct trace_job job = {.code = &((const struct cpu_program *)base)->code,
+                          .call = call_of(cpu, 0, &status),
+                          .rounds = rounds,
+                          .seconds = seconds};
+  return cpu_worker_call(cpu->worker, trace_kernels, &job);
+}
+
 limn_status cpu_program_run(limn_program *base, uint64_t step) {
   const struct cpu_device *cpu = (const struct cpu_device *)base->device;
   limn_status status = LIMN_OK;
-  struct run_job job = {
-      .code = &((const struct cpu_program *)base)->code,
-      .call = {.step = step, .seed = cpu->base.seed, .threads = cpu->threads, .simd = cpu->simd, .status = &status}};
+  struct run_job job = {.code = &((const struct cpu_program *)base)->code, .call = call_of(cpu, step, &status)};
   return cpu_worker_call(cpu->worker, run_kernels, &job);
 }
 
 void cpu_program_info(const limn_program *base, limn_program_info *out) {
   *out = ((const struct cpu_program *)base)->code.info;
+}
+
+void cpu_program_row(const limn_program *base, int index, limn_program_row *out) {
+  limn_code_row(&((const struct cpu_program *)base)->code, index, out);
 }

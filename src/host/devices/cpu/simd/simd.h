@@ -45,6 +45,10 @@ typedef struct limn_simd {
 
   void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const struct limn_simd_adam *p);
   void (*sgd)(float *w, float *momentum, const float *g, size_t n, const struct limn_simd_sgd *p);
+
+  /* Multiply-adds as fast as the CPU can do them: `rounds` times x = 1 x + 1 in each of a few vectors, which begin at
+   * 0, 1, 2, ... Returns the sum of what a lane of each comes to; *flops is how many operations they were. */
+  float (*multiply_adds)(size_t rounds, double *flops);
 } limn_simd;
 
 extern const limn_simd limn_simd_baseline, limn_simd_avx2, limn_simd_avx512;
@@ -68,5 +72,6 @@ void LIMN_SIMD(gradient_input)(float *dx, const float *x, const float *g, const 
 void LIMN_SIMD(channel_sums)(const float *x, int pixels, int block, float *sum);
 void LIMN_SIMD(adam)(float *w, float *m, float *v, const float *g, size_t n, const struct limn_simd_adam *p);
 void LIMN_SIMD(sgd)(float *w, float *momentum, const float *g, size_t n, const struct limn_simd_sgd *p);
+float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
 
 #endif

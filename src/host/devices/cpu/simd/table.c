@@ -27,4 +27,5 @@ const limn_simd ISA_TABLE = {
     .channel_sums = LIMN_SIMD(channel_sums),
     .adam = LIMN_SIMD(adam),
     .sgd = LIMN_SIMD(sgd),
+    .multiply_adds = LIMN_SIMD(multiply_adds),
 };

@@ -1,0 +1,215 @@
+/* Batch normalisation by our own kernels; running statistics of neighbouring steps in one launch. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "devices/cuda/cuda.h"
+
+struct batchnorm {
+  int64_t rows;
+  int32_t channels;
+  limn_type x, dy, y, dx;
+  float eps, slope;
+};
+
+static float slope_of(const limn_step *step) {
+  if (step->activation == LIMN_PW_COUNT)
+    return 1;
+  return step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_RELU_GRAD ? 0 : step->slope;
+}
+
+static struct batchnorm *batchnorm_create(const limn_step *step, limn_shape shape) {
+  struct batchnorm *s = calloc(1, sizeof *s);
+  if (s)
+    *s = (struct batchnorm){.rows = (int64_t)shape.n * shape.h * shape.w,
+                            .channels = shape.c,
+                            .eps = step->node.alpha,
+                            .slope = slope_of(step)};
+  return s;
+}
+
+/* Operands: statistics, x, scratch. */
+static void run_statistics(const limn_kernel *k, const struct limn_call *call) {
+  const struct batchnorm *s = k->state;
+  cuda_call_check(call, limn_batchnorm_statistics(k->p[1], s->x, s->rows, s->channels, k->p[0], k->p[2], call->stream),
+                  "batchnorm statistics");
+}
+
+static limn_status add_statistics(limn_builder *b, const limn_step *step) {
+  int x = step->inputs[0], format = limn_builder_format(b, x);
+  struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  s->x = cuda_type(cuda_device_of(b), format);
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], CUDA_FLOAT), limn_builder_input(b, x, format),
+                         limn_builder_scratch(b, limn_batchnorm_scratch(s->rows, s->channels))};
+  limn_builder_add(b,
+                   (limn_kernel){.name = "batchnorm statistics",
+                                 .run = run_statistics,
+                                 .state = s,
+                                 .count = 3,
+                                 .launches = limn_batchnorm_is_whole(s->rows, s->channels) ? 1 : 2},
+                   buffers);
+  return limn_builder_status(b);
+}
+
+/* Bytes of a tensor of that type. */
+static double bytes_of(const struct batchnorm *s, limn_type type) {
+  return (double)s->rows * s->channels * (double)cuda_type_size(type);
+}
+
+/* Operands: y, statistics, x, gamma, beta, scratch. */
+static void run_forward(const limn_kernel *k, const struct limn_call *call) {
+  const struct batchnorm *s = k->state;
+  const limn_batchnorm_forward_args args = {.y = k->p[0],
+                                            .statistics = k->p[1],
+                                            .x = k->p[2],
+                                            .gamma = k->p[3],
+                                            .beta = k->p[4],
+                                            .scratch = k->p[5],
+                                            .type = s->x,
+                                            .rows = s->rows,
+                                            .channels = s->channels,
+                                            .eps = s->eps,
+                                            .slope = s->slope};
+  cuda_call_check(call, limn_batchnorm_forward(&args, call->stream), "batchnorm");
+}
+
+static limn_status add_forward(limn_builder *b, const limn_step *step) {
+  int x = step->inputs[0], format = limn_builder_format(b, x);
+  struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  s->x = cuda_type(cuda_device_of(b), format);
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], format),
+                         limn_builder_output(b, step->outputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, x, format),
+                         limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
+                         limn_builder_scratch(b, limn_batchnorm_scratch(s->rows, s->channels))};
+  limn_builder_add(b,
+                   (limn_kernel){.name = "batchnorm",
+                                 .run = run_forward,
+                                 .state = s,
+                                 .count = 6,
+                                 .launches = limn_batchnorm_is_whole(s->rows, s->channels) ? 1 : 2,
+                                 .bytes = 3 * bytes_of(s, s->x)}, /* x twice */
+                   buffers);
+  return limn_builder_status(b);
+}
+
+/* Operands: dx, dgamma, dbeta (each may be absent), x, statistics, gamma, dy, y, scratch. */
+static void run_backward(const limn_kernel *k, const struct limn_call *call) {
+  const struct batchnorm *s = k->state;
+  const limn_batchnorm_backward_args args = {.dx = k->p[0],
+                                             .dgamma = k->p[1],
+                                             .dbeta = k->p[2],
+                                             .x = k->p[3],
+                                             .statistics = k->p[4],
+                                             .gamma = k->p[5],
+                                             .dy = k->p[6],
+                                             .y = k->p[7],
+                                             .scratch = k->p[8],
+                                             .x_type = s->x,
+                                             .dy_type = s->dy,
+                                             .y_type = s->y,
+                                             .dx_type = s->dx,
+                                             .rows = s->rows,
+                                             .channels = s->channels,
+                                             .eps = s->eps,
+                                             .slope = s->slope};
+  cuda_call_check(call, limn_batchnorm_backward(&args, call->stream), "batchnorm backward");
+}
+
+static limn_status add_backward(limn_builder *b, const limn_step *step) {
+  const struct cuda_device *cuda = cuda_device_of(b);
+  int x = step->inputs[0], dy = step->inputs[3], y = step->inputs[4];
+  int x_format = limn_builder_format(b, x), dy_format = limn_builder_format(b, dy),
+      y_format = y == LIMN_NONE ? CUDA_FLOAT : limn_builder_format(b, y);
+  struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
+  if (!s)
+    return limn_fail_memory("a batchnorm");
+  s->x = cuda_type(cuda, x_format);
+  s->dy = s->dx = cuda_type(cuda, dy_format);
+  s->y = cuda_type(cuda, y_format);
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], dy_format),
+                         limn_builder_output(b, step->outputs[1], CUDA_FLOAT),
+                         limn_builder_output(b, step->outputs[2], CUDA_FLOAT),
+                         limn_builder_input(b, x, x_format),
+                         limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
+                         limn_builder_input(b, dy, dy_format),
+                         limn_builder_input(b, y, y_format),
+                         limn_builder_scratch(b, limn_batchnorm_scratch(s->rows, s->channels))};
+  double read = bytes_of(s, s->x) + bytes_of(s, s->dy) + (y == LIMN_NONE ? 0 : bytes_of(s, s->y));
+  bool writes = buffers[0] != LIMN_ABSENT;
+  limn_builder_add(b,
+                   (limn_kernel){.name = "batchnorm backward",
+                                 .run = run_backward,
+                                 .state = s,
+                                 .count = 9,
+                                 .launches = limn_batchnorm_is_whole(s->rows, s->channels) ? 1 : 2,
+                                 .bytes = writes ? 2 * read + bytes_of(s, s->dx) : read,
+                                 .in_place = 1u << 6},
+                   buffers);
+  return limn_builder_status(b);
+}
+
+limn_status cuda_build_batchnorm(limn_builder *b, const limn_step *step) {
+  switch (step->kind) {
+  case LIMN_STEP_STATISTICS:
+    return add_statistics(b, step);
+  case LIMN_STEP_BATCHNORM:
+    return add_forward(b, step);
+  default:
+    return add_backward(b, step);
+  }
+}
+
+/* Operands of each entry: running mean, running variance, statistics, gate. */
+#define RUNNING_OPERANDS 4
+
+struct running {
+  int count;
+  limn_running entries[]; /* (count) */
+};
+
+static void run_running(const limn_kernel *k, const struct limn_call *call) {
+  struct running *s = k->state;
+  for (int i = 0; i < s->count; ++i) {
+    s->entries[i].mean = k->p[RUNNING_OPERANDS * i];
+    s->entries[i].variance = k->p[RUNNING_OPERANDS * i + 1];
+    s->entries[i].statistics = k->p[RUNNING_OPERANDS * i + 2];
+    s->entries[i].gate = k->p[RUNNING_OPERANDS * i + 3];
+  }
+  cuda_call_check(call, limn_update_running(s->entries, s->count, call->stream), "running statistics");
+}
+
+limn_status cuda_build_running(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  int count = 0;
+  while (count < left && steps[count].kind == LIMN_STEP_UPDATE_RUNNING)
+    ++count;
+  struct running *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->entries);
+  int *buffers = calloc((size_t)count * RUNNING_OPERANDS, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("running statistics");
+  }
+  s->count = *taken = count;
+  for (int i = 0; i < count; ++i) {
+    limn_shape shape = steps[i].node.shape;
+    double rows = (double)shape.n * shape.h * shape.w;
+    s->entries[i] =
+        (limn_running){.channels = shape.c, .momentum = steps[i].node.alpha, .unbias = (float)(rows / (rows - 1))};
+    int *operand = buffers + RUNNING_OPERANDS * i;
+    operand[0] = limn_builder_target(b, steps[i].node.targets[0]);
+    operand[1] = limn_builder_target(b, steps[i].node.targets[1]);
+    operand[2] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
+    operand[3] = steps[i].input_count > 1 ? limn_builder_input(b, steps[i].inputs[1], CUDA_FLOAT) : LIMN_ABSENT;
+  }
+  limn_builder_add(
+      b, (limn_kernel){.name = "running statistics", .run = run_running, .state = s, .count = RUNNING_OPERANDS * count},
+      buffers);
+  free(buffers);
+  return limn_builder_status(b);
+}

@@ -1,0 +1,108 @@
+/* Convolutions: cuDNN's plan with everything fused, or the plain one with a kernel of ours behind. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "devices/cuda/cuda.h"
+
+struct convolution {
+  cuda_plan *plan;
+  limn_step_kind kind;
+};
+
+static void release(void *state) {
+  struct convolution *s = state;
+  cuda_plan_destroy(s->plan);
+  free(s);
+}
+
+/* Operands: result, the two inputs, bias, workspace. */
+static void run_convolution(const limn_kernel *k, const struct limn_call *call) {
+  const struct convolution *s = k->state;
+  void *x = k->p[1], *w = k->p[2], *y = k->p[0];
+  if (s->kind == LIMN_STEP_CONV_DX) {
+    x = k->p[0];
+    y = k->p[1];
+  } else if (s->kind == LIMN_STEP_CONV_DW) {
+    w = k->p[0];
+    y = k->p[2];
+  }
+  if (*call->status == LIMN_OK)
+    *call->status = cuda_plan_run(s->plan, call->device->cudnn, x, w, y, k->p[3], k->p[4]);
+}
+
+static const char *name_of(const limn_step *step) {
+  return step->kind == LIMN_STEP_CONV      ? "convolution"
+         : step->kind == LIMN_STEP_CONV_DX ? "convolution backward data"
+                                           : "convolution backward weights";
+}
+
+/* The best plan that there is: with bias and activation inside if cuDNN can, with the result in the wanted type if it
+ * can. *epilogue: bias and activation are still to be done. */
+static limn_status choose(const struct cuda_device *cuda, cuda_convolution *c, cuda_plan **plan, bool *epilogue) {
+  cuda_convolution plain = *c;
+  plain.bias = false;
+  plain.activation = LIMN_PW_COUNT;
+  bool fused = c->bias || c->activation != LIMN_PW_COUNT;
+  *epilogue = false;
+  LIMN_TRY(cuda_plan_create(plan, cuda->planner, c));
+  if (!*plan && fused) {
+    LIMN_TRY(cuda_plan_create(plan, cuda->planner, &plain));
+    *epilogue = *plan != NULL;
+  }
+  if (!*plan && c->result != c->type) {
+    c->result = c->type;
+    return choose(cuda, c, plan, epilogue);
+  }
+  return LIMN_OK;
+}
+
+static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_conv_shapes *shapes) {
+  const struct cuda_device *cuda = cuda_device_of(b);
+  int reads = cuda_conv_format(cuda);
+  cuda_convolution c = {.kind = step->kind,
+                        .x = shapes->x,
+                        .w = shapes->w,
+                        .y = shapes->y,
+                        .attrs = step->node.conv,
+                        .type = cuda_type(cuda, reads),
+                        .result = step->kind == LIMN_STEP_CONV_DW ? LIMN_F32 : cuda_type(cuda, reads),
+                        .bias = step->kind != LIMN_STEP_CONV_DW && step->input_count > 2,
+                        .activation = step->activation,
+                        .slope = step->slope};
+  struct convolution *s = calloc(1, sizeof *s);
+  if (!s)
+    return limn_fail_memory("a convolution");
+  s->kind = step->kind;
+  bool epilogue = false;
+  limn_status status = choose(cuda, &c, &s->plan, &epilogue);
+  if (status == LIMN_OK && !s->plan)
+    status = limn_fail(LIMN_DEVICE, "cuDNN has no engine for a %s of %dx%dx%dx%d with a kernel of %dx%d", name_of(step),
+                       c.x.n, c.x.c, c.x.h, c.x.w, c.w.h, c.w.w);
+  if (status != LIMN_OK) {
+    release(s);
+    return status;
+  }
+  int made = c.result == LIMN_F32 ? CUDA_FLOAT : CUDA_HALF;
+  size_t workspace = cuda_plan_workspace(s->plan);
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], made), limn_builder_input(b, step->inputs[0], reads),
+                         limn_builder_input(b, step->inputs[1], reads),
+                         c.bias && !epilogue ? limn_builder_input(b, step->inputs[2], CUDA_FLOAT) : LIMN_ABSENT,
+                         workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT};
+  limn_builder_add(b,
+                   (limn_kernel){.name = name_of(step),
+                                 .run = run_convolution,
+                                 .release = release,
+                                 .state = s,
+                                 .count = 5,
+                                 .flops = shapes->flops,
+                                 .engine = cuda_plan_engine(s->plan),
+                                 .workspace = workspace ? 4 : 0},
+                   buffers);
+  LIMN_TRY(limn_builder_status(b));
+  return epilogue ? cuda_add_epilogue(b, step, buffers[0], made) : LIMN_OK;
+}
+
+limn_status cuda_build_convolution(limn_builder *b, const limn_step *step) {
+  limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
+  return shapes.dense ? cuda_build_dense(b, step, &shapes) : add_plan(b, step, &shapes);
+}

@@ -1,0 +1,130 @@
+/* The CUDA device: what its files share. Nothing outside this folder includes it. */
+#ifndef LIMN_DEVICES_CUDA_CUDA_H
+#define LIMN_DEVICES_CUDA_CUDA_H
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include "devices/builder.h"
+#include "devices/cuda/plan.h"
+#include "kernels/kernels.h"
+
+/* How a tensor of logical shape (N, C, H, W) lies in memory: always as NHWC, in one of two number types. */
+typedef enum cuda_format {
+  CUDA_FLOAT, /* fp32 */
+  CUDA_HALF,  /* bf16 or fp16: the precision's type for what tensor cores read */
+} cuda_format;
+
+/* One of the two places through which host memory reaches the card: while one is being copied, the other is filled. */
+struct cuda_slot {
+  void *pinned, *device; /* (size) */
+  size_t size;
+  cudaEvent_t copied, done; /* the copy has ended; whoever reads `device` has */
+};
+
+struct cuda_device {
+  limn_device base;
+  const limn_card *card; /* planning for a card that is not there: no memory, no streams. NULL: a real device */
+  int index;             /* CUDA's number */
+  limn_type half;        /* type of CUDA_HALF; LIMN_F32 when the precision is fp32 or tf32 */
+  bool tf32, deterministic;
+  cuda_planner *planner;
+  cudnnHandle_t cudnn;
+  cublasHandle_t cublas;
+  cudaStream_t work, copies;
+  struct cuda_slot slots[2];
+  int slot;       /* the one to be used next */
+  uint64_t *step; /* device memory: the step that the running program reads */
+};
+
+struct cuda_tensor {
+  limn_tensor base;
+  float *data; /* NULL on a card that is not there */
+  void *half;  /* the same in CUDA_HALF, for leaves that tensor cores read; else NULL */
+  bool kept_half;
+};
+
+/* What a run tells its kernels. */
+struct limn_call {
+  const struct cuda_device *device;
+  cudaStream_t stream;
+  limn_status *status; /* the first failure; the run ends there */
+};
+
+static inline struct cuda_device *cuda_device_of(const limn_builder *builder) {
+  return (struct cuda_device *)limn_builder_device(builder);
+}
+static inline limn_type cuda_type(const struct cuda_device *device, int format) {
+  return format == CUDA_HALF ? device->half : LIMN_F32;
+}
+static inline size_t cuda_type_size(limn_type type) { return type == LIMN_F32 ? 4 : 2; }
+static inline limn_extents cuda_extents(limn_shape s) { return (limn_extents){s.n, s.h, s.w, s.c}; }
+/* The format that convolutions read. */
+static inline int cuda_conv_format(const struct cuda_device *device) {
+  return device->half == LIMN_F32 ? CUDA_FLOAT : CUDA_HALF;
+}
+
+limn_status cuda_device_create(limn_device **out, const limn_device_options *options);
+
+/* LIMN_DEVICE, naming the call and CUDA's reason, unless the call went well. */
+limn_status cuda_check(const struct cuda_device *device, cudaError_t error, const char *what);
+/* For kernels of a program: the first failure sticks to the call. */
+void cuda_call_check(const struct limn_call *call, cudaError_t error, const char *what);
+
+/* $LIMN_CACHE, else the user's folder of caches with /limn; NULL where there is none or $LIMN_CACHE is empty. */
+const char *cuda_cache_folder(char *buffer, size_t size);
+
+/* transfer.c: tensors, and the way between the host and the card. */
+limn_status cuda_tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out);
+void cuda_tensor_destroy(limn_tensor *tensor);
+limn_status cuda_upload(limn_tensor *tensor, const float *nchw);
+limn_status cuda_upload_u8(limn_tensor *tensor, const uint8_t *nchw, float scale, float shift);
+limn_status cuda_download(const limn_tensor *tensor, float *nchw);
+limn_status cuda_slots_init(struct cuda_device *device);
+void cuda_slots_release(struct cuda_device *device);
+
+/* program.c */
+limn_status cuda_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
+                                const limn_program_options *options, limn_program **out);
+void cuda_program_destroy(limn_program *program);
+limn_status cuda_program_run(limn_program *program, uint64_t step);
+void cuda_program_info(const limn_program *program, limn_program_info *out);
+void cuda_program_row(const limn_program *program, int index, limn_program_row *out);
+limn_status cuda_program_trace(limn_program *program, int rounds, double *seconds);
+
+/* Builders of steps: each adds the kernels of steps[0], and of those after it that fit into the same launch (*taken).
+ */
+/* convolution.c */
+limn_status cuda_build_convolution(limn_builder *builder, const limn_step *step);
+/* batchnorm.c */
+limn_status cuda_build_batchnorm(limn_builder *builder, const limn_step *step);
+limn_status cuda_build_running(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* pointwise.c */
+limn_status cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* y = activation(y + bias), in place, where the convolution could not take it along. */
+limn_status cuda_add_epilogue(limn_builder *builder, const limn_step *step, int y, int format);
+/* The group of a step, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */
+limn_group cuda_group_of(limn_builder *builder, const limn_step *step, int *buffers);
+/* small.c: steps of few elements. */
+bool cuda_is_small(const limn_builder *builder, const limn_step *step);
+limn_status cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* sums.c: sums of two tensors, and sums of squares. */
+limn_status cuda_build_additions(limn_builder *builder, const limn_step *steps, int left, int *taken);
+bool cuda_is_sum_of_squares(const limn_builder *builder, const limn_step *step);
+limn_status cuda_build_squares(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* update.c */
+limn_status cuda_build_random(limn_builder *builder, const limn_step *step);
+limn_status cuda_build_assign(limn_builder *builder, const limn_step *step);
+limn_status cuda_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status cuda_build_latch(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status cuda_build_record(limn_builder *builder, const limn_step *steps, int left, int *taken);
+
+/* The buffer of a value that a kernel writes in CUDA_HALF as well, where convolutions read that; else LIMN_ABSENT. */
+static inline int cuda_output_half(limn_builder *builder, int value) {
+  return cuda_device_of(builder)->half == LIMN_F32 ? LIMN_ABSENT : limn_builder_output_copy(builder, value, CUDA_HALF);
+}
+
+/* gemm.c: the product that a convolution is when its kernel covers the whole picture. */
+limn_status cuda_build_dense(limn_builder *builder, const limn_step *step, const limn_conv_shapes *shapes);
+
+#endif

@@ -1,0 +1,164 @@
+/* The CUDA device: creation and its one vtable. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cuda/cuda.h"
+
+#define LEAST_MAJOR 8 /* compute capability: Ampere, the first with bf16 and TF32 */
+
+limn_status cuda_check(const struct cuda_device *device, cudaError_t error, const char *what) {
+  if (error == cudaSuccess)
+    return LIMN_OK;
+  cudaGetLastError(); /* an error that has been told is over, where CUDA allows it */
+  return limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", device->index, what, cudaGetErrorString(error));
+}
+
+void cuda_call_check(const struct limn_call *call, cudaError_t error, const char *what) {
+  if (*call->status == LIMN_OK)
+    *call->status = cuda_check(call->device, error, what);
+}
+
+static void cuda_destroy(limn_device *base) {
+  struct cuda_device *cuda = (struct cuda_device *)base;
+  if (cuda->work)
+    cudaStreamSynchronize(cuda->work);
+  cuda_slots_release(cuda);
+  if (cuda->step)
+    cudaFree(cuda->step);
+  if (cuda->cublas)
+    cublasDestroy(cuda->cublas);
+  if (cuda->cudnn)
+    cudnnDestroy(cuda->cudnn);
+  cuda_planner_destroy(cuda->planner);
+  if (cuda->copies)
+    cudaStreamDestroy(cuda->copies);
+  if (cuda->work)
+    cudaStreamDestroy(cuda->work);
+  free(cuda);
+}
+
+static const limn_device_ops cuda_ops = {
+    .kind = "cuda",
+    .destroy = cuda_destroy,
+    .tensor_create = cuda_tensor_create,
+    .tensor_destroy = cuda_tensor_destroy,
+    .upload = cuda_upload,
+    .download = cuda_download,
+    .upload_u8 = cuda_upload_u8,
+    .program_create = cuda_program_create,
+    .program_destroy = cuda_program_destroy,
+    .program_run = cuda_program_run,
+    .program_info = cuda_program_info,
+    .program_row = cuda_program_row,
+    .program_trace = cuda_program_trace,
+};
+
+static limn_status choose_precision(struct cuda_device *cuda, const char *name) {
+  cuda->half = LIMN_F32;
+  cuda->tf32 = false;
+  if (!name || strcmp(name, "auto") == 0 || strcmp(name, "tf32") == 0)
+    cuda->tf32 = true;
+  else if (strcmp(name, "bf16") == 0)
+    cuda->half = LIMN_BF16;
+  else if (strcmp(name, "fp16") == 0)
+    cuda->half = LIMN_F16;
+  else if (strcmp(name, "fp32") != 0)
+    return limn_fail(LIMN_USAGE, "precision %s: there is no such one; use fp32, tf32, bf16 or fp16", name);
+  return LIMN_OK;
+}
+
+static const char *precision_name(const struct cuda_device *cuda) {
+  return cuda->half == LIMN_BF16 ? "bf16" : cuda->half == LIMN_F16 ? "fp16" : cuda->tf32 ? "tf32" : "fp32";
+}
+
+/* Whether there is a driver, a card of that number, and one that is new enough; its name. */
+static limn_status find_card(struct cuda_device *cuda, char *name, size_t size) {
+  int count = 0, major = 0, minor = 0;
+  cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorInsufficientDriver)
+    return limn_fail(LIMN_DEVICE, "there is no NVIDIA driver for CUDA 13 (libcuda.so.1): install or update it");
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
+    return limn_fail(LIMN_DEVICE, "there is no NVIDIA GPU in this machine");
+  LIMN_TRY(cuda_check(cuda, error, "looking for GPUs"));
+  if (cuda->index >= count)
+    return limn_fail(LIMN_DEVICE, "cuda:%d: there is no such GPU; there are %d, from cuda:0 on", cuda->index, count);
+  LIMN_TRY(cuda_check(cuda, cudaSetDevice(cuda->index), "choosing the GPU"));
+  struct cudaDeviceProp properties;
+  LIMN_TRY(cuda_check(cuda, cudaGetDeviceProperties(&properties, cuda->index), "reading the GPU's properties"));
+  major = properties.major;
+  minor = properties.minor;
+  if (major < LEAST_MAJOR)
+    return limn_fail(LIMN_DEVICE, "cuda:%d: %s has compute capability %d.%d; %d.0 or newer is needed", cuda->index,
+                     properties.name, major, minor, LEAST_MAJOR);
+  snprintf(name, size, "%.60s", properties.name);
+  return LIMN_OK;
+}
+
+static limn_status check_cudnn(const struct cuda_device *cuda, cudnnStatus_t status, const char *what) {
+  return status == CUDNN_STATUS_SUCCESS
+             ? LIMN_OK
+             : limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", cuda->index, what, cudnnGetErrorString(status));
+}
+
+static limn_status check_cublas(const struct cuda_device *cuda, cublasStatus_t status, const char *what) {
+  return status == CUBLAS_STATUS_SUCCESS
+             ? LIMN_OK
+             : limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", cuda->index, what, cublasGetStatusString(status));
+}
+
+/* Streams, library handles, and the memory that every program uses. */
+static limn_status start(struct cuda_device *cuda) {
+  LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->work, cudaStreamNonBlocking), "making a stream"));
+  LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->copies, cudaStreamNonBlocking), "making a stream"));
+  LIMN_TRY(cuda_slots_init(cuda));
+  LIMN_TRY(cuda_check(cuda, cudaMalloc((void **)&cuda->step, sizeof *cuda->step), "allocating memory"));
+  LIMN_TRY(check_cudnn(cuda, cudnnCreate(&cuda->cudnn), "starting cuDNN"));
+  LIMN_TRY(check_cudnn(cuda, cudnnSetStream(cuda->cudnn, cuda->work), "starting cuDNN"));
+  LIMN_TRY(check_cublas(cuda, cublasCreate(&cuda->cublas), "starting cuBLAS"));
+  LIMN_TRY(check_cublas(cuda, cublasSetStream(cuda->cublas, cuda->work), "starting cuBLAS"));
+  cublasMath_t math = cuda->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH;
+  return check_cublas(cuda, cublasSetMathMode(cuda->cublas, math), "starting cuBLAS");
+}
+
+static limn_status create(struct cuda_device *cuda, const limn_device_options *options) {
+  char name[80] = "";
+  LIMN_TRY(choose_precision(cuda, options->precision));
+  cuda->index = options->index;
+  cuda->deterministic = options->deterministic != 0;
+  cuda->base.seed = options->seed;
+  if (options->card) {
+    cuda->card = options->card;
+    snprintf(name, sizeof name, "%.60s (not here)", cuda->card->name);
+  } else {
+    LIMN_TRY(find_card(cuda, name, sizeof name));
+  }
+  int version = (int)cudnnGetVersion();
+  snprintf(cuda->base.description, sizeof cuda->base.description, "CUDA, %s, %s, cuDNN %d.%d.%d", name,
+           precision_name(cuda), version / 10000, version / 100 % 100, version % 100);
+  if (!cuda->card)
+    LIMN_TRY(start(cuda));
+  char cache[4096];
+  return cuda_planner_create(&cuda->planner,
+                             &(cuda_planner_options){.device = cuda->index,
+                                                     .properties = cuda->card ? cuda->card->properties : NULL,
+                                                     .deterministic = cuda->deterministic,
+                                                     .tf32 = cuda->tf32,
+                                                     .cache = cuda_cache_folder(cache, sizeof cache)});
+}
+
+limn_status cuda_device_create(limn_device **out, const limn_device_options *options) {
+  *out = NULL;
+  struct cuda_device *cuda = calloc(1, sizeof *cuda);
+  if (!cuda)
+    return limn_fail_memory("the CUDA device");
+  cuda->base.ops = &cuda_ops;
+  limn_status status = create(cuda, options);
+  if (status != LIMN_OK) {
+    cuda_destroy(&cuda->base);
+    return status;
+  }
+  *out = &cuda->base;
+  return LIMN_OK;
+}

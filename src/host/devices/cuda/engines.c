@@ -1,0 +1,174 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cuda/planning.h"
+
+/* How many engines are asked of cuDNN in one mode. Its list is the best first, and a plan is found among the first few
+ * unless the planner's rules leave those out. */
+#define MAX_CONFIGS 48
+
+/* How the offers of cuDNN have ended so far; `first` keeps why the first engine could not be had, which is the most
+ * telling: cuDNN thought that one the best. */
+typedef struct offers {
+  int offered, forbidden, failed;
+  char first[320];
+} offers;
+
+static void note_failure(offers *o, const cuda_descriptors *set) {
+  if (!o->first[0])
+    cuda_descriptors_explain(set, o->first, sizeof o->first);
+}
+
+/* Running out of memory says nothing about the engine that was tried. */
+static bool out_of_memory(const cuda_descriptors *set) {
+  return set->status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
+}
+
+static cudnnBackendDescriptor_t engine_of(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
+  cudnnBackendDescriptor_t engine = cuda_descriptor_create(set, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "describe an engine");
+  cuda_descriptor_get(set, config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine);
+  return engine;
+}
+
+/* What the planner's rules say of an engine, by cuDNN's numerical notes. On fp32 inputs TENSOR_CORE means that they are
+ * rounded to TF32 on the way in (10 bits of mantissa), DOWN_CONVERT_INPUTS that they are first copied to 16 bits, which
+ * is not what anybody who asked for fp32 or TF32 expects. */
+static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_convolution *convolution,
+                    cudnnBackendDescriptor_t config) {
+  cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
+  const int64_t count = cuda_descriptor_get(set, engine_of(set, config), CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                            CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
+  const bool fp32 = convolution->type == LIMN_F32;
+  for (int64_t i = 0; i < count && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; ++i)
+    if ((notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && planner->deterministic) ||
+        (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && fp32 && !planner->tf32) ||
+        (notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS && fp32) ||
+        notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) /* sums in 16 bits */
+      return false;
+  return set->status == CUDNN_STATUS_SUCCESS;
+}
+
+/* "eng6_k2=3_k13=1": the engine's number and the values of its knobs (cudnnBackendKnobType_t). */
+static void name_engine(cuda_descriptors *set, cudnnBackendDescriptor_t config, char *out, size_t size) {
+  int64_t index = 0;
+  cuda_descriptor_get(set, engine_of(set, config), CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &index);
+  int used = snprintf(out, size, "eng%lld", (long long)index);
+
+  cudnnBackendDescriptor_t knobs[CUDNN_KNOB_TYPE_COUNTS];
+  for (int i = 0; i < CUDNN_KNOB_TYPE_COUNTS; ++i)
+    knobs[i] = cuda_descriptor_create(set, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, "read an engine's knobs");
+  const int64_t count = cuda_descriptor_get(set, config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                            CUDNN_TYPE_BACKEND_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS, knobs);
+  for (int64_t i = 0; i < count && used > 0 && (size_t)used < size; ++i) {
+    cudnnBackendKnobType_t type = CUDNN_KNOB_TYPE_COUNTS;
+    int64_t value = 0;
+    cuda_descriptor_get(set, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &type);
+    cuda_descriptor_get(set, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &value);
+    used += snprintf(out + used, size - (size_t)used, "_k%d=%lld", (int)type, (long long)value);
+  }
+}
+
+/* Makes the plan of one engine. An engine that refuses is noted, not an error. */
+static limn_status attempt(cuda_choice *choice, offers *o, const cuda_planner *planner,
+                           cudnnBackendDescriptor_t config) {
+  limn_status status = LIMN_OK;
+  cuda_descriptors set = {.count = 0};
+  cudnnBackendDescriptor_t plan =
+      cuda_descriptor_create(&set, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "make the plan of an engine");
+  cuda_descriptor_set(&set, plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &config);
+  cuda_descriptor_set(&set, plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+                      &planner->properties);
+  cuda_descriptor_finalize(&set, plan);
+  if (set.status != CUDNN_STATUS_SUCCESS && !out_of_memory(&set)) {
+    note_failure(o, &set);
+    ++o->failed;
+    goto cleanup;
+  }
+  int64_t workspace = 0;
+  cuda_descriptor_get(&set, plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &workspace);
+  name_engine(&set, config, choice->engine, sizeof choice->engine);
+  LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
+  choice->workspace = (size_t)workspace;
+  choice->plan = plan;
+  cuda_descriptors_detach(&set, plan);
+cleanup:
+  cuda_descriptors_release(&set);
+  return status;
+}
+
+/* cuDNN's offers in one mode, the best first; none when it has none. */
+static int list_configs(cuda_descriptors *set, const cuda_planner *planner, cudnnBackendDescriptor_t graph,
+                        cudnnBackendHeurMode_t mode, cudnnBackendDescriptor_t *configs) {
+  cudnnBackendDescriptor_t heuristics =
+      cuda_descriptor_create(set, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, "list engines");
+  cuda_descriptor_set(set, heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
+  cuda_descriptor_set(set, heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+  cuda_descriptor_set(set, heuristics, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+                      &planner->properties);
+  cuda_descriptor_finalize(set, heuristics);
+  int64_t count =
+      cuda_descriptor_get(set, heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, NULL);
+  count = count < MAX_CONFIGS ? count : MAX_CONFIGS;
+  for (int64_t i = 0; i < count; ++i)
+    configs[i] = cuda_descriptor_create(set, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, "list engines");
+  count = count ? cuda_descriptor_get(set, heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                                      count, configs)
+                : 0;
+  return (int)count;
+}
+
+static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *planner,
+                            const cuda_convolution *convolution, cudnnBackendDescriptor_t graph,
+                            cudnnBackendHeurMode_t mode) {
+  limn_status status = LIMN_OK;
+  cudnnBackendDescriptor_t configs[MAX_CONFIGS];
+  cuda_descriptors set = {.count = 0};
+  const int count = list_configs(&set, planner, graph, mode, configs);
+  if (cuda_descriptors_unsupported(&set)) {
+    note_failure(o, &set);
+    goto cleanup;
+  }
+  LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
+  o->offered += count;
+  for (int i = 0; i < count && !choice->plan; ++i) {
+    cuda_descriptors scratch = {.count = 0};
+    const bool may = allowed(&scratch, planner, convolution, configs[i]);
+    status = cuda_descriptors_check(&scratch);
+    cuda_descriptors_release(&scratch);
+    if (status != LIMN_OK)
+      goto cleanup;
+    if (may)
+      LIMN_TRY_OR_CLEANUP(status, attempt(choice, o, planner, configs[i]));
+    else
+      ++o->forbidden;
+  }
+cleanup:
+  cuda_descriptors_release(&set);
+  return status;
+}
+
+static void explain(cuda_choice *choice, const offers *o) {
+  char *out = choice->reason;
+  const size_t size = sizeof choice->reason;
+  if (o->offered == 0)
+    snprintf(out, size, "none is offered for this card (those with a bias or activation need NVRTC and a driver)%s%s",
+             o->first[0] ? "; " : "", o->first);
+  else if (o->failed == 0)
+    snprintf(out, size, "all %d on offer are ruled out by the precision or determinism asked for", o->forbidden);
+  else
+    snprintf(out, size, "of %d on offer %d are ruled out and %d refuse; the first %s", o->offered, o->forbidden,
+             o->failed, o->first);
+}
+
+limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution,
+                        cudnnBackendDescriptor_t graph) {
+  offers o = {.offered = 0};
+  LIMN_TRY(try_mode(choice, &o, planner, convolution, graph, CUDNN_HEUR_MODE_A));
+  if (!choice->plan)
+    LIMN_TRY(try_mode(choice, &o, planner, convolution, graph, CUDNN_HEUR_MODE_FALLBACK));
+  if (choice->plan)
+    return LIMN_OK;
+  explain(choice, &o);
+  return LIMN_OK;
+}

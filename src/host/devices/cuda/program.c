@@ -1,0 +1,245 @@
+/* Programs of the CUDA device: kernels and library calls that are put on the working stream one by one in the first
+ * run, captured as a CUDA graph in the second, and replayed from then on. The first run is not captured because
+ * libraries and the driver load code at the first use, which a capture does not allow. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "devices/cuda/cuda.h"
+
+struct cuda_program {
+  limn_program base;
+  limn_code code;
+  cudaGraphExec_t graph; /* NULL until the second run */
+  bool ran;
+};
+
+static size_t bytes(limn_shape shape, int format) {
+  return (size_t)limn_shape_count(shape) * (format == CUDA_HALF ? 2 : 4);
+}
+
+static int leaf_format(const limn_tensor *leaf) {
+  (void)leaf;
+  return CUDA_FLOAT;
+}
+
+static bool leaf_memory(const limn_tensor *leaf, int format, void **address) {
+  const struct cuda_tensor *tensor = (const struct cuda_tensor *)leaf;
+  *address = format == CUDA_HALF ? tensor->half : (void *)tensor->data;
+  return format == CUDA_FLOAT || (format == CUDA_HALF && tensor->kept_half);
+}
+
+static void *allocate(limn_device *device, size_t size) {
+  void *memory = NULL;
+  (void)device;
+  if (cudaMalloc(&memory, size) == cudaSuccess)
+    return memory;
+  cudaGetLastError();
+  return NULL;
+}
+
+static void release(limn_device *device, void *memory) {
+  (void)device;
+  cudaFree(memory);
+}
+
+struct cast {
+  int64_t count;
+  limn_type from, to;
+};
+
+static void run_cast(const limn_kernel *k, const struct limn_call *call) {
+  const struct cast *c = k->state;
+  cuda_call_check(call, limn_cast(k->p[1], c->from, k->p[0], c->to, c->count, call->stream), "a cast");
+}
+
+static limn_status convert(limn_builder *b, limn_shape shape, const int formats[2], int from, int to) {
+  const struct cuda_device *cuda = cuda_device_of(b);
+  struct cast *c = malloc(sizeof *c);
+  if (!c)
+    return limn_fail_memory("a program");
+  *c = (struct cast){limn_shape_count(shape), cuda_type(cuda, formats[0]), cuda_type(cuda, formats[1])};
+  limn_builder_add(b, (limn_kernel){.name = "cast", .run = run_cast, .state = c, .count = 2}, (const int[]){to, from});
+  return limn_builder_status(b);
+}
+
+static limn_status build(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  *taken = 1;
+  switch (steps->kind) {
+  case LIMN_STEP_CONV:
+  case LIMN_STEP_CONV_DX:
+  case LIMN_STEP_CONV_DW:
+    return cuda_build_convolution(b, steps);
+  case LIMN_STEP_STATISTICS:
+  case LIMN_STEP_BATCHNORM:
+  case LIMN_STEP_BATCHNORM_BACKWARD:
+    return cuda_build_batchnorm(b, steps);
+  case LIMN_STEP_UPDATE_RUNNING:
+    return cuda_build_running(b, steps, left, taken);
+  case LIMN_STEP_POINTWISE:
+    return cuda_build_pointwise(b, steps, left, taken);
+  case LIMN_STEP_RANDOM:
+    return cuda_build_random(b, steps);
+  case LIMN_STEP_ASSIGN:
+    return cuda_build_assign(b, steps);
+  case LIMN_STEP_OPTIMIZER:
+    return cuda_build_optimizer(b, steps, left, taken);
+  case LIMN_STEP_LATCH:
+    return cuda_build_latch(b, steps, left, taken);
+  case LIMN_STEP_RECORD:
+    return cuda_build_record(b, steps, left, taken);
+  }
+  return limn_fail(LIMN_FAILED, "program: step kind %d is unknown", (int)steps->kind);
+}
+
+static const limn_backend backend = {
+    .fusion = {.conv_activation = true, .batchnorm_activation = true, .pointwise = true, .late_updates = true},
+    .bytes = bytes,
+    .leaf_format = leaf_format,
+    .leaf_memory = leaf_memory,
+    .convert = convert,
+    .build = build,
+    .allocate = allocate,
+    .free = release,
+};
+
+void cuda_program_destroy(limn_program *base) {
+  struct cuda_program *p = (struct cuda_program *)base;
+  if (!p)
+    return;
+  const struct cuda_device *cuda = (const struct cuda_device *)base->device;
+  if (cuda->work)
+    cudaStreamSynchronize(cuda->work);
+  if (p->graph)
+    cudaGraphExecDestroy(p->graph);
+  limn_code_release(&p->code);
+  free(p);
+}
+
+limn_status cuda_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
+                                const limn_program_options *options, limn_program **out) {
+  struct cuda_program *p = calloc(1, sizeof *p);
+  if (!p)
+    return limn_fail_memory("a program");
+  p->base.device = device;
+  p->code = (limn_code){.backend = &backend, .device = device, .options = *options};
+  limn_status status = limn_code_build(&p->code, graph, leaves);
+  if (status == LIMN_OK && !((struct cuda_device *)device)->card)
+    status = limn_code_bind(&p->code);
+  if (status != LIMN_OK) {
+    cuda_program_destroy(&p->base);
+    return status;
+  }
+  *out = &p->base;
+  return LIMN_OK;
+}
+
+static limn_status refuse_planned(const struct cuda_device *cuda) {
+  return cuda->card ? limn_fail(LIMN_DEVICE, "%s: a card that is not here runs nothing", cuda->base.description)
+                    : LIMN_OK;
+}
+
+static limn_status enqueue(const struct cuda_program *p, const struct cuda_device *cuda) {
+  limn_status status = LIMN_OK;
+  const struct limn_call call = {.device = cuda, .stream = cuda->work, .status = &status};
+  for (int i = 0; p->code.options.separate_buffers && i < p->code.buffer_count; ++i)
+    if (p->code.buffers[i].own) /* all ones is a NaN in every type */
+      LIMN_TRY(cuda_check(cuda, cudaMemsetAsync(p->code.buffers[i].own, 0xff, p->code.buffers[i].bytes, cuda->work),
+                          "filling memory"));
+  for (int k = 0; k < p->code.kernel_count && status == LIMN_OK; ++k)
+    p->code.kernels[k].run(&p->code.kernels[k], &call);
+  return status;
+}
+
+static limn_status capture(struct cuda_program *p, const struct cuda_device *cuda) {
+  cudaGraph_t graph = NULL;
+  LIMN_TRY(cuda_check(cuda, cudaStreamBeginCapture(cuda->work, cudaStreamCaptureModeThreadLocal), "a graph's capture"));
+  limn_status status = enqueue(p, cuda);
+  cudaError_t ended = cudaStreamEndCapture(cuda->work, &graph); /* whatever happened, the capture has to end */
+  if (status == LIMN_OK)
+    status = cuda_check(cuda, ended, "a graph's capture");
+  else
+    cudaGetLastError();
+  if (status == LIMN_OK)
+    status = cuda_check(cuda, cudaGraphInstantiate(&p->graph, graph, 0), "making a graph");
+  if (graph)
+    cudaGraphDestroy(graph);
+  return status;
+}
+
+limn_status cuda_program_run(limn_program *base, uint64_t step) {
+  struct cuda_program *p = (struct cuda_program *)base;
+  const struct cuda_device *cuda = (const struct cuda_device *)base->device;
+  LIMN_TRY(refuse_planned(cuda));
+  LIMN_TRY(cuda_check(cuda, limn_set_step(cuda->step, step, cuda->work), "a step"));
+  if (!p->ran) {
+    p->ran = true;
+    return enqueue(p, cuda);
+  }
+  if (!p->graph)
+    LIMN_TRY(capture(p, cuda));
+  return cuda_check(cuda, cudaGraphLaunch(p->graph, cuda->work), "a step");
+}
+
+/* What a trace needs besides the program. */
+struct trace {
+  cudaEvent_t begin, end;
+  void *flush; /* twice the second-level cache */
+  size_t flush_bytes;
+};
+
+static void trace_release(struct trace *t) {
+  if (t->begin)
+    cudaEventDestroy(t->begin);
+  if (t->end)
+    cudaEventDestroy(t->end);
+  if (t->flush)
+    cudaFree(t->flush);
+}
+
+static limn_status trace_init(struct trace *t, const struct cuda_device *cuda) {
+  int cache = 0;
+  LIMN_TRY(cuda_check(cuda, cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, cuda->index), "a trace"));
+  t->flush_bytes = 2 * (size_t)cache;
+  LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&t->begin, cudaEventDefault), "a trace"));
+  LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&t->end, cudaEventDefault), "a trace"));
+  return t->flush_bytes ? cuda_check(cuda, cudaMalloc(&t->flush, t->flush_bytes), "a trace") : LIMN_OK;
+}
+
+static limn_status trace_row(const limn_kernel *kernel, const struct limn_call *call, const struct trace *t,
+                             double *seconds) {
+  const struct cuda_device *cuda = call->device;
+  float milliseconds = 0;
+  if (t->flush)
+    LIMN_TRY(cuda_check(cuda, cudaMemsetAsync(t->flush, 0, t->flush_bytes, call->stream), "a trace"));
+  LIMN_TRY(cuda_check(cuda, cudaEventRecord(t->begin, call->stream), "a trace"));
+  kernel->run(kernel, call);
+  LIMN_TRY(*call->status);
+  LIMN_TRY(cuda_check(cuda, cudaEventRecord(t->end, call->stream), "a trace"));
+  LIMN_TRY(cuda_check(cuda, cudaEventSynchronize(t->end), "waiting for the GPU"));
+  LIMN_TRY(cuda_check(cuda, cudaEventElapsedTime(&milliseconds, t->begin, t->end), "a trace"));
+  *seconds = (double)milliseconds / 1e3;
+  return LIMN_OK;
+}
+
+limn_status cuda_program_trace(limn_program *base, int rounds, double *seconds) {
+  const struct cuda_program *p = (const struct cuda_program *)base;
+  const struct cuda_device *cuda = (const struct cuda_device *)base->device;
+  limn_status status = LIMN_OK;
+  const struct limn_call call = {.device = cuda, .stream = cuda->work, .status = &status};
+  struct trace trace = {0};
+  LIMN_TRY(refuse_planned(cuda));
+  limn_status result = trace_init(&trace, cuda);
+  for (int round = 0; result == LIMN_OK && round < rounds; ++round)
+    for (int k = 0; result == LIMN_OK && k < p->code.kernel_count; ++k)
+      result = trace_row(&p->code.kernels[k], &call, &trace, seconds++);
+  trace_release(&trace);
+  return result;
+}
+
+void cuda_program_info(const limn_program *base, limn_program_info *out) {
+  *out = ((const struct cuda_program *)base)->code.info;
+}
+
+void cuda_program_row(const limn_program *base, int index, limn_program_row *out) {
+  limn_code_row(&((const struct cuda_program *)base)->code, index, out);
+}

@@ -1,0 +1,110 @@
+/* Sums that stand side by side: of two tensors each, where a weight was used twice; of squares, behind a gradient's
+ * norm.
+ */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "devices/cuda/cuda.h"
+
+struct additions {
+  int count;
+  limn_addition tensors[]; /* (count) */
+};
+
+/* Operands of each: sum, x, y. */
+static void run_additions(const limn_kernel *k, const struct limn_call *call) {
+  struct additions *s = k->state;
+  for (int i = 0; i < s->count; ++i) {
+    s->tensors[i].out = k->p[3 * i];
+    s->tensors[i].x = k->p[3 * i + 1];
+    s->tensors[i].y = k->p[3 * i + 2];
+  }
+  cuda_call_check(call, limn_add(s->tensors, s->count, call->stream), k->name);
+}
+
+/* Whether steps[count] reads none of what the steps before it make. */
+static bool is_apart(const limn_step *steps, int count) {
+  for (int i = 0; i < count; ++i)
+    for (int in = 0; in < steps[count].input_count; ++in)
+      if (steps[count].inputs[in] == steps[i].outputs[0])
+        return false;
+  return true;
+}
+
+limn_status cuda_build_additions(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  int count = 0;
+  while (count < left && limn_builder_is_addition(b, &steps[count]) && is_apart(steps, count))
+    ++count;
+  struct additions *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
+  int *buffers = calloc(3 * (size_t)count, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("a sum");
+  }
+  s->count = *taken = count;
+  for (int i = 0; i < count; ++i) {
+    const limn_step *step = &steps[i];
+    int x = step->inputs[step->instructions[0].x], y = step->inputs[step->instructions[0].y];
+    int x_format = limn_builder_format(b, x), y_format = limn_builder_format(b, y);
+    s->tensors[i] = (limn_addition){.x_type = cuda_type(cuda_device_of(b), x_format),
+                                    .y_type = cuda_type(cuda_device_of(b), y_format),
+                                    .count = limn_shape_count(step->domain)};
+    buffers[3 * i + 1] = limn_builder_input(b, x, x_format);
+    buffers[3 * i + 2] = limn_builder_input(b, y, y_format);
+    buffers[3 * i] = limn_builder_output(b, step->outputs[0], CUDA_FLOAT);
+  }
+  limn_builder_add(b, (limn_kernel){.name = "sums of two", .run = run_additions, .state = s, .count = 3 * count},
+                   buffers);
+  free(buffers);
+  return limn_builder_status(b);
+}
+
+bool cuda_is_sum_of_squares(const limn_builder *b, const limn_step *step) {
+  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->node.shape) == 1 && step->instruction_count == 1 &&
+         step->instructions[0].function == LIMN_PW_SQUARE && step->input_count == 1 &&
+         limn_shape_equal(step->domain, limn_builder_shape(b, step->inputs[0])) && limn_shape_count(step->domain) > 1;
+}
+
+struct squares {
+  int count;
+  limn_squares tensors[]; /* (count) */
+};
+
+/* Operands: the sums, then the tensors, then scratch. */
+static void run_squares(const limn_kernel *k, const struct limn_call *call) {
+  struct squares *s = k->state;
+  for (int i = 0; i < s->count; ++i) {
+    s->tensors[i].out = k->p[i];
+    s->tensors[i].x = k->p[s->count + i];
+  }
+  cuda_call_check(call, limn_sum_squares(s->tensors, s->count, k->p[2 * s->count], call->stream), k->name);
+}
+
+limn_status cuda_build_squares(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  const struct cuda_device *cuda = cuda_device_of(b);
+  int count = 0;
+  while (count < left && cuda_is_sum_of_squares(b, &steps[count]))
+    ++count;
+  struct squares *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
+  int *buffers = calloc(2 * (size_t)count + 1, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("a norm");
+  }
+  s->count = *taken = count;
+  for (int i = 0; i < count; ++i) {
+    int format = limn_builder_format(b, steps[i].inputs[0]);
+    s->tensors[i] = (limn_squares){.type = cuda_type(cuda, format), .count = limn_shape_count(steps[i].domain)};
+    buffers[count + i] = limn_builder_input(b, steps[i].inputs[0], format);
+    buffers[i] = limn_builder_output(b, steps[i].outputs[0], CUDA_FLOAT);
+  }
+  buffers[2 * count] = limn_builder_scratch(b, limn_sum_squares_scratch(s->tensors, count));
+  limn_builder_add(
+      b,
+      (limn_kernel){.name = "sums of squares", .run = run_squares, .state = s, .count = 2 * count + 1, .launches = 2},
+      buffers);
+  free(buffers);
+  return limn_builder_status(b);
+}

@@ -1,0 +1,243 @@
+/* Random numbers and what writes leaves: optimisers, copies, the latch and the ring of measures. Neighbouring steps of
+ * a kind share a launch. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cuda/cuda.h"
+
+struct random {
+  limn_extents extents;
+  uint32_t stream;
+  bool normal;
+};
+
+static void run_random(const limn_kernel *k, const struct limn_call *call) {
+  const struct random *s = k->state;
+  const struct cuda_device *cuda = call->device;
+  const limn_master out = {k->p[0], k->p[1], cuda->half};
+  cuda_call_check(call,
+                  (s->normal ? limn_random_normal : limn_random_uniform)(out, s->extents, cuda->base.seed, s->stream,
+                                                                         cuda->step, call->stream),
+                  k->name);
+}
+
+limn_status cuda_build_random(limn_builder *b, const limn_step *step) {
+  struct random *s = calloc(1, sizeof *s);
+  if (!s)
+    return limn_fail_memory("a program");
+  *s = (struct random){.extents = cuda_extents(step->node.shape),
+                       .stream = step->node.stream,
+                       .normal = step->node.op == LIMN_OP_NORMAL};
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], CUDA_FLOAT), cuda_output_half(b, step->outputs[0])};
+  limn_builder_add(
+      b, (limn_kernel){.name = s->normal ? "normal" : "uniform", .run = run_random, .state = s, .count = 2}, buffers);
+  return limn_builder_status(b);
+}
+
+struct assign {
+  int64_t count;
+  limn_type from, half;
+};
+
+/* Operands: target, its copy in CUDA_HALF, value. */
+static void run_assign(const limn_kernel *k, const struct limn_call *call) {
+  const struct assign *s = k->state;
+  const limn_master target = {k->p[0], k->p[1], s->half};
+  cuda_call_check(call, limn_copy(k->p[2], s->from, target, s->count, call->stream), k->name);
+}
+
+limn_status cuda_build_assign(limn_builder *b, const limn_step *step) {
+  const struct cuda_device *cuda = cuda_device_of(b);
+  limn_value target = step->node.targets[0];
+  int format = limn_builder_format(b, step->inputs[0]);
+  struct assign *s = calloc(1, sizeof *s);
+  if (!s)
+    return limn_fail_memory("a program");
+  *s = (struct assign){
+      .count = limn_shape_count(limn_builder_shape(b, target)), .from = cuda_type(cuda, format), .half = cuda->half};
+  const int buffers[] = {limn_builder_target(b, target), limn_builder_target_copy(b, target, CUDA_HALF),
+                         limn_builder_input(b, step->inputs[0], format)};
+  limn_builder_add(b, (limn_kernel){.name = "assign", .run = run_assign, .state = s, .count = 3}, buffers);
+  return limn_builder_status(b);
+}
+
+/* Operands: hyper, scale, gate; then of each tensor: w, its copy in CUDA_HALF, m, v, gradient. */
+#define SHARED_OPERANDS 3
+#define TENSOR_OPERANDS 5
+
+struct optimizer {
+  bool adam;
+  limn_optimizer_values values;
+  int count;
+  limn_trained tensors[]; /* (count) */
+};
+
+static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
+  struct optimizer *s = k->state;
+  s->values.hyper = k->p[0];
+  s->values.scale = k->p[1];
+  s->values.gate = k->p[2];
+  for (int i = 0; i < s->count; ++i) {
+    void *const *p = k->p + SHARED_OPERANDS + TENSOR_OPERANDS * i;
+    s->tensors[i].w = (limn_master){p[0], p[1], call->device->half};
+    s->tensors[i].m = p[2];
+    s->tensors[i].v = p[3];
+    s->tensors[i].gradient = p[4];
+  }
+  cuda_call_check(call, (s->adam ? limn_adam : limn_sgd)(s->tensors, s->count, &s->values, call->stream), k->name);
+}
+
+/* Whether two optimiser steps differ in nothing but their tensors. */
+static bool same_rule(const limn_step *a, const limn_step *b) {
+  const limn_node *x = &a->node, *y = &b->node;
+  bool same = b->kind == LIMN_STEP_OPTIMIZER && x->op == y->op && a->input_count == b->input_count &&
+              x->alpha == y->alpha && x->beta1 == y->beta1 && x->beta2 == y->beta2 && x->eps == y->eps &&
+              x->weight_decay == y->weight_decay && x->decoupled == y->decoupled;
+  for (int i = 1; same && i < a->input_count; ++i)
+    same = a->inputs[i] == b->inputs[i];
+  return same;
+}
+
+/* Whether one of the leaves that steps[0 ... count) write is read by steps[count]. */
+static bool reads_earlier(const limn_step *steps, int count) {
+  for (int i = 0; i < count; ++i)
+    for (int t = 0; t < steps[i].node.target_count; ++t)
+      for (int in = 0; in < steps[count].input_count; ++in)
+        if (steps[count].inputs[in] == steps[i].node.targets[t])
+          return true;
+  return false;
+}
+
+/* Whether one of the weights that steps[0 ... count) update is updated by steps[count] too. */
+static bool updates_again(const limn_step *steps, int count) {
+  for (int i = 0; i < count; ++i)
+    if (steps[i].node.targets[0] == steps[count].node.targets[0])
+      return true;
+  return false;
+}
+
+static void add_tensor(limn_builder *b, const limn_step *step, limn_trained *tensor, int *operand) {
+  const limn_node *n = &step->node;
+  int format = limn_builder_format(b, step->inputs[0]);
+  *tensor = (limn_trained){.gradient_type = cuda_type(cuda_device_of(b), format),
+                           .count = limn_shape_count(limn_builder_shape(b, n->targets[0]))};
+  operand[0] = limn_builder_target(b, n->targets[0]);
+  operand[1] = limn_builder_target_copy(b, n->targets[0], CUDA_HALF);
+  for (int i = 1; i < 3; ++i)
+    operand[1 + i] = i < n->target_count ? limn_builder_target(b, n->targets[i]) : LIMN_ABSENT;
+  operand[4] = limn_builder_input(b, step->inputs[0], format);
+}
+
+limn_status cuda_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  const limn_node *n = &steps->node;
+  int count = 1;
+  while (count < left && same_rule(steps, &steps[count]) && !reads_earlier(steps, count) &&
+         !updates_again(steps, count))
+    ++count;
+  struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
+  int operands = SHARED_OPERANDS + TENSOR_OPERANDS * count, *buffers = calloc((size_t)operands, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("an optimiser");
+  }
+  s->adam = n->op == LIMN_OP_ADAM;
+  s->count = *taken = count;
+  s->values = (limn_optimizer_values){.beta1 = n->beta1,
+                                      .beta2 = n->beta2,
+                                      .eps = n->eps,
+                                      .weight_decay = n->weight_decay,
+                                      .momentum = n->alpha,
+                                      .decoupled = n->decoupled};
+  for (int i = 0; i < SHARED_OPERANDS; ++i)
+    buffers[i] = i + 1 < steps->input_count ? limn_builder_input(b, steps->inputs[i + 1], CUDA_FLOAT) : LIMN_ABSENT;
+  double bytes = 0;
+  for (int i = 0; i < count; ++i) {
+    int *operand = buffers + SHARED_OPERANDS + TENSOR_OPERANDS * i;
+    add_tensor(b, &steps[i], &s->tensors[i], operand);
+    int read_and_written = 1 + (operand[2] != LIMN_ABSENT) + (operand[3] != LIMN_ABSENT);
+    bytes +=
+        (double)s->tensors[i].count * (2.0 * sizeof(float) * read_and_written + (operand[1] == LIMN_ABSENT ? 0 : 2) +
+                                       (double)cuda_type_size(s->tensors[i].gradient_type));
+  }
+  limn_builder_add(
+      b,
+      (limn_kernel){
+          .name = s->adam ? "adam" : "sgd", .run = run_optimizer, .state = s, .count = operands, .bytes = bytes},
+      buffers);
+  free(buffers);
+  return limn_builder_status(b);
+}
+
+struct latch {
+  int count;
+  const float *scalars[]; /* (count) */
+};
+
+/* Operands: gate, scalars. */
+static void run_latch(const limn_kernel *k, const struct limn_call *call) {
+  struct latch *s = k->state;
+  for (int i = 0; i < s->count; ++i)
+    s->scalars[i] = k->p[1 + i];
+  cuda_call_check(call, limn_latch(s->scalars, s->count, k->p[0], call->stream), k->name);
+}
+
+limn_status cuda_build_latch(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  int count = 1;
+  while (count < left && steps[count].kind == LIMN_STEP_LATCH &&
+         steps[count].node.targets[0] == steps->node.targets[0] && !reads_earlier(steps, count))
+    ++count;
+  struct latch *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->scalars);
+  int *buffers = calloc((size_t)count + 1, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("a latch");
+  }
+  s->count = *taken = count;
+  buffers[0] = limn_builder_target(b, steps->node.targets[0]);
+  for (int i = 0; i < count; ++i)
+    buffers[1 + i] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
+  limn_builder_add(b, (limn_kernel){.name = "latch", .run = run_latch, .state = s, .count = 1 + count}, buffers);
+  free(buffers);
+  return limn_builder_status(b);
+}
+
+struct record {
+  int count;
+  limn_recorded entries[]; /* (count) */
+};
+
+/* Operands of each entry: ring, scalar. */
+static void run_record(const limn_kernel *k, const struct limn_call *call) {
+  struct record *s = k->state;
+  for (int i = 0; i < s->count; ++i) {
+    s->entries[i].ring = k->p[2 * i];
+    s->entries[i].scalar = k->p[2 * i + 1];
+  }
+  cuda_call_check(call, limn_record(s->entries, s->count, call->device->step, call->stream), k->name);
+}
+
+limn_status cuda_build_record(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  int count = 0;
+  while (count < left && steps[count].kind == LIMN_STEP_RECORD)
+    ++count;
+  struct record *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->entries);
+  int *buffers = calloc(2 * (size_t)count, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("a record");
+  }
+  s->count = *taken = count;
+  for (int i = 0; i < count; ++i) {
+    limn_shape ring = limn_builder_shape(b, steps[i].node.targets[0]);
+    s->entries[i] = (limn_recorded){.rows = ring.n, .columns = ring.c, .column = steps[i].node.column};
+    buffers[2 * i] = limn_builder_target(b, steps[i].node.targets[0]);
+    buffers[2 * i + 1] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
+  }
+  limn_builder_add(b, (limn_kernel){.name = "record", .run = run_record, .state = s, .count = 2 * count}, buffers);
+  free(buffers);
+  return limn_builder_status(b);
+}

@@ -1,0 +1,449 @@
+/* What the planner promises apart from plans themselves: rules are kept, plans are shared, files are believed only when
+ * they are whole, every failure of cuDNN is reported, and no descriptor is left behind. cuDNN is the real one, without
+ * a GPU; the calls counted, failed and looked into here stand before its own. */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "devices/cards.h"
+#include "devices/cuda/planning.h"
+
+static int failures;
+#define CHECK(condition, ...)                                                                                          \
+  do {                                                                                                                 \
+    if (!(condition)) {                                                                                                \
+      ++failures;                                                                                                      \
+      fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                                  \
+      fprintf(stderr, __VA_ARGS__);                                                                                    \
+      fputc('\n', stderr);                                                                                             \
+    }                                                                                                                  \
+  } while (0)
+
+/* ---- before cuDNN ---- */
+
+static long calls, fail_at = -1; /* of Create, SetAttribute, GetAttribute, Finalize */
+static cudnnStatus_t fail_with;
+static bool in_description;          /* what failed was not an engine's plan, which another engine can make good */
+static int live, searches, executed; /* descriptors; heuristics asked; plans run */
+static int64_t packed_count, packed_uids[8];
+static void *packed[8], *packed_workspace;
+static cudnnStatus_t execute_with;
+
+static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
+static bool failing(void) { return calls++ == fail_at; }
+
+cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type, cudnnBackendDescriptor_t *out) {
+  cudnnStatus_t (*next)(cudnnBackendDescriptorType_t, cudnnBackendDescriptor_t *) = NULL;
+  if (failing())
+    return fail_with;
+  *(void **)&next = real("cudnnBackendCreateDescriptor");
+  cudnnStatus_t status = next(type, out);
+  live += status == CUDNN_STATUS_SUCCESS;
+  searches += type == CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR;
+  return status;
+}
+
+cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor) {
+  cudnnStatus_t (*next)(cudnnBackendDescriptor_t) = NULL;
+  *(void **)&next = real("cudnnBackendDestroyDescriptor");
+  --live;
+  return next(descriptor);
+}
+
+cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
+                                       cudnnBackendAttributeType_t type, int64_t count, const void *values) {
+  cudnnStatus_t (*next)(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t, int64_t,
+                        const void *) = NULL;
+  if (failing()) {
+    in_description = name < CUDNN_ATTR_ENGINEHEUR_MODE || name > CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP;
+    return fail_with;
+  }
+  *(void **)&next = real("cudnnBackendSetAttribute");
+  if (name == CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS && count <= 8)
+    memcpy(packed_uids, values, (size_t)(packed_count = count) * sizeof *packed_uids);
+  if (name == CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS && count <= 8)
+    memcpy(packed, values, (size_t)count * sizeof *packed);
+  if (name == CUDNN_ATTR_VARIANT_PACK_WORKSPACE)
+    memcpy(&packed_workspace, values, sizeof packed_workspace);
+  return next(d, name, type, count, values);
+}
+
+cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
+                                       cudnnBackendAttributeType_t type, int64_t asked, int64_t *count, void *values) {
+  cudnnStatus_t (*next)(cudnnBackendDescriptor_t, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t, int64_t,
+                        int64_t *, void *) = NULL;
+  if (failing())
+    return fail_with;
+  *(void **)&next = real("cudnnBackendGetAttribute");
+  return next(d, name, type, asked, count, values);
+}
+
+cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
+  cudnnStatus_t (*next)(cudnnBackendDescriptor_t) = NULL;
+  if (failing())
+    return fail_with;
+  *(void **)&next = real("cudnnBackendFinalize");
+  return next(descriptor);
+}
+
+cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack) {
+  (void)handle, (void)plan, (void)pack;
+  ++executed;
+  return execute_with;
+}
+
+/* ---- tests ---- */
+
+static cuda_planner *planner_on(const char *card, bool tf32, bool deterministic, const char *cache) {
+  cuda_planner *planner = NULL;
+  const limn_status status =
+      cuda_planner_create(&planner, &(cuda_planner_options){.properties = limn_card_find(card)->properties,
+                                                            .tf32 = tf32,
+                                                            .deterministic = deterministic,
+                                                            .cache = cache});
+  if (status != LIMN_OK) {
+    fprintf(stderr, "%s\n", limn_error_message());
+    exit(1);
+  }
+  return planner;
+}
+
+static cuda_convolution named(const char *name, limn_type type) {
+  plan_case c;
+  for (int i = 0; plan_case_at(i, type, &c); ++i)
+    if (strcmp(c.name, name) == 0)
+      return c.convolution;
+  fprintf(stderr, "no case \"%s\"\n", name);
+  exit(1);
+}
+
+/* The numerical notes of the engine that made the plan, as a set of bits, asked of cuDNN by the engine's number. */
+static unsigned notes_of(const cuda_planner *planner, const cuda_convolution *convolution, const cuda_plan *plan) {
+  cuda_descriptors set = {.count = 0};
+  const cudnnBackendDescriptor_t graph = cuda_describe(&set, convolution);
+  const cudnnBackendDescriptor_t engine = cuda_descriptor_create(&set, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "test");
+  const int64_t index = strtoll(cuda_plan_engine(plan) + strlen("eng"), NULL, 10);
+  cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
+  cuda_descriptor_set(&set, engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
+  cuda_descriptor_set(&set, engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &index);
+  cuda_descriptor_set(&set, engine, CUDNN_ATTR_ENGINE_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+                      &planner->properties);
+  cuda_descriptor_finalize(&set, engine);
+  const int64_t count = cuda_descriptor_get(&set, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                                            CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
+  unsigned bits = 0;
+  for (int64_t i = 0; i < count; ++i)
+    bits |= 1U << notes[i];
+  CHECK(set.status == CUDNN_STATUS_SUCCESS, "engine %" PRId64 " of %s", index, cuda_plan_engine(plan));
+  cuda_descriptors_release(&set);
+  return bits;
+}
+
+static void rules_are_kept(void) {
+  const unsigned tensor_core = 1U << CUDNN_NUMERICAL_NOTE_TENSOR_CORE,
+                 down_convert = 1U << CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
+                 reduced = 1U << CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
+                 nondeterministic = 1U << CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
+  unsigned seen[2][2] = {{0}};
+  const char *const cards[2] = {"h100", "rtx3090"};
+  for (int card = 0; card < 2; ++card)
+    for (int tf32 = 0; tf32 < 2; ++tf32)
+      for (int deterministic = 0; deterministic < 2; ++deterministic) {
+        cuda_planner *planner = planner_on(cards[card], tf32, deterministic, NULL);
+        const unsigned forbidden =
+            down_convert | reduced | (tf32 ? 0 : tensor_core) | (deterministic ? nondeterministic : 0);
+        plan_case c;
+        for (int i = 0; plan_case_at(i, LIMN_F32, &c) && c.need == PLAN_MUST; ++i) {
+          cuda_plan *plan = NULL;
+          CHECK(cuda_plan_create(&plan, planner, &c.convolution) == LIMN_OK && plan, "%s", limn_error_message());
+          if (plan) {
+            const unsigned notes = notes_of(planner, &c.convolution, plan);
+            CHECK(!(notes & forbidden), "%s %s %s: notes %x", cards[card], c.name, cuda_plan_engine(plan), notes);
+            seen[tf32][deterministic] |= notes;
+          }
+          cuda_plan_destroy(plan);
+        }
+        cuda_planner_destroy(planner);
+      }
+  CHECK(seen[1][0] & tensor_core, "no TF32 engine was ever chosen");
+  CHECK(seen[0][0] & nondeterministic, "no engine that the deterministic rule would leave out was ever chosen");
+}
+
+static void plans_are_shared(void) {
+  cuda_planner *planner = planner_on("h100", true, false, NULL);
+  cuda_convolution a = named("dcgan 64-128", LIMN_BF16), b = a;
+  cuda_plan *first = NULL, *again = NULL, *other = NULL;
+  b.attrs.pad_h = b.attrs.pad_w = 2;
+  b.y.h = b.y.w = 17;
+  CHECK(cuda_plan_create(&first, planner, &a) == LIMN_OK && first, "%s", limn_error_message());
+  const int before = searches;
+  CHECK(cuda_plan_create(&again, planner, &a) == LIMN_OK && again == first && searches == before, "planned anew");
+  CHECK(cuda_plan_create(&other, planner, &b) == LIMN_OK && other && other != first, "%s", limn_error_message());
+  cuda_plan_destroy(again);
+  cuda_plan *steep = NULL, *flat = NULL;
+  a = b = named("grey bias leaky 28-14", LIMN_F32);
+  b.slope = 0.1F;
+  CHECK(cuda_plan_create(&steep, planner, &a) == LIMN_OK && cuda_plan_create(&flat, planner, &b) == LIMN_OK && steep &&
+            flat && steep != flat,
+        "two slopes, one plan");
+  cuda_plan_destroy(steep);
+  cuda_plan_destroy(flat);
+  CHECK(strncmp(cuda_plan_engine(first), "eng", 3) == 0, "%s", cuda_plan_engine(first));
+  cuda_planner_destroy(planner); /* plans outlive their planner */
+  CHECK(strncmp(cuda_plan_engine(first), "eng", 3) == 0, "%s", cuda_plan_engine(first));
+  cuda_plan_destroy(first);
+  cuda_plan_destroy(other);
+  CHECK(live == 0, "%d descriptors are left", live);
+}
+
+static void nonsense_is_refused(void) {
+  cuda_planner *planner = NULL;
+  cuda_plan *plan = NULL;
+  CHECK(cuda_planner_create(&planner, &(cuda_planner_options){.properties = "{\"warpSize\": 32"}) == LIMN_DEVICE &&
+            !planner && strstr(limn_error_message(), "CUDNN_STATUS"),
+        "%s", limn_error_message());
+  CHECK(cuda_planner_create(&planner, &(cuda_planner_options){.device = 0}) == LIMN_DEVICE || planner, "%s",
+        limn_error_message()); /* a machine with a GPU has a planner for it */
+  cuda_planner_destroy(planner);
+  planner = planner_on("a100", true, false, NULL);
+  cuda_convolution c = named("dcgan 64-128 dw", LIMN_BF16);
+  const int before = searches;
+  c.bias = true;
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && !plan, "a bias behind a gradient of weights");
+  c = named("dcgan 64-128", LIMN_BF16);
+  c.activation = LIMN_PW_EXP;
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && !plan, "exp");
+  c.activation = LIMN_PW_LEAKY_RELU;
+  c.slope = 2;
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && !plan && searches == before, "a slope of 2");
+  c.kind = LIMN_STEP_LATCH;
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_FAILED && !plan, "a latch");
+  c = named("dcgan 64-128", LIMN_BF16);
+  c.y.h = 99; /* not what the convolution makes */
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_DEVICE && !plan && strlen(limn_error_message()) > 20, "%s",
+        limn_error_message());
+  c = named("G last tanh", LIMN_BF16);
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && !plan && strstr(limn_error_message(), "tanh"), "%s",
+        limn_error_message());
+  cuda_planner_destroy(planner);
+  CHECK(live == 0, "%d descriptors are left", live);
+}
+
+static void tensors_are_handed_over(void) {
+  cuda_planner *planner = planner_on("h100", true, false, NULL);
+  char memory[6];
+  for (int biased = 0; biased < 2; ++biased) {
+    cuda_plan *plan = NULL;
+    cuda_convolution c = named(biased ? "VAE bias relu 64-128" : "dcgan 64-128", LIMN_F32);
+    CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && plan, "%s", limn_error_message());
+    const int ran = executed;
+    CHECK(cuda_plan_run(plan, NULL, memory, memory + 1, memory + 2, (const float *)(const void *)(memory + 3),
+                        memory + 4) == LIMN_OK &&
+              executed == ran + 1,
+          "%s", limn_error_message());
+    CHECK(packed_count == 3 + biased && packed_workspace == memory + 4, "%" PRId64 " tensors", packed_count);
+    for (int64_t i = 0; i < packed_count; ++i)
+      CHECK(packed[i] == memory + (packed_uids[i] - CUDA_UID_X), "tensor %" PRId64, packed_uids[i]);
+    execute_with = CUDNN_STATUS_EXECUTION_FAILED;
+    CHECK(cuda_plan_run(plan, NULL, memory, memory, memory, NULL, NULL) == LIMN_DEVICE &&
+              strstr(limn_error_message(), "EXECUTION_FAILED"),
+          "%s", limn_error_message());
+    execute_with = CUDNN_STATUS_SUCCESS;
+    cuda_plan_destroy(plan);
+  }
+  cuda_planner_destroy(planner);
+  CHECK(live == 0, "%d descriptors are left", live);
+}
+
+/* The N-th call of cuDNN fails, for every N, until planning gets through without meeting it. */
+static void failures_are_reported(const char *name, cudnnStatus_t with, int step) {
+  cuda_planner *planner = planner_on("h100", false, true, NULL);
+  const cuda_convolution c = named(name, LIMN_F32);
+  const int at_rest = live;
+  int errors = 0;
+  fail_with = with;
+  for (fail_at = 0;; fail_at += step) {
+    cuda_plan *plan = NULL;
+    calls = 0;
+    in_description = false;
+    const limn_status status = cuda_plan_create(&plan, planner, &c);
+    CHECK(!in_description || !plan, "call %ld: a description is incomplete and planned all the same", fail_at);
+    CHECK(status == LIMN_OK || (status == LIMN_DEVICE && !plan && strstr(limn_error_message(), "CUDNN_STATUS")),
+          "call %ld: status %d, %s", fail_at, status, limn_error_message());
+    CHECK(status == LIMN_OK || strchr(limn_error_message(), '\n') == NULL, "%s", limn_error_message());
+    errors += status != LIMN_OK;
+    cuda_plan_destroy(plan);
+    CHECK(live == at_rest, "call %ld: %d descriptors are left", fail_at, live - at_rest);
+    if (calls <= fail_at || failures > 20)
+      break;
+  }
+  CHECK(fail_at > 50 && errors > 10, "%ld calls failed, %d were errors", fail_at, errors);
+  fail_at = -1;
+  cuda_planner_destroy(planner);
+}
+
+static void planners_fail_cleanly(void) {
+  const int at_rest = live;
+  fail_with = CUDNN_STATUS_INTERNAL_ERROR;
+  for (fail_at = 0; fail_at < 4; ++fail_at) {
+    cuda_planner *planner = NULL;
+    calls = 0;
+    CHECK(cuda_planner_create(&planner, &(cuda_planner_options){.properties = limn_card_find("a100")->properties}) ==
+                  LIMN_DEVICE &&
+              !planner && live == at_rest,
+          "call %ld", fail_at);
+  }
+  fail_at = -1;
+}
+
+/* ---- files ---- */
+
+static char *only_file(const char *folder, char *path, size_t size) {
+  DIR *d = opendir(folder);
+  path[0] = 0;
+  for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+    if (e->d_name[0] != '.')
+      snprintf(path, size, "%s/%s", folder, e->d_name);
+  if (d)
+    closedir(d);
+  return path;
+}
+
+static size_t read_bytes(const char *path, char *out, size_t size) {
+  FILE *f = fopen(path, "rb");
+  const size_t got = f ? fread(out, 1, size, f) : 0;
+  if (f)
+    fclose(f);
+  return got;
+}
+
+static void write_bytes(const char *path, const char *bytes, size_t size) {
+  FILE *f = fopen(path, "wb");
+  if (f) {
+    fwrite(bytes, 1, size, f);
+    fclose(f);
+  }
+}
+
+typedef struct outcome {
+  bool searched; /* engines of cuDNN were, so no file was used */
+  char engine[200];
+} outcome;
+
+/* Plans with a planner of its own. */
+static outcome plan_with_files(const char *folder, const char *card, bool deterministic,
+                               const cuda_convolution *convolution) {
+  cuda_planner *planner = planner_on(card, false, deterministic, folder);
+  cuda_plan *plan = NULL;
+  outcome out;
+  const int before = searches;
+  CHECK(cuda_plan_create(&plan, planner, convolution) == LIMN_OK, "%s", limn_error_message());
+  if (plan)
+    snprintf(out.engine, sizeof out.engine, "%s %zu", cuda_plan_engine(plan), cuda_plan_workspace(plan));
+  else
+    snprintf(out.engine, sizeof out.engine, "%s", limn_error_message());
+  cuda_plan_destroy(plan);
+  cuda_planner_destroy(planner);
+  out.searched = searches > before;
+  return out;
+}
+
+static bool same(outcome a, outcome b) { return strcmp(a.engine, b.engine) == 0; }
+
+/* `path` holds `size` bytes of a good file. */
+static void damage(const char *folder, const char *path, const cuda_convolution *c, outcome good) {
+  static char whole[1 << 20], damaged[1 << 20], rewritten[1 << 20];
+  const size_t size = read_bytes(path, whole, sizeof whole);
+  CHECK(size > 100 && size < sizeof whole, "a file of %zu bytes", size);
+  const size_t places[] = {0, 12, 30, 60, 120, size / 2, size - 2};
+  for (size_t i = 0; i < 2 * sizeof places / sizeof *places; ++i) {
+    const size_t at = places[i / 2] < size ? places[i / 2] : size - 1;
+    memcpy(damaged, whole, size);
+    damaged[at] ^= 1;
+    write_bytes(path, damaged, i % 2 ? at : size); /* cut off there, or one bit */
+    const outcome now = plan_with_files(folder, "h100", false, c);
+    CHECK(now.searched && same(now, good), "byte %zu: %s, then %s", at, good.engine, now.engine);
+    CHECK(read_bytes(path, rewritten, sizeof rewritten) == size && memcmp(rewritten, whole, size) == 0,
+          "the file that was damaged at byte %zu is not as before", at);
+  }
+}
+
+static void files_are_believed_when_whole(const char *name, limn_type type, bool quick) {
+  char parent[] = "/tmp/limn_plans_XXXXXX", folder[64], path[400];
+  if (!mkdtemp(parent)) {
+    CHECK(false, "no temporary folder");
+    return;
+  }
+  snprintf(folder, sizeof folder, "%s/plans", parent);
+  const cuda_convolution c = named(name, type);
+  const outcome first = plan_with_files(folder, "h100", false, &c), again = plan_with_files(folder, "h100", false, &c);
+  CHECK(first.searched && !again.searched && same(first, again), "%s: %s, then %s", name, first.engine, again.engine);
+  if (quick)
+    damage(folder, only_file(folder, path, sizeof path), &c, first);
+  while (only_file(folder, path, sizeof path)[0] && unlink(path) == 0)
+    continue;
+  if (quick) { /* what one card or one set of rules has planned is no good for another */
+    plan_with_files(folder, "h100", false, &c);
+    CHECK(plan_with_files(folder, "a100", false, &c).searched, "%s: an H100's file for an A100", name);
+    CHECK(plan_with_files(folder, "h100", true, &c).searched, "%s: a file of other rules", name);
+    while (only_file(folder, path, sizeof path)[0] && unlink(path) == 0)
+      continue;
+    rmdir(folder);
+    write_bytes(folder, "", 0); /* a folder that cannot be: plans are made all the same */
+    CHECK(same(plan_with_files(folder, "h100", false, &c), first), "%s: without a folder", name);
+    unlink(folder);
+  }
+  rmdir(folder);
+  rmdir(parent);
+}
+
+/* cuDNN writes into a plan's file what it was told: types, extents, strides. */
+static void descriptions_are_right(void) {
+  static char text[1 << 20];
+  char folder[] = "/tmp/limn_plans_XXXXXX", path[400];
+  if (!mkdtemp(folder)) {
+    CHECK(false, "no temporary folder");
+    return;
+  }
+  const cuda_convolution c = named("dcgan 64-128 dw->fp32", LIMN_BF16);
+  const cuda_convolution none = named("G last tanh", LIMN_BF16);
+  CHECK(plan_with_files(folder, "rtx3090", false, &none).searched && !only_file(folder, path, sizeof path)[0],
+        "a file that says that there is no engine");
+  plan_with_files(folder, "rtx3090", false, &c);
+  text[read_bytes(only_file(folder, path, sizeof path), text, sizeof text - 1)] = 0;
+  const char *const said[] = {
+      "\"name\":\"1\",\"dataType\":\"CUDNN_DATA_BFLOAT16\",\"dim\":[128,64,32,32],\"stride\":[65536,1,2048,64]",
+      "\"name\":\"2\",\"dataType\":\"CUDNN_DATA_FLOAT\",\"dim\":[128,64,4,4],\"stride\":[1024,1,256,64]",
+      "\"name\":\"3\",\"dataType\":\"CUDNN_DATA_BFLOAT16\",\"dim\":[128,128,16,16],\"stride\":[32768,1,2048,128]",
+      "\"pad\":[1,1],\"stride\":[2,2],\"dilation\":[1,1]",
+      "\"mode\":\"CUDNN_CROSS_CORRELATION\",\"mathPrec\":\"CUDNN_DATA_FLOAT\"",
+  };
+  for (size_t i = 0; i < sizeof said / sizeof *said; ++i)
+    CHECK(strstr(text, said[i]), "%s is not in %.600s", said[i], text);
+  unlink(path);
+  rmdir(folder);
+}
+
+int main(void) {
+  keep_leaks_legible();
+  nonsense_is_refused();
+  plans_are_shared();
+  tensors_are_handed_over();
+  rules_are_kept();
+  planners_fail_cleanly();
+  failures_are_reported("dcgan 64-128", CUDNN_STATUS_INTERNAL_ERROR, 1);
+  failures_are_reported("dcgan 64-128", CUDNN_STATUS_NOT_SUPPORTED_SHAPE, 1);
+  failures_are_reported("VAE bias relu 64-128", CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, 1);
+  descriptions_are_right();
+  files_are_believed_when_whole("dcgan 64-128 dx", LIMN_BF16, true);
+  files_are_believed_when_whole("grey bias leaky 28-14", LIMN_F32, false); /* compiled while it is planned */
+  CHECK(live == 0, "%d descriptors are left", live);
+  if (failures == 0)
+    puts("ok");
+  return failures > 0;
+}
