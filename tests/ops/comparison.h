@@ -6,11 +6,12 @@
 
 typedef struct comparison_options {
   double constant; /* the device's, see tolerance.h */
+  double largest;  /* number that the device's types hold; 0: any float */
   limn_program_options program;
 } comparison_options;
 
 typedef struct comparison_result {
-  bool applies; /* false: the case has no such stage, nothing was compared */
+  bool applies; /* false: the case has no such stage or its numbers are too large; nothing was compared */
   double worst; /* the largest error met, as a part of what is allowed */
 } comparison_result;
 

@@ -22,15 +22,22 @@ static inline void test_set_all(limn_config *config, const char *const *settings
     test_set(config, settings[0], settings[1]);
 }
 
+/* The device that trainings run on: the same tests serve every one of them. */
+static inline const char *test_device(void) {
+  const char *name = getenv("LIMN_TEST_DEVICE");
+  return name ? name : "cpu";
+}
+
 /* A tiny network on two threads. The data is 16x16 grey unless the settings say otherwise. */
 static inline limn_config *test_config(const char *model, const char *const *settings) {
-  static const char *const tiny[] = {"size",   "16",  "channels", "1", "filters", "4", "latent",       "8",
-                                     "batch",  "4",   "threads",  "2", "seed",    "7", "sample_count", "4",
-                                     "device", "cpu", NULL};
+  static const char *const tiny[] = {"size",    "16", "channels", "1", "filters",      "4", "latent", "8", "batch", "4",
+                                     "threads", "2",  "seed",     "7", "sample_count", "4", NULL};
   limn_config *config = NULL;
   if (limn_config_create(&config, model) != LIMN_OK)
     abort();
   test_set_all(config, tiny);
+  test_set(config, "device", test_device());
+  test_set(config, "deterministic", "true");
   test_set_all(config, settings);
   return config;
 }

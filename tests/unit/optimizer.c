@@ -19,8 +19,9 @@ static void set_leaf(const problem *p, const char *name, const float *values) {
   cr_assert_eq(limn_tensor_upload(limn_store_find(p->store, name), values), LIMN_OK, "%s", limn_error_message());
 }
 
-static problem make_problem(limn_pointwise function, float scale, const char *clip) {
+static problem make_problem_in(const char *precision, limn_pointwise function, float scale, const char *clip) {
   problem p = {.config = test_config("dcgan", (const char *const[]){"optimizer", "sgd", "momentum", "0", NULL})};
+  test_set(p.config, "precision", precision);
   limn_graph *graph = NULL;
   limn_value norm;
   test_set(p.config, "clip", clip);
@@ -39,6 +40,10 @@ static problem make_problem(limn_pointwise function, float scale, const char *cl
   limn_graph_destroy(graph);
   set_leaf(&p, "hyper.net.", (const float[4]){1, 1, 1, 0});
   return p;
+}
+
+static problem make_problem(limn_pointwise function, float scale, const char *clip) {
+  return make_problem_in("fp32", function, scale, clip);
 }
 
 static void destroy_problem(problem *p) {
@@ -131,6 +136,67 @@ Test(optimizer, a_gradient_that_is_not_finite_shuts_the_gate) {
   get_leaf(&p, "gate", &gate);
   cr_expect_eq(gate, 1);
   cr_expect_arr_eq(after, ((const float[COUNT]){0, 1, 4, 9, 16, 25}), sizeof after);
+  destroy_problem(&p);
+}
+
+/* --- the loss scale of fp16, which is a matter of the graph, not of the device --- */
+
+#define SCALE "optimizer.loss_scale.net."
+#define STEPS "optimizer.loss_scale_steps.net."
+
+static float scalar(const problem *p, const char *name) {
+  float value;
+  get_leaf(p, name, &value);
+  return value;
+}
+
+Test(optimizer, a_loss_scale_changes_no_update) {
+  const float before[COUNT] = {0.5f, -1, 2, 0.25f, -0.125f, 1}, scale = 1024;
+  float plain[COUNT], scaled[COUNT];
+  problem p = make_problem(LIMN_PW_SQUARE, 0.25f, "0.5"), q = make_problem_in("fp16", LIMN_PW_SQUARE, 0.25f, "0.5");
+  set_leaf(&q, SCALE, &scale);
+  run(&p, before, plain);
+  run(&q, before, scaled);
+  for (int i = 0; i < COUNT; ++i)
+    cr_expect_float_eq(plain[i], scaled[i], 1e-6, "element %d: %g, %g", i, (double)plain[i], (double)scaled[i]);
+  cr_expect_float_eq(scalar(&p, "norm"), scalar(&q, "norm"), 1e-6);
+  cr_expect_eq(scalar(&q, SCALE), scale);
+  cr_expect_eq(scalar(&q, STEPS), 1);
+  destroy_problem(&p);
+  destroy_problem(&q);
+}
+
+Test(optimizer, a_gradient_that_overflows_only_halves_the_loss_scale) {
+  const float scale = 0x1p62f, good = 7, one = 1;
+  float after[COUNT];
+  problem p = make_problem_in("fp16", LIMN_PW_SQUARE, 0.25f, "0");
+  set_leaf(&p, SCALE, &scale);
+  set_leaf(&p, STEPS, &good);
+  run(&p, (const float[COUNT]){1e12f, 1, 1, 1, 1, 1}, after); /* 2^62 1e12 squared is no float */
+  cr_expect_eq(after[0], 1e12f, "nothing moves");
+  cr_expect_eq(scalar(&p, "gate"), 0, "and the run goes on");
+  cr_expect_eq(scalar(&p, "norm"), 0);
+  cr_expect_eq(scalar(&p, SCALE), 0x1p61f);
+  cr_expect_eq(scalar(&p, STEPS), 0);
+  set_leaf(&p, SCALE, &one);
+  run(&p, (const float[COUNT]){NAN, 1, 1, 1, 1, 1}, after);
+  cr_expect_eq(scalar(&p, SCALE), 1, "it never falls below 1");
+  cr_expect_eq(scalar(&p, "gate"), 1, "a loss that is not finite ends the run all the same");
+  destroy_problem(&p);
+}
+
+Test(optimizer, the_loss_scale_doubles_after_many_good_steps) {
+  const float before[COUNT] = {1, 1, 1, 1, 1, 1}, scale = 8, good = 1998;
+  float after[COUNT];
+  problem p = make_problem_in("fp16", LIMN_PW_SQUARE, 0.25f, "0");
+  set_leaf(&p, SCALE, &scale);
+  set_leaf(&p, STEPS, &good);
+  run(&p, before, after);
+  cr_expect_eq(scalar(&p, SCALE), 8);
+  cr_expect_eq(scalar(&p, STEPS), 1999);
+  run(&p, before, after);
+  cr_expect_eq(scalar(&p, SCALE), 16);
+  cr_expect_eq(scalar(&p, STEPS), 0);
   destroy_problem(&p);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_ops_print.h"
 #include "commands.h"
 #include "console.h"
 #include "flags.h"
@@ -9,10 +10,15 @@
 #include "limn/tools.h"
 #include "table.h"
 
+#define MOST_ROUNDS 10000
+#define MOST_STEPS  1000000
+
 static const cli_option own_options[] = {
-    {"rounds", 0, "N", "rounds; median and spread are over them (default 5)", NULL},
-    {"steps-per-round", 0, "N", "training steps a round (default 10)", NULL},
+    {"rounds", 0, "N", "rounds; median and spread are over them (default 5; ops on a GPU: 20)", NULL},
     {"warmup", 0, "N", "steps before the first round, not counted (default 3)", NULL},
+    {"steps-per-round", 0, "N", "step: training steps a round (default 10)", NULL},
+    {"order", 0, "ORDER", "ops: by share, the longest first (default), or as they run in the program", NULL},
+    {"all", 0, NULL, "ops: a line for every kernel, also where several are alike", NULL},
     {"preset", 0, "NAME", "a named group of settings", NULL},
     {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},
     {"set", 0, "NAME=VALUE", "one setting by its name; may be given again", NULL},
@@ -22,11 +28,16 @@ static const cli_option own_options[] = {
 enum { OWN_OPTIONS = sizeof(own_options) / sizeof(own_options[0]) };
 
 static int print_help(void) {
-  fputs("usage: limn bench step dcgan|vae|autoencoder [options]\n\n"
-        "Times training steps on made-up pictures of --size and --channels (64 and 3 unless given): no data is read.\n"
-        "Every setting of limn train can be given; limn train --help lists them.\n\n"
-        "Options\n",
-        stdout);
+  fputs(
+      "usage: limn bench step dcgan|vae|autoencoder [options]\n"
+      "       limn bench ops dcgan|vae|autoencoder [options]\n\n"
+      "Times training steps, or the kernels that they are made of one by one, on made-up pictures of --size and\n"
+      "--channels (64 and 3 unless given): no data is read. Every setting of limn train can be given; limn train\n"
+      "--help lists them.\n\n"
+      "ops: each kernel begins with cold caches on a GPU, and on the CPU with what the one before has left. Peaks are\n"
+      "the card's figures, or those of the CPU as measured just before.\n\n"
+      "Options\n",
+      stdout);
   cli_options_print(own_options, OWN_OPTIONS);
   return CLI_OK;
 }
@@ -72,11 +83,11 @@ static int print_text(const limn_config *config, const limn_bench_options *optio
 static int bench_step(const cli_args *args, const char *model) {
   limn_config *config = NULL;
   int64_t rounds = 5, steps = 10, warmup = 3;
-  int code = cli_args_integer(args, "rounds", 1, 10000, &rounds);
+  int code = cli_args_integer(args, "rounds", 1, MOST_ROUNDS, &rounds);
   if (code == CLI_OK)
-    code = cli_args_integer(args, "steps-per-round", 1, 1000000, &steps);
+    code = cli_args_integer(args, "steps-per-round", 1, MOST_STEPS, &steps);
   if (code == CLI_OK)
-    code = cli_args_integer(args, "warmup", 0, 1000000, &warmup);
+    code = cli_args_integer(args, "warmup", 0, MOST_STEPS, &warmup);
   if (code == CLI_OK)
     code = cli_flags_config(&config, args, model, NULL);
   if (code != CLI_OK)
@@ -94,20 +105,85 @@ static int bench_step(const cli_args *args, const char *model) {
   return code;
 }
 
-static int check_words(const cli_args *args) {
+static int parse_order(const cli_args *args, bool *by_share) {
+  static const char *const orders[] = {"share", "program"};
+  const char *order = cli_args_value(args, "order");
+  *by_share = !order || strcmp(order, "share") == 0;
+  if (*by_share || strcmp(order, "program") == 0)
+    return CLI_OK;
+  const char *near = limn_nearest(order, orders, 2);
+  if (near)
+    return cli_fail(CLI_USAGE, "--order is \"%s\"; did you mean %s?", order, near);
+  return cli_fail(CLI_USAGE, "--order is \"%s\"; it takes share or program", order);
+}
+
+static int bench_ops(const cli_args *args, const char *model) {
+  limn_config *config = NULL;
+  cli_bench_ops shown = {.every = cli_args_has(args, "all")};
+  int64_t rounds = 0, warmup = 3;
+  int code = cli_args_integer(args, "rounds", 1, MOST_ROUNDS, &rounds);
+  if (code == CLI_OK)
+    code = cli_args_integer(args, "warmup", 0, MOST_STEPS, &warmup);
+  if (code == CLI_OK)
+    code = parse_order(args, &shown.by_share);
+  if (code == CLI_OK)
+    code = cli_flags_config(&config, args, model, NULL);
+  if (code != CLI_OK)
+    return code;
+  limn_bench_ops *ops = NULL;
+  limn_status status =
+      limn_bench_ops_create(&ops, config, &(limn_bench_ops_options){.warmup = (int)warmup, .rounds = (int)rounds});
+  shown.ops = ops;
+  shown.config = config;
+  if (status != LIMN_OK)
+    code = cli_fail_status(status);
+  else
+    code = cli_args_has(args, "json") ? cli_bench_ops_print_json(&shown) : cli_bench_ops_print_text(&shown);
+  limn_bench_ops_destroy(ops);
+  limn_config_destroy(config);
+  return code;
+}
+
+/* `foreign`: options of other benchmarks, up to a NULL. */
+static const struct benchmark {
+  const char *name;
+  int (*run)(const cli_args *args, const char *model);
+  const char *foreign[3];
+} benchmarks[] = {
+    {"step", bench_step, {"order", "all"}},
+    {"ops", bench_ops, {"steps-per-round"}},
+};
+
+static int find_benchmark(const char *name, const struct benchmark **out) {
+  static const char *const names[] = {"step", "ops"};
+  for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++)
+    if (strcmp(name, benchmarks[i].name) == 0) {
+      *out = &benchmarks[i];
+      return CLI_OK;
+    }
+  const char *near = limn_nearest(name, names, sizeof(names) / sizeof(names[0]));
+  if (near)
+    return cli_fail(CLI_USAGE, "unknown benchmark %s; did you mean %s?", name, near);
+  return cli_fail(CLI_USAGE, "unknown benchmark %s; there are step and ops", name);
+}
+
+static int run_benchmark(const cli_args *args) {
+  const struct benchmark *benchmark = NULL;
   if (args->word_count == 0)
-    return cli_fail(CLI_USAGE, "bench what? limn bench step dcgan|vae|autoencoder");
-  if (strcmp(args->words[0], "step") != 0) {
-    static const char *const benchmarks[] = {"step"};
-    bool near = limn_nearest(args->words[0], benchmarks, 1) != NULL;
-    return cli_fail(CLI_USAGE, "unknown benchmark %s; %s", args->words[0],
-                    near ? "did you mean step?" : "there is step");
-  }
+    return cli_fail(CLI_USAGE, "bench what? limn bench step or limn bench ops, of dcgan|vae|autoencoder");
+  int code = find_benchmark(args->words[0], &benchmark);
+  if (code != CLI_OK)
+    return code;
   if (args->word_count == 1)
-    return cli_fail(CLI_USAGE, "bench step of which model? limn bench step dcgan|vae|autoencoder");
+    return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s dcgan|vae|autoencoder", benchmark->name,
+                    benchmark->name);
   if (args->word_count > 2)
-    return cli_fail(CLI_USAGE, "limn bench step does not know what to do with \"%s\"", args->words[2]);
-  return CLI_OK;
+    return cli_fail(CLI_USAGE, "limn bench %s does not know what to do with \"%s\"", benchmark->name, args->words[2]);
+  for (const char *const *option = benchmark->foreign; *option; option++)
+    if (cli_args_has(args, *option))
+      return cli_fail(CLI_USAGE, "limn bench %s has no --%s; limn bench --help says what has", benchmark->name,
+                      *option);
+  return benchmark->run(args, args->words[1]);
 }
 
 int cmd_bench(int argc, char **argv) {
@@ -118,10 +194,7 @@ int cmd_bench(int argc, char **argv) {
   if (code == CLI_OK)
     code = cli_args_init(&args, options, option_count, argc, argv);
   if (code == CLI_OK) {
-    if (cli_args_has(&args, "help"))
-      code = print_help();
-    else if ((code = check_words(&args)) == CLI_OK)
-      code = bench_step(&args, args.words[1]);
+    code = cli_args_has(&args, "help") ? print_help() : run_benchmark(&args);
     cli_args_release(&args);
   }
   free(options);

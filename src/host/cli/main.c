@@ -16,7 +16,8 @@ static const struct {
     {"interpolate", "pictures on the way between seeds", cmd_interpolate},
     {"inspect", "what a run, a checkpoint or a safetensors file holds", cmd_inspect},
     {"doctor", "what this machine has for Limn, and what it lacks", cmd_doctor},
-    {"bench", "time training steps", cmd_bench},
+    {"bench", "time training steps and the kernels in them", cmd_bench},
+    {"plan", "what a training step is on a graphics card that need not be there", cmd_plan},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CLI_TABLE_COLUMNS 8
+#define CLI_TABLE_COLUMNS 9
 
 typedef struct cli_table {
   const char *columns; /* a letter a column: 'l' left, 'r' right */

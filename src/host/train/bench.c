@@ -7,10 +7,9 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "limn/tools.h"
-#include "train/session.h"
+#include "train/bench.h"
 
-#define DEFAULT_SIZE     64
-#define DEFAULT_CHANNELS 3
+#define HORIZON 1000000 /* steps that a schedule of the learning rate would take: more than are run */
 
 static limn_status same_batch(void *context, const uint8_t **nchw) {
   *nchw = context;
@@ -35,36 +34,64 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static limn_status run_steps(limn_session *s, uint64_t *step, int count) {
-  for (int i = 0; i < count; ++i)
-    LIMN_TRY(limn_session_step(s, (*step)++));
-  return LIMN_OK;
+double limn_bench_median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, ascending);
+  return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static limn_status measure(limn_session *s, const limn_bench_options *options, double started,
+limn_status limn_bench_init(limn_bench *bench, const limn_config *wanted) {
+  *bench = (limn_bench){0};
+  LIMN_TRY(limn_config_copy(&bench->config, wanted));
+  limn_session_assume_pictures(bench->config);
+  limn_status status = limn_config_check(bench->config);
+  if (status == LIMN_OK && !(bench->pictures = make_pictures(bench->config)))
+    status = limn_fail_memory("a bench");
+  if (status == LIMN_OK)
+    status = limn_session_init(&bench->session, bench->config, HORIZON,
+                               &(limn_session_data){.next = same_batch, .source = bench->pictures});
+  if (status != LIMN_OK) {
+    free(bench->pictures);
+    limn_config_destroy(bench->config);
+  }
+  return status;
+}
+
+void limn_bench_release(limn_bench *bench) {
+  limn_session_release(&bench->session);
+  free(bench->pictures);
+  limn_config_destroy(bench->config);
+}
+
+limn_status limn_bench_run(limn_bench *bench, int steps) {
+  float gate;
+  for (int i = 0; i < steps; ++i)
+    LIMN_TRY(limn_session_step(&bench->session, bench->step++));
+  /* A leaf that steps write can be read only when they are through. */
+  return limn_tensor_download(limn_store_find(bench->session.store, "gate"), &gate);
+}
+
+static limn_status measure(limn_bench *bench, const limn_bench_options *options, double started,
                            limn_bench_result *result, double *times) {
-  uint64_t step = 0;
-  LIMN_TRY(run_steps(s, &step, 1));
+  LIMN_TRY(limn_bench_run(bench, 1));
   result->first_step_seconds = limn_clock() - started;
-  LIMN_TRY(run_steps(s, &step, options->warmup));
+  LIMN_TRY(limn_bench_run(bench, options->warmup));
   for (int r = 0; r < options->rounds; ++r) {
     double begin = limn_clock();
-    LIMN_TRY(run_steps(s, &step, options->steps_per_round));
+    LIMN_TRY(limn_bench_run(bench, options->steps_per_round));
     times[r] = 1e3 * (limn_clock() - begin) / options->steps_per_round;
   }
-  qsort(times, (size_t)options->rounds, sizeof *times, ascending);
+  result->milliseconds_median = limn_bench_median(times, options->rounds);
+  result->milliseconds_min = times[0];
+  result->milliseconds_max = times[options->rounds - 1];
   return LIMN_OK;
 }
 
-static void summarise(const limn_session *s, const double *times, int rounds, limn_bench_result *result) {
+static void summarise(const limn_session *s, limn_bench_result *result) {
   limn_program_info info, extra = {0};
   limn_program_get_info(s->train, &info);
   if (s->extra)
     limn_program_get_info(s->extra, &extra);
   int batches = s->algorithm->batches_per_step(s->config);
-  result->milliseconds_min = times[0];
-  result->milliseconds_max = times[rounds - 1];
-  result->milliseconds_median = rounds % 2 ? times[rounds / 2] : (times[rounds / 2 - 1] + times[rounds / 2]) / 2;
   double seconds = result->milliseconds_median / 1e3;
   result->images_per_second = s->config->batch * batches / seconds;
   result->gflops = (info.flops + extra.flops * (batches - 1)) / seconds / 1e9;
@@ -75,36 +102,22 @@ static void summarise(const limn_session *s, const double *times, int rounds, li
   snprintf(result->device, sizeof result->device, "%s", s->device->description);
 }
 
-static limn_status bench(limn_config *config, const limn_bench_options *options, limn_bench_result *result) {
+limn_status limn_bench_step(const limn_config *config, const limn_bench_options *options, limn_bench_result *result) {
   double started = limn_clock();
-  config->height = config->height ? config->height : DEFAULT_SIZE;
-  config->width = config->width ? config->width : DEFAULT_SIZE;
-  config->channels = config->channels ? config->channels : DEFAULT_CHANNELS;
-  LIMN_TRY(limn_config_check(config));
-  limn_session session = {0};
-  uint8_t *pictures = make_pictures(config);
-  double *times = calloc((size_t)options->rounds, sizeof *times);
-  limn_status status = pictures && times ? LIMN_OK : limn_fail_memory("a bench");
-  if (status == LIMN_OK)
-    status = limn_session_init(&session, config, 1000000, &(limn_session_data){.next = same_batch, .source = pictures});
-  if (status == LIMN_OK) {
-    status = measure(&session, options, started, result, times);
-    if (status == LIMN_OK)
-      summarise(&session, times, options->rounds, result);
-    limn_session_release(&session);
-  }
-  free(pictures);
-  free(times);
-  return status;
-}
-
-limn_status limn_bench_step(const limn_config *wanted, const limn_bench_options *options, limn_bench_result *result) {
   *result = (limn_bench_result){0};
   if (options->warmup < 0 || options->rounds < 1 || options->steps_per_round < 1)
     return limn_fail(LIMN_USAGE, "a bench needs at least one round of one step");
-  limn_config *config = NULL;
-  LIMN_TRY(limn_config_copy(&config, wanted));
-  limn_status status = bench(config, options, result);
-  limn_config_destroy(config);
+  double *times = calloc((size_t)options->rounds, sizeof *times);
+  if (!times)
+    return limn_fail_memory("a bench");
+  limn_bench bench;
+  limn_status status = limn_bench_init(&bench, config);
+  if (status == LIMN_OK) {
+    status = measure(&bench, options, started, result, times);
+    if (status == LIMN_OK)
+      summarise(&bench.session, result);
+    limn_bench_release(&bench);
+  }
+  free(times);
   return status;
 }

@@ -7,8 +7,18 @@
 
 #include "base/error.h"
 
-#define PI           3.14159265358979323846
-#define LONGEST_NAME 160
+#define PI             3.14159265358979323846
+#define LONGEST_NAME   160
+#define SCALE_INTERVAL 2000 /* steps, as Micikevicius et al. 2018 and PyTorch's GradScaler */
+
+/* One loss and the parameters that it is to move. */
+struct minimization {
+  limn_value loss, gate;
+  limn_value scale, good_steps;                 /* of fp16; LIMN_NONE: there is no loss scale */
+  limn_value *parameters, *gradients, *squares; /* (count) */
+  int count;
+  limn_value norm; /* of the gradient */
+};
 
 /* The parameters to train, in order of their leaves; their number in *count. The array is the caller's. */
 static limn_value *find_parameters(const limn_graph *graph, const char *prefix, int *count) {
@@ -23,12 +33,13 @@ static limn_value *find_parameters(const limn_graph *graph, const char *prefix, 
   return found;
 }
 
-static limn_value norm_of(limn_graph *graph, const limn_value *gradients, int count) {
+/* All sums of squares first, so that they stand side by side. */
+static limn_value norm_of(limn_graph *graph, const limn_value *gradients, limn_value *squares, int count) {
   limn_value total = LIMN_NONE;
-  for (int i = 0; i < count; ++i) {
-    limn_value squares = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, gradients[i], 0, 0));
-    total = i ? limn_graph_add(graph, total, squares) : squares;
-  }
+  for (int i = 0; i < count; ++i)
+    squares[i] = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, gradients[i], 0, 0));
+  for (int i = 0; i < count; ++i)
+    total = i ? limn_graph_add(graph, total, squares[i]) : squares[i];
   return limn_graph_unary(graph, LIMN_PW_SQRT, total, 0, 0);
 }
 
@@ -49,6 +60,33 @@ static limn_value moment(limn_graph *graph, limn_value w, const char *suffix) {
   return limn_graph_leaf(graph, LIMN_ROLE_OPTIMIZER, name, leaf->shape);
 }
 
+/* A state of the optimiser that is one number. */
+static limn_value scalar_state(limn_graph *graph, const char *name, const char *prefix) {
+  char leaf[LONGEST_NAME];
+  snprintf(leaf, sizeof leaf, "optimizer.%s.%s", name, prefix[0] ? prefix : "all");
+  return limn_graph_leaf(graph, LIMN_ROLE_OPTIMIZER, leaf, LIMN_SCALAR);
+}
+
+/* 1 where x is finite, else 0: 0 x + 1 is then 1, else a NaN. */
+static limn_value one_if_finite(limn_graph *graph, limn_value x) {
+  return limn_graph_unary(graph, LIMN_PW_STEP, limn_graph_affine(graph, x, 0, 1), 0, 0);
+}
+
+/* Halves the scale after a gradient that overflowed, doubles it after SCALE_INTERVAL that did not. */
+static void add_scale_update(limn_graph *graph, limn_value scale, limn_value good_steps, limn_value fits) {
+  limn_value grows =
+      limn_graph_unary(graph, LIMN_PW_STEP, limn_graph_affine(graph, good_steps, 1, 1.5f - SCALE_INTERVAL), 0, 0);
+  /* factor = fits (1 + grows) + (1 - fits) / 2, and not below 1 */
+  limn_value factor =
+      limn_graph_affine(graph, limn_graph_mul(graph, fits, limn_graph_affine(graph, grows, 1, 0.5f)), 1, 0.5f);
+  limn_value above = limn_graph_affine(graph, limn_graph_mul(graph, scale, factor), 1, -1);
+  limn_value next = limn_graph_affine(graph, limn_graph_unary(graph, LIMN_PW_RELU, above, 0, 0), 1, 1);
+  limn_value kept = limn_graph_mul(graph, fits, limn_graph_affine(graph, grows, -1, 1));
+  limn_value count = limn_graph_mul(graph, kept, limn_graph_affine(graph, good_steps, 1, 1));
+  limn_graph_assign(graph, scale, next);
+  limn_graph_assign(graph, good_steps, count);
+}
+
 static void add_update(limn_graph *graph, const limn_config *config, limn_value w, limn_optimizer_inputs inputs) {
   if (config->optimizer == LIMN_OPTIMIZER_SGD) {
     limn_value buffer = config->momentum != 0 ? moment(graph, w, "momentum") : LIMN_NONE;
@@ -63,31 +101,61 @@ static void add_update(limn_graph *graph, const limn_config *config, limn_value 
   limn_graph_adam(graph, w, moment(graph, w, "m"), moment(graph, w, "v"), inputs, attrs);
 }
 
+/* The leaves, latch and updates once the gradients are there. With a loss scale, *norm is that of the scaled gradients
+ * before and of the true ones afterwards, 0 where they overflowed. */
+static void add_updates(limn_graph *graph, const limn_config *config, const char *prefix, struct minimization *m) {
+  char name[LONGEST_NAME];
+  snprintf(name, sizeof name, "hyper.%s", prefix);
+  limn_value norm = norm_of(graph, m->gradients, m->squares, m->count), unscale = LIMN_NONE, fits = LIMN_NONE,
+             gate = m->gate;
+  bool scaled = m->scale != LIMN_NONE;
+  if (scaled) {
+    fits = one_if_finite(graph, norm);
+    unscale = limn_graph_unary(graph, LIMN_PW_RECIPROCAL, m->scale, 0, 0);
+    norm = limn_graph_binary(graph, LIMN_PW_RELU_GRAD, limn_graph_mul(graph, norm, unscale), fits);
+  }
+  m->norm = norm;
+  limn_value scale = clip_scale(graph, norm, config->clip);
+  if (scaled)
+    scale = limn_graph_mul(graph, scale, unscale);
+  limn_graph_latch(graph, m->gate, m->loss);
+  if (scaled)
+    gate = limn_graph_add(graph, m->gate, limn_graph_affine(graph, fits, -1, 1));
+  else
+    limn_graph_latch(graph, m->gate, norm);
+  limn_optimizer_inputs inputs = {
+      .hyper = limn_graph_leaf(graph, LIMN_ROLE_INPUT, name, LIMN_CHANNELS(4)), .scale = scale, .gate = gate};
+  for (int i = 0; i < m->count; ++i) {
+    inputs.gradient = m->gradients[i];
+    add_update(graph, config, m->parameters[i], inputs);
+  }
+  if (scaled)
+    add_scale_update(graph, m->scale, m->good_steps, fits);
+}
+
 limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, const char *prefix,
                                     limn_value gate, limn_value *norm) {
-  int count;
-  limn_value *parameters = find_parameters(graph, prefix, &count);
-  limn_value *gradients = malloc(((size_t)count + 1) * sizeof *gradients);
-  limn_status status = parameters && gradients ? LIMN_OK : limn_fail_memory("a training step");
+  struct minimization m = {.loss = loss, .gate = gate, .scale = LIMN_NONE, .good_steps = LIMN_NONE};
+  m.parameters = find_parameters(graph, prefix, &m.count);
+  m.gradients = malloc(((size_t)m.count + 1) * sizeof *m.gradients);
+  m.squares = malloc(((size_t)m.count + 1) * sizeof *m.squares);
+  limn_status status = m.parameters && m.gradients && m.squares ? LIMN_OK : limn_fail_memory("a training step");
+  limn_value minimized = loss;
+  if (status == LIMN_OK && strcmp(config->precision, "fp16") == 0) {
+    m.scale = scalar_state(graph, LIMN_LOSS_SCALE, prefix);
+    m.good_steps = scalar_state(graph, "loss_scale_steps", prefix);
+    minimized = limn_graph_mul(graph, loss, m.scale);
+  }
   if (status == LIMN_OK)
-    status = limn_graph_gradient(graph, loss, parameters, count, gradients);
+    status = limn_graph_gradient(graph, minimized, m.parameters, m.count, m.gradients);
   if (status == LIMN_OK) {
-    char name[LONGEST_NAME];
-    snprintf(name, sizeof name, "hyper.%s", prefix);
-    *norm = norm_of(graph, gradients, count);
-    limn_graph_latch(graph, gate, loss);
-    limn_graph_latch(graph, gate, *norm);
-    limn_optimizer_inputs inputs = {.hyper = limn_graph_leaf(graph, LIMN_ROLE_INPUT, name, LIMN_CHANNELS(4)),
-                                    .scale = clip_scale(graph, *norm, config->clip),
-                                    .gate = gate};
-    for (int i = 0; i < count; ++i) {
-      inputs.gradient = gradients[i];
-      add_update(graph, config, parameters[i], inputs);
-    }
+    add_updates(graph, config, prefix, &m);
+    *norm = m.norm;
     status = limn_graph_status(graph);
   }
-  free(parameters);
-  free(gradients);
+  free(m.parameters);
+  free(m.gradients);
+  free(m.squares);
   return status;
 }
 

@@ -5,10 +5,16 @@
 #include "graph/graph.h"
 #include "run/config.h"
 
+/* With precision fp16 the loss is scaled before the gradient is taken, so that small gradients do not vanish
+ * (Micikevicius et al. 2018, section 3.2): a gradient that overflows is dropped and the scale halved; it doubles after
+ * 2,000 that did not. The scales are the leaves "optimizer.loss_scale.PREFIX", and begin at LIMN_FIRST_LOSS_SCALE. */
+#define LIMN_LOSS_SCALE       "loss_scale"
+#define LIMN_FIRST_LOSS_SCALE 65536.0f
+
 /* Minimises `loss` over every PARAMETER leaf of the graph whose name begins with `prefix` ("": all): extends the graph
  * by the gradients, the latch of `gate` on a loss or gradient that is not finite, and one optimiser node a parameter.
  * The input leaf "hyper.PREFIX" takes limn_optimizer_hyper's values each step. *norm is the Euclidean norm of the
- * gradient before clipping. */
+ * gradient before clipping; 0 in a step whose scaled gradient overflowed. */
 limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, const char *prefix,
                                     limn_value gate, limn_value *norm);
 

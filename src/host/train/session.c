@@ -6,6 +6,10 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "train/optimizer.h"
+
+#define ASSUMED_SIZE     64
+#define ASSUMED_CHANNELS 3
 
 struct initialisation {
   limn_session *session;
@@ -36,6 +40,24 @@ static limn_status initialise(void *context, const char *name, limn_role role, l
   return status;
 }
 
+static limn_status initialise_loss_scales(limn_session *s) {
+  static const char prefix[] = "optimizer." LIMN_LOSS_SCALE ".";
+  const float first = LIMN_FIRST_LOSS_SCALE;
+  for (size_t i = 0; i < limn_store_count(s->store); ++i) {
+    const char *name;
+    limn_tensor *tensor = limn_store_at(s->store, i, &name);
+    if (strncmp(name, prefix, sizeof prefix - 1) == 0)
+      LIMN_TRY(limn_tensor_upload(tensor, &first));
+  }
+  return LIMN_OK;
+}
+
+void limn_session_assume_pictures(limn_config *config) {
+  config->height = config->height ? config->height : ASSUMED_SIZE;
+  config->width = config->width ? config->width : ASSUMED_SIZE;
+  config->channels = config->channels ? config->channels : ASSUMED_CHANNELS;
+}
+
 limn_status limn_session_init(limn_session *s, const limn_config *config, uint64_t horizon,
                               const limn_session_data *data) {
   *s = (limn_session){.config = config,
@@ -48,15 +70,21 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                       .held_out_count = data->held_out_count};
   limn_status status = limn_model_init(&s->model, config);
   if (status == LIMN_OK)
-    status = limn_device_create(
-        &s->device, &(limn_device_options){
-                        .name = config->device, .threads = config->threads, .isa = config->isa, .seed = config->seed});
+    status = limn_device_create(&s->device, &(limn_device_options){.name = config->device,
+                                                                   .threads = config->threads,
+                                                                   .isa = config->isa,
+                                                                   .precision = config->precision,
+                                                                   .deterministic = config->deterministic,
+                                                                   .card = data->card,
+                                                                   .seed = config->seed});
   if (status == LIMN_OK)
     status = limn_store_create(&s->store, s->device);
   if (status == LIMN_OK)
     status = s->algorithm->build(s);
   if (status == LIMN_OK)
     status = limn_model_visit(&s->model, initialise, &(struct initialisation){.session = s});
+  if (status == LIMN_OK)
+    status = initialise_loss_scales(s);
   if (status != LIMN_OK)
     limn_session_release(s);
   return status;

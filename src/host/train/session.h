@@ -68,7 +68,11 @@ typedef struct limn_session_data {
   void *source;
   const uint8_t *held_out;
   uint32_t held_out_count;
+  const limn_card *card; /* plan for this card instead of running on the config's device. NULL: run */
 } limn_session_data;
+
+/* A size and channels for pictures that nobody reads, where the config sets none: 64x64, 3. */
+void limn_session_assume_pictures(limn_config *config);
 
 /* Makes the device, the model, its programs and its initial weights. config must be resolved (size, channels) and
  * outlive the session. */

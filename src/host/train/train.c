@@ -310,6 +310,8 @@ static void announce(const struct trainer *t) {
            t->data.info.height, t->data.info.width, t->data.info.kind, t->data.validation_count,
            (double)parameters / 1e6);
   tell(t, (limn_event){.kind = LIMN_EVENT_START, .text = text, .path = limn_run_path(t->run)});
+  if (t->session.device->note[0])
+    tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = t->session.device->note});
 }
 
 static limn_status train(struct trainer *t) {

@@ -1,0 +1,80 @@
+/* limn plan: what a training step is on a device, which need not be there. */
+#include <stdlib.h>
+
+#include "commands.h"
+#include "console.h"
+#include "flags.h"
+#include "limn/tools.h"
+#include "step_plan_print.h"
+
+static const cli_option own_options[] = {
+    {"device-spec", 0, "CARD", "plan for a card: h100, a100, rtx3090, rtx4090, rtx5090 or a FILE.json", NULL},
+    {"all", 0, NULL, "a line for every kernel, in the order in which they run", NULL},
+    {"no-largest", 0, NULL, "leave out the search for the largest batch that fits, which takes some seconds", NULL},
+    {"preset", 0, "NAME", "a named group of settings", NULL},
+    {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},
+    {"set", 0, "NAME=VALUE", "one setting by its name; may be given again", NULL},
+    CLI_OPTION_JSON,
+    CLI_OPTION_HELP,
+};
+enum { OWN_OPTIONS = sizeof(own_options) / sizeof(own_options[0]) };
+
+static int print_help(void) {
+  fputs(
+      "usage: limn plan dcgan|vae|autoencoder [--device-spec CARD] [options]\n\n"
+      "Lists the kernels of a training step on --device, or on a card that need not be there, with what each computes\n"
+      "and moves; for a card also how fast the step could be at best, and whether it fits. Nothing is run and no data\n"
+      "is read: pictures are of --size and --channels (64 and 3 unless given). Every setting of limn train can be\n"
+      "given; limn train --help lists them.\n\n"
+      "Options\n",
+      stdout);
+  cli_options_print(own_options, OWN_OPTIONS);
+  return CLI_OK;
+}
+
+static int plan_step(const cli_args *args, const char *model) {
+  limn_config *config = NULL;
+  limn_step_plan *plan = NULL;
+  cli_step_plan shown = {.largest = -1, .every = cli_args_has(args, "all")};
+  int code = cli_flags_config(&config, args, model, NULL);
+  if (code != CLI_OK)
+    return code;
+  limn_status status = limn_step_plan_create(&plan, config, cli_args_value(args, "device-spec"));
+  if (status == LIMN_OK && plan->card.name && !cli_args_has(args, "no-largest"))
+    status = limn_step_plan_largest_batch(plan, config, &shown.largest);
+  shown.plan = plan;
+  shown.config = config;
+  if (status != LIMN_OK)
+    code = cli_fail_status(status);
+  else
+    code = cli_args_has(args, "json") ? cli_step_plan_print_json(&shown) : cli_step_plan_print_text(&shown);
+  limn_step_plan_destroy(plan);
+  limn_config_destroy(config);
+  return code;
+}
+
+static int check_words(const cli_args *args) {
+  if (args->word_count == 0)
+    return cli_fail(CLI_USAGE, "plan what? limn plan dcgan|vae|autoencoder");
+  if (args->word_count > 1)
+    return cli_fail(CLI_USAGE, "limn plan does not know what to do with \"%s\"", args->words[1]);
+  return CLI_OK;
+}
+
+int cmd_plan(int argc, char **argv) {
+  cli_option *options = NULL;
+  size_t option_count = 0;
+  cli_args args = {0};
+  int code = cli_flags_create(&options, &option_count, own_options, OWN_OPTIONS);
+  if (code == CLI_OK)
+    code = cli_args_init(&args, options, option_count, argc, argv);
+  if (code == CLI_OK) {
+    if (cli_args_has(&args, "help"))
+      code = print_help();
+    else if ((code = check_words(&args)) == CLI_OK)
+      code = plan_step(&args, args.words[0]);
+    cli_args_release(&args);
+  }
+  free(options);
+  return code;
+}

@@ -1,0 +1,20 @@
+/* What `limn plan` prints. */
+#ifndef LIMN_CLI_STEP_PLAN_PRINT_H
+#define LIMN_CLI_STEP_PLAN_PRINT_H
+
+#include <stdbool.h>
+
+#include "limn/tools.h"
+
+/* largest: the largest batch that fits, negative where that is not known. */
+typedef struct cli_step_plan {
+  const limn_step_plan *plan;
+  const limn_config *config;
+  int largest;
+  bool every; /* a line a row, instead of one for all rows that are alike */
+} cli_step_plan;
+
+int cli_step_plan_print_text(const cli_step_plan *shown);
+int cli_step_plan_print_json(const cli_step_plan *shown);
+
+#endif

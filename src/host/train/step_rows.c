@@ -1,0 +1,38 @@
+#include "train/step_rows.h"
+
+#include <stdio.h>
+
+static void add_part(limn_step_part parts[2], int *count, limn_program *program, int times) {
+  limn_program_info info = {0};
+  limn_program_get_info(program, &info);
+  parts[(*count)++] = (limn_step_part){.program = program, .times = times, .row_count = info.step_count};
+}
+
+size_t limn_step_parts(const limn_session *session, limn_step_part parts[2], int *count) {
+  size_t rows = 0;
+  *count = 0;
+  if (session->extra)
+    add_part(parts, count, session->extra, session->algorithm->batches_per_step(session->config) - 1);
+  add_part(parts, count, session->train, 1);
+  for (int i = 0; i < *count; ++i)
+    rows += (size_t)parts[i].row_count;
+  return rows;
+}
+
+limn_step_row limn_step_row_of(const limn_step_part *part, int index, double peak_flops, double peak_bandwidth) {
+  limn_program_row from;
+  limn_program_get_row(part->program, index, &from);
+  limn_step_row row = {.shape = {from.shape.n, from.shape.c, from.shape.h, from.shape.w},
+                       .times = part->times,
+                       .launches = from.launches,
+                       .flops = from.flops,
+                       .bytes = from.bytes,
+                       .workspace_bytes = from.workspace_bytes};
+  snprintf(row.name, sizeof row.name, "%s", from.name);
+  snprintf(row.engine, sizeof row.engine, "%s", from.engine);
+  if (peak_flops > 0 && peak_bandwidth > 0) {
+    double computing = row.flops / peak_flops, moving = row.bytes / peak_bandwidth;
+    row.floor_seconds = computing > moving ? computing : moving;
+  }
+  return row;
+}
