@@ -5,7 +5,7 @@
 #include "base/philox.h"
 #include "graph/schedule.h"
 
-#define ALIGNMENT 64
+#define ALIGNMENT 256
 #define MOST      120
 
 TestSuite(memory, .timeout = 60);

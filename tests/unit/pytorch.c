@@ -152,7 +152,7 @@ static void compare_weights(const fixture *f, const limn_store *store, const cha
     free(initial);
   }
   fprintf(stderr, "%s, %s, %s: at most %.1e off, the change %.1e\n", limn_config_model(f->config), prefix,
-          f->reference ? "reference" : "cpu", worst, worst_change);
+          f->reference ? "reference" : test_device(), worst, worst_change);
 }
 
 static void check_training(const char *model, const char *prefix, const char *const *optimizer, bool reference) {
@@ -288,7 +288,7 @@ static void compare_results(const first_step *f) {
     stored += strncmp(limn_safetensors_at(f->fixture->file, i)->name, "grad.", 5) == 0;
   cr_expect_eq(gradients, stored, "%zu gradients here, %zu in the fixture", gradients, stored);
   fprintf(stderr, "%s, first step, %s: losses at most %.1e off, gradients %.1e\n",
-          limn_config_model(f->fixture->config), f->fixture->reference ? "reference" : "cpu", worst_loss,
+          limn_config_model(f->fixture->config), f->fixture->reference ? "reference" : test_device(), worst_loss,
           worst_gradient);
 }
 
@@ -297,7 +297,8 @@ static void check_first_step(const char *model, void (*build)(first_step *), boo
   first_step f = {.fixture = &theirs};
   limn_device *device = NULL;
   limn_program *program = NULL;
-  const limn_device_options options = {.name = "cpu", .threads = 2, .seed = theirs.config->seed};
+  const limn_device_options options = {
+      .name = test_device(), .precision = theirs.config->precision, .threads = 2, .seed = theirs.config->seed};
   if (reference)
     device = reference_device_create(theirs.config->seed);
   else

@@ -266,9 +266,11 @@ static limn_status allocate_separately(limn_code *code) {
 limn_status limn_code_bind(limn_code *code) {
   if (code->options.separate_buffers)
     LIMN_TRY(allocate_separately(code));
-  else if (code->info.arena_bytes && !(code->arena = code->backend->allocate(code->device, code->info.arena_bytes)))
+  else if (code->info.arena_bytes && !(code->arena = code->backend->allocate(code->device, code->info.arena_bytes))) {
+    code->device->starved = 1;
     return limn_fail(LIMN_DEVICE, "%s has no %.1f MB of memory for a step; use a smaller --batch or size",
                      code->device->description, (double)code->info.arena_bytes / 1e6);
+  }
   for (int i = 0; i < code->buffer_count; ++i) {
     struct limn_buffer *buffer = &code->buffers[i];
     if (!buffer->fixed)

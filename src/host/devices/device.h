@@ -66,6 +66,8 @@ struct limn_device {
   const limn_device_ops *ops;
   uint64_t seed;         /* key of the random stream */
   char description[128]; /* "CPU, 2 threads, AVX-512, oneDNN 2.6.3" */
+  double memory_bytes;   /* what programs and tensors may take; 0: not known */
+  int starved;           /* 1 once memory was asked for and not there */
   char note[256];        /* what the user should know of how it was chosen, one line; "" for nothing */
   /* The card's own figures, in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
   double peak_flops, peak_bandwidth;
@@ -96,6 +98,7 @@ typedef struct limn_device_options {
   const char *precision; /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. The CPU has fp32 alone */
   int deterministic;     /* 1: the same inputs give the same bytes, or an error */
   const limn_card *card; /* cuda: plan for this card, which need not be there; nothing can run. NULL: a real device */
+  int planning;          /* cuda: plan for the real device, without its memory; nothing can run */
   uint64_t seed;
 } limn_device_options;
 

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "graph/schedule.h"
 
-#define ALIGNMENT 64 /* a cache line, an AVX-512 register */
+#define ALIGNMENT 256 /* what cuDNN asks of its workspaces; more than a cache line or an AVX-512 register */
 
 static size_t aligned(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 

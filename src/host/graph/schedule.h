@@ -67,7 +67,7 @@ bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *ste
 typedef struct limn_block {
   size_t bytes;
   int first, last;
-  size_t offset; /* result; a multiple of 64 */
+  size_t offset; /* result; a multiple of 256 */
 } limn_block;
 
 /* Places blocks so that no two that live at the same time overlap, the largest first, each in the lowest gap that

@@ -52,7 +52,7 @@ struct limn_config {
   double epochs;   /* 0: from steps or time */
   double time;     /* seconds, 0: no limit. Written "10m", "2h", "90s" */
   int64_t horizon; /* steps that the schedules span; 0: the run's steps */
-  int batch;
+  int batch;       /* 0: auto */
 
   /* loss */
   int loss;            /* limn_gan_loss; dcgan */

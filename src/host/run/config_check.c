@@ -9,7 +9,8 @@
 static limn_status check_device(const limn_config *config) {
   bool plain = strcmp(config->precision, "auto") == 0 || strcmp(config->precision, "fp32") == 0;
   if (!plain && strcmp(config->device, "cpu") == 0)
-    return limn_fail(LIMN_USAGE, "precision %s needs a CUDA device (device is cpu): choose precision fp32, or device cuda",
+    return limn_fail(LIMN_USAGE,
+                     "precision %s needs a CUDA device (device is cpu): choose precision fp32, or device cuda",
                      config->precision);
   return LIMN_OK;
 }

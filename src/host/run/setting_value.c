@@ -28,6 +28,7 @@ static limn_status refuse(const limn_setting_row *row, const char *text) {
   switch (row->kind) {
   case LIMN_SETTING_INT:
   case LIMN_SETTING_CHANNELS:
+  case LIMN_SETTING_BATCH:
   case LIMN_SETTING_INT64:
   case LIMN_SETTING_UINT64:
     expected = "an integer";
@@ -180,6 +181,10 @@ limn_status limn_setting_parse(const limn_setting_row *row, const char *text, li
   case LIMN_SETTING_INT64:
     good = limn_text_to_int64(text, &out->integer) && in_range(row, (double)out->integer);
     break;
+  case LIMN_SETTING_BATCH:
+    good =
+        strcmp(text, "auto") == 0 || (limn_text_to_int64(text, &out->integer) && in_range(row, (double)out->integer));
+    break;
   case LIMN_SETTING_CHANNELS:
     good = limn_text_to_int64(text, &out->integer) && (out->integer == 0 || out->integer == 1 || out->integer == 3);
     break;
@@ -223,6 +228,7 @@ limn_status limn_setting_store(const limn_setting_row *row, struct limn_config *
   switch (row->kind) {
   case LIMN_SETTING_INT:
   case LIMN_SETTING_CHANNELS:
+  case LIMN_SETTING_BATCH:
   case LIMN_SETTING_CHOICE:
     *(int *)field = (int)value->integer;
     break;
@@ -282,6 +288,12 @@ const char *limn_setting_format(const limn_setting_row *row, const struct limn_c
   case LIMN_SETTING_INT:
   case LIMN_SETTING_CHANNELS:
     snprintf(buffer, size, "%d", *(const int *)field);
+    break;
+  case LIMN_SETTING_BATCH:
+    if (*(const int *)field == 0)
+      snprintf(buffer, size, "auto");
+    else
+      snprintf(buffer, size, "%d", *(const int *)field);
     break;
   case LIMN_SETTING_INT64:
     snprintf(buffer, size, "%" PRId64, *(const int64_t *)field);

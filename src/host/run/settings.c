@@ -67,8 +67,10 @@ static const limn_setting_row table[] = {
      HELP("how long to train in this call, by the clock")},
     {NAME("horizon", "length", ALL), INT64(horizon), STEPS, DEFAULT("0"),
      HELP("steps over which the learning rate's schedule runs; 0: the steps of the first call")},
-    {NAME("batch", "length", ALL), FLAG("batch"), INT(batch), FROM_TO(1, 65536),
-     DEFAULTS("128", "64", "64", "DCGAN: Radford et al. 2015"), HELP("pictures in a training step")},
+    {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
+     RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
+     DEFAULTS("128", "64", "64", "DCGAN: Radford et al. 2015"),
+     HELP("pictures in a training step; auto: as many as fit into the graphics card and the data has")},
     {NAME("patience", "length", LIKELIHOODS), FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
      HELP("validations without improvement after which the run stops; 0: never")},
 

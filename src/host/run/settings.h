@@ -12,6 +12,7 @@
 typedef enum limn_setting_kind {
   LIMN_SETTING_INT,      /* int */
   LIMN_SETTING_CHANNELS, /* int: 0, 1 or 3 */
+  LIMN_SETTING_BATCH,    /* int; 0 is written "auto" */
   LIMN_SETTING_INT64,    /* int64_t */
   LIMN_SETTING_UINT64,   /* uint64_t */
   LIMN_SETTING_NUMBER,   /* double */

@@ -8,6 +8,7 @@
 #include "base/philox.h"
 #include "limn/tools.h"
 #include "train/bench.h"
+#include "train/memory.h"
 
 #define HORIZON 1000000 /* steps that a schedule of the learning rate would take: more than are run */
 
@@ -44,6 +45,8 @@ limn_status limn_bench_init(limn_bench *bench, const limn_config *wanted) {
   LIMN_TRY(limn_config_copy(&bench->config, wanted));
   limn_session_assume_pictures(bench->config);
   limn_status status = limn_config_check(bench->config);
+  if (status == LIMN_OK && bench->config->batch == 0)
+    status = limn_choose_batch(bench->config, NULL, UINT32_MAX);
   if (status == LIMN_OK && !(bench->pictures = make_pictures(bench->config)))
     status = limn_fail_memory("a bench");
   if (status == LIMN_OK)

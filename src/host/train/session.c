@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "train/memory.h"
 #include "train/optimizer.h"
 
 #define ASSUMED_SIZE     64
@@ -76,6 +77,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                                                                    .precision = config->precision,
                                                                    .deterministic = config->deterministic,
                                                                    .card = data->card,
+                                                                   .planning = data->planning,
                                                                    .seed = config->seed});
   if (status == LIMN_OK)
     status = limn_store_create(&s->store, s->device);
@@ -85,6 +87,8 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
     status = limn_model_visit(&s->model, initialise, &(struct initialisation){.session = s});
   if (status == LIMN_OK)
     status = initialise_loss_scales(s);
+  if (status == LIMN_DEVICE && s->device && s->device->starved)
+    status = limn_say_which_batch_fits(s);
   if (status != LIMN_OK)
     limn_session_release(s);
   return status;

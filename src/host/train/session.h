@@ -69,6 +69,7 @@ typedef struct limn_session_data {
   const uint8_t *held_out;
   uint32_t held_out_count;
   const limn_card *card; /* plan for this card instead of running on the config's device. NULL: run */
+  bool planning;         /* of the programs alone, without the device's memory; nothing can run */
 } limn_session_data;
 
 /* A size and channels for pictures that nobody reads, where the config sets none: 64x64, 3. */

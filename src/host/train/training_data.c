@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/memory.h"
 
 static void parse_background(const char *text, uint8_t rgb[3]) {
   unsigned value = 0xffffff;
@@ -47,6 +48,8 @@ static limn_status open_data(limn_training_data *d, limn_config *config) {
   config->channels = d->info.channels;
   LIMN_TRY(limn_split(d->info.count, validation_part(config), config->seed, &d->training, &d->training_count,
                       &d->validation, &d->validation_count));
+  if (config->batch == 0)
+    LIMN_TRY(limn_choose_batch(config, NULL, d->training_count));
   if ((uint32_t)config->batch > d->training_count)
     return limn_fail(LIMN_DATA, "%s has %u pictures to train on, fewer than one batch of %d; use --batch %u or fewer",
                      config->data, d->training_count, config->batch, d->training_count);

@@ -41,6 +41,7 @@ static limn_status tensor_create(limn_device *device, limn_role role, limn_shape
                                 .data = aligned_alloc(ALIGNMENT, bytes)};
   if (!tensor->data) {
     free(tensor);
+    device->starved = 1;
     return limn_fail(LIMN_DEVICE, "the CPU has no %.1f MB of memory for a tensor; use a smaller --batch or size",
                      (double)bytes / 1e6);
   }

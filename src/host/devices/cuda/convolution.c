@@ -30,10 +30,12 @@ static void run_convolution(const limn_kernel *k, const struct limn_call *call) 
     *call->status = cuda_plan_run(s->plan, call->device->cudnn, x, w, y, k->p[3], k->p[4]);
 }
 
-static const char *name_of(const limn_step *step) {
+/* Weights' gradients are wanted in fp32; one that could not be made so says it (scripts/plans counts them). */
+static const char *name_of(const limn_step *step, const cuda_convolution *c) {
   return step->kind == LIMN_STEP_CONV      ? "convolution"
          : step->kind == LIMN_STEP_CONV_DX ? "convolution backward data"
-                                           : "convolution backward weights";
+         : c->result == LIMN_F32           ? "convolution backward weights"
+                                           : "convolution backward weights in 16 bits";
 }
 
 /* The best plan that there is: with bias and activation inside if cuDNN can, with the result in the wanted type if it
@@ -76,8 +78,8 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
   bool epilogue = false;
   limn_status status = choose(cuda, &c, &s->plan, &epilogue);
   if (status == LIMN_OK && !s->plan)
-    status = limn_fail(LIMN_DEVICE, "cuDNN has no engine for a %s of %dx%dx%dx%d with a kernel of %dx%d", name_of(step),
-                       c.x.n, c.x.c, c.x.h, c.x.w, c.w.h, c.w.w);
+    status = limn_fail(LIMN_DEVICE, "cuDNN has no engine for a %s of %dx%dx%dx%d with a kernel of %dx%d",
+                       name_of(step, &c), c.x.n, c.x.c, c.x.h, c.x.w, c.w.h, c.w.w);
   if (status != LIMN_OK) {
     release(s);
     return status;
@@ -89,7 +91,7 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
                          c.bias && !epilogue ? limn_builder_input(b, step->inputs[2], CUDA_FLOAT) : LIMN_ABSENT,
                          workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT};
   limn_builder_add(b,
-                   (limn_kernel){.name = name_of(step),
+                   (limn_kernel){.name = name_of(step, &c),
                                  .run = run_convolution,
                                  .release = release,
                                  .state = s,

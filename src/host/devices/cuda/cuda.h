@@ -24,9 +24,9 @@ struct cuda_slot {
 
 struct cuda_device {
   limn_device base;
-  const limn_card *card; /* planning for a card that is not there: no memory, no streams. NULL: a real device */
-  int index;             /* CUDA's number */
-  limn_type half;        /* type of CUDA_HALF; LIMN_F32 when the precision is fp32 or tf32 */
+  bool planning;  /* plans only, perhaps for a card that is not there: no memory, no streams */
+  int index;      /* CUDA's number */
+  limn_type half; /* type of CUDA_HALF; LIMN_F32 when the precision is fp32 or tf32 */
   bool tf32, deterministic;
   cuda_planner *planner;
   cudnnHandle_t cudnn;
@@ -39,7 +39,7 @@ struct cuda_device {
 
 struct cuda_tensor {
   limn_tensor base;
-  float *data; /* NULL on a card that is not there */
+  float *data; /* NULL on a device that only plans */
   void *half;  /* the same in CUDA_HALF, for leaves that tensor cores read; else NULL */
   bool kept_half;
 };
@@ -68,6 +68,10 @@ limn_status cuda_device_create(limn_device **out, const limn_device_options *opt
 
 /* LIMN_DEVICE, naming the call and CUDA's reason, unless the call went well. */
 limn_status cuda_check(const struct cuda_device *device, cudaError_t error, const char *what);
+/* Device memory of that many bytes; LIMN_DEVICE and the device's `starved` set where there is not so much. */
+limn_status cuda_allocate(struct cuda_device *device, void **out, size_t bytes);
+/* LIMN_DEVICE on a device that only plans. */
+limn_status cuda_refuse_planning(const struct cuda_device *device);
 /* For kernels of a program: the first failure sticks to the call. */
 void cuda_call_check(const struct limn_call *call, cudaError_t error, const char *what);
 

@@ -15,6 +15,21 @@ limn_status cuda_check(const struct cuda_device *device, cudaError_t error, cons
   return limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", device->index, what, cudaGetErrorString(error));
 }
 
+limn_status cuda_allocate(struct cuda_device *device, void **out, size_t bytes) {
+  *out = NULL;
+  cudaError_t error = cudaMalloc(out, bytes);
+  if (error != cudaErrorMemoryAllocation)
+    return cuda_check(device, error, "allocating memory");
+  cudaGetLastError();
+  device->base.starved = 1;
+  return limn_fail(LIMN_DEVICE, "%s has no %.1f MB of memory left; use a smaller --batch or size",
+                   device->base.description, (double)bytes / 1e6);
+}
+
+limn_status cuda_refuse_planning(const struct cuda_device *device) {
+  return device->planning ? limn_fail(LIMN_DEVICE, "%s is there for plans only", device->base.description) : LIMN_OK;
+}
+
 void cuda_call_check(const struct limn_call *call, cudaError_t error, const char *what) {
   if (*call->status == LIMN_OK)
     *call->status = cuda_check(call->device, error, what);
@@ -128,21 +143,25 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
   cuda->index = options->index;
   cuda->deterministic = options->deterministic != 0;
   cuda->base.seed = options->seed;
+  cuda->planning = options->card || options->planning;
   if (options->card) {
-    cuda->card = options->card;
-    snprintf(name, sizeof name, "%.60s (not here)", cuda->card->name);
+    snprintf(name, sizeof name, "%.60s (not here)", options->card->name);
+    cuda->base.memory_bytes = options->card->memory_bytes;
   } else {
+    size_t available = 0, all = 0;
     LIMN_TRY(find_card(cuda, name, sizeof name));
+    LIMN_TRY(cuda_check(cuda, cudaMemGetInfo(&available, &all), "asking for the GPU's memory"));
+    cuda->base.memory_bytes = (double)available;
   }
   int version = (int)cudnnGetVersion();
   snprintf(cuda->base.description, sizeof cuda->base.description, "CUDA, %s, %s, cuDNN %d.%d.%d", name,
            precision_name(cuda), version / 10000, version / 100 % 100, version % 100);
-  if (!cuda->card)
+  if (!cuda->planning)
     LIMN_TRY(start(cuda));
   char cache[4096];
   return cuda_planner_create(&cuda->planner,
                              &(cuda_planner_options){.device = cuda->index,
-                                                     .properties = cuda->card ? cuda->card->properties : NULL,
+                                                     .properties = options->card ? options->card->properties : NULL,
                                                      .deterministic = cuda->deterministic,
                                                      .tf32 = cuda->tf32,
                                                      .cache = cuda_cache_folder(cache, sizeof cache)});

@@ -30,11 +30,7 @@ static bool leaf_memory(const limn_tensor *leaf, int format, void **address) {
 
 static void *allocate(limn_device *device, size_t size) {
   void *memory = NULL;
-  (void)device;
-  if (cudaMalloc(&memory, size) == cudaSuccess)
-    return memory;
-  cudaGetLastError();
-  return NULL;
+  return cuda_allocate((struct cuda_device *)device, &memory, size) == LIMN_OK ? memory : NULL;
 }
 
 static void release(limn_device *device, void *memory) {
@@ -123,7 +119,7 @@ limn_status cuda_program_create(limn_device *device, const limn_graph *graph, li
   p->base.device = device;
   p->code = (limn_code){.backend = &backend, .device = device, .options = *options};
   limn_status status = limn_code_build(&p->code, graph, leaves);
-  if (status == LIMN_OK && !((struct cuda_device *)device)->card)
+  if (status == LIMN_OK && !((struct cuda_device *)device)->planning)
     status = limn_code_bind(&p->code);
   if (status != LIMN_OK) {
     cuda_program_destroy(&p->base);
@@ -131,11 +127,6 @@ limn_status cuda_program_create(limn_device *device, const limn_graph *graph, li
   }
   *out = &p->base;
   return LIMN_OK;
-}
-
-static limn_status refuse_planned(const struct cuda_device *cuda) {
-  return cuda->card ? limn_fail(LIMN_DEVICE, "%s: a card that is not here runs nothing", cuda->base.description)
-                    : LIMN_OK;
 }
 
 static limn_status enqueue(const struct cuda_program *p, const struct cuda_device *cuda) {
@@ -169,7 +160,7 @@ static limn_status capture(struct cuda_program *p, const struct cuda_device *cud
 limn_status cuda_program_run(limn_program *base, uint64_t step) {
   struct cuda_program *p = (struct cuda_program *)base;
   const struct cuda_device *cuda = (const struct cuda_device *)base->device;
-  LIMN_TRY(refuse_planned(cuda));
+  LIMN_TRY(cuda_refuse_planning(cuda));
   LIMN_TRY(cuda_check(cuda, limn_set_step(cuda->step, step, cuda->work), "a step"));
   if (!p->ran) {
     p->ran = true;
@@ -227,7 +218,7 @@ limn_status cuda_program_trace(limn_program *base, int rounds, double *seconds) 
   limn_status status = LIMN_OK;
   const struct limn_call call = {.device = cuda, .stream = cuda->work, .status = &status};
   struct trace trace = {0};
-  LIMN_TRY(refuse_planned(cuda));
+  LIMN_TRY(cuda_refuse_planning(cuda));
   limn_status result = trace_init(&trace, cuda);
   for (int round = 0; result == LIMN_OK && round < rounds; ++round)
     for (int k = 0; result == LIMN_OK && k < p->code.kernel_count; ++k)

@@ -16,25 +16,21 @@ static bool wants_half(const struct cuda_device *cuda, limn_role role) {
   return cuda->half != LIMN_F32 && (role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_INPUT);
 }
 
-static limn_status allocate(const struct cuda_device *cuda, void **out, size_t bytes) {
-  if (cudaMalloc(out, bytes) == cudaSuccess)
-    return cuda_check(cuda, cudaMemsetAsync(*out, 0, bytes, cuda->work), "clearing memory");
-  *out = NULL;
-  cudaGetLastError();
-  return limn_fail(LIMN_DEVICE, "%s has no %.1f MB of memory for a tensor; use a smaller --batch or size",
-                   cuda->base.description, (double)bytes / 1e6);
+static limn_status allocate(struct cuda_device *cuda, void **out, size_t bytes) {
+  LIMN_TRY(cuda_allocate(cuda, out, bytes));
+  return cuda_check(cuda, cudaMemsetAsync(*out, 0, bytes, cuda->work), "clearing memory");
 }
 
 limn_status cuda_tensor_create(limn_device *base, limn_role role, limn_shape shape, limn_tensor **out) {
-  const struct cuda_device *cuda = (const struct cuda_device *)base;
+  struct cuda_device *cuda = (struct cuda_device *)base;
   struct cuda_tensor *tensor = calloc(1, sizeof *tensor);
   if (!tensor)
     return limn_fail_memory("a tensor");
   tensor->base = (limn_tensor){.device = base, .role = role, .shape = shape};
   tensor->kept_half = wants_half(cuda, role);
   size_t count = (size_t)limn_shape_count(shape);
-  limn_status status = cuda->card ? LIMN_OK : allocate(cuda, (void **)&tensor->data, count * sizeof(float));
-  if (status == LIMN_OK && tensor->kept_half && !cuda->card)
+  limn_status status = cuda->planning ? LIMN_OK : allocate(cuda, (void **)&tensor->data, count * sizeof(float));
+  if (status == LIMN_OK && tensor->kept_half && !cuda->planning)
     status = allocate(cuda, &tensor->half, count * cuda_type_size(cuda->half));
   if (status != LIMN_OK) {
     cuda_tensor_destroy(&tensor->base);
@@ -90,10 +86,8 @@ static limn_status take_slot(struct cuda_device *cuda, size_t bytes, struct cuda
   LIMN_TRY(cuda_check(cuda, cudaEventSynchronize(slot->done), "waiting for the GPU"));
   if (slot->size < bytes) {
     release_memory(slot);
-    cudaError_t error = cudaMallocHost(&slot->pinned, bytes);
-    if (error == cudaSuccess)
-      error = cudaMalloc(&slot->device, bytes);
-    LIMN_TRY(cuda_check(cuda, error, "allocating memory for transfers"));
+    LIMN_TRY(cuda_check(cuda, cudaMallocHost(&slot->pinned, bytes), "allocating memory for transfers"));
+    LIMN_TRY(cuda_allocate(cuda, &slot->device, bytes));
     slot->size = bytes;
   }
   *out = slot;
@@ -124,7 +118,7 @@ limn_status cuda_upload(limn_tensor *base, const float *nchw) {
   const struct cuda_tensor *tensor = (const struct cuda_tensor *)base;
   struct cuda_device *cuda = device_of(base);
   size_t count = (size_t)limn_shape_count(base->shape);
-  if (cuda->card)
+  if (cuda->planning)
     return LIMN_OK;
   if (count <= LIMN_SMALL && count == (size_t)base->shape.c) /* learning rates and the like: part of the launch */
     return cuda_check(cuda, limn_set_small(master_of(tensor), nchw, (int)count, cuda->work), "an upload");
@@ -136,7 +130,7 @@ limn_status cuda_upload(limn_tensor *base, const float *nchw) {
 limn_status cuda_upload_u8(limn_tensor *base, const uint8_t *nchw, float scale, float shift) {
   const struct cuda_tensor *tensor = (const struct cuda_tensor *)base;
   struct cuda_device *cuda = device_of(base);
-  if (cuda->card)
+  if (cuda->planning)
     return LIMN_OK;
   struct cuda_slot *slot;
   LIMN_TRY(stage(cuda, nchw, (size_t)limn_shape_count(base->shape), &slot));
@@ -148,8 +142,7 @@ limn_status cuda_download(const limn_tensor *base, float *nchw) {
   const struct cuda_tensor *tensor = (const struct cuda_tensor *)base;
   struct cuda_device *cuda = device_of(base);
   size_t bytes = (size_t)limn_shape_count(base->shape) * sizeof *nchw;
-  if (cuda->card)
-    return limn_fail(LIMN_DEVICE, "%s: a card that is not here has no results", cuda->base.description);
+  LIMN_TRY(cuda_refuse_planning(cuda));
   struct cuda_slot *slot;
   LIMN_TRY(take_slot(cuda, bytes, &slot));
   LIMN_TRY(

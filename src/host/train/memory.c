@@ -1,0 +1,174 @@
+#include "train/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* What a driver, a CUDA context, cuDNN and cuBLAS keep for themselves: some 0.5 to 0.8 GB on cards of today. */
+#define RESERVE_BYTES ((size_t)1 << 30)
+#define LARGEST_BATCH 65536 /* the setting's own limit */
+#define BATCH_TRIES   3     /* plans that may go into finding a larger one: workspaces grow by jumps */
+#define SAFE_PART     0.95  /* of what a real card says is free: libraries load code into it as they run */
+
+/* Training of a VAE has programs for the held-out pictures too, which take their share of memory; how many pictures
+ * there are is up to the data, so a batch of them is assumed. */
+limn_status limn_session_plan(limn_session *s, const limn_config *config, const limn_card *card) {
+  bool validates = limn_algorithm_of(config)->validate && config->validation > 0;
+  return limn_session_init(
+      s, config, 1,
+      &(limn_session_data){.held_out_count = validates ? (uint32_t)config->batch : 0, .card = card, .planning = true});
+}
+
+/* The number format that convolutions read: a CUDA device keeps weights and inputs in it beside fp32. */
+static bool has_half_copies(const limn_session *s) {
+  const char *precision = s->config->precision;
+  return strcmp(s->device->ops->kind, "cuda") == 0 &&
+         (strcmp(precision, "bf16") == 0 || strcmp(precision, "fp16") == 0);
+}
+
+/* Also the largest single transfer: pictures travel as bytes, everything else as floats. */
+static void measure_leaves(limn_step_memory *memory, const limn_session *s, size_t *transfer) {
+  bool half = has_half_copies(s);
+  for (size_t i = 0; i < limn_store_count(s->store); ++i) {
+    const char *name;
+    const limn_tensor *leaf = limn_store_at(s->store, i, &name);
+    bool copied = half && (leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_INPUT);
+    bool pictures = leaf->role == LIMN_ROLE_INPUT && leaf->shape.h * leaf->shape.w > 1;
+    size_t count = (size_t)limn_shape_count(leaf->shape), bytes = count * (copied ? 6 : 4);
+    size_t travels = pictures ? count : count * sizeof(float);
+    *transfer = travels > *transfer ? travels : *transfer;
+    if (leaf->role == LIMN_ROLE_OPTIMIZER)
+      memory->optimizer_bytes += bytes;
+    else if (leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_BUFFER)
+      memory->weight_bytes += bytes;
+    else
+      memory->exchange_bytes += bytes;
+  }
+}
+
+limn_step_memory limn_session_memory(const limn_session *s) {
+  limn_step_memory memory = {0};
+  size_t transfer = 0;
+  measure_leaves(&memory, s, &transfer);
+  const limn_program *const programs[] = {s->train, s->extra, s->generate, s->reconstruct, s->validation};
+  for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
+    limn_program_info info = {0};
+    if (programs[i])
+      limn_program_get_info(programs[i], &info);
+    memory.arena_bytes += info.arena_bytes;
+  }
+  if (strcmp(s->device->ops->kind, "cuda") == 0) {
+    memory.staging_bytes = 2 * transfer; /* one is filled while the other travels */
+    memory.reserve_bytes = RESERVE_BYTES;
+  }
+  memory.sum_bytes = memory.weight_bytes + memory.optimizer_bytes + memory.exchange_bytes + memory.arena_bytes +
+                     memory.staging_bytes + memory.reserve_bytes;
+  return memory;
+}
+
+static int round_batch(double batch) {
+  int whole = batch > LARGEST_BATCH ? LARGEST_BATCH : batch < 1 ? 0 : (int)batch;
+  return whole < 8 ? whole : whole / 8 * 8;
+}
+
+/* The bytes of training with a batch of that size, and those of them that grow with it. *bytes is infinite where no
+ * engine takes tensors so large. What libraries keep is no part of what a real card says is free. */
+static limn_status bytes_of_batch(limn_config *config, const limn_card *card, int batch, double *bytes,
+                                  double *growing) {
+  limn_session session;
+  config->batch = batch;
+  limn_status status = limn_session_plan(&session, config, card);
+  *bytes = (double)INFINITY;
+  if (status == LIMN_DEVICE)
+    return LIMN_OK;
+  LIMN_TRY(status);
+  limn_step_memory memory = limn_session_memory(&session);
+  *bytes = (double)(memory.sum_bytes - (card ? 0 : memory.reserve_bytes));
+  *growing = (double)(memory.arena_bytes + memory.exchange_bytes + memory.staging_bytes);
+  limn_session_release(&session);
+  return LIMN_OK;
+}
+
+/* A search along a line through the last two batches that were planned. The first step takes all activations and
+ * gradients to grow with the batch. */
+limn_status limn_largest_batch(limn_config *config, const limn_card *card, double capacity, int *best) {
+  double bytes, before, growing = 0;
+  int last = config->batch, above = LARGEST_BATCH + 1; /* the least that is known not to fit */
+  *best = 0;
+  LIMN_TRY(bytes_of_batch(config, card, last, &before, &growing));
+  if (!isfinite(before))
+    return LIMN_DEVICE; /* not even planned: the message says why */
+  double slope = growing / last;
+  *best = before <= capacity ? last : 0;
+  int candidate = round_batch(last + (capacity - before) / slope);
+  for (int i = 0; candidate > *best; ++i) {
+    LIMN_TRY(bytes_of_batch(config, card, candidate, &bytes, &growing));
+    bool fits = bytes <= capacity;
+    if (fits)
+      *best = candidate;
+    else
+      above = candidate;
+    if (fits && i >= BATCH_TRIES)
+      break;
+    double next = candidate / 2.0;
+    if (isfinite(bytes) && (fits || i < BATCH_TRIES)) {
+      if (candidate != last && (bytes - before) / (candidate - last) > 0)
+        slope = (bytes - before) / (candidate - last);
+      next = candidate + (capacity - bytes) / slope;
+      before = bytes;
+      last = candidate;
+    }
+    if (fits && next < 1.05 * candidate)
+      break;
+    candidate = round_batch(next < above - 1 ? next : above - 1);
+  }
+  return LIMN_OK;
+}
+
+limn_status limn_say_which_batch_fits(const limn_session *s) {
+  limn_config *config = NULL;
+  int batch = 0;
+  char message[256];
+  snprintf(message, sizeof message, "%s", limn_error_message());
+  bool cuda = strcmp(s->device->ops->kind, "cuda") == 0;
+  if (cuda && limn_config_copy(&config, s->config) == LIMN_OK &&
+      limn_largest_batch(config, NULL, SAFE_PART * s->device->memory_bytes, &batch) != LIMN_OK)
+    batch = 0;
+  limn_config_destroy(config);
+  if (batch > 0 && batch < s->config->batch)
+    return limn_fail(LIMN_DEVICE, "%s: --batch %d would fit", message, batch);
+  return limn_fail(LIMN_DEVICE, "%s", message);
+}
+
+static int default_batch(const limn_config *config) {
+  limn_config *fresh = NULL;
+  int batch = 64;
+  if (limn_config_create(&fresh, limn_config_model(config)) == LIMN_OK)
+    batch = fresh->batch;
+  limn_config_destroy(fresh);
+  return batch;
+}
+
+limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32_t pictures) {
+  limn_config *tried = NULL;
+  limn_session session;
+  int batch = default_batch(config);
+  LIMN_TRY(limn_config_copy(&tried, config));
+  tried->batch = batch;
+  limn_status status = limn_session_plan(&session, tried, card);
+  if (status == LIMN_OK) {
+    bool cuda = strcmp(session.device->ops->kind, "cuda") == 0;
+    double capacity = (card ? 1 : SAFE_PART) * session.device->memory_bytes;
+    limn_session_release(&session);
+    if (cuda)
+      status = limn_largest_batch(tried, card, capacity, &batch);
+    if (status == LIMN_OK && batch == 0)
+      status =
+          limn_fail(LIMN_DEVICE, "batch auto: not even one picture fits into the GPU's memory; use a smaller size");
+  }
+  limn_config_destroy(tried);
+  config->batch = (uint32_t)batch < pictures ? batch : (int)pictures;
+  return status;
+}
