@@ -1,5 +1,5 @@
 # The CUDA device: a module beside the program, liblimn_cuda.so, which the library opens when it is asked for. Nothing here
-# needs a GPU. What is looked for: CUDA 13's headers and cuBLAS, cuDNN 9.8 or later, and nvcc for the module itself; the
+# needs a GPU. What is looked for: CUDA 13's headers and cuBLAS, cuDNN 9.11 or later, and nvcc for the module itself; the
 # tests compile the kernels for the host and do without nvcc.
 #
 # Sets LIMN_CUDA_FOUND and, when that is true:
@@ -12,7 +12,8 @@
 set(LIMN_CUDA AUTO CACHE STRING "Build the CUDA device: AUTO (where CUDA is found), ON, OFF")
 set_property(CACHE LIMN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(LIMN_CUDA_ROOT "" CACHE PATH "A CUDA toolkit with cuDNN to look in first, as scripts/setup-cuda makes it")
-set(LIMN_CUDA_ARCHITECTURES "90" CACHE STRING "GPU architectures to compile for; PTX is added for the last")
+# Code for 8.0 runs on 8.6 and 8.9 too; PTX for 9.0 is compiled for newer cards when the module is loaded there.
+set(LIMN_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPU architectures to compile for; PTX is added for the last")
 set(LIMN_CUDA_FOUND FALSE)
 if(LIMN_CUDA STREQUAL "OFF")
   return()
@@ -72,8 +73,8 @@ if(cuda_version LESS 13000 OR NOT cuda_version LESS 14000)
   limn_no_cuda("${LIMN_CUDART_INCLUDE_DIR} is of CUDA ${cuda_version}, Limn needs 13.x")
   return()
 endif()
-if(NOT cudnn_major EQUAL 9 OR cudnn_minor LESS 8)
-  limn_no_cuda("${LIMN_CUDNN_INCLUDE_DIR} is of cuDNN ${cudnn_major}.${cudnn_minor}, Limn needs 9.8 or a later 9")
+if(NOT cudnn_major EQUAL 9 OR cudnn_minor LESS 11)
+  limn_no_cuda("${LIMN_CUDNN_INCLUDE_DIR} is of cuDNN ${cudnn_major}.${cudnn_minor}, Limn needs 9.11 or a later 9")
   return()
 endif()
 

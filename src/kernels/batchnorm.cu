@@ -202,7 +202,7 @@ __global__ static void __launch_bounds__(THREADS, 2) normalize(const __grid_cons
 
 /* Both launches in one: a block does all rows of its channels. y.data NULL: the statistics alone. */
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS, 2) forward_whole(const __grid_constant__ forward<T> f) {
+__global__ static void __launch_bounds__(THREADS) forward_whole(const __grid_constant__ forward<T> f) {
   LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
   place at = find_place(f.plan);
   rows all = {0, f.plan.rows};

@@ -145,7 +145,7 @@ __global__ static void __launch_bounds__(THREADS, 2) gradient_input(const __grid
 
 /* Both launches in one. dx may lie where dy does: all threads have read dy before the first writes dx. */
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS, 2) backward_whole(const __grid_constant__ backward<T> b) {
+__global__ static void __launch_bounds__(THREADS) backward_whole(const __grid_constant__ backward<T> b) {
   LIMN_SHARED(float, space, [THREADS * V]);
   place at = find_place(b.plan);
   rows all = {0, b.plan.rows};

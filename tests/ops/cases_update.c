@@ -120,6 +120,35 @@ static void build_swap(case_graph *g, const op_case *c) {
 }
 
 /* alpha: the scalar that is looked at; beta: what the gate was before. The optimiser behind it must obey. */
+/* Updates side by side of which one reads what the next one writes: a device that makes one launch of them has to see
+ * that. Variant 0: the gradient of a is b itself; 1: both share their momentum. Large, so that many blocks take part.
+ */
+static void build_neighbours(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value a = state(g, LIMN_ROLE_PARAMETER, "a", c->w, RANGE_SIGNED);
+  limn_value b = state(g, LIMN_ROLE_PARAMETER, "b", c->w, RANGE_SIGNED);
+  limn_value gradient = state(g, LIMN_ROLE_INPUT, "gradient", c->w, RANGE_SIGNED);
+  limn_value shared = c->variant ? state(g, LIMN_ROLE_OPTIMIZER, "shared", c->w, RANGE_SIGNED) : LIMN_NONE;
+  limn_optimizer_inputs inputs = {c->variant ? gradient : b,
+                                  case_fixed(g, LIMN_ROLE_INPUT, "hyper", LIMN_CHANNELS(4), hyper_values), LIMN_NONE,
+                                  LIMN_NONE};
+  limn_graph_sgd(graph, a, shared, inputs, c->variant ? 0.9f : 0, 0);
+  inputs.gradient = gradient;
+  limn_graph_sgd(graph, b, shared, inputs, c->variant ? 0.9f : 0, 0);
+}
+
+/* The second record reads what the first has written; the third writes over the second. */
+static void build_record_chain(case_graph *g, const op_case *c) {
+  limn_value first = limn_graph_leaf(g->graph, LIMN_ROLE_OUTPUT, "first", LIMN_SCALAR);
+  limn_value second = limn_graph_leaf(g->graph, LIMN_ROLE_OUTPUT, "second", LIMN_SCALAR);
+  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", LIMN_SCALAR, RANGE_SIGNED, false);
+  limn_value y = case_leaf_of(g, LIMN_ROLE_INPUT, "y", LIMN_SCALAR, RANGE_SIGNED, false);
+  limn_graph_record(g->graph, first, 0, x);
+  limn_graph_record(g->graph, second, 0, first);
+  if (c->variant)
+    limn_graph_record(g->graph, second, 0, y);
+}
+
 static void build_latch(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
   limn_value scalar = case_fixed(g, LIMN_ROLE_INPUT, "scalar", LIMN_SCALAR, (const float[4]){c->alpha});
@@ -218,4 +247,9 @@ void cases_add_update(case_table *table) {
                    .flags = CASE_REFUSED,
                    .refusal = "w was updated after conv used it"};
   case_add(table, stale, "refused/gradient-after-update");
+  for (int variant = 0; variant < 2; ++variant) {
+    op_case neighbours = {.build = build_neighbours, .w = {40, 16, 8, 4}, .variant = variant};
+    case_add(table, neighbours, "sgd/neighbours-%s", variant ? "share-momentum" : "read-the-next");
+    case_add(table, (op_case){.build = build_record_chain, .variant = variant}, "record/chain-%d", variant);
+  }
 }

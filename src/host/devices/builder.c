@@ -256,9 +256,7 @@ static limn_status allocate_separately(limn_code *code) {
     struct limn_buffer *buffer = &code->buffers[i];
     if (buffer->fixed || buffer->first == LIMN_ABSENT)
       continue;
-    buffer->own = code->backend->allocate(code->device, buffer->bytes);
-    if (!buffer->own)
-      return limn_fail_memory("a program's buffers");
+    LIMN_TRY(code->backend->allocate(code->device, buffer->bytes, &buffer->own));
   }
   return LIMN_OK;
 }
@@ -266,11 +264,8 @@ static limn_status allocate_separately(limn_code *code) {
 limn_status limn_code_bind(limn_code *code) {
   if (code->options.separate_buffers)
     LIMN_TRY(allocate_separately(code));
-  else if (code->info.arena_bytes && !(code->arena = code->backend->allocate(code->device, code->info.arena_bytes))) {
-    code->device->starved = 1;
-    return limn_fail(LIMN_DEVICE, "%s has no %.1f MB of memory for a step; use a smaller --batch or size",
-                     code->device->description, (double)code->info.arena_bytes / 1e6);
-  }
+  else if (code->info.arena_bytes)
+    LIMN_TRY(code->backend->allocate(code->device, code->info.arena_bytes, &code->arena));
   for (int i = 0; i < code->buffer_count; ++i) {
     struct limn_buffer *buffer = &code->buffers[i];
     if (!buffer->fixed)

@@ -58,7 +58,8 @@ typedef struct limn_backend {
   limn_status (*convert)(limn_builder *builder, limn_shape shape, const int formats[2], int from, int to);
   /* Adds the kernels of steps[0], and of as many after it as it likes: *taken. */
   limn_status (*build)(limn_builder *builder, const limn_step *steps, int left, int *taken);
-  void *(*allocate)(limn_device *device, size_t bytes); /* NULL when there is not so much */
+  /* LIMN_DEVICE, and the device's `starved` set, when there is not so much. */
+  limn_status (*allocate)(limn_device *device, size_t bytes, void **out);
   void (*free)(limn_device *device, void *memory);
 } limn_backend;
 

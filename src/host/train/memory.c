@@ -10,7 +10,8 @@
 #define RESERVE_BYTES ((size_t)1 << 30)
 #define LARGEST_BATCH 65536 /* the setting's own limit */
 #define BATCH_TRIES   3     /* plans that may go into finding a larger one: workspaces grow by jumps */
-#define SAFE_PART     0.95  /* of what a real card says is free: libraries load code into it as they run */
+#define SPARE_BYTES   7.5e8 /* of what a real card says is free: libraries load code into it as they run */
+#define SPARE_PART    0.25  /* and no more than this part of it */
 
 /* Training of a VAE has programs for the held-out pictures too, which take their share of memory; how many pictures
  * there are is up to the data, so a batch of them is assumed. */
@@ -127,6 +128,10 @@ limn_status limn_largest_batch(limn_config *config, const limn_card *card, doubl
   return LIMN_OK;
 }
 
+static double usable(const limn_device *device) {
+  return device->memory_bytes - fmin(SPARE_BYTES, SPARE_PART * device->memory_bytes);
+}
+
 limn_status limn_say_which_batch_fits(const limn_session *s) {
   limn_config *config = NULL;
   int batch = 0;
@@ -134,7 +139,7 @@ limn_status limn_say_which_batch_fits(const limn_session *s) {
   snprintf(message, sizeof message, "%s", limn_error_message());
   bool cuda = strcmp(s->device->ops->kind, "cuda") == 0;
   if (cuda && limn_config_copy(&config, s->config) == LIMN_OK &&
-      limn_largest_batch(config, NULL, SAFE_PART * s->device->memory_bytes, &batch) != LIMN_OK)
+      limn_largest_batch(config, NULL, usable(s->device), &batch) != LIMN_OK)
     batch = 0;
   limn_config_destroy(config);
   if (batch > 0 && batch < s->config->batch)
@@ -160,7 +165,7 @@ limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32
   limn_status status = limn_session_plan(&session, tried, card);
   if (status == LIMN_OK) {
     bool cuda = strcmp(session.device->ops->kind, "cuda") == 0;
-    double capacity = (card ? 1 : SAFE_PART) * session.device->memory_bytes;
+    double capacity = card ? card->memory_bytes : usable(session.device);
     limn_session_release(&session);
     if (cuda)
       status = limn_largest_batch(tried, card, capacity, &batch);

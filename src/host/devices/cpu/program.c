@@ -25,10 +25,13 @@ static bool leaf_memory(const limn_tensor *leaf, int format, void **address) {
   return format == leaf_format(leaf);
 }
 
-static void *allocate(limn_device *device, size_t size) {
-  void *memory = NULL;
-  (void)device;
-  return posix_memalign(&memory, ALIGNMENT, size) ? NULL : memory;
+static limn_status allocate(limn_device *device, size_t size, void **out) {
+  if (posix_memalign(out, ALIGNMENT, size) == 0)
+    return LIMN_OK;
+  *out = NULL;
+  device->starved = 1;
+  return limn_fail(LIMN_DEVICE, "%s has no %.1f MB of memory for a step; use a smaller --batch or size",
+                   device->description, (double)size / 1e6);
 }
 
 static void release(limn_device *device, void *memory) {

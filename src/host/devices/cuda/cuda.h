@@ -64,6 +64,12 @@ static inline int cuda_conv_format(const struct cuda_device *device) {
   return device->half == LIMN_F32 ? CUDA_FLOAT : CUDA_HALF;
 }
 
+/* CUDA's calls go to the calling thread's current device: every way into the device begins here. */
+static inline void cuda_enter(const struct cuda_device *device) {
+  if (device->work)
+    cudaSetDevice(device->index);
+}
+
 limn_status cuda_device_create(limn_device **out, const limn_device_options *options);
 
 /* LIMN_DEVICE, naming the call and CUDA's reason, unless the call went well. */

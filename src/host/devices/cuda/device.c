@@ -6,12 +6,28 @@
 #include "base/error.h"
 #include "devices/cuda/cuda.h"
 
-#define LEAST_MAJOR 8 /* compute capability: Ampere, the first with bf16 and TF32 */
+#define LEAST_CUDNN 91100 /* device properties as JSON, with which plans are described and kept */
+#define LEAST_MAJOR 8     /* compute capability: Ampere, the first with bf16 and TF32 */
+
+/* Errors of work that was put on the GPU earlier: CUDA tells them at whatever call comes next. */
+static bool is_late(cudaError_t error) {
+  return error == cudaErrorIllegalAddress || error == cudaErrorLaunchFailure || error == cudaErrorMisalignedAddress ||
+         error == cudaErrorIllegalInstruction || error == cudaErrorInvalidPc || error == cudaErrorHardwareStackError ||
+         error == cudaErrorLaunchTimeout || error == cudaErrorECCUncorrectable;
+}
 
 limn_status cuda_check(const struct cuda_device *device, cudaError_t error, const char *what) {
   if (error == cudaSuccess)
     return LIMN_OK;
   cudaGetLastError(); /* an error that has been told is over, where CUDA allows it */
+  if (is_late(error))
+    return limn_fail(LIMN_DEVICE, "cuda:%d: work on the GPU failed: %s (noticed at: %s)", device->index,
+                     cudaGetErrorString(error), what);
+  if (error == cudaErrorNoKernelImageForDevice)
+    return limn_fail(LIMN_DEVICE,
+                     "cuda:%d: liblimn_cuda.so has no code for this GPU; build it with its architecture in "
+                     "LIMN_CUDA_ARCHITECTURES",
+                     device->index);
   return limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", device->index, what, cudaGetErrorString(error));
 }
 
@@ -22,8 +38,9 @@ limn_status cuda_allocate(struct cuda_device *device, void **out, size_t bytes) 
     return cuda_check(device, error, "allocating memory");
   cudaGetLastError();
   device->base.starved = 1;
-  return limn_fail(LIMN_DEVICE, "%s has no %.1f MB of memory left; use a smaller --batch or size",
-                   device->base.description, (double)bytes / 1e6);
+  const bool large = bytes >= 100000;
+  return limn_fail(LIMN_DEVICE, "%s has no %.1f %s of memory left; use a smaller --batch or size",
+                   device->base.description, (double)bytes / (large ? 1e6 : 1e3), large ? "MB" : "kB");
 }
 
 limn_status cuda_refuse_planning(const struct cuda_device *device) {
@@ -37,6 +54,9 @@ void cuda_call_check(const struct limn_call *call, cudaError_t error, const char
 
 static void cuda_destroy(limn_device *base) {
   struct cuda_device *cuda = (struct cuda_device *)base;
+  cuda_enter(cuda);
+  if (cuda->copies)
+    cudaStreamSynchronize(cuda->copies);
   if (cuda->work)
     cudaStreamSynchronize(cuda->work);
   cuda_slots_release(cuda);
@@ -128,13 +148,17 @@ static limn_status start(struct cuda_device *cuda) {
   LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->work, cudaStreamNonBlocking), "making a stream"));
   LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->copies, cudaStreamNonBlocking), "making a stream"));
   LIMN_TRY(cuda_slots_init(cuda));
-  LIMN_TRY(cuda_check(cuda, cudaMalloc((void **)&cuda->step, sizeof *cuda->step), "allocating memory"));
+  LIMN_TRY(cuda_allocate(cuda, (void **)&cuda->step, sizeof *cuda->step));
   LIMN_TRY(check_cudnn(cuda, cudnnCreate(&cuda->cudnn), "starting cuDNN"));
   LIMN_TRY(check_cudnn(cuda, cudnnSetStream(cuda->cudnn, cuda->work), "starting cuDNN"));
   LIMN_TRY(check_cublas(cuda, cublasCreate(&cuda->cublas), "starting cuBLAS"));
   LIMN_TRY(check_cublas(cuda, cublasSetStream(cuda->cublas, cuda->work), "starting cuBLAS"));
-  cublasMath_t math = cuda->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH;
-  return check_cublas(cuda, cublasSetMathMode(cuda->cublas, math), "starting cuBLAS");
+  int math = (cuda->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH) |
+             CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION; /* as cuDNN's engines are chosen */
+  LIMN_TRY(check_cublas(cuda, cublasSetMathMode(cuda->cublas, (cublasMath_t)math), "starting cuBLAS"));
+  /* Whether our kernels run at all on this card is better known now than in the middle of a run. */
+  LIMN_TRY(cuda_check(cuda, limn_set_step(cuda->step, 0, cuda->work), "a first kernel"));
+  return cuda_check(cuda, cudaStreamSynchronize(cuda->work), "a first kernel");
 }
 
 static limn_status create(struct cuda_device *cuda, const limn_device_options *options) {
@@ -154,6 +178,9 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
     cuda->base.memory_bytes = (double)available;
   }
   int version = (int)cudnnGetVersion();
+  if (version < LEAST_CUDNN)
+    return limn_fail(LIMN_DEVICE, "cuDNN %d.%d is too old: 9.11 or a later 9 is needed; scripts/setup-cuda brings it",
+                     version / 10000, version / 100 % 100);
   snprintf(cuda->base.description, sizeof cuda->base.description, "CUDA, %s, %s, cuDNN %d.%d.%d", name,
            precision_name(cuda), version / 10000, version / 100 % 100, version % 100);
   if (!cuda->planning)

@@ -28,9 +28,8 @@ static bool leaf_memory(const limn_tensor *leaf, int format, void **address) {
   return format == CUDA_FLOAT || (format == CUDA_HALF && tensor->kept_half);
 }
 
-static void *allocate(limn_device *device, size_t size) {
-  void *memory = NULL;
-  return cuda_allocate((struct cuda_device *)device, &memory, size) == LIMN_OK ? memory : NULL;
+static limn_status allocate(limn_device *device, size_t size, void **out) {
+  return cuda_allocate((struct cuda_device *)device, out, size);
 }
 
 static void release(limn_device *device, void *memory) {
@@ -103,6 +102,7 @@ void cuda_program_destroy(limn_program *base) {
   if (!p)
     return;
   const struct cuda_device *cuda = (const struct cuda_device *)base->device;
+  cuda_enter(cuda);
   if (cuda->work)
     cudaStreamSynchronize(cuda->work);
   if (p->graph)
@@ -118,6 +118,7 @@ limn_status cuda_program_create(limn_device *device, const limn_graph *graph, li
     return limn_fail_memory("a program");
   p->base.device = device;
   p->code = (limn_code){.backend = &backend, .device = device, .options = *options};
+  cuda_enter((struct cuda_device *)device);
   limn_status status = limn_code_build(&p->code, graph, leaves);
   if (status == LIMN_OK && !((struct cuda_device *)device)->planning)
     status = limn_code_bind(&p->code);
@@ -161,6 +162,7 @@ limn_status cuda_program_run(limn_program *base, uint64_t step) {
   struct cuda_program *p = (struct cuda_program *)base;
   const struct cuda_device *cuda = (const struct cuda_device *)base->device;
   LIMN_TRY(cuda_refuse_planning(cuda));
+  cuda_enter(cuda);
   LIMN_TRY(cuda_check(cuda, limn_set_step(cuda->step, step, cuda->work), "a step"));
   if (!p->ran) {
     p->ran = true;
@@ -219,6 +221,7 @@ limn_status cuda_program_trace(limn_program *base, int rounds, double *seconds) 
   const struct limn_call call = {.device = cuda, .stream = cuda->work, .status = &status};
   struct trace trace = {0};
   LIMN_TRY(cuda_refuse_planning(cuda));
+  cuda_enter(cuda);
   limn_status result = trace_init(&trace, cuda);
   for (int round = 0; result == LIMN_OK && round < rounds; ++round)
     for (int k = 0; result == LIMN_OK && k < p->code.kernel_count; ++k)

@@ -6,7 +6,7 @@
 #include "devices/cuda/cuda.h"
 
 struct small {
-  const struct cuda_device *device;
+  struct cuda_device *device;
   int count;
   void *table;               /* in device memory */
   limn_small_group groups[]; /* (count) */
@@ -23,7 +23,8 @@ static void set_addresses(struct small *s, void *const *p) {
   }
 }
 
-/* The groups do not fit into a launch's arguments, so they lie in memory of their own. */
+/* The groups do not fit into a launch's arguments, so they lie in memory of their own. cudaMemcpy would not do: the
+ * working stream does not wait for the legacy stream, on which that may still be under way when it returns. */
 static limn_status bind(limn_kernel *k) {
   struct small *s = k->state;
   size_t bytes = limn_small_table_bytes(s->count);
@@ -31,13 +32,17 @@ static limn_status bind(limn_kernel *k) {
   if (!table)
     return limn_fail_memory("a program");
   set_addresses(s, k->p);
-  cudaError_t error = limn_small_table_fill(table, s->groups, s->count);
-  if (error == cudaSuccess)
-    error = cudaMalloc(&s->table, bytes);
-  if (error == cudaSuccess)
-    error = cudaMemcpy(s->table, table, bytes, cudaMemcpyHostToDevice);
+  limn_status status =
+      cuda_check(s->device, limn_small_table_fill(table, s->groups, s->count), "preparing small steps");
+  if (status == LIMN_OK)
+    status = cuda_allocate(s->device, &s->table, bytes);
+  if (status == LIMN_OK)
+    status = cuda_check(s->device, cudaMemcpyAsync(s->table, table, bytes, cudaMemcpyHostToDevice, s->device->work),
+                        "preparing small steps");
+  if (status == LIMN_OK)
+    status = cuda_check(s->device, cudaStreamSynchronize(s->device->work), "preparing small steps");
   free(table);
-  return cuda_check(s->device, error, "preparing small steps");
+  return status;
 }
 
 static void release(void *state) {

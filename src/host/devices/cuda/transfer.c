@@ -29,6 +29,7 @@ limn_status cuda_tensor_create(limn_device *base, limn_role role, limn_shape sha
   tensor->base = (limn_tensor){.device = base, .role = role, .shape = shape};
   tensor->kept_half = wants_half(cuda, role);
   size_t count = (size_t)limn_shape_count(shape);
+  cuda_enter(cuda);
   limn_status status = cuda->planning ? LIMN_OK : allocate(cuda, (void **)&tensor->data, count * sizeof(float));
   if (status == LIMN_OK && tensor->kept_half && !cuda->planning)
     status = allocate(cuda, &tensor->half, count * cuda_type_size(cuda->half));
@@ -44,6 +45,7 @@ void cuda_tensor_destroy(limn_tensor *base) {
   struct cuda_tensor *tensor = (struct cuda_tensor *)base;
   if (!tensor)
     return;
+  cuda_enter(device_of(base));
   if (tensor->data)
     cudaFree(tensor->data);
   if (tensor->half)
@@ -120,6 +122,7 @@ limn_status cuda_upload(limn_tensor *base, const float *nchw) {
   size_t count = (size_t)limn_shape_count(base->shape);
   if (cuda->planning)
     return LIMN_OK;
+  cuda_enter(cuda);
   if (count <= LIMN_SMALL && count == (size_t)base->shape.c) /* learning rates and the like: part of the launch */
     return cuda_check(cuda, limn_set_small(master_of(tensor), nchw, (int)count, cuda->work), "an upload");
   struct cuda_slot *slot;
@@ -132,6 +135,7 @@ limn_status cuda_upload_u8(limn_tensor *base, const uint8_t *nchw, float scale, 
   struct cuda_device *cuda = device_of(base);
   if (cuda->planning)
     return LIMN_OK;
+  cuda_enter(cuda);
   struct cuda_slot *slot;
   LIMN_TRY(stage(cuda, nchw, (size_t)limn_shape_count(base->shape), &slot));
   return finish(cuda, slot,
@@ -143,6 +147,7 @@ limn_status cuda_download(const limn_tensor *base, float *nchw) {
   struct cuda_device *cuda = device_of(base);
   size_t bytes = (size_t)limn_shape_count(base->shape) * sizeof *nchw;
   LIMN_TRY(cuda_refuse_planning(cuda));
+  cuda_enter(cuda);
   struct cuda_slot *slot;
   LIMN_TRY(take_slot(cuda, bytes, &slot));
   LIMN_TRY(

@@ -109,11 +109,18 @@ static bool reads_earlier(const limn_step *steps, int count) {
   return false;
 }
 
-/* Whether one of the weights that steps[0 ... count) update is updated by steps[count] too. */
-static bool updates_again(const limn_step *steps, int count) {
-  for (int i = 0; i < count; ++i)
-    if (steps[i].node.targets[0] == steps[count].node.targets[0])
-      return true;
+/* Whether steps[count] writes a leaf that one of steps[0 ... count) reads or writes. */
+static bool overwrites_earlier(const limn_step *steps, int count) {
+  for (int t = 0; t < steps[count].node.target_count; ++t)
+    for (int i = 0; i < count; ++i) {
+      limn_value target = steps[count].node.targets[t];
+      for (int in = 0; in < steps[i].input_count; ++in)
+        if (steps[i].inputs[in] == target)
+          return true;
+      for (int u = 0; u < steps[i].node.target_count; ++u)
+        if (steps[i].node.targets[u] == target)
+          return true;
+    }
   return false;
 }
 
@@ -133,7 +140,7 @@ limn_status cuda_build_optimizer(limn_builder *b, const limn_step *steps, int le
   const limn_node *n = &steps->node;
   int count = 1;
   while (count < left && same_rule(steps, &steps[count]) && !reads_earlier(steps, count) &&
-         !updates_again(steps, count))
+         !overwrites_earlier(steps, count))
     ++count;
   struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int operands = SHARED_OPERANDS + TENSOR_OPERANDS * count, *buffers = calloc((size_t)operands, sizeof *buffers);
@@ -219,9 +226,18 @@ static void run_record(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_record(s->entries, s->count, call->device->step, call->stream), k->name);
 }
 
+/* Whether one of steps[0 ... count) records into the same column of the same ring as steps[count]. */
+static bool records_again(const limn_step *steps, int count) {
+  for (int i = 0; i < count; ++i)
+    if (steps[i].node.targets[0] == steps[count].node.targets[0] && steps[i].node.column == steps[count].node.column)
+      return true;
+  return false;
+}
+
 limn_status cuda_build_record(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  int count = 0;
-  while (count < left && steps[count].kind == LIMN_STEP_RECORD)
+  int count = 1;
+  while (count < left && steps[count].kind == LIMN_STEP_RECORD && !reads_earlier(steps, count) &&
+         !records_again(steps, count))
     ++count;
   struct record *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->entries);
   int *buffers = calloc(2 * (size_t)count, sizeof *buffers);
