@@ -76,7 +76,6 @@ static limn_status describe(limn_step_plan *plan, const limn_session *s) {
 }
 
 static limn_step_card card_of(const limn_card *card, const char *precision) {
-  bool half = strcmp(precision, "bf16") == 0 || strcmp(precision, "fp16") == 0, fp32 = strcmp(precision, "fp32") == 0;
   return (limn_step_card){.name = card->name,
                           .properties = card->properties,
                           .memory_bytes = card->memory_bytes,
@@ -84,9 +83,7 @@ static limn_step_card card_of(const limn_card *card, const char *precision) {
                           .fp32 = card->fp32,
                           .tf32 = card->tf32,
                           .half = card->half,
-                          .peak = half   ? card->half
-                                  : fp32 ? card->fp32
-                                         : card->tf32};
+                          .peak = limn_card_peak(card, precision)};
 }
 
 static limn_status make_plan(struct step_plan *plan, const limn_config *config) {
