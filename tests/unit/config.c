@@ -160,6 +160,7 @@ Test(config, values_read_and_written) {
       {"dcgan", "steps", "1000000000000", "1000000000000"},
       {"dcgan", "out", "", ""},
       {"dcgan", "batch", "65536", "65536"},
+      {"vae", "batch", "auto", "auto"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     limn_config *config = create(cases[i].model);
@@ -173,7 +174,7 @@ Test(config, bad_values_are_refused) {
   static const struct {
     const char *name, *value, *piece;
   } cases[] = {
-      {"batch", "0", "batch must be an integer (1 to 65536), not \"0\""},
+      {"batch", "0", "batch must be an integer (1 to 65536, or auto), not \"0\""},
       {"batch", "65537", "1 to 65536"},
       {"batch", "1.5", "an integer"},
       {"batch", "", "an integer"},

@@ -171,3 +171,21 @@ Test(cuda, an_automatic_batch_fits_and_is_kept) {
   free(yaml);
   limn_config_destroy(config);
 }
+
+/* --- timed engines --- */
+
+/* A second run finds the first one's choices in the cache and so makes the same bytes, though nothing is timed. */
+Test(cuda, timed_engines_are_kept) {
+  static const char *const names[] = {"timed", "again"};
+  setenv("LIMN_CACHE", test_path("%s", "cache"), 1);
+  for (int i = 0; i < 2; ++i) {
+    test_run run = {0};
+    limn_config *config = test_config("dcgan", (const char *const[]){"steps", "3", "autotune", "true", NULL});
+    test_set(config, "data", data);
+    test_set(config, "device", "cuda");
+    test_train(&run, config, names[i], false);
+    cr_assert_eq(run.status, LIMN_OK, "%s", run.message);
+    limn_config_destroy(config);
+  }
+  cr_expect(test_same_file(names[0], names[1], "checkpoints/000003.safetensors"));
+}

@@ -97,6 +97,7 @@ typedef struct limn_device_options {
   const char *isa;       /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
   const char *precision; /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. The CPU has fp32 alone */
   int deterministic;     /* 1: the same inputs give the same bytes, or an error */
+  int autotune;          /* cuda: times the engines of a convolution once and takes the fastest */
   const limn_card *card; /* cuda: plan for this card, which need not be there; nothing can run. NULL: a real device */
   int planning;          /* cuda: plan for the real device, without its memory; nothing can run */
   uint64_t seed;

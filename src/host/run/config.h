@@ -83,6 +83,7 @@ struct limn_config {
   char *isa;
   char *precision;
   bool deterministic;
+  bool autotune;
   char *out;
   char *init;
   int64_t checkpoint_every, sample_every, log_every, validate_every; /* steps; 0: chosen from the length */

@@ -76,6 +76,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                                                                    .isa = config->isa,
                                                                    .precision = config->precision,
                                                                    .deterministic = config->deterministic,
+                                                                   .autotune = config->autotune,
                                                                    .card = data->card,
                                                                    .planning = data->planning,
                                                                    .seed = config->seed});

@@ -84,6 +84,10 @@ void cuda_call_check(const struct limn_call *call, cudaError_t error, const char
 /* $LIMN_CACHE, else the user's folder of caches with /limn; NULL where there is none or $LIMN_CACHE is empty. */
 const char *cuda_cache_folder(char *buffer, size_t size);
 
+/* autotune.c: a cuda_measure; the context is the device. */
+limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_convolution *convolution,
+                              double *seconds);
+
 /* transfer.c: tensors, and the way between the host and the card. */
 limn_status cuda_tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out);
 void cuda_tensor_destroy(limn_tensor *tensor);

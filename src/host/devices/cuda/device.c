@@ -186,12 +186,15 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
   if (!cuda->planning)
     LIMN_TRY(start(cuda));
   char cache[4096];
-  return cuda_planner_create(&cuda->planner,
-                             &(cuda_planner_options){.device = cuda->index,
-                                                     .properties = options->card ? options->card->properties : NULL,
-                                                     .deterministic = cuda->deterministic,
-                                                     .tf32 = cuda->tf32,
-                                                     .cache = cuda_cache_folder(cache, sizeof cache)});
+  return cuda_planner_create(
+      &cuda->planner,
+      &(cuda_planner_options){.device = cuda->index,
+                              .properties = options->card ? options->card->properties : NULL,
+                              .deterministic = cuda->deterministic,
+                              .tf32 = cuda->tf32,
+                              .measure = options->autotune && !cuda->planning ? cuda_measure_plan : NULL,
+                              .measure_context = cuda,
+                              .cache = cuda_cache_folder(cache, sizeof cache)});
 }
 
 limn_status cuda_device_create(limn_device **out, const limn_device_options *options) {

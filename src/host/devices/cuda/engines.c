@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 /* How many engines are asked of cuDNN in one mode. Its list is the best first, and a plan is found among the first few
  * unless the planner's rules leave those out. */
 #define MAX_CONFIGS 48
+#define MAX_TIMED   8 /* engines that are timed, where any are */
 
 /* How the offers of cuDNN have ended so far; `first` keeps why the first engine could not be had, which is the most
  * telling: cuDNN thought that one the best. */
@@ -118,6 +120,21 @@ static int list_configs(cuda_descriptors *set, const cuda_planner *planner, cudn
   return (int)count;
 }
 
+/* The candidate takes the choice's place if it is the first or, by the clock, the fastest so far; or it goes. */
+static limn_status keep_faster(cuda_choice *choice, cuda_choice *candidate, const cuda_planner *planner,
+                               const cuda_convolution *convolution, double *best) {
+  double seconds = 0;
+  limn_status status = planner->measure ? cuda_choice_measure(candidate, planner, convolution, &seconds) : LIMN_OK;
+  cuda_choice *loser = status == LIMN_OK && seconds < *best ? choice : candidate;
+  if (loser->plan)
+    cudnnBackendDestroyDescriptor(loser->plan);
+  if (loser == choice) {
+    *choice = *candidate;
+    *best = seconds;
+  }
+  return status;
+}
+
 static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *planner,
                             const cuda_convolution *convolution, cudnnBackendDescriptor_t graph,
                             cudnnBackendHeurMode_t mode) {
@@ -131,17 +148,25 @@ static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *
   }
   LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
   o->offered += count;
-  for (int i = 0; i < count && !choice->plan; ++i) {
+  double best = (double)INFINITY;
+  int timed = 0;
+  for (int i = 0; i < count && timed < MAX_TIMED && (planner->measure || !choice->plan); ++i) {
     cuda_descriptors scratch = {.count = 0};
     const bool may = allowed(&scratch, planner, convolution, configs[i]);
     status = cuda_descriptors_check(&scratch);
     cuda_descriptors_release(&scratch);
     if (status != LIMN_OK)
       goto cleanup;
-    if (may)
-      LIMN_TRY_OR_CLEANUP(status, attempt(choice, o, planner, configs[i]));
-    else
+    if (!may) {
       ++o->forbidden;
+      continue;
+    }
+    cuda_choice candidate = {.plan = NULL};
+    LIMN_TRY_OR_CLEANUP(status, attempt(&candidate, o, planner, configs[i]));
+    if (!candidate.plan)
+      continue;
+    ++timed;
+    LIMN_TRY_OR_CLEANUP(status, keep_faster(choice, &candidate, planner, convolution, &best));
   }
 cleanup:
   cuda_descriptors_release(&set);

@@ -1,5 +1,6 @@
 #include "devices/cuda/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,6 +52,8 @@ limn_status cuda_planner_create(cuda_planner **out, const cuda_planner_options *
     return limn_fail_memory("the planner of convolutions");
   planner->deterministic = options->deterministic;
   planner->tf32 = options->tf32;
+  planner->measure = options->measure;
+  planner->measure_context = options->measure_context;
   limn_status status = LIMN_OK;
   if (options->cache) {
     planner->cache = strdup(options->cache);
@@ -115,6 +118,13 @@ static limn_status plan_anew(cuda_choice *choice, const cuda_planner *planner, c
   }
   cuda_descriptors_release(&set);
   return status;
+}
+
+limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner,
+                                const cuda_convolution *convolution, double *seconds) {
+  cuda_plan plan = {.convolution = *convolution, .plan = choice->plan, .workspace = choice->workspace};
+  snprintf(plan.engine, sizeof plan.engine, "%s", choice->engine);
+  return planner->measure(planner->measure_context, &plan, convolution, seconds);
 }
 
 static limn_status no_engine(const cuda_convolution *convolution, const char *reason) {

@@ -13,13 +13,22 @@
 /* What plans are made for: a card and what the engines may do. */
 typedef struct cuda_planner cuda_planner;
 
+typedef struct cuda_plan cuda_plan;
+struct cuda_convolution;
+
+/* Runs a plan on memory of its own: how long it takes, infinite where it does not run. */
+typedef limn_status (*cuda_measure)(void *context, const cuda_plan *plan, const struct cuda_convolution *convolution,
+                                    double *seconds);
+
 typedef struct cuda_planner_options {
   int device;             /* CUDA's number of the card; used when properties is NULL */
   const char *properties; /* a card's properties in cuDNN's JSON (devices/cards.h): nothing is asked of a device then */
   bool deterministic;     /* engines that cuDNN notes as non-deterministic are left out */
   bool tf32;              /* fp32 convolutions may run on tensor cores with TF32 inputs */
-  const char *cache;      /* a folder of the user's own where plans are kept between runs; made when it is missing;
-                             NULL: none. What lies there is run on the card, as a program of his would be */
+  cuda_measure measure;   /* NULL: the engine that cuDNN thinks the best; else the fastest of the first few */
+  void *measure_context;
+  const char *cache; /* a folder of the user's own where plans are kept between runs; made when it is missing;
+                        NULL: none. What lies there is run on the card, as a program of his would be */
 } cuda_planner_options;
 
 limn_status cuda_planner_create(cuda_planner **out, const cuda_planner_options *options);
@@ -37,8 +46,6 @@ typedef struct cuda_convolution {
   limn_pointwise activation; /* RELU, LEAKY_RELU, TANH, SIGMOID behind the bias; LIMN_PW_COUNT: none */
   float slope;               /* of LEAKY_RELU */
 } cuda_convolution;
-
-typedef struct cuda_plan cuda_plan;
 
 /* *out is NULL, with LIMN_OK, where no engine supports it; limn_error_message then has the reason. Errors are those of
  * cuDNN itself (LIMN_DEVICE). The same convolution on the same planner is planned once: plans are shared and counted,

@@ -2,7 +2,7 @@
  * compiled kernel included, comes back from a file in 1 to 15 ms, and cuDNN's engines need not be searched at all.
  *
  *   limn-plan 1
- *   cudnn 91900 card 0123456789abcdef rules deterministic=0 tf32=1
+ *   cudnn 91900 card 0123456789abcdef rules deterministic=0 tf32=1 timed=0
  *   CONV x=(...) ...                                              the convolution's name
  *   eng7_k17=-1_k24=21                                            the engine
  *   75824 0123456789abcdef                                        bytes that follow and their hash
@@ -30,8 +30,8 @@ uint64_t cuda_cache_hash(const char *bytes, size_t size) {
 /* The first three lines, and the path that they lead to (free()); NULL when memory is out. */
 static char *key_and_path(const cuda_planner *planner, const cuda_convolution *convolution, char key[KEY_SIZE]) {
   char name[KEY_SIZE / 2];
-  snprintf(key, KEY_SIZE, "limn-plan 1\ncudnn %zu card %016" PRIx64 " rules deterministic=%d tf32=%d\n%s\n",
-           cudnnGetVersion(), planner->card, planner->deterministic, planner->tf32,
+  snprintf(key, KEY_SIZE, "limn-plan 1\ncudnn %zu card %016" PRIx64 " rules deterministic=%d tf32=%d timed=%d\n%s\n",
+           cudnnGetVersion(), planner->card, planner->deterministic, planner->tf32, planner->measure != NULL,
            cuda_convolution_name(convolution, name, sizeof name));
   const size_t size = strlen(planner->cache) + 32;
   char *path = malloc(size);

@@ -10,8 +10,10 @@ struct cuda_planner {
   bool deterministic, tf32;
   cudnnBackendDescriptor_t properties; /* of the card */
   uint64_t card;                       /* a hash of these properties */
-  char *cache;                         /* folder, or NULL */
-  cuda_plan *plans;                    /* every plan of this planner that somebody holds */
+  cuda_measure measure;                /* NULL: engines are not timed */
+  void *measure_context;
+  char *cache;      /* folder, or NULL */
+  cuda_plan *plans; /* every plan of this planner that somebody holds */
 };
 
 /* A tensor's unique id, by which the pointers of a run find it. */
@@ -31,7 +33,11 @@ cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_convolu
  * convolution fully, for people and as the key of files. Returns `out`. */
 const char *cuda_convolution_name(const cuda_convolution *convolution, char *out, size_t size);
 
-/* The first engine by cuDNN's own order that the planner's rules allow and whose plan finalizes. */
+/* How long a plan that was just made takes. */
+limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner,
+                                const cuda_convolution *convolution, double *seconds);
+/* The first engine by cuDNN's own order that the planner's rules allow and whose plan finalizes; where the planner
+ * measures, the fastest of the first few such. */
 limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution,
                         cudnnBackendDescriptor_t graph);
 
