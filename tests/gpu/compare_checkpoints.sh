@@ -18,9 +18,10 @@ expect() {
   fi
 }
 
-# store FILE SHAPE NUMBERS: one tensor "w"; the numbers are 4 little-endian bytes each, as printf takes them.
+# store FILE SHAPE NUMBERS [HEADER]: one tensor "w" and what else the header is given; the numbers are 4 little-endian bytes
+# each, as printf takes them.
 store() {
-  header="$(printf '{"w":{"dtype":"F32","shape":[%s],"data_offsets":[0,8]}}' "$2")"
+  header="$(printf '{"w":{"dtype":"F32","shape":[%s],"data_offsets":[0,8]}%s}' "$2" "${4:-}")"
   # shellcheck disable=SC2059 # the formats are made here
   { printf "\\$(printf '%03o' ${#header})\000\000\000\000\000\000\000" && printf '%s' "$header" && printf "$3"; } >"$folder/$1"
 }
@@ -35,6 +36,8 @@ store nans 2 "$one$nan"
 store zeros 2 "$zero$zero"
 store upright 2,1 "$one$one"
 
+store more 2 "$one$one$one" ',"v":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}'
+
 expect 0 'worst 0 ' "$fixtures/vae.safetensors" "$fixtures/vae.safetensors" 0
 expect 1 '(missing)' "$fixtures/vae.safetensors" "$fixtures/dcgan.safetensors" 1
 expect 0 'worst 1 ' "$folder/ones" "$folder/twos" 1.01
@@ -45,6 +48,7 @@ expect 1 'worst inf' "$folder/nans" "$folder/nans" 1e9
 expect 1 'worst 1e+06' "$folder/zeros" "$folder/ones" 1
 expect 0 'worst 0 ' "$folder/zeros" "$folder/zeros" 0
 expect 1 '(another shape or type)' "$folder/ones" "$folder/upright" 1
+expect 1 '2 tensors, the reference has 1' "$folder/ones" "$folder/more" 1
 expect 3 'compare_checkpoints: ' "$folder/ones" "$folder/none" 1
 expect 2 'usage' "$folder/ones" "$folder/twos"
 expect 2 'usage' "$folder/ones" "$folder/twos" far

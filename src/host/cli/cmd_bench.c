@@ -172,7 +172,7 @@ static int run_benchmark(const cli_args *args) {
   if (args->word_count == 0)
     return cli_fail(CLI_USAGE, "bench what? limn bench step or limn bench ops, of dcgan|vae|autoencoder");
   int code = find_benchmark(args->words[0], &benchmark);
-  if (code != CLI_OK)
+  if (!benchmark)
     return code;
   if (args->word_count == 1)
     return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s dcgan|vae|autoencoder", benchmark->name,
