@@ -2,7 +2,9 @@
  *
  *   op_tests [test]   forward, gradient and second gradient on a device against the reference; cpu if none is named
  *   op_tests grad     the reference's gradients against central differences
- *   op_tests list     the names of the cases */
+ *   op_tests list     the names of the cases
+ *
+ * --case PART and --slice K/N choose among them: those whose name has PART in it; every N-th from the K-th on. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +35,7 @@ typedef struct arguments {
   const char *mode, *isa, *substring;
   const struct device_row *device;
   limn_program_options program;
+  size_t slice, slices; /* every slices-th case from number `slice` on, counted from 0 */
   bool verbose;
 } arguments;
 
@@ -60,7 +63,9 @@ static limn_status check_refused(const op_case *c) {
              : limn_fail(LIMN_FAILED, "refused, but without '%s': %s", c->refusal, limn_error_message());
 }
 
-static bool is_selected(const op_case *c, const arguments *a) { return !a->substring || strstr(c->name, a->substring); }
+static bool is_selected(const case_table *table, size_t i, const arguments *a) {
+  return i % a->slices == a->slice && (!a->substring || strstr(table->cases[i].name, a->substring));
+}
 
 static void test_device(const case_table *table, const arguments *a, limn_device *device, limn_device *reference,
                         tally *t) {
@@ -69,7 +74,7 @@ static void test_device(const case_table *table, const arguments *a, limn_device
   const comparison_options options = {.constant = row->constant, .largest = row->largest, .program = a->program};
   for (size_t i = 0; i < table->count; ++i) {
     const op_case *c = &table->cases[i];
-    if (!is_selected(c, a) || c->flags & CASE_REFUSED)
+    if (!is_selected(table, i, a) || c->flags & CASE_REFUSED)
       continue;
     for (int stage = OP_FORWARD; stage <= OP_GRADIENTS; ++stage) {
       comparison_result result;
@@ -102,7 +107,7 @@ static void test_named(const case_table *table, const arguments *a, limn_device 
 static void check_gradients(const case_table *table, const arguments *a, limn_device *reference, tally *t) {
   for (size_t i = 0; i < table->count; ++i) {
     const op_case *c = &table->cases[i];
-    if (!is_selected(c, a))
+    if (!is_selected(table, i, a))
       continue;
     bool applies = true;
     limn_status status = c->flags & CASE_REFUSED ? check_refused(c) : differences_check(c, reference, &applies);
@@ -118,8 +123,15 @@ static const struct device_row *find_device(const char *name) {
   return NULL;
 }
 
+static bool parse_slice(const char *text, arguments *a) {
+  char *end = NULL;
+  a->slice = strtoul(text, &end, 10) - 1;
+  a->slices = *end == '/' ? strtoul(end + 1, &end, 10) : 0;
+  return !*end && a->slice < a->slices;
+}
+
 static bool parse(char **argv, arguments *a) {
-  *a = (arguments){.mode = "test", .device = devices};
+  *a = (arguments){.mode = "test", .device = devices, .slices = 1};
   for (char **at = argv + 1; *at; ++at) {
     const char *next = at[1];
     if (strcmp(*at, "--separate-buffers") == 0)
@@ -132,6 +144,8 @@ static bool parse(char **argv, arguments *a) {
       a->isa = *++at;
     else if (strcmp(*at, "--case") == 0 && next)
       a->substring = *++at;
+    else if (strcmp(*at, "--slice") == 0 && next && parse_slice(next, a))
+      ++at;
     else if (strcmp(*at, "test") == 0 || strcmp(*at, "grad") == 0 || strcmp(*at, "list") == 0)
       a->mode = *at;
     else {
@@ -147,8 +161,8 @@ int main(int argc, char **argv) {
   case_table table;
   tally t = {0};
   if (argc < 1 || !parse(argv, &a)) {
-    fprintf(stderr,
-            "usage: op_tests [test|grad|list] [--device NAME] [--case PART] [--separate-buffers] [--verbose]\n");
+    fprintf(stderr, "usage: op_tests [test|grad|list] [--device NAME] [--case PART] [--slice K/N] "
+                    "[--separate-buffers] [--verbose]\n");
     return 2;
   }
   limn_device *reference = reference_device_create(OPS_SEED);
@@ -158,7 +172,7 @@ int main(int argc, char **argv) {
   }
   if (strcmp(a.mode, "list") == 0) {
     for (size_t i = 0; i < table.count; ++i)
-      if (is_selected(&table.cases[i], &a))
+      if (is_selected(&table, i, &a))
         puts(table.cases[i].name);
   } else if (strcmp(a.mode, "grad") == 0) {
     check_gradients(&table, &a, reference, &t);
