@@ -54,9 +54,9 @@ typedef struct limn_train_result {
   int stopped;         /* 1: by *stop */
 } limn_train_result;
 
-/* Trains until the config's length is reached. The same config, data, device and threads give the same bytes: on the CPU
- * always, on CUDA with the setting `deterministic`. LIMN_DIVERGED names the step and the last good checkpoint. result is filled as far as the run came, on failure
- * too. */
+/* Trains until the config's length is reached. The same config, data, device and threads give the same bytes: on the
+ * CPU always, on CUDA with the setting `deterministic`. LIMN_DIVERGED names the step and the last good checkpoint.
+ * result is filled as far as the run came, on failure too. */
 LIMN_API limn_status limn_train(const limn_train_options *options, limn_train_result *result);
 
 #ifdef __cplusplus
