@@ -56,6 +56,7 @@ endfunction()
 
 if(LIMN_TSAN)
   limn_plant_kernel(barrier transfer "0,/__syncthreads()/s//(void)0/" transfer "ThreadSanitizer: data race")
+  set_tests_properties(virtual_gpu_planted_barrier PROPERTIES ENVIRONMENT TSAN_OPTIONS=halt_on_error=1) # one report will do
   return() # only kernels are built for it
 endif()
 limn_plant_kernel(barrier transfer "0,/__syncthreads()/s//(void)0/" transfer "is (-?nan|[-0-9.e+]+), not ")

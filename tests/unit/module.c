@@ -169,7 +169,7 @@ Test(module, training_tells_the_fallback) {
   test_write_data(data, 8, 1, 16, 16);
   choose("failing");
   test_run run = test_train_well("dcgan", (const char *const[]){"steps", "1", "device", "auto", NULL}, data, "run");
-  cr_expect_str_eq(run.notice, "no CUDA: the stub has no card 0, auto, free; training on the CPU");
+  cr_expect_str_eq(run.notice, "no CUDA: the stub has no card 0, auto, deterministic; training on the CPU");
   run = test_train_well("dcgan", (const char *const[]){"steps", "1", "device", "cpu", NULL}, data, "other");
   cr_expect_str_eq(run.notice, "");
 }
