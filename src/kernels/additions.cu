@@ -13,8 +13,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) add_tensors(const __grid_co
   int entry = find_entry(s.blocks, (int)blockIdx.x);
   const limn_addition &t = s.tensors[entry];
   source<void> x = {t.x, t.x_type}, y = {t.y, t.y_type};
-  int64_t begin = ((int64_t)blockIdx.x - s.blocks.first[entry]) * EACH;
-  int64_t end = begin + EACH < t.count ? begin + EACH : t.count;
+  const auto [begin, end] = find_span(s, entry, EACH);
   for (int64_t i = begin + (int64_t)threadIdx.x * 4; i < end; i += LIMN_BLOCK * 4) {
     int valid = (int)(end - i < 4 ? end - i : 4);
     float v[4], w[4];
@@ -33,14 +32,7 @@ cudaError_t limn_add(const limn_addition *tensors, int count, cudaStream_t strea
       return cudaErrorInvalidValue;
   for (int start = 0; start < count; start += LIMN_TABLE) {
     additions_launch s = {};
-    int blocks = 0;
-    s.blocks.count = count - start < LIMN_TABLE ? count - start : LIMN_TABLE;
-    for (int i = 0; i < s.blocks.count; ++i) {
-      s.tensors[i] = tensors[start + i];
-      s.blocks.first[i] = blocks;
-      blocks += entry_blocks(s.tensors[i].count, EACH);
-    }
-    s.blocks.first[s.blocks.count] = blocks;
+    int blocks = fill_table(&s, tensors + start, count - start, EACH);
     if (blocks > 0)
       LIMN_LAUNCH(add_tensors, (unsigned)blocks, LIMN_BLOCK, 0, stream, s);
   }

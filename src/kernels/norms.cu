@@ -16,8 +16,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) partial_squares(const __gri
   int entry = find_entry(s.blocks, (int)blockIdx.x);
   const limn_squares &t = s.tensors[entry];
   source<void> x = {t.x, t.type};
-  int64_t begin = ((int64_t)blockIdx.x - s.blocks.first[entry]) * EACH;
-  int64_t end = begin + EACH < t.count ? begin + EACH : t.count;
+  const auto [begin, end] = find_span(s, entry, EACH);
   float total = 0;
   for (int64_t i = begin + (int64_t)threadIdx.x * 4; i < end; i += LIMN_BLOCK * 4) {
     float v[4];
@@ -55,15 +54,8 @@ cudaError_t limn_sum_squares(const limn_squares *tensors, int count, float *scra
       return cudaErrorInvalidValue;
   for (int start = 0; start < count; start += LIMN_TABLE) {
     squares_launch s = {};
-    int blocks = 0;
+    int blocks = fill_table(&s, tensors + start, count - start, EACH);
     s.partial = scratch;
-    s.blocks.count = count - start < LIMN_TABLE ? count - start : LIMN_TABLE;
-    for (int i = 0; i < s.blocks.count; ++i) {
-      s.tensors[i] = tensors[start + i];
-      s.blocks.first[i] = blocks;
-      blocks += entry_blocks(s.tensors[i].count, EACH);
-    }
-    s.blocks.first[s.blocks.count] = blocks;
     if (blocks > 0)
       LIMN_LAUNCH(partial_squares, (unsigned)blocks, LIMN_BLOCK, 0, stream, s);
     LIMN_LAUNCH(merge_squares, (unsigned)s.blocks.count, LIMN_BLOCK, 0, stream, s);

@@ -60,20 +60,11 @@ __device__ static inline void sgd_four(const limn_trained &t, const limn_optimiz
   store_master(t.w, i, w, valid);
 }
 
-/* The elements of a block, for `thread` in fours. */
-struct span {
-  int64_t begin, end;
-};
-__device__ static inline span find_span(const optimizer_launch &o, int entry) {
-  int64_t begin = ((int64_t)blockIdx.x - o.blocks.first[entry]) * EACH, count = o.tensors[entry].count;
-  return {begin, begin + EACH < count ? begin + EACH : count};
-}
-
 __global__ static void __launch_bounds__(LIMN_BLOCK) adam(const __grid_constant__ optimizer_launch o) {
   if (o.values.gate && *o.values.gate != 0)
     return;
   int entry = find_entry(o.blocks, (int)blockIdx.x);
-  span s = find_span(o, entry);
+  span s = find_span(o, entry, EACH);
   adam_step step = make_adam_step(o.values);
   int64_t i = s.begin + (int64_t)threadIdx.x * 4;
   for (; i + 4 <= s.end; i += LIMN_BLOCK * 4)
@@ -86,7 +77,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) sgd(const __grid_constant__
   if (o.values.gate && *o.values.gate != 0)
     return;
   int entry = find_entry(o.blocks, (int)blockIdx.x);
-  span s = find_span(o, entry);
+  span s = find_span(o, entry, EACH);
   int64_t i = s.begin + (int64_t)threadIdx.x * 4;
   for (; i + 4 <= s.end; i += LIMN_BLOCK * 4)
     sgd_four(o.tensors[entry], o.values, i, 4);
@@ -108,15 +99,8 @@ static cudaError_t launch_all(void (*kernel)(optimizer_launch), const limn_train
       return cudaErrorInvalidValue;
   for (int start = 0; start < count; start += LIMN_TABLE) {
     optimizer_launch o = {};
-    int blocks = 0;
+    int blocks = fill_table(&o, tensors + start, count - start, EACH);
     o.values = *values;
-    o.blocks.count = count - start < LIMN_TABLE ? count - start : LIMN_TABLE;
-    for (int i = 0; i < o.blocks.count; ++i) {
-      o.tensors[i] = tensors[start + i];
-      o.blocks.first[i] = blocks;
-      blocks += entry_blocks(o.tensors[i].count, EACH);
-    }
-    o.blocks.first[o.blocks.count] = blocks;
     if (blocks > 0)
       LIMN_LAUNCH(kernel, (unsigned)blocks, LIMN_BLOCK, 0, stream, o);
   }

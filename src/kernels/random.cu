@@ -84,7 +84,8 @@ static bool make_launch(random_launch *out, limn_master to, limn_extents e) {
   return true;
 }
 
-cudaError_t limn_random_normal(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
+template <bool NORMAL>
+static cudaError_t launch_draw(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
                                const uint64_t *step, cudaStream_t stream) {
   random_launch r;
   if (!make_launch(&r, out, extents))
@@ -92,18 +93,16 @@ cudaError_t limn_random_normal(limn_master out, limn_extents extents, uint64_t s
   r.seed = seed;
   r.step = step;
   r.stream = random_stream;
-  LIMN_LAUNCH(draw<true>, blocks_for(r.count, 4 * LIMN_BLOCK), LIMN_BLOCK, 0, stream, r);
+  LIMN_LAUNCH(draw<NORMAL>, blocks_for(r.count, 4 * LIMN_BLOCK), LIMN_BLOCK, 0, stream, r);
   return cudaGetLastError();
+}
+
+cudaError_t limn_random_normal(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
+                               const uint64_t *step, cudaStream_t stream) {
+  return launch_draw<true>(out, extents, seed, random_stream, step, stream);
 }
 
 cudaError_t limn_random_uniform(limn_master out, limn_extents extents, uint64_t seed, uint32_t random_stream,
                                 const uint64_t *step, cudaStream_t stream) {
-  random_launch r;
-  if (!make_launch(&r, out, extents))
-    return cudaErrorInvalidValue;
-  r.seed = seed;
-  r.step = step;
-  r.stream = random_stream;
-  LIMN_LAUNCH(draw<false>, blocks_for(r.count, 4 * LIMN_BLOCK), LIMN_BLOCK, 0, stream, r);
-  return cudaGetLastError();
+  return launch_draw<false>(out, extents, seed, random_stream, step, stream);
 }

@@ -32,8 +32,7 @@ static bool reads(const limn_step *step, limn_value value) {
   return false;
 }
 
-/* Whether `step` may not be moved behind `next`: that writes what it reads or writes, or reads what it writes. */
-static bool must_precede(const limn_step *step, const limn_step *next) {
+bool limn_step_must_precede(const limn_step *step, const limn_step *next) {
   for (int o = 0; o < step->output_count; ++o)
     if (reads(next, step->outputs[o]))
       return true;
@@ -61,7 +60,8 @@ void limn_schedule_delay_updates(limn_schedule *schedule) {
     limn_step moved = steps[i];
     int to = i;
     bool sum = moved.kind == LIMN_STEP_POINTWISE;
-    while (to + 1 < schedule->step_count && !must_precede(&moved, &steps[to + 1]) && !(sum && is_total(&steps[to + 1])))
+    while (to + 1 < schedule->step_count && !limn_step_must_precede(&moved, &steps[to + 1]) &&
+           !(sum && is_total(&steps[to + 1])))
       ++to;
     memmove(&steps[i], &steps[i + 1], (size_t)(to - i) * sizeof *steps);
     steps[to] = moved;

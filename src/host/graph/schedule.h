@@ -63,6 +63,9 @@ void limn_schedule_destroy(limn_schedule *schedule);
 /* Whether the step adds two values of the shape of the sum, and does nothing else. */
 bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *step);
 
+/* Whether `step` has to be over before `next` begins: that writes what it reads or writes, or reads what it writes. */
+bool limn_step_must_precede(const limn_step *step, const limn_step *next);
+
 /* Memory by lifetime: a block lives from step `first` to step `last`, both included. */
 typedef struct limn_block {
   size_t bytes;

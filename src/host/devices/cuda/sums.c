@@ -22,18 +22,9 @@ static void run_additions(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_add(s->tensors, s->count, call->stream), k->name);
 }
 
-/* Whether steps[count] reads none of what the steps before it make. */
-static bool is_apart(const limn_step *steps, int count) {
-  for (int i = 0; i < count; ++i)
-    for (int in = 0; in < steps[count].input_count; ++in)
-      if (steps[count].inputs[in] == steps[i].outputs[0])
-        return false;
-  return true;
-}
-
 limn_status cuda_build_additions(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 0;
-  while (count < left && limn_builder_is_addition(b, &steps[count]) && is_apart(steps, count))
+  while (count < left && limn_builder_is_addition(b, &steps[count]) && cuda_is_apart(steps, count))
     ++count;
   struct additions *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int *buffers = calloc(3 * (size_t)count, sizeof *buffers);

@@ -109,21 +109,6 @@ static bool reads_earlier(const limn_step *steps, int count) {
   return false;
 }
 
-/* Whether steps[count] writes a leaf that one of steps[0 ... count) reads or writes. */
-static bool overwrites_earlier(const limn_step *steps, int count) {
-  for (int t = 0; t < steps[count].node.target_count; ++t)
-    for (int i = 0; i < count; ++i) {
-      limn_value target = steps[count].node.targets[t];
-      for (int in = 0; in < steps[i].input_count; ++in)
-        if (steps[i].inputs[in] == target)
-          return true;
-      for (int u = 0; u < steps[i].node.target_count; ++u)
-        if (steps[i].node.targets[u] == target)
-          return true;
-    }
-  return false;
-}
-
 static void add_tensor(limn_builder *b, const limn_step *step, limn_trained *tensor, int *operand) {
   const limn_node *n = &step->node;
   int format = limn_builder_format(b, step->inputs[0]);
@@ -139,8 +124,7 @@ static void add_tensor(limn_builder *b, const limn_step *step, limn_trained *ten
 limn_status cuda_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
   const limn_node *n = &steps->node;
   int count = 1;
-  while (count < left && same_rule(steps, &steps[count]) && !reads_earlier(steps, count) &&
-         !overwrites_earlier(steps, count))
+  while (count < left && same_rule(steps, &steps[count]) && cuda_is_apart(steps, count))
     ++count;
   struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int operands = SHARED_OPERANDS + TENSOR_OPERANDS * count, *buffers = calloc((size_t)operands, sizeof *buffers);
