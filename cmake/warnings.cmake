@@ -11,3 +11,8 @@ if(LIMN_COVERAGE)
   target_compile_options(limn_warnings INTERFACE --coverage)
   target_link_options(limn_warnings INTERFACE --coverage)
 endif()
+if(LIMN_FUZZ) # instrumented for libFuzzer, and for the coverage that its corpus reaches
+  set(fuzz -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fprofile-instr-generate -fcoverage-mapping)
+  target_compile_options(limn_warnings INTERFACE ${fuzz} -fno-omit-frame-pointer -Wno-pass-failed) # loops with counters in them
+  target_link_options(limn_warnings INTERFACE ${fuzz})
+endif()
