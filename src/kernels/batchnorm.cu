@@ -83,13 +83,15 @@ __device__ inline moments<V> thread_moments(const source<T> &x, const column_pla
   return m;
 }
 
-/* partial (2 chunks + 1, C): mean and m2 of each chunk, then the pivot. All is relative to that pivot, the first row:
- * values that lie far from 0 keep their digits, as merging their means would not. */
+/* partial (groups, 2 chunks + 1, C): mean and m2 of each chunk, then the pivot. All is relative to that pivot, the
+ * group's first row: values that lie far from 0 keep their digits, as merging their means would not. */
 template <class T, int V>
 __global__ static void __launch_bounds__(THREADS) partial_moments(source<T> x, column_plan plan, float *partial) {
   LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
   place at = find_place(plan);
   int64_t chunk = blockIdx.x / (unsigned)plan.strips;
+  x = x.from(blockIdx.y * plan.rows * plan.columns);
+  partial += blockIdx.y * scratch_of(plan);
   moments<V> m = {};
   float pivot[V] = {};
   if (at.active) {
@@ -106,8 +108,8 @@ __global__ static void __launch_bounds__(THREADS) partial_moments(source<T> x, c
   }
 }
 
-/* From a thread's moments to those of its channels; m2 becomes the biased variance. The first block writes statistics
- * (2, C). */
+/* From a thread's moments to those of its channels; m2 becomes the biased variance. A group's first block writes its
+ * statistics (2, C). */
 template <int V>
 __device__ inline void finish_moments(moments<V> &m, const column_plan &plan, const place &at, float *space,
                                       float *statistics, const float (&pivot)[V]) {
@@ -149,7 +151,8 @@ __global__ static void __launch_bounds__(THREADS)
     merge_statistics(const float *partial, column_plan plan, float *statistics) {
   LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
   float pivot[V] = {};
-  merge_chunks<V>(partial, plan, find_place(plan), space, statistics, pivot);
+  merge_chunks<V>(partial + blockIdx.y * scratch_of(plan), plan, find_place(plan), space,
+                  statistics + blockIdx.y * 2 * plan.columns, pivot);
 }
 
 /* 0 is selected, not multiplied: 0 times infinity is NaN. A NaN itself passes through. */
@@ -165,6 +168,15 @@ template <class T> struct forward {
   const float *partial;
   float *statistics;
 };
+
+/* The part of it that the block's group is. */
+template <class T> __device__ inline forward<T> of_group(forward<T> f) {
+  f.x = f.x.from(blockIdx.y * f.plan.rows * f.plan.columns);
+  f.y = f.y.from(blockIdx.y * f.plan.rows * f.plan.columns);
+  f.statistics += blockIdx.y * 2 * f.plan.columns;
+  f.partial += blockIdx.y * scratch_of(f.plan);
+  return f;
+}
 
 /* x less pivot and mean is taken first: a large mean would cost digits in scale * x + shift. */
 template <class T, int V>
@@ -191,8 +203,9 @@ __device__ inline void normalize_rows(const forward<T> &f, const place &at, cons
 }
 
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS, 2) normalize(const __grid_constant__ forward<T> f) {
+__global__ static void __launch_bounds__(THREADS, 2) normalize(const __grid_constant__ forward<T> all) {
   LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
+  forward<T> f = of_group(all);
   place at = find_place(f.plan);
   float pivot[V] = {};
   moments<V> m = merge_chunks<V>(f.partial, f.plan, at, space, f.statistics, pivot);
@@ -200,10 +213,11 @@ __global__ static void __launch_bounds__(THREADS, 2) normalize(const __grid_cons
     normalize_rows(f, at, m, pivot, find_rows(blockIdx.x / (unsigned)f.plan.strips, f.block_rows, f.plan.rows));
 }
 
-/* Both launches in one: a block does all rows of its channels. y.data NULL: the statistics alone. */
+/* Both launches in one: a block does all rows of its channels in its group. y.data NULL: the statistics alone. */
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS) forward_whole(const __grid_constant__ forward<T> f) {
+__global__ static void __launch_bounds__(THREADS) forward_whole(const __grid_constant__ forward<T> of_all) {
   LIMN_SHARED(float, space, [THREADS * (1 + 2 * V)]);
+  forward<T> f = of_group(of_all);
   place at = find_place(f.plan);
   rows all = {0, f.plan.rows};
   float pivot[V] = {};
@@ -217,27 +231,31 @@ __global__ static void __launch_bounds__(THREADS) forward_whole(const __grid_con
     normalize_rows(f, at, m, pivot, all);
 }
 
-bool limn_batchnorm_is_whole(int64_t rows, int32_t channels) { return rows <= WHOLE_ROWS && rows * channels <= WHOLE; }
+static bool is_whole(limn_batchnorm_shape s) { return s.rows <= WHOLE_ROWS && s.rows * s.channels <= WHOLE; }
 
-size_t limn_batchnorm_scratch(int64_t rows, int32_t channels) {
-  if (rows < 1 || channels < 1)
+int limn_batchnorm_launches(limn_batchnorm_shape s) { return is_whole(s) ? 1 : 2; }
+
+size_t limn_batchnorm_scratch(limn_batchnorm_shape s) {
+  if (s.rows < 1 || s.channels < 1 || s.groups < 1)
     return 0;
-  column_plan p = make_plan(rows, channels);
-  return sizeof(float) * (2 * (size_t)p.chunks + 1) * (size_t)channels;
+  return sizeof(float) * (size_t)s.groups * (size_t)scratch_of(make_plan(s));
 }
 
 template <class T>
-static void launch_moments(const void *x, limn_type type, const column_plan &p, float *scratch, cudaStream_t stream) {
-  source<T> from = make_source<T>(x, type);
+static void launch_moments(source<T> x, const column_plan &p, unsigned groups, float *scratch, cudaStream_t stream) {
+  dim3 grid(first_blocks(p), groups);
   if (p.lanes == 4)
-    LIMN_LAUNCH((partial_moments<T, 4>), first_blocks(p), THREADS, 0, stream, from, p, scratch);
+    LIMN_LAUNCH((partial_moments<T, 4>), grid, THREADS, 0, stream, x, p, scratch);
   else
-    LIMN_LAUNCH((partial_moments<T, 1>), first_blocks(p), THREADS, 0, stream, from, p, scratch);
+    LIMN_LAUNCH((partial_moments<T, 1>), grid, THREADS, 0, stream, x, p, scratch);
 }
 
+/* y NULL: the statistics alone, made the same way, so that the bytes are the same. */
 template <class T> static void launch_forward(const limn_batchnorm_forward_args &a, cudaStream_t stream) {
-  bool whole = limn_batchnorm_is_whole(a.rows, a.channels);
-  column_plan p = whole ? make_whole_plan(a.rows, a.channels) : make_plan(a.rows, a.channels);
+  bool whole = is_whole(a.shape);
+  column_plan p = whole ? make_whole_plan(a.shape) : make_plan(a.shape);
+  unsigned groups = (unsigned)a.shape.groups;
+  dim3 strips((unsigned)p.strips, groups);
   forward<T> f = {make_source<T>(a.x, a.type),
                   make_target<T>(a.y, a.type),
                   p,
@@ -250,17 +268,21 @@ template <class T> static void launch_forward(const limn_batchnorm_forward_args 
                   a.statistics};
   if (whole) {
     if (p.lanes == 4)
-      LIMN_LAUNCH((forward_whole<T, 4>), (unsigned)p.strips, THREADS, 0, stream, f);
+      LIMN_LAUNCH((forward_whole<T, 4>), strips, THREADS, 0, stream, f);
     else
-      LIMN_LAUNCH((forward_whole<T, 1>), (unsigned)p.strips, THREADS, 0, stream, f);
+      LIMN_LAUNCH((forward_whole<T, 1>), strips, THREADS, 0, stream, f);
     return;
   }
-  launch_moments<T>(a.x, a.type, p, a.scratch, stream);
-  unsigned blocks = second_blocks(p, f.block_rows);
-  if (p.lanes == 4)
+  launch_moments<T>(f.x, p, groups, a.scratch, stream);
+  dim3 blocks(second_blocks(p, f.block_rows), groups);
+  if (a.y && p.lanes == 4)
     LIMN_LAUNCH((normalize<T, 4>), blocks, THREADS, 0, stream, f);
-  else
+  else if (a.y)
     LIMN_LAUNCH((normalize<T, 1>), blocks, THREADS, 0, stream, f);
+  else if (p.lanes == 4)
+    LIMN_LAUNCH(merge_statistics<4>, strips, THREADS, 0, stream, a.scratch, p, a.statistics);
+  else
+    LIMN_LAUNCH(merge_statistics<1>, strips, THREADS, 0, stream, a.scratch, p, a.statistics);
 }
 
 static void launch_any_forward(const limn_batchnorm_forward_args &args, cudaStream_t stream) {
@@ -272,37 +294,22 @@ static void launch_any_forward(const limn_batchnorm_forward_args &args, cudaStre
     launch_forward<__half>(args, stream);
 }
 
-/* The same way as in the forward pass, so that the bytes are the same. */
-cudaError_t limn_batchnorm_statistics(const void *x, limn_type type, int64_t rows, int32_t channels, float *statistics,
+cudaError_t limn_batchnorm_statistics(const void *x, limn_type type, limn_batchnorm_shape shape, float *statistics,
                                       float *scratch, cudaStream_t stream) {
-  if (is_bad(x, type, rows, channels, scratch))
+  if (is_bad(x, type, shape, scratch))
     return cudaErrorInvalidValue;
-  if (limn_batchnorm_is_whole(rows, channels)) {
-    limn_batchnorm_forward_args args = {};
-    args.x = x;
-    args.type = type;
-    args.rows = rows;
-    args.channels = channels;
-    args.statistics = statistics;
-    launch_any_forward(args, stream);
-    return cudaGetLastError();
-  }
-  column_plan p = make_plan(rows, channels);
-  if (type == LIMN_F32)
-    launch_moments<float>(x, type, p, scratch, stream);
-  else if (type == LIMN_BF16)
-    launch_moments<__nv_bfloat16>(x, type, p, scratch, stream);
-  else
-    launch_moments<__half>(x, type, p, scratch, stream);
-  if (p.lanes == 4)
-    LIMN_LAUNCH(merge_statistics<4>, (unsigned)p.strips, THREADS, 0, stream, scratch, p, statistics);
-  else
-    LIMN_LAUNCH(merge_statistics<1>, (unsigned)p.strips, THREADS, 0, stream, scratch, p, statistics);
+  limn_batchnorm_forward_args args = {};
+  args.x = x;
+  args.type = type;
+  args.shape = shape;
+  args.statistics = statistics;
+  args.scratch = scratch;
+  launch_any_forward(args, stream);
   return cudaGetLastError();
 }
 
 cudaError_t limn_batchnorm_forward(const limn_batchnorm_forward_args *args, cudaStream_t stream) {
-  if (is_bad(args->x, args->type, args->rows, args->channels, args->scratch) || !is_aligned(args->y))
+  if (is_bad(args->x, args->type, args->shape, args->scratch) || !args->y || !is_aligned(args->y))
     return cudaErrorInvalidValue;
   launch_any_forward(*args, stream);
   return cudaGetLastError();

@@ -33,16 +33,17 @@ __device__ static inline int64_t element(const column_plan &plan, const place &a
   return (row + (int64_t)i * at.height) * plan.columns + at.column;
 }
 
-static inline column_plan make_plan(int64_t rows, int32_t channels) {
-  return plan_columns(rows, channels, THREADS, DEPTH, MOST_CHUNKS);
+/* Plans are of one group; the grid's second dimension counts groups. */
+static inline column_plan make_plan(limn_batchnorm_shape s) {
+  return plan_columns(s.rows, s.channels, THREADS, DEPTH, MOST_CHUNKS);
 }
 
 /* One chunk, in strips so narrow that there are enough blocks. */
-static inline column_plan make_whole_plan(int64_t rows, int32_t channels) {
-  column_plan p = plan_columns(rows, channels, THREADS, DEPTH, 1);
+static inline column_plan make_whole_plan(limn_batchnorm_shape s) {
+  column_plan p = plan_columns(s.rows, s.channels, THREADS, DEPTH, 1);
   p.width = p.width < WHOLE_WIDTH ? p.width : WHOLE_WIDTH;
-  p.strips = (int)divide_up(channels, p.width * p.lanes);
-  p.chunk_rows = rows;
+  p.strips = (int)divide_up(s.channels, p.width * p.lanes);
+  p.chunk_rows = s.rows;
   p.chunks = 1;
   return p;
 }
@@ -58,8 +59,12 @@ static inline unsigned second_blocks(const column_plan &p, int64_t each) {
   return (unsigned)p.strips * (unsigned)divide_up(p.rows, each);
 }
 
-static inline bool is_bad(const void *x, limn_type type, int64_t rows, int32_t channels, const float *scratch) {
-  return !x || !is_aligned(x) || !is_type(type) || rows < 1 || channels < 1 || !scratch || !is_aligned(scratch);
+static inline bool is_bad(const void *x, limn_type type, limn_batchnorm_shape s, const float *scratch) {
+  return !x || !is_aligned(x) || !is_type(type) || s.rows < 1 || s.channels < 1 || s.groups < 1 || !scratch ||
+         !is_aligned(scratch);
 }
+
+/* Floats of scratch that a group needs. */
+__host__ __device__ static inline int64_t scratch_of(const column_plan &p) { return (2 * p.chunks + 1) * p.columns; }
 
 #endif

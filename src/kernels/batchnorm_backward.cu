@@ -10,11 +10,23 @@ template <class T> struct backward {
   target<T> dx;       /* dx.data NULL: none */
   column_plan plan;
   int64_t block_rows;
+  int groups;
   const float *statistics, *gamma;
   float *dgamma, *dbeta;
   float eps, slope;
   float *partial; /* (chunks, 2, C): sum g, sum g (x - mean) */
 };
+
+template <class T> __device__ inline backward<T> of_group(backward<T> b, int group) {
+  int64_t first = group * b.plan.rows * b.plan.columns;
+  b.x = b.x.from(first);
+  b.dy = b.dy.from(first);
+  b.y = b.y.from(first);
+  b.dx = b.dx.from(first);
+  b.statistics += group * 2 * b.plan.columns;
+  b.partial += group * scratch_of(b.plan);
+  return b;
+}
 
 /* g and x of N rows; what is missing counts as g = 0. */
 template <int N, class T, int V>
@@ -58,8 +70,9 @@ __device__ inline void thread_sums(float (&sum)[V], float (&product)[V], const b
 }
 
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS) gradient_sums(const __grid_constant__ backward<T> b) {
+__global__ static void __launch_bounds__(THREADS) gradient_sums(const __grid_constant__ backward<T> all) {
   LIMN_SHARED(float, space, [THREADS * V]);
+  backward<T> b = of_group(all, (int)blockIdx.y);
   place at = find_place(b.plan);
   int64_t chunk = blockIdx.x / (unsigned)b.plan.strips;
   float sum[V] = {}, product[V] = {};
@@ -89,35 +102,67 @@ __device__ inline void merge_gradients(float (&sum)[V], float (&product)[V], con
   }
 }
 
-/* From the threads' sums to those of a block's channels and to dx of the rows of `range`; the first block of a strip
- * writes dbeta and dgamma. Every thread of the block takes part. */
+/* What the sums of a group's channels lead to. */
+template <int V> struct channel_gradients { float mean[V], inverse[V], sum[V], product[V]; }; /* product: sum g xhat */
+
+/* From the threads' sums; every thread of the block takes part. */
 template <class T, int V>
-__device__ inline void finish_gradients(float (&sum)[V], float (&product)[V], const backward<T> &b, const place &at,
-                                        rows range, float *space) {
-  float mean[V] = {}, inverse[V] = {}, scale[V] = {};
+__device__ inline channel_gradients<V> finish_sums(float (&sum)[V], float (&product)[V], const backward<T> &b,
+                                                   const place &at, float *space) {
+  channel_gradients<V> g = {};
   tile_sum<THREADS>(sum, space, b.plan.width);
   tile_sum<THREADS>(product, space, b.plan.width);
   if (!at.active)
-    return;
-  source<float>{b.statistics}.load(mean, at.column);
-  source<float>{b.statistics}.load(inverse, b.plan.columns + at.column);
+    return g;
+  source<float>{b.statistics}.load(g.mean, at.column);
+  source<float>{b.statistics}.load(g.inverse, b.plan.columns + at.column);
   for (int j = 0; j < V; ++j) {
-    inverse[j] = 1 / sqrtf(inverse[j] + b.eps);
-    product[j] *= inverse[j];
+    g.inverse[j] = 1 / sqrtf(g.inverse[j] + b.eps);
+    g.sum[j] = sum[j];
+    g.product[j] = product[j] * g.inverse[j];
   }
-  if (at.row == 0 && blockIdx.x < (unsigned)b.plan.strips) {
+  return g;
+}
+
+template <class T, int V>
+__device__ inline channel_gradients<V> merge_group(const backward<T> &b, const place &at, float *space) {
+  float sum[V] = {}, product[V] = {};
+  if (at.active)
+    merge_gradients(sum, product, b, at);
+  return finish_sums(sum, product, b, at, space);
+}
+
+/* dbeta and dgamma: sums over the groups, in their order. */
+template <int V> struct totals {
+  float dbeta[V], dgamma[V];
+
+  __device__ void add(const channel_gradients<V> &g) {
+    for (int j = 0; j < V; ++j) {
+      dbeta[j] += g.sum[j];
+      dgamma[j] += g.product[j];
+    }
+  }
+  template <class T> __device__ void store(const backward<T> &b, const place &at) const {
+    if (!at.active || at.row != 0)
+      return;
     if (b.dbeta)
-      target<float>{b.dbeta}.store(at.column, sum);
+      target<float>{b.dbeta}.store(at.column, dbeta);
     if (b.dgamma)
-      target<float>{b.dgamma}.store(at.column, product);
+      target<float>{b.dgamma}.store(at.column, dgamma);
   }
-  if (!b.dx.data)
+};
+
+/* dx of the rows of `range`. */
+template <class T, int V>
+__device__ inline void write_input_gradient(channel_gradients<V> c, const backward<T> &b, const place &at, rows range) {
+  if (!at.active || !b.dx.data)
     return;
+  float scale[V];
   source<float>{b.gamma}.load(scale, at.column);
   for (int j = 0; j < V; ++j) {
-    scale[j] *= inverse[j];
-    sum[j] /= (float)b.plan.rows;
-    product[j] *= inverse[j] / (float)b.plan.rows; /* dx = scale (g - sum - (x - mean) product) */
+    scale[j] *= c.inverse[j];
+    c.sum[j] /= (float)b.plan.rows;
+    c.product[j] *= c.inverse[j] / (float)b.plan.rows; /* dx = scale (g - sum - (x - mean) product) */
   }
   for (int64_t row = range.begin + at.row; row < range.end; row += (int64_t)at.height * BATCH_OF_THREE) {
     int64_t left = rows_left(range, row, at.height);
@@ -126,44 +171,61 @@ __device__ inline void finish_gradients(float (&sum)[V], float (&product)[V], co
     for (int i = 0; i < BATCH_OF_THREE; ++i)
       if (i < left) {
         for (int j = 0; j < V; ++j)
-          g[i][j] = scale[j] * (g[i][j] - sum[j] - (x[i][j] - mean[j]) * product[j]);
+          g[i][j] = scale[j] * (g[i][j] - c.sum[j] - (x[i][j] - c.mean[j]) * c.product[j]);
         b.dx.store(element(b.plan, at, row, i), g[i]);
       }
   }
 }
 
+/* A block does rows of one group. The first group's first block of a strip adds up the others' sums too: they are
+ * few, and read from the second-level cache. */
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS, 2) gradient_input(const __grid_constant__ backward<T> b) {
+__global__ static void __launch_bounds__(THREADS, 2) gradient_input(const __grid_constant__ backward<T> all) {
   LIMN_SHARED(float, space, [THREADS * V]);
+  backward<T> b = of_group(all, (int)blockIdx.y);
   place at = find_place(b.plan);
-  float sum[V] = {}, product[V] = {};
-  if (at.active)
-    merge_gradients(sum, product, b, at);
-  finish_gradients(sum, product, b, at, find_rows(blockIdx.x / (unsigned)b.plan.strips, b.block_rows, b.plan.rows),
-                   space);
+  channel_gradients<V> own = merge_group<T, V>(b, at, space);
+  if (blockIdx.y == 0 && blockIdx.x < (unsigned)b.plan.strips) {
+    totals<V> t = {};
+    t.add(own);
+    for (int group = 1; group < b.groups; ++group)
+      t.add(merge_group<T, V>(of_group(all, group), at, space));
+    t.store(b, at);
+  }
+  write_input_gradient(own, b, at, find_rows(blockIdx.x / (unsigned)b.plan.strips, b.block_rows, b.plan.rows));
 }
 
-/* Both launches in one. dx may lie where dy does: all threads have read dy before the first writes dx. */
+/* Both launches in one: a block does all rows of its channels, group after group. dx may lie where dy does: all threads
+ * have read a group's dy before the first writes its dx. */
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS) backward_whole(const __grid_constant__ backward<T> b) {
+__global__ static void __launch_bounds__(THREADS) backward_whole(const __grid_constant__ backward<T> all) {
   LIMN_SHARED(float, space, [THREADS * V]);
-  place at = find_place(b.plan);
-  rows all = {0, b.plan.rows};
-  float sum[V] = {}, product[V] = {};
-  if (at.active)
-    thread_sums(sum, product, b, at, all);
-  finish_gradients(sum, product, b, at, all, space);
+  place at = find_place(all.plan);
+  totals<V> t = {};
+  for (int group = 0; group < all.groups; ++group) {
+    backward<T> b = of_group(all, group);
+    rows range = {0, b.plan.rows};
+    float sum[V] = {}, product[V] = {};
+    if (at.active)
+      thread_sums(sum, product, b, at, range);
+    channel_gradients<V> own = finish_sums(sum, product, b, at, space);
+    t.add(own);
+    write_input_gradient(own, b, at, range);
+  }
+  t.store(all, at);
 }
 
 template <class T> static void launch_backward(const limn_batchnorm_backward_args &a, cudaStream_t stream) {
-  bool whole = limn_batchnorm_is_whole(a.rows, a.channels);
-  column_plan p = whole ? make_whole_plan(a.rows, a.channels) : make_plan(a.rows, a.channels);
+  bool whole = limn_batchnorm_launches(a.shape) == 1;
+  column_plan p = whole ? make_whole_plan(a.shape) : make_plan(a.shape);
+  unsigned groups = (unsigned)a.shape.groups;
   backward<T> b = {make_source<T>(a.x, a.x_type),
                    make_source<T>(a.dy, a.dy_type),
                    make_source<T>(a.y, a.y_type),
                    make_target<T>(a.dx, a.dx_type),
                    p,
                    second_rows(p),
+                   a.shape.groups,
                    a.statistics,
                    a.gamma,
                    a.dgamma,
@@ -178,19 +240,21 @@ template <class T> static void launch_backward(const limn_batchnorm_backward_arg
       LIMN_LAUNCH((backward_whole<T, 1>), (unsigned)p.strips, THREADS, 0, stream, b);
     return;
   }
-  unsigned blocks = a.dx ? second_blocks(p, b.block_rows) : (unsigned)p.strips;
+  dim3 first(first_blocks(p), groups), blocks(second_blocks(p, b.block_rows), groups);
+  if (!a.dx)
+    blocks = dim3((unsigned)p.strips);
   if (p.lanes == 4) {
-    LIMN_LAUNCH((gradient_sums<T, 4>), first_blocks(p), THREADS, 0, stream, b);
+    LIMN_LAUNCH((gradient_sums<T, 4>), first, THREADS, 0, stream, b);
     LIMN_LAUNCH((gradient_input<T, 4>), blocks, THREADS, 0, stream, b);
   } else {
-    LIMN_LAUNCH((gradient_sums<T, 1>), first_blocks(p), THREADS, 0, stream, b);
+    LIMN_LAUNCH((gradient_sums<T, 1>), first, THREADS, 0, stream, b);
     LIMN_LAUNCH((gradient_input<T, 1>), blocks, THREADS, 0, stream, b);
   }
 }
 
 cudaError_t limn_batchnorm_backward(const limn_batchnorm_backward_args *args, cudaStream_t stream) {
   const limn_batchnorm_backward_args a = *args;
-  if (is_bad(a.x, a.x_type, a.rows, a.channels, a.scratch) || !a.dy || !is_aligned(a.dy) || !is_type(a.dy_type) ||
+  if (is_bad(a.x, a.x_type, a.shape, a.scratch) || !a.dy || !is_aligned(a.dy) || !is_type(a.dy_type) ||
       !is_aligned(a.y) || !is_aligned(a.dx) || (a.y && !is_type(a.y_type)) ||
       (a.dx && (!is_type(a.dx_type) || !a.gamma)))
     return cudaErrorInvalidValue;

@@ -68,6 +68,7 @@ typedef struct limn_small_group {
   limn_group group;
   limn_extents to;
   limn_master out;
+  int64_t first; /* element of `out` at which the result begins */
 } limn_small_group;
 
 /* The groups lie in device memory: a table of so many bytes, filled on the host and copied there once. */
@@ -85,6 +86,17 @@ typedef struct limn_addition {
 } limn_addition;
 cudaError_t limn_add(const limn_addition *tensors, int count, cudaStream_t stream);
 
+/* ---- stack.cu: batches put together and taken apart ---- */
+
+/* Elements first ... first + count of x. */
+typedef struct limn_part {
+  const void *x;
+  limn_type type;
+  int64_t first, count;
+} limn_part;
+/* out = the first part, then the second, whose count may be 0. */
+cudaError_t limn_stack(const limn_part parts[2], void *out, limn_type type, cudaStream_t stream);
+
 /* ---- norms.cu: sums of squares of many tensors, in one launch and a small second one ---- */
 
 #define LIMN_TABLE 48 /* entries that fit into one launch's arguments; launchers split longer tables themselves */
@@ -99,15 +111,23 @@ typedef struct limn_squares {
 cudaError_t limn_sum_squares(const limn_squares *tensors, int count, float *scratch, cudaStream_t stream);
 size_t limn_sum_squares_scratch(const limn_squares *tensors, int count);
 
-/* ---- batchnorm.cu: batch normalisation over rows of C channels ---- */
+/* ---- batchnorm.cu: batch normalisation over rows of C channels, in groups with statistics of their own ---- */
 
-/* Whether forward and backward are one launch each for that shape; two otherwise. */
-bool limn_batchnorm_is_whole(int64_t rows, int32_t channels);
+/* x (groups, rows, C) */
+typedef struct limn_batchnorm_shape {
+  int64_t rows;
+  int32_t channels, groups;
+} limn_batchnorm_shape;
 
-/* statistics (2, C): mean, biased variance. Moments are merged as Chan, Golub & LeVeque (1983) do, so that a large mean
- * costs no digits. scratch: limn_batchnorm_scratch bytes. */
-size_t limn_batchnorm_scratch(int64_t rows, int32_t channels);
-cudaError_t limn_batchnorm_statistics(const void *x, limn_type type, int64_t rows, int32_t channels, float *statistics,
+/* Launches of statistics or forward, and of backward, for that shape: one where a block can do all rows of its
+ * channels, else two. */
+int limn_batchnorm_launches(limn_batchnorm_shape shape);
+/* What both need, in bytes. */
+size_t limn_batchnorm_scratch(limn_batchnorm_shape shape);
+
+/* statistics (groups, 2, C): mean, biased variance. Moments are merged as Chan, Golub & LeVeque (1983) do, so that a
+ * large mean costs no digits. */
+cudaError_t limn_batchnorm_statistics(const void *x, limn_type type, limn_batchnorm_shape shape, float *statistics,
                                       float *scratch, cudaStream_t stream);
 
 /* y = activation(gamma (x - mean) / sqrt(variance + eps) + beta), activation(u) = u > 0 ? u : slope u with slope 1 for
@@ -116,22 +136,21 @@ typedef struct limn_batchnorm_forward_args {
   const void *x;
   void *y;
   limn_type type;
-  int64_t rows;
-  int32_t channels;
+  limn_batchnorm_shape shape;
   const float *gamma, *beta;
   float eps, slope;
   float *statistics, *scratch;
 } limn_batchnorm_forward_args;
 cudaError_t limn_batchnorm_forward(const limn_batchnorm_forward_args *args, cudaStream_t stream);
 
-/* g = y ? (y > 0 ? dy : slope dy) : dy; dbeta = sum g; dgamma = sum g xhat; dx = gamma / sigma (g - mean(g) - xhat
- * mean(g xhat)). dx, dgamma, dbeta may each be NULL; gamma may be NULL when dx is. dx may be where dy lies. */
+/* g = y ? (y > 0 ? dy : slope dy) : dy; dbeta = sum g; dgamma = sum g xhat, over all groups; dx = gamma / sigma (g -
+ * mean(g) - xhat mean(g xhat)) with sigma and means of its group. dx, dgamma, dbeta may each be NULL; gamma may be NULL
+ * when dx is. dx may be where dy lies. */
 typedef struct limn_batchnorm_backward_args {
   const void *x, *dy, *y;
   void *dx;
   limn_type x_type, dy_type, y_type, dx_type;
-  int64_t rows;
-  int32_t channels;
+  limn_batchnorm_shape shape;
   const float *statistics, *gamma;
   float *dgamma, *dbeta;
   float eps, slope;
@@ -140,13 +159,13 @@ typedef struct limn_batchnorm_backward_args {
 cudaError_t limn_batchnorm_backward(const limn_batchnorm_backward_args *args, cudaStream_t stream);
 
 /* running = (1 - momentum) running + momentum statistic, the variance times `unbias`. Entries are applied in order,
- * also where two name the same targets. An entry is left out while *gate is not 0 (gate may be NULL) and when one of
- * its statistics is not finite. */
+ * also where two name the same targets, and groups within an entry. An entry is left out while *gate is not 0 (gate may
+ * be NULL), a group when one of its statistics is not finite. */
 typedef struct limn_running {
   float *mean, *variance;  /* (C) targets */
-  const float *statistics; /* (2, C) */
+  const float *statistics; /* (groups, 2, C) */
   const float *gate;
-  int32_t channels;
+  int32_t channels, groups;
   float momentum, unbias;
 } limn_running;
 cudaError_t limn_update_running(const limn_running *entries, int count, cudaStream_t stream);
@@ -200,9 +219,6 @@ cudaError_t limn_set_small(limn_master out, const float *values, int count, cuda
 cudaError_t limn_set_step(uint64_t *step, uint64_t value, cudaStream_t stream);
 
 /* ---- update.cu: what one thread does ---- */
-
-/* *gate becomes 1 when one of the scalars is not finite. */
-cudaError_t limn_latch(const float *const *scalars, int count, float *gate, cudaStream_t stream);
 
 /* ring (rows, columns): ring[*step mod rows][column] = *scalar */
 typedef struct limn_recorded {

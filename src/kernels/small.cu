@@ -21,7 +21,9 @@ cudaError_t limn_small_table_fill(void *table, const limn_small_group *groups, i
     if (!limn_make_program(&e->p, &groups[i].group) || !find_axes(&e->axes, groups[i].group.domain, groups[i].to) ||
         !groups[i].out.data)
       return cudaErrorInvalidValue;
-    e->out = groups[i].out;
+    const limn_master out = groups[i].out;
+    int64_t first = groups[i].first;
+    e->out = {out.data + first, target<void>{out.half, out.half_type}.from(first).data, out.half_type};
   }
   return cudaSuccess;
 }

@@ -21,9 +21,11 @@ __device__ inline bool is_finite(float v) { return fabsf(v) <= FLT_MAX; }
 template <class T, int V> struct alignas(V * sizeof(T)) pack { T v[V]; };
 
 /* Memory that is read, of a type T; void: the type is known at run time alone. Elements are counted from `data`; where
- * V is 4, i is a multiple of 4. */
+ * V is 4, i is a multiple of 4. from(i) begins at element i; NULL stays NULL. */
 template <class T> struct source {
   const T *data;
+
+  __host__ __device__ source from(int64_t i) const { return {data ? data + i : nullptr}; }
 
   template <int V> __device__ void load(float (&v)[V], int64_t i) const {
     pack<T, V> p = *reinterpret_cast<const pack<T, V> *>(data + i);
@@ -35,6 +37,8 @@ template <class T> struct source {
 template <class T> struct target {
   T *data;
 
+  __host__ __device__ target from(int64_t i) const { return {data ? data + i : nullptr}; }
+
   template <int V> __device__ void store(int64_t i, const float (&v)[V]) const {
     pack<T, V> p;
     for (int j = 0; j < V; ++j)
@@ -43,9 +47,15 @@ template <class T> struct target {
   }
 };
 
+__host__ __device__ static inline int64_t type_size(limn_type type) { return type == LIMN_F32 ? 4 : 2; }
+
 template <> struct source<void> {
   const void *data;
   limn_type type;
+
+  __host__ __device__ source from(int64_t i) const {
+    return {data ? static_cast<const char *>(data) + i * type_size(type) : nullptr, type};
+  }
 
   template <int V> __device__ void load(float (&v)[V], int64_t i) const {
     if (type == LIMN_F32)
@@ -60,6 +70,10 @@ template <> struct source<void> {
 template <> struct target<void> {
   void *data;
   limn_type type;
+
+  __host__ __device__ target from(int64_t i) const {
+    return {data ? static_cast<char *>(data) + i * type_size(type) : nullptr, type};
+  }
 
   template <int V> __device__ void store(int64_t i, const float (&v)[V]) const {
     if (type == LIMN_F32)

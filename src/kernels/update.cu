@@ -1,5 +1,4 @@
-/* Small updates: running statistics, the latch that stops updates after a loss that is not finite, records of measures.
- */
+/* Small updates: running statistics, records of measures. */
 #include "kernels/grid.cuh"
 #include "kernels/types.cuh"
 
@@ -12,21 +11,21 @@ __device__ static inline bool same_targets(const limn_running &a, const limn_run
   return a.mean == b.mean || a.variance == b.variance;
 }
 
-/* One entry, for the whole block: the answer of its vote is the same in all threads. */
-__device__ static inline void update_one(const limn_running &e, int *bad) {
+/* One group of an entry, for the whole block: the answer of its vote is the same in all threads. */
+__device__ static inline void update_one(const limn_running &e, const float *statistics, int *bad) {
   int thread = (int)threadIdx.x;
   bool skip = e.gate && *e.gate != 0;
   if (thread == 0)
     *bad = 0;
   __syncthreads();
   for (int c = thread; c < 2 * e.channels; c += LIMN_BLOCK)
-    if (!is_finite(e.statistics[c]))
+    if (!is_finite(statistics[c]))
       atomicMax(bad, 1);
   __syncthreads();
   skip = skip || *bad;
   for (int c = thread; c < e.channels && !skip; c += LIMN_BLOCK) {
-    e.mean[c] = (1 - e.momentum) * e.mean[c] + e.momentum * e.statistics[c];
-    e.variance[c] = (1 - e.momentum) * e.variance[c] + e.momentum * e.unbias * e.statistics[e.channels + c];
+    e.mean[c] = (1 - e.momentum) * e.mean[c] + e.momentum * statistics[c];
+    e.variance[c] = (1 - e.momentum) * e.variance[c] + e.momentum * e.unbias * statistics[e.channels + c];
   }
   __syncthreads();
 }
@@ -39,8 +38,8 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) update_running(const __grid
     if (same_targets(r.entries[i], r.entries[first]))
       return; /* all threads of the block alike */
   for (int i = first; i < r.count; ++i)
-    if (same_targets(r.entries[i], r.entries[first]))
-      update_one(r.entries[i], bad);
+    for (int group = 0; group < r.entries[i].groups && same_targets(r.entries[i], r.entries[first]); ++group)
+      update_one(r.entries[i], r.entries[i].statistics + group * 2 * r.entries[i].channels, bad);
 }
 
 cudaError_t limn_update_running(const limn_running *entries, int count, cudaStream_t stream) {
@@ -50,31 +49,6 @@ cudaError_t limn_update_running(const limn_running *entries, int count, cudaStre
     for (int i = 0; i < r.count; ++i)
       r.entries[i] = entries[start + i];
     LIMN_LAUNCH(update_running, (unsigned)r.count, LIMN_BLOCK, 0, stream, r);
-  }
-  return cudaGetLastError();
-}
-
-struct latch_launch {
-  const float *scalars[LIMN_TABLE];
-  int count;
-};
-
-__global__ static void latch(const __grid_constant__ latch_launch l, float *gate) {
-  bool bad = false;
-  for (int i = (int)threadIdx.x; i < l.count; i += 32)
-    bad = bad || !is_finite(*l.scalars[i]);
-  bool any = __ballot_sync(0xffffffffu, bad) != 0;
-  if (any && threadIdx.x == 0)
-    *gate = 1;
-}
-
-cudaError_t limn_latch(const float *const *scalars, int count, float *gate, cudaStream_t stream) {
-  for (int start = 0; start < count; start += LIMN_TABLE) {
-    latch_launch l = {};
-    l.count = count - start < LIMN_TABLE ? count - start : LIMN_TABLE;
-    for (int i = 0; i < l.count; ++i)
-      l.scalars[i] = scalars[start + i];
-    LIMN_LAUNCH(latch, 1, 32, 0, stream, l, gate);
   }
   return cudaGetLastError();
 }

@@ -3,16 +3,20 @@
 
 #include "kernel_tests.h"
 
-/* y = tanh(x); total = sum y^2 over all; z = y * total: each needs what the one before it has written. */
+#define BEFORE 3 /* elements in front of z */
+
+/* y = tanh(x); total = sum y^2 over all; z = y * total: each needs what the one before it has written. z does not begin
+ * where its memory does. */
 static void run_chain(const void *context) {
   const limn_type type = *(const limn_type *)context;
   const limn_extents domain = {7, 3, 5, 11}, one = {1, 1, 1, 1};
   const limn_type half_type = type == LIMN_F32 ? LIMN_BF16 : type;
-  size_t count = kt_elements(domain), half_bytes = count * kt_size(half_type);
+  size_t count = kt_elements(domain), half_bytes = (BEFORE + count) * kt_size(half_type);
   limn_small_group groups[3] = {
-      {{.domain = domain}, domain, {0}}, {{.domain = domain}, one, {0}}, {{.domain = domain}, domain, {0}}};
+      {{.domain = domain}, domain, {0}, 0}, {{.domain = domain}, one, {0}, 0}, {{.domain = domain}, domain, {0}, 0}};
   float *x = kt_add_input(&groups[0].group, domain, type, -1, 1);
-  float *y = kt_device(count * sizeof *y), *total = kt_device(sizeof *total), *z = kt_device(count * sizeof *z);
+  float *y = kt_device(count * sizeof *y), *total = kt_device(sizeof *total),
+        *z = kt_device((BEFORE + count) * sizeof *z);
   void *half = kt_device(half_bytes);
   kt_add_instruction(&groups[0].group, LIMN_PW_TANH, 0, 0, 0, 0);
   groups[0].out = (limn_master){y, NULL, half_type};
@@ -26,6 +30,7 @@ static void run_chain(const void *context) {
   groups[2].group.inputs[1].data = total;
   kt_add_instruction(&groups[2].group, LIMN_PW_MUL, 0, 1, 0, 0);
   groups[2].out = (limn_master){z, half, half_type};
+  groups[2].first = BEFORE;
 
   double sum = 0, *want = kt_host(count * sizeof *want);
   for (size_t i = 0; i < count; ++i)
@@ -37,14 +42,18 @@ static void run_chain(const void *context) {
   KT_OK(limn_small_table_fill(table, groups, 3));
   KT_OK(limn_small_groups(kt_upload(table, bytes), 3, kt_stream()));
   kt_close("total", kt_download_as(total, 1, LIMN_F32), &sum, 1, 1e-5, 0);
-  kt_close("z", kt_download_as(z, count, LIMN_F32), want, count, 1e-5, 1e-6);
-  kt_close("z in half", kt_download_as(half, count, half_type), want, count, kt_epsilon(half_type), 1e-3);
+  const float *got = kt_download_as(z, BEFORE + count, LIMN_F32);
+  const float *got_half = kt_download_as(half, BEFORE + count, half_type);
+  kt_close("z", got + BEFORE, want, count, 1e-5, 1e-6);
+  kt_close("z in half", got_half + BEFORE, want, count, kt_epsilon(half_type), 1e-3);
+  if (!isnan(got[BEFORE - 1]) || !isnan(got_half[BEFORE - 1]))
+    kt_fail("something was written in front of z");
 }
 
 /* A group that is no group is refused when the table is filled. */
 static void run_refused(const void *context) {
   const limn_extents domain = {2, 2, 2, 2};
-  limn_small_group group = {{.domain = domain}, {3, 1, 1, 1}, {.data = kt_device(64)}};
+  limn_small_group group = {{.domain = domain}, {3, 1, 1, 1}, {.data = kt_device(64)}, 0};
   (void)context;
   kt_add_input(&group.group, domain, LIMN_F32, 0, 1);
   kt_refused(limn_small_table_fill(kt_host(limn_small_table_bytes(1)), &group, 1), "axes that do not fit");

@@ -247,6 +247,7 @@ int main(int argc, char **argv) {
   check_pointwise();
   check_sums();
   check_small();
+  check_stack();
   check_batchnorm();
   check_optimizer();
   check_random();

@@ -64,6 +64,7 @@ struct op_case {
   case_range range, range_y;
   limn_role role;
   int variant;
+  int32_t groups;
 };
 
 typedef struct case_table {
@@ -91,6 +92,7 @@ void case_output(case_graph *g, limn_value value);
 void cases_add_conv(case_table *table);
 void cases_add_norm(case_table *table);
 void cases_add_pointwise(case_table *table);
+void cases_add_rows(case_table *table);
 void cases_add_loss(case_table *table);
 void cases_add_update(case_table *table);
 

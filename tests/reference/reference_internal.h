@@ -25,4 +25,7 @@ void reference_update(const limn_node *node, const reference_array *inputs, cons
 /* Mean and biased variance of channel c over (N, H, W). */
 void reference_statistics(reference_array x, int c, double *mean, double *variance);
 
+/* Pictures first ... first + count - 1 of x, as they lie. */
+reference_array reference_rows(reference_array x, int first, int count);
+
 #endif

@@ -57,6 +57,16 @@ static void conv(const limn_node *node, const reference_array *in, reference_arr
     visit_conv((geometry){in[0].shape, out.shape, in[1].shape, node->conv}, add_to_w, a, b, out.data);
 }
 
+reference_array reference_rows(reference_array x, int first, int count) {
+  limn_shape s = x.shape;
+  return (reference_array){{count, s.c, s.h, s.w}, x.data + reference_at(s, first, 0, 0, 0)};
+}
+
+static void copy(reference_array x, reference_array out) {
+  for (int64_t i = 0; i < limn_shape_count(out.shape); ++i)
+    out.data[i] = x.data[i];
+}
+
 void reference_statistics(reference_array x, int c, double *mean, double *variance) {
   limn_shape s = x.shape;
   double count = (double)s.n * s.h * s.w, sum = 0, squares = 0;
@@ -75,26 +85,32 @@ void reference_statistics(reference_array x, int c, double *mean, double *varian
 }
 
 /* y = gamma (x - mean) / sqrt(variance + eps) + beta (Ioffe & Szegedy 2015, Algorithm 1). */
-static void batchnorm(const limn_node *node, const reference_array *in, reference_array out) {
+static void batchnorm_group(const limn_node *node, const reference_array *in, reference_array x, reference_array out) {
   limn_shape s = out.shape;
   for (int c = 0; c < s.c; ++c) {
     double mean, variance;
-    reference_statistics(in[0], c, &mean, &variance);
+    reference_statistics(x, c, &mean, &variance);
     double factor = in[1].data[c] / sqrt(variance + node->alpha);
     for (int n = 0; n < s.n; ++n)
       for (int h = 0; h < s.h; ++h)
         for (int w = 0; w < s.w; ++w) {
           int64_t at = reference_at(s, n, c, h, w);
-          out.data[at] = factor * (in[0].data[at] - mean) + in[2].data[c];
+          out.data[at] = factor * (x.data[at] - mean) + in[2].data[c];
         }
   }
 }
 
+static void batchnorm(const limn_node *node, const reference_array *in, reference_array out) {
+  int count = out.shape.n / node->groups;
+  for (int first = 0; first < out.shape.n; first += count)
+    batchnorm_group(node, in, reference_rows(in[0], first, count), reference_rows(out, first, count));
+}
+
 /* With x^ = (x - mean) / sqrt(variance + eps) and averages over (N, H, W) (their section 3, gathered):
- * dx = gamma / sqrt(variance + eps) (dy - average(dy) - x^ average(dy x^)). dgamma = sum(dy x^). */
-static void batchnorm_gradient(const limn_node *node, const reference_array *in, reference_array out) {
-  bool is_dx = node->op == LIMN_OP_BATCHNORM_BACKWARD;
-  reference_array x = in[0], dy = is_dx ? in[2] : in[1];
+ * dx = gamma / sqrt(variance + eps) (dy - average(dy) - x^ average(dy x^)). dgamma = sum(dy x^), where gamma is NULL.
+ */
+static void batchnorm_group_gradient(const limn_node *node, const double *gamma, reference_array x, reference_array dy,
+                                     reference_array out) {
   limn_shape s = x.shape;
   double count = (double)s.n * s.h * s.w;
   for (int c = 0; c < s.c; ++c) {
@@ -108,8 +124,8 @@ static void batchnorm_gradient(const limn_node *node, const reference_array *in,
           sum += dy.data[at];
           dot += dy.data[at] * (x.data[at] - mean) * scale;
         }
-    if (!is_dx) {
-      out.data[c] = dot;
+    if (!gamma) {
+      out.data[c] += dot;
       continue;
     }
     for (int n = 0; n < s.n; ++n)
@@ -117,9 +133,20 @@ static void batchnorm_gradient(const limn_node *node, const reference_array *in,
         for (int w = 0; w < s.w; ++w) {
           int64_t at = reference_at(s, n, c, h, w);
           double normalised = (x.data[at] - mean) * scale;
-          out.data[at] = in[1].data[c] * scale * (dy.data[at] - sum / count - normalised * dot / count);
+          out.data[at] = gamma[c] * scale * (dy.data[at] - sum / count - normalised * dot / count);
         }
   }
+}
+
+static void batchnorm_gradient(const limn_node *node, const reference_array *in, reference_array out) {
+  bool is_dx = node->op == LIMN_OP_BATCHNORM_BACKWARD;
+  int count = in[0].shape.n / node->groups;
+  if (!is_dx)
+    start_with_bias(out, (reference_array){0});
+  for (int first = 0; first < in[0].shape.n; first += count)
+    batchnorm_group_gradient(node, is_dx ? in[1].data : NULL, reference_rows(in[0], first, count),
+                             reference_rows(in[is_dx ? 2 : 1], first, count),
+                             is_dx ? reference_rows(out, first, count) : out);
 }
 
 static double apply(const limn_node *node, double x, double y) {
@@ -230,6 +257,13 @@ void reference_compute(const limn_node *node, const reference_array *in, uint64_
   case LIMN_OP_CONV_DX:
   case LIMN_OP_CONV_DW:
     conv(node, in, out);
+    return;
+  case LIMN_OP_STACK:
+    copy(in[0], reference_rows(out, 0, in[0].shape.n));
+    copy(in[1], reference_rows(out, in[0].shape.n, in[1].shape.n));
+    return;
+  case LIMN_OP_ROWS:
+    copy(reference_rows(in[0], node->row, out.shape.n), out);
     return;
   case LIMN_OP_BATCHNORM:
     batchnorm(node, in, out);

@@ -5,23 +5,30 @@
 
 static bool is_shut(reference_array gate) { return gate.data && gate.data[0] != 0; }
 
-static void update_running(const limn_node *node, const reference_array *in, const reference_array *targets) {
-  limn_shape s = in[0].shape;
+/* One group. */
+static void update_running_by(const limn_node *node, reference_array x, const reference_array *targets) {
+  limn_shape s = x.shape;
   double count = (double)s.n * s.h * s.w, momentum = node->alpha;
   double mean, variance;
-  if (is_shut(in[1]))
-    return;
   for (int c = 0; c < s.c; ++c) {
-    reference_statistics(in[0], c, &mean, &variance);
+    reference_statistics(x, c, &mean, &variance);
     if (!isfinite(mean) || !isfinite(variance))
       return;
   }
   for (int c = 0; c < s.c; ++c) {
-    reference_statistics(in[0], c, &mean, &variance);
+    reference_statistics(x, c, &mean, &variance);
     double unbiased = variance * count / (count - 1);
     targets[0].data[c] = (1 - momentum) * targets[0].data[c] + momentum * mean;
     targets[1].data[c] = (1 - momentum) * targets[1].data[c] + momentum * unbiased;
   }
+}
+
+static void update_running(const limn_node *node, const reference_array *in, const reference_array *targets) {
+  int count = in[0].shape.n / node->groups;
+  if (is_shut(in[1]))
+    return;
+  for (int first = 0; first < in[0].shape.n; first += count)
+    update_running_by(node, reference_rows(in[0], first, count), targets);
 }
 
 static void assign(reference_array value, reference_array target) {

@@ -59,10 +59,32 @@ Test(graph, errors_name_the_op_and_the_shapes) {
   REFUSED("add", "(2, 3, 4, 4)", "(2, 5, 1, 4)");
   limn_graph_sum(graph, input("x", 2, 3, 4, 4), (limn_shape){1, 2, 1, 1});
   REFUSED("sum", "(1, 2, 1, 1)");
-  limn_graph_batchnorm(graph, input("x", 1, 3, 1, 1), input("g", 1, 3, 1, 1), input("b", 1, 3, 1, 1), 1e-5f);
+  limn_graph_batchnorm(graph, input("x", 1, 3, 1, 1), input("g", 1, 3, 1, 1), input("b", 1, 3, 1, 1),
+                       (limn_batchnorm_attrs){.eps = 1e-5f});
   REFUSED("batchnorm", "batch of at least 2");
-  limn_graph_batchnorm(graph, input("x", 2, 3, 1, 1), input("g", 1, 4, 1, 1), input("b", 1, 3, 1, 1), 1e-5f);
+  limn_graph_batchnorm(graph, input("x", 2, 3, 1, 1), input("g", 1, 4, 1, 1), input("b", 1, 3, 1, 1),
+                       (limn_batchnorm_attrs){.eps = 1e-5f});
   REFUSED("batchnorm", "(1, 3, 1, 1)");
+  limn_graph_batchnorm(graph, input("x", 4, 3, 2, 2), input("g", 1, 3, 1, 1), input("b", 1, 3, 1, 1),
+                       (limn_batchnorm_attrs){.groups = 3});
+  REFUSED("batchnorm", "batch of 4", "3 groups");
+  limn_graph_batchnorm(graph, input("x", 4, 3, 2, 2), input("g", 1, 3, 1, 1), input("b", 1, 3, 1, 1),
+                       (limn_batchnorm_attrs){.groups = -1});
+  REFUSED("batchnorm", "-1 groups");
+  limn_graph_batchnorm(graph, input("x", 4, 3, 1, 1), input("g", 1, 3, 1, 1), input("b", 1, 3, 1, 1),
+                       (limn_batchnorm_attrs){.groups = 4});
+  REFUSED("batchnorm", "batch of at least 8");
+  limn_graph_update_running(graph, input("x", 3, 3, 2, 2), input("m", 1, 3, 1, 1), input("v", 1, 3, 1, 1), LIMN_NONE,
+                            (limn_batchnorm_attrs){.groups = 2});
+  REFUSED("update_running", "batch of 3", "2 groups");
+  limn_graph_stack(graph, input("x", 2, 3, 4, 4), input("y", 2, 3, 4, 5));
+  REFUSED("stack", "(2, 3, 4, 4)", "(2, 3, 4, 5)");
+  limn_graph_rows(graph, input("x", 2, 3, 4, 4), 1, 2);
+  REFUSED("rows", "2 from row 1", "(2, 3, 4, 4)");
+  limn_graph_rows(graph, input("x", 2, 3, 4, 4), -1, 1);
+  REFUSED("rows", "row -1");
+  limn_graph_rows(graph, input("x", 2, 3, 4, 4), 2, 0);
+  REFUSED("rows", "no 0 from");
   limn_graph_fill(graph, (limn_shape){0, 1, 1, 1}, 1);
   REFUSED("fill", "(0, 1, 1, 1)");
   limn_graph_unary(graph, LIMN_PW_TANH, LIMN_NONE, 0, 0);
@@ -274,6 +296,17 @@ Test(graph, further_discriminator_steps_leave_the_generator_alone) {
   cr_expect_eq(c->backward, 2);
 }
 
+/* The gradient of a part is that part of the gradient, and of no part that nothing wants one of. */
+Test(graph, only_wanted_rows_are_taken_back) {
+  limn_value a = input("a", 2, 3, 4, 4), b = input("b", 3, 3, 4, 4), g, stack = limn_graph_stack(graph, a, b);
+  limn_value loss = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, stack, 0, 0));
+  int before = limn_graph_count(graph);
+  cr_assert_eq(limn_graph_gradient(graph, loss, &b, 1, &g), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(count_ops(graph, LIMN_OP_ROWS, before), 1);
+  cr_expect_eq(limn_graph_node(graph, g)->row, 2);
+  cr_expect(limn_shape_equal(limn_graph_shape(graph, g), limn_graph_shape(graph, b)));
+}
+
 Test(graph, vae_step_has_no_gradient_of_the_pictures) {
   seen s = see_session("vae", NULL, ALL_FUSED);
   const counts *c = &s.of[0];
@@ -431,6 +464,26 @@ Test(graph, leaves_that_are_read_or_written_twice_are_no_place_for_results) {
 
 /* --- updates that wait --- */
 
+/* A latch stays behind the numbers that it looks at, so that one launch can have both. */
+Test(graph, running_statistics_do_not_part_a_latch_from_its_scalars) {
+  limn_value x = input("x", 4, 3, 4, 4), gate = output("gate", LIMN_SCALAR);
+  limn_value mean = limn_graph_leaf(graph, LIMN_ROLE_BUFFER, "mean", LIMN_CHANNELS(3));
+  limn_value variance = limn_graph_leaf(graph, LIMN_ROLE_BUFFER, "variance", LIMN_CHANNELS(3));
+  limn_graph_update_running(graph, x, mean, variance, gate, (limn_batchnorm_attrs){.momentum = 0.1f});
+  limn_value sum = limn_graph_sum_all(graph, x), root = limn_graph_unary(graph, LIMN_PW_SQRT, sum, 0, 0);
+  limn_graph_assign(graph, output("sum", LIMN_SCALAR), sum);
+  limn_graph_latch(graph, gate, root);
+  limn_fusion late = ALL_FUSED;
+  late.late_updates = true;
+  limn_schedule *schedule = schedule_of(late);
+  static const limn_step_kind order[] = {LIMN_STEP_STATISTICS, LIMN_STEP_POINTWISE, LIMN_STEP_UPDATE_RUNNING,
+                                         LIMN_STEP_POINTWISE, LIMN_STEP_LATCH};
+  cr_assert_eq(schedule->step_count, 5);
+  for (int i = 0; i < 5; ++i)
+    cr_expect_eq(schedule->steps[i].kind, order[i], "step %d", i);
+  limn_schedule_destroy(schedule);
+}
+
 /* Measures go to the end; running statistics stop before the latch that could shut their gate; both stand together. */
 Test(graph, updates_that_nothing_waits_for_come_late_and_together) {
   limn_value x = input("x", 4, 3, 4, 4), gate = output("gate", LIMN_SCALAR), ring = output("ring", LIMN_CHANNELS(4));
@@ -440,7 +493,7 @@ Test(graph, updates_that_nothing_waits_for_come_late_and_together) {
   for (int i = 0; i < 3; ++i) {
     limn_value each = limn_graph_unary(graph, LIMN_PW_AFFINE, x, (float)(i + 1), 1);
     limn_graph_assign(graph, output(i == 0 ? "a" : i == 1 ? "b" : "c", (limn_shape){4, 3, 4, 4}), each);
-    limn_graph_update_running(graph, each, mean, variance, gate, 0.1f);
+    limn_graph_update_running(graph, each, mean, variance, gate, (limn_batchnorm_attrs){.momentum = 0.1f});
     sums[i] = limn_graph_sum_all(graph, each);
     limn_graph_record(graph, ring, i, sums[i]);
     if (i == 1)

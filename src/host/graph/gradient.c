@@ -131,6 +131,28 @@ static void conv_rule(struct sweep *s, const limn_node *n, limn_value g) {
     flow(s, n->inputs[2], g);
 }
 
+static void stack_rule(struct sweep *s, const limn_node *n, limn_value g) {
+  int32_t row = 0;
+  for (int i = 0; i < 2; ++i) {
+    int32_t count = limn_graph_shape(s->graph, n->inputs[i]).n;
+    if (s->needed[n->inputs[i]])
+      flow(s, n->inputs[i], limn_graph_rows(s->graph, g, row, count));
+    row += count;
+  }
+}
+
+/* The gradient of the other rows is 0. */
+static void rows_rule(struct sweep *s, const limn_node *n, limn_value g) {
+  limn_shape before = limn_graph_shape(s->graph, n->inputs[0]), behind = before;
+  behind.n -= n->row + n->shape.n;
+  before.n = n->row;
+  if (before.n > 0)
+    g = limn_graph_stack(s->graph, limn_graph_fill(s->graph, before, 0), g);
+  if (behind.n > 0)
+    g = limn_graph_stack(s->graph, g, limn_graph_fill(s->graph, behind, 0));
+  flow(s, n->inputs[0], g);
+}
+
 /* Ioffe & Szegedy 2015, section 3. */
 static void batchnorm_rule(struct sweep *s, const limn_node *n, limn_value g) {
   limn_value x = n->inputs[0], gamma = n->inputs[1], beta = n->inputs[2];
@@ -140,14 +162,16 @@ static void batchnorm_rule(struct sweep *s, const limn_node *n, limn_value g) {
                                                   .shape = LIMN_CHANNELS(n->shape.c),
                                                   .input_count = 2,
                                                   .inputs = {x, g},
-                                                  .alpha = n->alpha}));
+                                                  .alpha = n->alpha,
+                                                  .groups = n->groups}));
   if (s->needed[x])
     flow(s, x,
          limn_graph_append(s->graph, &(limn_node){.op = LIMN_OP_BATCHNORM_BACKWARD,
                                                   .shape = n->shape,
                                                   .input_count = 3,
                                                   .inputs = {x, gamma, g},
-                                                  .alpha = n->alpha}));
+                                                  .alpha = n->alpha,
+                                                  .groups = n->groups}));
   if (s->needed[beta])
     flow(s, beta, g);
 }
@@ -191,6 +215,12 @@ static limn_status visit(struct sweep *s, limn_value v) {
   case LIMN_OP_CONV_DX:
   case LIMN_OP_CONV_DW:
     conv_rule(s, &n, g);
+    return LIMN_OK;
+  case LIMN_OP_STACK:
+    stack_rule(s, &n, g);
+    return LIMN_OK;
+  case LIMN_OP_ROWS:
+    rows_rule(s, &n, g);
     return LIMN_OK;
   case LIMN_OP_BATCHNORM:
     batchnorm_rule(s, &n, g);

@@ -109,6 +109,8 @@ const char *limn_op_name(const limn_node *node) {
       [LIMN_OP_CONV] = "conv",
       [LIMN_OP_CONV_DX] = "conv_dx",
       [LIMN_OP_CONV_DW] = "conv_dw",
+      [LIMN_OP_STACK] = "stack",
+      [LIMN_OP_ROWS] = "rows",
       [LIMN_OP_BATCHNORM] = "batchnorm",
       [LIMN_OP_BATCHNORM_BACKWARD] = "batchnorm_backward",
       [LIMN_OP_BATCHNORM_DGAMMA] = "batchnorm_dgamma",

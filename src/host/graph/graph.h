@@ -52,10 +52,15 @@ typedef enum limn_op {
   LIMN_OP_CONV_DX, /* inputs y-like, w [, bias (1, I, 1, 1)] -> x-like: the transposed convolution */
   LIMN_OP_CONV_DW, /* inputs x, y-like -> w-like */
 
+  /* Batches put together and taken apart. */
+  LIMN_OP_STACK, /* a (N, C, H, W), b (M, C, H, W) -> (N + M, C, H, W), a first */
+  LIMN_OP_ROWS,  /* x -> its rows (pictures) from `row` on, as many as the value has */
+
+  /* `groups` equal parts of the batch, one behind the other, each with statistics of its own. */
   LIMN_OP_BATCHNORM,          /* x, gamma, beta -> y; batch statistics, biased variance */
   LIMN_OP_BATCHNORM_BACKWARD, /* x, gamma, dy -> dx */
   LIMN_OP_BATCHNORM_DGAMMA,   /* x, dy -> (1, C, 1, 1) */
-  LIMN_OP_UPDATE_RUNNING,     /* x [, gate]; targets running_mean, running_var; momentum alpha */
+  LIMN_OP_UPDATE_RUNNING,     /* x [, gate]; targets running_mean, running_var; momentum alpha; group after group */
 
   LIMN_OP_POINTWISE, /* one of limn_pointwise on one or two inputs; an input may be broadcast from 1 along N, C, (H, W)
                       */
@@ -91,6 +96,8 @@ typedef struct limn_node {
   limn_conv_attrs conv;
   float alpha,
       beta; /* of FILL and POINTWISE; BATCHNORM*: alpha is eps; UPDATE_RUNNING: momentum; SGD: alpha is momentum */
+  int32_t groups;                        /* BATCHNORM*, UPDATE_RUNNING: at least 1 */
+  int32_t row;                           /* ROWS */
   float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
   bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
   uint32_t stream;                       /* NORMAL, UNIFORM */
@@ -126,15 +133,28 @@ limn_value limn_graph_conv_dw(limn_graph *graph, limn_value x, limn_value y, lim
 /* y = w x + b over flattened inputs: a convolution whose kernel is the whole picture. w is (O, C, H, W). */
 limn_value limn_graph_dense(limn_graph *graph, limn_value x, limn_value w, limn_value bias);
 
+/* a's pictures, then b's: (N + M, C, H, W). */
+limn_value limn_graph_stack(limn_graph *graph, limn_value a, limn_value b);
+/* Pictures row ... row + count - 1 of x. */
+limn_value limn_graph_rows(limn_graph *graph, limn_value x, int32_t row, int32_t count);
+
+typedef struct limn_batchnorm_attrs {
+  float eps;
+  float momentum; /* of the running statistics */
+  int32_t groups; /* equal parts of the batch, one behind the other, each of which is normalised as if it were passed
+                     alone; 0 counts as 1 */
+} limn_batchnorm_attrs;
 /* Batch normalisation (Ioffe & Szegedy 2015, Algorithm 1) over (N, H, W), statistics of this batch. */
-limn_value limn_graph_batchnorm(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta, float eps);
+limn_value limn_graph_batchnorm(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta,
+                                limn_batchnorm_attrs attrs);
 /* The same with given statistics (Algorithm 2), as pointwise ops. */
 limn_value limn_graph_batchnorm_inference(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta,
                                           limn_value mean, limn_value variance, float eps);
-/* running = (1 - momentum) running + momentum statistic; the variance is the unbiased one, as PyTorch's. Nothing is
- * written once gate (LIMN_NONE: none) is set or when a statistic is not finite. */
+/* running = (1 - momentum) running + momentum statistic, for one group after the other; the variance is the unbiased
+ * one, as PyTorch's. Nothing is written once gate (LIMN_NONE: none) is set, nor of a group with a statistic that is not
+ * finite. */
 void limn_graph_update_running(limn_graph *graph, limn_value x, limn_value running_mean, limn_value running_var,
-                               limn_value gate, float momentum);
+                               limn_value gate, limn_batchnorm_attrs attrs);
 
 limn_value limn_graph_unary(limn_graph *graph, limn_pointwise function, limn_value x, float alpha, float beta);
 limn_value limn_graph_binary(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y);

@@ -52,6 +52,10 @@ static bool is_total(const limn_step *step) {
          limn_shape_count(step->domain) > 1;
 }
 
+static bool is_scalar(const limn_step *step) {
+  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->domain) == 1;
+}
+
 void limn_schedule_delay_updates(limn_schedule *schedule) {
   limn_step *steps = schedule->steps;
   for (int i = schedule->step_count - 1; i >= 0; --i) {
@@ -63,6 +67,9 @@ void limn_schedule_delay_updates(limn_schedule *schedule) {
     while (to + 1 < schedule->step_count && !limn_step_must_precede(&moved, &steps[to + 1]) &&
            !(sum && is_total(&steps[to + 1])))
       ++to;
+    if (to + 1 < schedule->step_count && steps[to + 1].kind == LIMN_STEP_LATCH)
+      while (to > i && is_scalar(&steps[to])) /* a latch stays with the numbers that it looks at */
+        --to;
     memmove(&steps[i], &steps[i + 1], (size_t)(to - i) * sizeof *steps);
     steps[to] = moved;
   }

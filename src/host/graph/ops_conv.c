@@ -56,17 +56,34 @@ limn_value limn_graph_dense(limn_graph *graph, limn_value x, limn_value w, limn_
   return limn_graph_conv(graph, x, w, bias, (limn_conv_attrs){1, 1, 0, 0});
 }
 
-limn_value limn_graph_batchnorm(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta, float eps) {
+/* Whether every group of the batch has a variance; refused by that name where not. */
+static bool groups_fit(limn_graph *graph, const char *op, limn_shape s, int32_t groups) {
+  if (groups < 1 || s.n % groups != 0)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: a batch of %d does not divide into %d groups", op, s.n, groups);
+  else if ((int64_t)s.n / groups * s.h * s.w < 2)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: one value a channel has no variance; use a batch of at least %d", op,
+                      2 * groups);
+  else
+    return true;
+  return false;
+}
+
+static int32_t groups_of(limn_batchnorm_attrs attrs) { return attrs.groups == 0 ? 1 : attrs.groups; }
+
+limn_value limn_graph_batchnorm(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta,
+                                limn_batchnorm_attrs attrs) {
   limn_shape s = limn_graph_shape(graph, x);
-  if ((int64_t)s.n * s.h * s.w < 2)
-    return limn_graph_refuse(graph, LIMN_USAGE,
-                             "batchnorm: one value a channel has no variance; use a batch of at least 2");
+  if (!groups_fit(graph, "batchnorm", s, groups_of(attrs)))
+    return LIMN_NONE;
   if (!limn_shape_equal(limn_graph_shape(graph, gamma), LIMN_CHANNELS(s.c)) ||
       !limn_shape_equal(limn_graph_shape(graph, beta), LIMN_CHANNELS(s.c)))
     return limn_graph_refuse(graph, LIMN_USAGE, "batchnorm: gamma and beta must be (1, %d, 1, 1)", s.c);
-  return limn_graph_append(
-      graph,
-      &(limn_node){.op = LIMN_OP_BATCHNORM, .shape = s, .input_count = 3, .inputs = {x, gamma, beta}, .alpha = eps});
+  return limn_graph_append(graph, &(limn_node){.op = LIMN_OP_BATCHNORM,
+                                               .shape = s,
+                                               .input_count = 3,
+                                               .inputs = {x, gamma, beta},
+                                               .alpha = attrs.eps,
+                                               .groups = groups_of(attrs)});
 }
 
 limn_value limn_graph_batchnorm_inference(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta,
@@ -77,18 +94,19 @@ limn_value limn_graph_batchnorm_inference(limn_graph *graph, limn_value x, limn_
 }
 
 void limn_graph_update_running(limn_graph *graph, limn_value x, limn_value running_mean, limn_value running_var,
-                               limn_value gate, float momentum) {
+                               limn_value gate, limn_batchnorm_attrs attrs) {
   limn_node node = {.op = LIMN_OP_UPDATE_RUNNING,
                     .input_count = gate == LIMN_NONE ? 1 : 2,
                     .inputs = {x, gate},
                     .target_count = 2,
                     .targets = {running_mean, running_var},
-                    .alpha = momentum};
+                    .alpha = attrs.momentum,
+                    .groups = groups_of(attrs)};
   limn_shape s = limn_graph_shape(graph, x);
-  if ((int64_t)s.n * s.h * s.w < 2)
-    limn_graph_refuse(graph, LIMN_USAGE, "update_running: one value a channel has no variance");
-  else if (!limn_shape_equal(limn_graph_shape(graph, running_mean), LIMN_CHANNELS(s.c)) ||
-           !limn_shape_equal(limn_graph_shape(graph, running_var), LIMN_CHANNELS(s.c)))
+  if (!groups_fit(graph, limn_op_name(&node), s, node.groups))
+    return;
+  if (!limn_shape_equal(limn_graph_shape(graph, running_mean), LIMN_CHANNELS(s.c)) ||
+      !limn_shape_equal(limn_graph_shape(graph, running_var), LIMN_CHANNELS(s.c)))
     limn_graph_refuse(graph, LIMN_USAGE, "update_running: the statistics must be (1, %d, 1, 1)", s.c);
   else
     limn_graph_append(graph, &node);

@@ -1,4 +1,4 @@
-/* Fills, random numbers, pointwise functions and sums. */
+/* Fills, random numbers, pointwise functions, sums; batches put together and taken apart. */
 #include "graph/node.h"
 
 static limn_value add_source(limn_graph *graph, limn_node node) {
@@ -18,6 +18,26 @@ limn_value limn_graph_normal(limn_graph *graph, limn_shape shape, uint32_t strea
 
 limn_value limn_graph_uniform(limn_graph *graph, limn_shape shape, uint32_t stream) {
   return add_source(graph, (limn_node){.op = LIMN_OP_UNIFORM, .shape = shape, .stream = stream});
+}
+
+limn_value limn_graph_stack(limn_graph *graph, limn_value a, limn_value b) {
+  limn_shape s = limn_graph_shape(graph, a), t = limn_graph_shape(graph, b);
+  if (s.c != t.c || s.h != t.h || s.w != t.w)
+    return limn_graph_refuse(graph, LIMN_USAGE,
+                             "stack: " LIMN_SHAPE_FORMAT " and " LIMN_SHAPE_FORMAT " differ in more than N",
+                             LIMN_SHAPE_ARGS(s), LIMN_SHAPE_ARGS(t));
+  s.n += t.n;
+  return limn_graph_append(graph, &(limn_node){.op = LIMN_OP_STACK, .shape = s, .input_count = 2, .inputs = {a, b}});
+}
+
+limn_value limn_graph_rows(limn_graph *graph, limn_value x, int32_t row, int32_t count) {
+  limn_shape s = limn_graph_shape(graph, x);
+  if (row < 0 || count < 1 || row > s.n - count)
+    return limn_graph_refuse(graph, LIMN_USAGE, "rows: there are no %d from row %d on in " LIMN_SHAPE_FORMAT, count,
+                             row, LIMN_SHAPE_ARGS(s));
+  s.n = count;
+  return limn_graph_append(graph,
+                           &(limn_node){.op = LIMN_OP_ROWS, .shape = s, .input_count = 1, .inputs = {x}, .row = row});
 }
 
 limn_value limn_graph_unary(limn_graph *graph, limn_pointwise function, limn_value x, float alpha, float beta) {

@@ -119,6 +119,14 @@ static void absorb_activation_gradients(struct scheduling *s) {
   }
 }
 
+/* A step that is its node, no more and no less. */
+static void schedule_value(struct scheduling *s, limn_step_kind kind, limn_value v) {
+  const limn_node *n = limn_graph_node(s->graph, v);
+  limn_step *step = limn_scheduling_add(s, kind, n);
+  add_inputs(step, n);
+  step->outputs[step->output_count++] = v;
+}
+
 static void schedule_conv(struct scheduling *s, limn_value v, const limn_node *n) {
   limn_step_kind kind = n->op == LIMN_OP_CONV      ? LIMN_STEP_CONV
                         : n->op == LIMN_OP_CONV_DX ? LIMN_STEP_CONV_DX
@@ -129,12 +137,16 @@ static void schedule_conv(struct scheduling *s, limn_value v, const limn_node *n
   step->outputs[step->output_count++] = out;
 }
 
+static int add_statistics(struct scheduling *s, limn_value x, int32_t groups) {
+  return s->statistics[x] = limn_scheduling_buffer(s, (limn_shape){2 * groups, limn_graph_shape(s->graph, x).c, 1, 1});
+}
+
 /* The buffer with the batch statistics of x; made by a step of its own where no batchnorm has made it. */
-static int statistics_of(struct scheduling *s, limn_value x) {
-  if (s->statistics[x] == LIMN_NONE) {
-    const limn_node *n = limn_graph_node(s->graph, x);
-    s->statistics[x] = limn_scheduling_buffer(s, (limn_shape){2, n->shape.c, 1, 1});
-    limn_step *step = limn_scheduling_add(s, LIMN_STEP_STATISTICS, n);
+static int statistics_of(struct scheduling *s, limn_value x, int32_t groups) {
+  if (s->statistics[x] == LIMN_NONE || s->schedule->shapes[s->statistics[x]].n != 2 * groups) {
+    add_statistics(s, x, groups);
+    limn_step *step = limn_scheduling_add(s, LIMN_STEP_STATISTICS, limn_graph_node(s->graph, x));
+    step->node.groups = groups;
     step->inputs[step->input_count++] = x;
     step->outputs[step->output_count++] = s->statistics[x];
   }
@@ -153,8 +165,7 @@ static void schedule_batchnorm(struct scheduling *s, limn_value v, const limn_no
   limn_value x = n->inputs[0];
   step->outputs[0] = fuse_activation(s, step, v);
   /* A second batchnorm of the same x makes the same statistics again, in a buffer of its own. */
-  s->statistics[x] = limn_scheduling_buffer(s, (limn_shape){2, n->shape.c, 1, 1});
-  step->outputs[1] = s->statistics[x];
+  step->outputs[1] = add_statistics(s, x, n->groups);
   step->output_count = 2;
 }
 
@@ -174,14 +185,14 @@ static void schedule_batchnorm_backward(struct scheduling *s, limn_value first) 
                : m->op == LIMN_OP_BATCHNORM_DGAMMA && m->inputs[0] == x && m->inputs[1] == dy ? 1
                : is_channel_sum(s, m) && m->inputs[0] == dy                                   ? 2
                                                                                               : -1;
-    if (slot < 0 || outputs[slot] != LIMN_NONE || m->alpha != (slot == 2 ? m->alpha : n.alpha))
+    if (slot < 0 || outputs[slot] != LIMN_NONE || (slot < 2 && (m->alpha != n.alpha || m->groups != n.groups)))
       continue;
     outputs[slot] = v;
     s->done[v] = true;
     if (slot == 0)
       gamma = m->inputs[1];
   }
-  int statistics = statistics_of(s, x);
+  int statistics = statistics_of(s, x, n.groups);
   limn_step *step = limn_scheduling_add(s, LIMN_STEP_BATCHNORM_BACKWARD, &n);
   step->node.shape = limn_graph_shape(s->graph, x);
   const limn_node *g = limn_graph_node(s->graph, dy);
@@ -201,7 +212,7 @@ static void schedule_batchnorm_backward(struct scheduling *s, limn_value first) 
 
 static void add_update(struct scheduling *s, const limn_node *n) {
   if (n->op == LIMN_OP_UPDATE_RUNNING) {
-    int statistics = statistics_of(s, n->inputs[0]);
+    int statistics = statistics_of(s, n->inputs[0], n->groups);
     limn_step *step = limn_scheduling_add(s, LIMN_STEP_UPDATE_RUNNING, n);
     step->node.shape = limn_graph_shape(s->graph, n->inputs[0]);
     step->inputs[step->input_count++] = statistics;
@@ -261,12 +272,14 @@ static limn_status schedule_node(struct scheduling *s, limn_value v) {
   case LIMN_OP_BATCHNORM_DGAMMA:
     schedule_batchnorm_backward(s, v);
     return LIMN_OK;
-  case LIMN_OP_NORMAL:
-  case LIMN_OP_UNIFORM: {
-    limn_step *step = limn_scheduling_add(s, LIMN_STEP_RANDOM, n);
-    step->outputs[step->output_count++] = v;
+  case LIMN_OP_STACK:
+  case LIMN_OP_ROWS:
+    schedule_value(s, n->op == LIMN_OP_STACK ? LIMN_STEP_STACK : LIMN_STEP_ROWS, v);
     return LIMN_OK;
-  }
+  case LIMN_OP_NORMAL:
+  case LIMN_OP_UNIFORM:
+    schedule_value(s, LIMN_STEP_RANDOM, v);
+    return LIMN_OK;
   case LIMN_OP_FILL:
   case LIMN_OP_POINTWISE:
   case LIMN_OP_SUM:

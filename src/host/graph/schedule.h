@@ -12,11 +12,15 @@ typedef enum limn_step_kind {
   LIMN_STEP_CONV_DX, /* y, w [, bias] -> x-like, then the activation */
   LIMN_STEP_CONV_DW, /* x, y -> w */
 
+  /* Statistics are (2 groups, C, 1, 1): of each of the node's groups the means, then the biased variances. */
   LIMN_STEP_STATISTICS,         /* x -> statistics */
   LIMN_STEP_BATCHNORM,          /* x, gamma, beta -> y, statistics; then the activation on y */
   LIMN_STEP_BATCHNORM_BACKWARD, /* x, statistics, gamma, dy, activated y (or LIMN_NONE) -> dx, dgamma, dbeta (or
                                    LIMN_NONE) */
-  LIMN_STEP_UPDATE_RUNNING,     /* statistics [, gate]; targets */
+  LIMN_STEP_UPDATE_RUNNING,     /* statistics [, gate]; targets; one group after the other */
+
+  LIMN_STEP_STACK, /* a, b -> value: a's rows, then b's */
+  LIMN_STEP_ROWS,  /* x -> value: rows of x from the node's `row` on */
 
   LIMN_STEP_POINTWISE, /* inputs of the instructions -> value; then summed down to the output's shape */
   LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */

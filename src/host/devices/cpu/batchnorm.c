@@ -10,6 +10,7 @@
 struct planes {
   limn_shape shape;
   int block, pixels, per_image;
+  int groups, group; /* parts of the batch with statistics of their own; pictures of each */
   float eps, slope, momentum;
 };
 
@@ -20,6 +21,8 @@ static struct planes *planes_create(const limn_step *step, limn_shape shape, int
                          .block = block,
                          .pixels = shape.h * shape.w,
                          .per_image = shape.c / block,
+                         .groups = step->node.groups,
+                         .group = shape.n / step->node.groups,
                          .eps = step->node.alpha,
                          .momentum = step->node.alpha,
                          .slope = step->activation == LIMN_PW_COUNT ? 1
@@ -29,7 +32,12 @@ static struct planes *planes_create(const limn_step *step, limn_shape shape, int
   return s;
 }
 
-/* statistics (2, C): mean, biased variance. Operands: statistics, x, partial sums (2, N, C). */
+/* The first channel of a plane in an array of (groups, stride) numbers. */
+static size_t channel_of(const struct planes *s, int plane, int stride) {
+  return (size_t)(plane / s->per_image / s->group) * (size_t)stride + (size_t)(plane % s->per_image * s->block);
+}
+
+/* statistics (2 groups, C): of each group mean, biased variance. Operands: statistics, x, partial sums (2, N, C). */
 static void run_statistics(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
   const float *x = cpu_at(k, 1);
@@ -42,36 +50,42 @@ static void run_statistics(const limn_kernel *k, const struct limn_call *call) {
                         squares + (size_t)i * s->block);
     /* All planes have the same size, so the merge of Chan, Golub & LeVeque (1983) is this short. */
 #pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int c = 0; c < c_count; ++c) {
+  for (int i = 0; i < s->groups * c_count; ++i) {
+    int c = i % c_count, first = i / c_count * s->group;
+    float *statistics = cpu_at(k, 0) + (size_t)(i / c_count) * 2 * (size_t)c_count;
     double mean = 0, m2 = 0;
-    for (int n = 0; n < n_count; ++n)
+    for (int n = first; n < first + s->group; ++n)
       mean += (double)means[(size_t)n * c_count + c];
-    mean /= n_count;
-    for (int n = 0; n < n_count; ++n) {
+    mean /= s->group;
+    for (int n = first; n < first + s->group; ++n) {
       double d = (double)means[(size_t)n * c_count + c] - mean;
       m2 += (double)squares[(size_t)n * c_count + c] + s->pixels * d * d;
     }
-    cpu_at(k, 0)[c] = (float)mean;
-    cpu_at(k, 0)[c_count + c] = (float)(m2 / ((double)n_count * s->pixels));
+    statistics[c] = (float)mean;
+    statistics[c_count + c] = (float)(m2 / ((double)s->group * s->pixels));
   }
 }
 
-/* Operands: y, x, statistics, gamma, beta, coefficients (2, C). */
+/* Operands: y, x, statistics, gamma, beta, coefficients (groups, 2, C). */
 static void run_normalize(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
   int c_count = s->shape.c;
-  const float *x = cpu_at(k, 1), *mean = cpu_at(k, 2), *variance = mean + c_count, *gamma = cpu_at(k, 3),
-              *beta = cpu_at(k, 4);
-  float *y = cpu_at(k, 0), *scale = cpu_at(k, 5), *shift = scale + c_count;
+  const float *x = cpu_at(k, 1), *gamma = cpu_at(k, 3), *beta = cpu_at(k, 4);
+  float *y = cpu_at(k, 0), *coefficients = cpu_at(k, 5);
   size_t plane = (size_t)s->pixels * s->block;
-  for (int c = 0; c < c_count; ++c) {
-    scale[c] = gamma[c] / sqrtf(variance[c] + s->eps);
-    shift[c] = beta[c] - mean[c] * scale[c];
+  for (int group = 0; group < s->groups; ++group) {
+    size_t at = (size_t)group * 2 * (size_t)c_count;
+    const float *mean = cpu_at(k, 2) + at, *variance = mean + c_count;
+    float *scale = coefficients + at, *shift = scale + c_count;
+    for (int c = 0; c < c_count; ++c) {
+      scale[c] = gamma[c] / sqrtf(variance[c] + s->eps);
+      shift[c] = beta[c] - mean[c] * scale[c];
+    }
   }
 #pragma omp parallel for num_threads(call->threads) schedule(static)
   for (int i = 0; i < s->shape.n * s->per_image; ++i) {
-    int c = i % s->per_image * s->block;
-    call->simd->normalize(y + i * plane, x + i * plane, s->pixels, s->block, scale + c, shift + c, s->slope);
+    const float *scale = coefficients + channel_of(s, i, 2 * c_count);
+    call->simd->normalize(y + i * plane, x + i * plane, s->pixels, s->block, scale, scale + c_count, s->slope);
   }
 }
 
@@ -101,58 +115,71 @@ static limn_status add_forward(limn_builder *b, const limn_step *step) {
                          statistics,
                          limn_builder_input(b, step->inputs[1], CPU_PLAIN),
                          limn_builder_input(b, step->inputs[2], CPU_PLAIN),
-                         limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.c)};
+                         limn_builder_scratch(b, 2 * sizeof(float) * (size_t)s->groups * (size_t)shape.c)};
   cpu_add(b, "batchnorm", run_normalize, s, 6, buffers);
   return limn_builder_status(b);
 }
 
-/* dx = gamma / sigma (g - mean(g) - xhat mean(g xhat)), written as a g + b x + c for each channel. Operands: dx,
- * dgamma, dbeta (each may be absent), x, statistics, gamma, g, y, partial sums (2, N, C), coefficients (3, C). */
-static void run_backward(const limn_kernel *k, const struct limn_call *call) {
+/* Operands of the backward kernel. */
+enum { DX, DGAMMA, DBETA, X, STATISTICS, GAMMA, G, Y, SUMS, COEFFICIENTS };
+
+/* From the sums of each picture to dgamma and dbeta, which are sums over all groups, and to the coefficients of dx,
+ * which are a group's own. */
+static void finish_channel(const limn_kernel *k, int c) {
   const struct planes *s = k->state;
-  int c_count = s->shape.c, n_count = s->shape.n;
-  float *dx = cpu_at(k, 0), *dgamma = cpu_at(k, 1), *dbeta = cpu_at(k, 2);
-  const float *x = cpu_at(k, 3), *mean = cpu_at(k, 4), *variance = mean + c_count, *gamma = cpu_at(k, 5),
-              *g = cpu_at(k, 6), *y = cpu_at(k, 7);
-  float *sum_dy = cpu_at(k, 8), *sum_dyx = sum_dy + (size_t)n_count * c_count;
-  float *a = cpu_at(k, 9), *b = a + c_count, *c0 = b + c_count;
-  size_t plane = (size_t)s->pixels * s->block;
-  int planes = n_count * s->per_image;
-#pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int i = 0; i < planes; ++i) {
-    int c = i % s->per_image * s->block;
-    float *dy = sum_dy + (size_t)i * s->block, *dyx = sum_dyx + (size_t)i * s->block;
-    for (int j = 0; j < s->block; ++j)
-      dy[j] = dyx[j] = 0;
-    call->simd->gradient_sums(x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels, s->block, mean + c,
-                              s->slope, dy, dyx);
-  }
-#pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int c = 0; c < c_count; ++c) {
-    double total_dy = 0, total_dyx = 0, count = (double)n_count * s->pixels;
-    for (int n = 0; n < n_count; ++n) {
+  size_t c_count = (size_t)s->shape.c;
+  const float *sum_dy = cpu_at(k, SUMS), *sum_dyx = sum_dy + (size_t)s->shape.n * c_count;
+  double dgamma = 0, dbeta = 0, count = (double)s->group * s->pixels;
+  for (int group = 0; group < s->groups; ++group) {
+    const float *mean = cpu_at(k, STATISTICS) + (size_t)group * 2 * c_count, *variance = mean + c_count;
+    double total_dy = 0, total_dyx = 0, inverse = 1 / sqrt((double)variance[c] + (double)s->eps);
+    for (int n = group * s->group; n < (group + 1) * s->group; ++n) {
       total_dy += (double)sum_dy[(size_t)n * c_count + c];
       total_dyx += (double)sum_dyx[(size_t)n * c_count + c];
     }
-    double inverse = 1 / sqrt((double)variance[c] + (double)s->eps);
-    if (dgamma)
-      dgamma[c] = (float)(total_dyx * inverse);
-    if (dbeta)
-      dbeta[c] = (float)total_dy;
-    if (dx) {
-      double scale = (double)gamma[c] * inverse, slope = -scale * inverse * inverse * total_dyx / count;
-      a[c] = (float)scale;
-      b[c] = (float)slope;
-      c0[c] = (float)(-scale * total_dy / count - slope * (double)mean[c]);
+    dgamma += total_dyx * inverse;
+    dbeta += total_dy;
+    if (cpu_at(k, DX)) {
+      float *a = cpu_at(k, COEFFICIENTS) + (size_t)group * 3 * c_count + c;
+      double scale = (double)cpu_at(k, GAMMA)[c] * inverse, slope = -scale * inverse * inverse * total_dyx / count;
+      a[0] = (float)scale;
+      a[c_count] = (float)slope;
+      a[2 * c_count] = (float)(-scale * total_dy / count - slope * (double)mean[c]);
     }
   }
+  if (cpu_at(k, DGAMMA))
+    cpu_at(k, DGAMMA)[c] = (float)dgamma;
+  if (cpu_at(k, DBETA))
+    cpu_at(k, DBETA)[c] = (float)dbeta;
+}
+
+/* dx = gamma / sigma (g - mean(g) - xhat mean(g xhat)), written as a g + b x + c for each channel. Operands: dx,
+ * dgamma, dbeta (each may be absent), x, statistics, gamma, g, y, partial sums (2, N, C), coefficients (groups, 3, C).
+ */
+static void run_backward(const limn_kernel *k, const struct limn_call *call) {
+  const struct planes *s = k->state;
+  int c_count = s->shape.c, planes = s->shape.n * s->per_image;
+  const float *x = cpu_at(k, X), *g = cpu_at(k, G), *y = cpu_at(k, Y), *means = cpu_at(k, STATISTICS);
+  float *dx = cpu_at(k, DX), *sum_dy = cpu_at(k, SUMS), *sum_dyx = sum_dy + (size_t)s->shape.n * c_count;
+  size_t plane = (size_t)s->pixels * s->block;
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int i = 0; i < planes; ++i) {
+    float *dy = sum_dy + (size_t)i * s->block, *dyx = sum_dyx + (size_t)i * s->block;
+    for (int j = 0; j < s->block; ++j)
+      dy[j] = dyx[j] = 0;
+    call->simd->gradient_sums(x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels, s->block,
+                              means + channel_of(s, i, 2 * c_count), s->slope, dy, dyx);
+  }
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (int c = 0; c < c_count; ++c)
+    finish_channel(k, c);
   if (!dx)
     return;
 #pragma omp parallel for num_threads(call->threads) schedule(static)
   for (int i = 0; i < planes; ++i) {
-    int c = i % s->per_image * s->block;
+    const float *a = cpu_at(k, COEFFICIENTS) + channel_of(s, i, 3 * c_count);
     call->simd->gradient_input(dx + i * plane, x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels,
-                               s->block, a + c, b + c, c0 + c, s->slope);
+                               s->block, a, a + c_count, a + 2 * c_count, s->slope);
   }
 }
 
@@ -172,11 +199,18 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
                          limn_builder_input(b, step->inputs[3], layout),
                          limn_builder_input(b, step->inputs[4], layout),
                          limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c),
-                         limn_builder_scratch(b, 3 * sizeof(float) * (size_t)shape.c)};
+                         limn_builder_scratch(b, 3 * sizeof(float) * (size_t)s->groups * (size_t)shape.c)};
   limn_kernel *kernel = cpu_add(b, "batchnorm backward", run_backward, s, 10, buffers);
   if (kernel)
     kernel->in_place = 1u << 6;
   return limn_builder_status(b);
+}
+
+static bool are_finite(const float *values, int count) {
+  for (int i = 0; i < count; ++i)
+    if (!isfinite(values[i]))
+      return false;
+  return true;
 }
 
 /* Operands: running mean, running variance, statistics, gate. */
@@ -184,17 +218,18 @@ static void run_update_running(const limn_kernel *k, const struct limn_call *cal
   (void)call;
   const struct planes *s = k->state;
   int c_count = s->shape.c;
-  const float *mean = cpu_at(k, 2), *variance = mean + c_count;
-  double count = (double)s->shape.n * s->pixels;
+  double count = (double)s->group * s->pixels;
+  float unbias = (float)(count / (count - 1)), momentum = s->momentum;
   if (cpu_at(k, 3) && *cpu_at(k, 3) != 0)
     return;
-  for (int c = 0; c < c_count; ++c)
-    if (!isfinite(mean[c]) || !isfinite(variance[c]))
-      return;
-  float unbias = (float)(count / (count - 1)), momentum = s->momentum;
-  for (int c = 0; c < c_count; ++c) {
-    cpu_at(k, 0)[c] = (1 - momentum) * cpu_at(k, 0)[c] + momentum * mean[c];
-    cpu_at(k, 1)[c] = (1 - momentum) * cpu_at(k, 1)[c] + momentum * unbias * variance[c];
+  for (int group = 0; group < s->groups; ++group) {
+    const float *mean = cpu_at(k, 2) + (size_t)group * 2 * (size_t)c_count, *variance = mean + c_count;
+    if (!are_finite(mean, 2 * c_count))
+      continue;
+    for (int c = 0; c < c_count; ++c) {
+      cpu_at(k, 0)[c] = (1 - momentum) * cpu_at(k, 0)[c] + momentum * mean[c];
+      cpu_at(k, 1)[c] = (1 - momentum) * cpu_at(k, 1)[c] + momentum * unbias * variance[c];
+    }
   }
 }
 

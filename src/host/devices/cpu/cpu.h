@@ -61,6 +61,7 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 /* Engines: each turns a step into kernels. */
 limn_status cpu_build_convolution(limn_builder *builder, const limn_step *step); /* onednn.c */
 limn_status cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */
+limn_status cpu_build_rows(limn_builder *builder, const limn_step *step);        /* rows.c */
 limn_status cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
 limn_status cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
 /* Bias and activation of a CONV_DX step on buffer y, when it has any. */

@@ -52,6 +52,9 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_BATCHNORM_BACKWARD:
   case LIMN_STEP_UPDATE_RUNNING:
     return cpu_build_batchnorm(b, steps);
+  case LIMN_STEP_STACK:
+  case LIMN_STEP_ROWS:
+    return cpu_build_rows(b, steps);
   case LIMN_STEP_POINTWISE:
     return cpu_build_pointwise(b, steps);
   default:

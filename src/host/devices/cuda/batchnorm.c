@@ -5,8 +5,7 @@
 #include "devices/cuda/cuda.h"
 
 struct batchnorm {
-  int64_t rows;
-  int32_t channels;
+  limn_batchnorm_shape shape;
   limn_type x, dy, y, dx;
   float eps, slope;
 };
@@ -17,20 +16,22 @@ static float slope_of(const limn_step *step) {
   return step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_RELU_GRAD ? 0 : step->slope;
 }
 
+static limn_batchnorm_shape shape_of(const limn_step *step, limn_shape x) {
+  int32_t groups = step->node.groups;
+  return (limn_batchnorm_shape){.rows = (int64_t)(x.n / groups) * x.h * x.w, .channels = x.c, .groups = groups};
+}
+
 static struct batchnorm *batchnorm_create(const limn_step *step, limn_shape shape) {
   struct batchnorm *s = calloc(1, sizeof *s);
   if (s)
-    *s = (struct batchnorm){.rows = (int64_t)shape.n * shape.h * shape.w,
-                            .channels = shape.c,
-                            .eps = step->node.alpha,
-                            .slope = slope_of(step)};
+    *s = (struct batchnorm){.shape = shape_of(step, shape), .eps = step->node.alpha, .slope = slope_of(step)};
   return s;
 }
 
 /* Operands: statistics, x, scratch. */
 static void run_statistics(const limn_kernel *k, const struct limn_call *call) {
   const struct batchnorm *s = k->state;
-  cuda_call_check(call, limn_batchnorm_statistics(k->p[1], s->x, s->rows, s->channels, k->p[0], k->p[2], call->stream),
+  cuda_call_check(call, limn_batchnorm_statistics(k->p[1], s->x, s->shape, k->p[0], k->p[2], call->stream),
                   "batchnorm statistics");
 }
 
@@ -41,20 +42,20 @@ static limn_status add_statistics(limn_builder *b, const limn_step *step) {
     return limn_fail_memory("a batchnorm");
   s->x = cuda_type(cuda_device_of(b), format);
   const int buffers[] = {limn_builder_output(b, step->outputs[0], CUDA_FLOAT), limn_builder_input(b, x, format),
-                         limn_builder_scratch(b, limn_batchnorm_scratch(s->rows, s->channels))};
+                         limn_builder_scratch(b, limn_batchnorm_scratch(s->shape))};
   limn_builder_add(b,
                    (limn_kernel){.name = "batchnorm statistics",
                                  .run = run_statistics,
                                  .state = s,
                                  .count = 3,
-                                 .launches = limn_batchnorm_is_whole(s->rows, s->channels) ? 1 : 2},
+                                 .launches = limn_batchnorm_launches(s->shape)},
                    buffers);
   return limn_builder_status(b);
 }
 
 /* Bytes of a tensor of that type. */
 static double bytes_of(const struct batchnorm *s, limn_type type) {
-  return (double)s->rows * s->channels * (double)cuda_type_size(type);
+  return (double)s->shape.groups * (double)s->shape.rows * s->shape.channels * (double)cuda_type_size(type);
 }
 
 /* Operands: y, statistics, x, gamma, beta, scratch. */
@@ -67,8 +68,7 @@ static void run_forward(const limn_kernel *k, const struct limn_call *call) {
                                             .beta = k->p[4],
                                             .scratch = k->p[5],
                                             .type = s->x,
-                                            .rows = s->rows,
-                                            .channels = s->channels,
+                                            .shape = s->shape,
                                             .eps = s->eps,
                                             .slope = s->slope};
   cuda_call_check(call, limn_batchnorm_forward(&args, call->stream), "batchnorm");
@@ -85,13 +85,13 @@ static limn_status add_forward(limn_builder *b, const limn_step *step) {
                          limn_builder_input(b, x, format),
                          limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
                          limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
-                         limn_builder_scratch(b, limn_batchnorm_scratch(s->rows, s->channels))};
+                         limn_builder_scratch(b, limn_batchnorm_scratch(s->shape))};
   limn_builder_add(b,
                    (limn_kernel){.name = "batchnorm",
                                  .run = run_forward,
                                  .state = s,
                                  .count = 6,
-                                 .launches = limn_batchnorm_is_whole(s->rows, s->channels) ? 1 : 2,
+                                 .launches = limn_batchnorm_launches(s->shape),
                                  .bytes = 3 * bytes_of(s, s->x)}, /* x twice */
                    buffers);
   return limn_builder_status(b);
@@ -113,8 +113,7 @@ static void run_backward(const limn_kernel *k, const struct limn_call *call) {
                                              .dy_type = s->dy,
                                              .y_type = s->y,
                                              .dx_type = s->dx,
-                                             .rows = s->rows,
-                                             .channels = s->channels,
+                                             .shape = s->shape,
                                              .eps = s->eps,
                                              .slope = s->slope};
   cuda_call_check(call, limn_batchnorm_backward(&args, call->stream), "batchnorm backward");
@@ -139,7 +138,7 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
                          limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
                          limn_builder_input(b, dy, dy_format),
                          limn_builder_input(b, y, y_format),
-                         limn_builder_scratch(b, limn_batchnorm_scratch(s->rows, s->channels))};
+                         limn_builder_scratch(b, limn_batchnorm_scratch(s->shape))};
   double read = bytes_of(s, s->x) + bytes_of(s, s->dy) + (y == LIMN_NONE ? 0 : bytes_of(s, s->y));
   bool writes = buffers[0] != LIMN_ABSENT;
   limn_builder_add(b,
@@ -147,7 +146,7 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
                                  .run = run_backward,
                                  .state = s,
                                  .count = 9,
-                                 .launches = limn_batchnorm_is_whole(s->rows, s->channels) ? 1 : 2,
+                                 .launches = limn_batchnorm_launches(s->shape),
                                  .bytes = writes ? 2 * read + bytes_of(s, s->dx) : read,
                                  .in_place = 1u << 6},
                    buffers);
@@ -197,10 +196,12 @@ limn_status cuda_build_running(limn_builder *b, const limn_step *steps, int left
   }
   s->count = *taken = count;
   for (int i = 0; i < count; ++i) {
-    limn_shape shape = steps[i].node.shape;
-    double rows = (double)shape.n * shape.h * shape.w;
-    s->entries[i] =
-        (limn_running){.channels = shape.c, .momentum = steps[i].node.alpha, .unbias = (float)(rows / (rows - 1))};
+    limn_batchnorm_shape shape = shape_of(&steps[i], steps[i].node.shape);
+    double rows = (double)shape.rows;
+    s->entries[i] = (limn_running){.channels = shape.channels,
+                                   .groups = shape.groups,
+                                   .momentum = steps[i].node.alpha,
+                                   .unbias = (float)(rows / (rows - 1))};
     int *operand = buffers + RUNNING_OPERANDS * i;
     operand[0] = limn_builder_target(b, steps[i].node.targets[0]);
     operand[1] = limn_builder_target(b, steps[i].node.targets[1]);

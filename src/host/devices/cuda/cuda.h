@@ -113,13 +113,15 @@ limn_status cuda_build_convolution(limn_builder *builder, const limn_step *step)
 /* batchnorm.c */
 limn_status cuda_build_batchnorm(limn_builder *builder, const limn_step *step);
 limn_status cuda_build_running(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* rows.c */
+limn_status cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* pointwise.c */
 limn_status cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* y = activation(y + bias), in place, where the convolution could not take it along. */
 limn_status cuda_add_epilogue(limn_builder *builder, const limn_step *step, int y, int format);
 /* The group of a step, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */
 limn_group cuda_group_of(limn_builder *builder, const limn_step *step, int *buffers);
-/* small.c: steps of few elements. */
+/* small.c: steps of few elements, and the latch. */
 bool cuda_is_small(const limn_builder *builder, const limn_step *step);
 limn_status cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* sums.c: sums of two tensors, and sums of squares. */
@@ -130,7 +132,6 @@ limn_status cuda_build_squares(limn_builder *builder, const limn_step *steps, in
 limn_status cuda_build_random(limn_builder *builder, const limn_step *step);
 limn_status cuda_build_assign(limn_builder *builder, const limn_step *step);
 limn_status cuda_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
-limn_status cuda_build_latch(limn_builder *builder, const limn_step *steps, int left, int *taken);
 limn_status cuda_build_record(limn_builder *builder, const limn_step *steps, int left, int *taken);
 
 /* Whether steps[count] may run in one launch with steps[0 ... count), in any order. */

@@ -70,6 +70,9 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return cuda_build_batchnorm(b, steps);
   case LIMN_STEP_UPDATE_RUNNING:
     return cuda_build_running(b, steps, left, taken);
+  case LIMN_STEP_STACK:
+  case LIMN_STEP_ROWS:
+    return cuda_build_rows(b, steps, left, taken);
   case LIMN_STEP_POINTWISE:
     return cuda_build_pointwise(b, steps, left, taken);
   case LIMN_STEP_RANDOM:
@@ -79,7 +82,7 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_OPTIMIZER:
     return cuda_build_optimizer(b, steps, left, taken);
   case LIMN_STEP_LATCH:
-    return cuda_build_latch(b, steps, left, taken);
+    return cuda_build_small(b, steps, left, taken);
   case LIMN_STEP_RECORD:
     return cuda_build_record(b, steps, left, taken);
   }

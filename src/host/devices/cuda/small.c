@@ -1,5 +1,5 @@
-/* Neighbouring pointwise steps of few elements, such as make a loss and the norm of a gradient: one launch runs them
- * one after another. */
+/* Neighbouring steps of few elements, such as make a loss, the norm of a gradient and the latch behind both: one launch
+ * runs them one after another. All of them are pointwise groups here: a stack is a copy for each of its parts. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -58,16 +58,93 @@ static void run_small(const limn_kernel *k, const struct limn_call *call) {
 }
 
 bool cuda_is_small(const limn_builder *b, const limn_step *step) {
+  if (step->kind == LIMN_STEP_STACK)
+    return limn_shape_count(step->node.shape) <= LIMN_SMALL_DOMAIN;
+  if (step->kind == LIMN_STEP_LATCH)
+    return true;
   return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->domain) <= LIMN_SMALL_DOMAIN &&
          (limn_shape_equal(step->domain, step->node.shape) || limn_shape_count(step->node.shape) <= LIMN_SMALL_SUMS) &&
          !cuda_is_sum_of_squares(b, step) && !limn_builder_is_addition(b, step);
 }
 
+/* Where the groups of a launch are being put, and the operands of the next of them. */
+struct adding {
+  limn_builder *builder;
+  struct small *small;
+  int *operands;
+};
+
+/* Operands that the group shares with its step: out, its copy in CUDA_HALF. */
+static void add_group(struct adding *a, const limn_step *step, limn_shape to, const int out[2], int64_t first) {
+  limn_small_group *next = &a->small->groups[a->small->count++];
+  next->group = cuda_group_of(a->builder, step, a->operands + 2);
+  next->to = cuda_extents(to);
+  next->first = first;
+  a->operands[0] = out[0];
+  a->operands[1] = out[1];
+  a->operands += 2 + step->input_count;
+}
+
+static void add_stack(struct adding *a, const limn_step *step) {
+  const int out[2] = {limn_builder_output(a->builder, step->outputs[0], CUDA_FLOAT),
+                      cuda_output_half(a->builder, step->outputs[0])};
+  int64_t first = 0;
+  for (int i = 0; i < 2; ++i) {
+    limn_shape shape = limn_builder_shape(a->builder, step->inputs[i]);
+    limn_instruction same = {.function = LIMN_PW_AFFINE, .alpha = 1};
+    const limn_step copy = {.kind = LIMN_STEP_POINTWISE,
+                            .domain = shape,
+                            .input_count = 1,
+                            .inputs = {step->inputs[i]},
+                            .instruction_count = 1,
+                            .instructions = &same};
+    add_group(a, &copy, shape, out, first);
+    first += limn_shape_count(shape);
+  }
+}
+
+/* gate = max(gate, 1 where x is not finite), for a gate of 0 or 1: 0 x + 1 is then a NaN, which is not above 0. */
+static void add_latch(struct adding *a, const limn_step *step) {
+  enum { GATE, X, FIRST = LIMN_MAX_STEP_INPUTS };
+  limn_instruction instructions[] = {
+      {.function = LIMN_PW_AFFINE, .x = X, .alpha = 0, .beta = 1},
+      {.function = LIMN_PW_STEP, .x = FIRST},
+      {.function = LIMN_PW_AFFINE, .x = FIRST + 1, .alpha = -1, .beta = 1}, /* 1 where x is not finite */
+      {.function = LIMN_PW_SUB, .x = FIRST + 2, .y = GATE},
+      {.function = LIMN_PW_RELU, .x = FIRST + 3},
+      {.function = LIMN_PW_ADD, .x = FIRST + 4, .y = GATE},
+  };
+  limn_value gate = step->node.targets[0];
+  const limn_step pointwise = {.kind = LIMN_STEP_POINTWISE,
+                               .domain = LIMN_SCALAR,
+                               .input_count = 2,
+                               .inputs = {gate, step->inputs[0]},
+                               .instruction_count = sizeof instructions / sizeof *instructions,
+                               .instructions = instructions};
+  const int out[2] = {limn_builder_target(a->builder, gate), limn_builder_target_copy(a->builder, gate, CUDA_HALF)};
+  add_group(a, &pointwise, LIMN_SCALAR, out, 0);
+}
+
+static void add_step(struct adding *a, const limn_step *step) {
+  if (step->kind == LIMN_STEP_STACK) {
+    add_stack(a, step);
+  } else if (step->kind == LIMN_STEP_LATCH) {
+    add_latch(a, step);
+  } else {
+    const int out[2] = {limn_builder_output(a->builder, step->outputs[0], CUDA_FLOAT),
+                        cuda_output_half(a->builder, step->outputs[0])};
+    add_group(a, step, step->node.shape, out, 0);
+  }
+}
+
 limn_status cuda_build_small(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  int count = 0, operands = 0;
-  for (; count < left && cuda_is_small(b, &steps[count]); ++count)
-    operands += 2 + steps[count].input_count;
-  struct small *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->groups);
+  int count = 0, groups = 0, operands = 0;
+  for (; count < left && cuda_is_small(b, &steps[count]); ++count) {
+    groups += steps[count].kind == LIMN_STEP_STACK ? 2 : 1;
+    operands += steps[count].input_count;
+  }
+  operands += 2 * groups + count; /* a latch reads its gate as well */
+  struct small *s = calloc(1, sizeof *s + (size_t)groups * sizeof *s->groups);
   int *buffers = calloc((size_t)operands, sizeof *buffers);
   if (!s || !buffers) {
     free(s);
@@ -75,21 +152,18 @@ limn_status cuda_build_small(limn_builder *b, const limn_step *steps, int left, 
     return limn_fail_memory("small steps");
   }
   s->device = cuda_device_of(b);
-  s->count = *taken = count;
-  int *next = buffers;
-  for (int i = 0; i < count; ++i) {
-    const limn_step *step = &steps[i];
-    s->groups[i].group = cuda_group_of(b, step, next + 2);
-    s->groups[i].to = cuda_extents(step->node.shape);
-    next[0] = limn_builder_output(b, step->outputs[0], CUDA_FLOAT);
-    next[1] = cuda_output_half(b, step->outputs[0]);
-    next += 2 + step->input_count;
-  }
-  limn_builder_add(
-      b,
-      (limn_kernel){
-          .name = "small steps", .run = run_small, .bind = bind, .release = release, .state = s, .count = operands},
-      buffers);
+  *taken = count;
+  struct adding a = {.builder = b, .small = s, .operands = buffers};
+  for (int i = 0; i < count; ++i)
+    add_step(&a, &steps[i]);
+  limn_builder_add(b,
+                   (limn_kernel){.name = "small steps",
+                                 .run = run_small,
+                                 .bind = bind,
+                                 .release = release,
+                                 .state = s,
+                                 .count = (int)(a.operands - buffers)},
+                   buffers);
   free(buffers);
   return limn_builder_status(b);
 }

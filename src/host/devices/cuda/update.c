@@ -1,4 +1,4 @@
-/* Random numbers and what writes leaves: optimisers, copies, the latch and the ring of measures. Neighbouring steps of
+/* Random numbers and what writes leaves: optimisers, copies and the ring of measures. Neighbouring steps of
  * a kind share a launch. */
 #include <stdlib.h>
 #include <string.h>
@@ -157,40 +157,6 @@ limn_status cuda_build_optimizer(limn_builder *b, const limn_step *steps, int le
       (limn_kernel){
           .name = s->adam ? "adam" : "sgd", .run = run_optimizer, .state = s, .count = operands, .bytes = bytes},
       buffers);
-  free(buffers);
-  return limn_builder_status(b);
-}
-
-struct latch {
-  int count;
-  const float *scalars[]; /* (count) */
-};
-
-/* Operands: gate, scalars. */
-static void run_latch(const limn_kernel *k, const struct limn_call *call) {
-  struct latch *s = k->state;
-  for (int i = 0; i < s->count; ++i)
-    s->scalars[i] = k->p[1 + i];
-  cuda_call_check(call, limn_latch(s->scalars, s->count, k->p[0], call->stream), k->name);
-}
-
-limn_status cuda_build_latch(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  int count = 1;
-  while (count < left && steps[count].kind == LIMN_STEP_LATCH &&
-         steps[count].node.targets[0] == steps->node.targets[0] && !reads_earlier(steps, count))
-    ++count;
-  struct latch *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->scalars);
-  int *buffers = calloc((size_t)count + 1, sizeof *buffers);
-  if (!s || !buffers) {
-    free(s);
-    free(buffers);
-    return limn_fail_memory("a latch");
-  }
-  s->count = *taken = count;
-  buffers[0] = limn_builder_target(b, steps->node.targets[0]);
-  for (int i = 0; i < count; ++i)
-    buffers[1 + i] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
-  limn_builder_add(b, (limn_kernel){.name = "latch", .run = run_latch, .state = s, .count = 1 + count}, buffers);
   free(buffers);
   return limn_builder_status(b);
 }
