@@ -230,9 +230,12 @@ static void build_dcgan(first_step *f) {
   limn_value real = limn_graph_leaf(g, LIMN_ROLE_INPUT, "pictures", (limn_shape){4, 3, 16, 16});
   limn_value z = limn_graph_normal(g, (limn_shape){4, 16, 1, 1}, LIMN_STREAM_LATENT);
   limn_value fake = limn_network_apply(g, &networks[0], z, mode);
-  limn_value loss_d =
-      limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, limn_network_apply(g, &networks[1], real, mode),
-                              limn_network_apply(g, &networks[1], fake, mode));
+  limn_network_mode joint = mode;
+  joint.groups = 2;
+  limn_value scores = limn_network_apply(g, &networks[1], limn_graph_stack(g, real, fake), joint);
+  limn_shape half = {4, 1, 1, 1};
+  limn_value sides = limn_graph_stack(g, limn_graph_fill(g, half, 1), limn_graph_fill(g, half, -1));
+  limn_value loss_d = limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, scores, sides);
   limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_network_apply(g, &networks[1], fake, mode));
   keep_gradients(f, loss_d, "discriminator.");
   keep_gradients(f, loss_g, "generator.");

@@ -28,26 +28,37 @@ static limn_value generate(const struct players *p, uint32_t stream) {
   return limn_network_apply(p->graph, &p->session->model.networks[0], limn_graph_normal(p->graph, codes, stream), mode);
 }
 
-static limn_value discriminate(const struct players *p, limn_value pictures) {
-  limn_network_mode mode = {.training = true, .gate = p->gate, .role = LIMN_ROLE_PARAMETER};
+/* `groups` batches one behind the other in one pass; each has its own batch statistics, as if it were passed alone. */
+static limn_value discriminate(const struct players *p, limn_value pictures, int groups) {
+  limn_network_mode mode = {.training = true, .gate = p->gate, .role = LIMN_ROLE_PARAMETER, .groups = groups};
   return limn_network_apply(p->graph, &p->session->model.networks[1], pictures, mode);
 }
 
+/* 1 beside each real picture's score, -1 beside each fake one's. */
+static limn_value name_sides(limn_graph *graph, limn_value scores) {
+  limn_shape half = limn_graph_shape(graph, scores);
+  half.n /= 2;
+  return limn_graph_stack(graph, limn_graph_fill(graph, half, 1), limn_graph_fill(graph, half, -1));
+}
+
 /* "Update the discriminator by ascending its stochastic gradient": real pictures from the leaf "real", fresh fake ones.
- */
+ * Both go through D together, which takes half the launches of two passes. */
 static limn_status add_discriminator_step(struct players *p, uint32_t stream, bool measured) {
   limn_graph *graph = p->graph;
   const limn_config *config = p->session->config;
   limn_gan_loss loss = (limn_gan_loss)config->loss;
   p->real = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "real", p->session->batch);
   p->fake = generate(p, stream);
-  limn_value real_score = discriminate(p, p->real), fake_score = discriminate(p, p->fake), norm;
-  limn_value loss_d = limn_loss_discriminator(graph, loss, real_score, fake_score);
+  limn_value scores = discriminate(p, limn_graph_stack(graph, p->real, p->fake), 2);
+  limn_value sides = name_sides(graph, scores), norm;
+  limn_value loss_d = limn_loss_discriminator(graph, loss, scores, sides);
+  limn_value d_real = limn_mean_score(graph, loss, scores, sides, 1);
+  limn_value d_fake = limn_mean_score(graph, loss, scores, sides, -1);
   LIMN_TRY(limn_optimizer_minimize(graph, config, loss_d, "discriminator.", p->gate, &norm));
   if (measured) {
     limn_session_measure(p->session, graph, "loss_d", loss_d);
-    limn_session_measure(p->session, graph, "d_real", limn_mean_score(graph, loss, real_score));
-    limn_session_measure(p->session, graph, "d_fake", limn_mean_score(graph, loss, fake_score));
+    limn_session_measure(p->session, graph, "d_real", d_real);
+    limn_session_measure(p->session, graph, "d_fake", d_fake);
     limn_session_measure(p->session, graph, "grad_norm_d", norm);
   }
   return limn_graph_status(graph);
@@ -57,7 +68,7 @@ static limn_status add_discriminator_step(struct players *p, uint32_t stream, bo
 static limn_status add_generator_step(struct players *p) {
   limn_graph *graph = p->graph;
   const limn_config *config = p->session->config;
-  limn_value norm, loss_g = limn_loss_generator(graph, (limn_gan_loss)config->loss, discriminate(p, p->fake));
+  limn_value norm, loss_g = limn_loss_generator(graph, (limn_gan_loss)config->loss, discriminate(p, p->fake, 1));
   LIMN_TRY(limn_optimizer_minimize(graph, config, loss_g, "generator.", p->gate, &norm));
   limn_session_measure(p->session, graph, "loss_g", loss_g);
   limn_session_measure(p->session, graph, "grad_norm_g", norm);

@@ -5,17 +5,18 @@
 #include "graph/graph.h"
 #include "run/config.h"
 
-/* What the discriminator minimises; real and fake are its outputs (N, 1, 1, 1). Means over the batch.
+/* What the discriminator minimises. scores (2N, 1, 1, 1) are its outputs for N real pictures x and N fake ones G(z);
+ * sides, of the same shape, is 1 beside a real picture's and -1 beside a fake one's. Means over the N of each.
  * non-saturating, minimax: -log D(x) - log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1), D = sigmoid(output)
  * least squares: (D(x) - 1)^2 / 2 + D(G(z))^2 / 2 (Mao et al. 2017, equation 2 with a = 0, b = c = 1)
  * hinge: max(0, 1 - D(x)) + max(0, 1 + D(G(z))) (Lim & Ye 2017) */
-limn_value limn_loss_discriminator(limn_graph *graph, limn_gan_loss loss, limn_value real, limn_value fake);
+limn_value limn_loss_discriminator(limn_graph *graph, limn_gan_loss loss, limn_value scores, limn_value sides);
 /* What the generator minimises.
  * non-saturating: -log D(G(z)) (Goodfellow et al. 2014, section 3); minimax: log(1 - D(G(z)))
  * least squares: (D(G(z)) - 1)^2 / 2; hinge: -D(G(z)) */
 limn_value limn_loss_generator(limn_graph *graph, limn_gan_loss loss, limn_value fake);
-/* Mean D over the batch: a probability where D is one, else the output itself. */
-limn_value limn_mean_score(limn_graph *graph, limn_gan_loss loss, limn_value output);
+/* Mean D over the pictures of that side, 1 or -1: a probability where D is one, else the output itself. */
+limn_value limn_mean_score(limn_graph *graph, limn_gan_loss loss, limn_value scores, limn_value sides, float side);
 
 /* -log p(x | z), summed over the pixels, mean over the batch, in nats. `output` is the decoder's: logits (Bernoulli) or
  * means. log_variance (a scalar value) is for the learned Gaussian only. L1 leaves out Laplace's constant. */
