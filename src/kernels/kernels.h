@@ -206,9 +206,6 @@ cudaError_t limn_random_uniform(limn_master out, limn_extents extents, uint64_t 
 /* ---- transfer.cu: between the host's dense NCHW and NHWC, and between types ---- */
 
 cudaError_t limn_from_nchw(const float *nchw, limn_master out, limn_extents extents, cudaStream_t stream);
-/* x = scale * byte + shift */
-cudaError_t limn_from_bytes(const uint8_t *nchw, limn_master out, limn_extents extents, float scale, float shift,
-                            cudaStream_t stream);
 cudaError_t limn_to_nchw(const float *nhwc, float *nchw, limn_extents extents, cudaStream_t stream);
 cudaError_t limn_copy(const void *x, limn_type type, limn_master out, int64_t count, cudaStream_t stream);
 cudaError_t limn_cast(const void *x, limn_type from, void *y, limn_type to, int64_t count, cudaStream_t stream);
@@ -216,7 +213,31 @@ cudaError_t limn_cast(const void *x, limn_type from, void *y, limn_type to, int6
 /* Writes up to LIMN_SMALL values that travel with the launch, so that no host memory has to stay as it is. */
 #define LIMN_SMALL 16
 cudaError_t limn_set_small(limn_master out, const float *values, int count, cudaStream_t stream);
-cudaError_t limn_set_step(uint64_t *step, uint64_t value, cudaStream_t stream);
+/* What the launch in front of a run tells it, in device memory. */
+typedef struct limn_run_words {
+  uint64_t step;
+  uint64_t slots; /* bit i: which of its two slots leaf i of pictures is read from */
+} limn_run_words;
+cudaError_t limn_set_run_words(limn_run_words *run, limn_run_words value, cudaStream_t stream);
+
+/* ---- pictures.cu: bytes as the host sent them, dense NCHW -> numbers, NHWC ---- */
+
+/* y = scale byte + shift, of the window of each sample that docs/randomness.md says. y goes to `data` and to `half`, of
+ * which one may be NULL. */
+typedef struct limn_pictures_args {
+  const uint8_t *bytes; /* the first slot, (n, c, from_h, from_w); the second lies slot_bytes further */
+  int64_t slot_bytes;
+  int32_t from_h, from_w;
+  int32_t leaf; /* its bit of limn_run_words.slots */
+  limn_extents extents;
+  float scale, shift;
+  bool flip, moved;
+  int32_t reach_h, reach_w;
+  uint64_t seed;
+  uint32_t random_stream;
+  limn_master out;
+} limn_pictures_args;
+cudaError_t limn_pictures(const limn_pictures_args *args, const limn_run_words *run, cudaStream_t stream);
 
 /* ---- update.cu: what one thread does ---- */
 

@@ -8,34 +8,22 @@
 #define TILE_ROWS    8 /* rows of threads; LIMN_BLOCK is TILE * TILE_ROWS */
 #define FEW_CHANNELS 8
 
-/* x = scale * element + shift; floats are taken as they are. */
-struct from_float {
-  const float *data;
-  __device__ float at(int64_t i) const { return data[i]; }
-};
-struct from_byte {
-  const uint8_t *data;
-  float scale, shift;
-  __device__ float at(int64_t i) const { return scale * (float)data[i] + shift; }
-};
-
-struct pictures {
+struct planes {
   int64_t n, pixels, channels;
 };
 
-template <class S>
-__global__ static void __launch_bounds__(LIMN_BLOCK) gather_pixels(S from, limn_master out, pictures p) {
+__global__ static void __launch_bounds__(LIMN_BLOCK) gather_pixels(const float *from, limn_master out, planes p) {
   for (int64_t i = (int64_t)blockIdx.x * LIMN_BLOCK + threadIdx.x; i < p.n * p.pixels;
        i += (int64_t)gridDim.x * LIMN_BLOCK) {
     uint64_t n = (uint64_t)i / (uint64_t)p.pixels, pixel = (uint64_t)i % (uint64_t)p.pixels;
     for (int64_t c = 0; c < p.channels; ++c) {
-      const float v[1] = {from.at(((int64_t)n * p.channels + c) * p.pixels + (int64_t)pixel)};
+      const float v[1] = {from[((int64_t)n * p.channels + c) * p.pixels + (int64_t)pixel]};
       store_master(out, i * p.channels + c, v, 1);
     }
   }
 }
 
-__global__ static void __launch_bounds__(LIMN_BLOCK) scatter_pixels(const float *from, float *out, pictures p) {
+__global__ static void __launch_bounds__(LIMN_BLOCK) scatter_pixels(const float *from, float *out, planes p) {
   for (int64_t i = (int64_t)blockIdx.x * LIMN_BLOCK + threadIdx.x; i < p.n * p.pixels;
        i += (int64_t)gridDim.x * LIMN_BLOCK) {
     uint64_t n = (uint64_t)i / (uint64_t)p.pixels, pixel = (uint64_t)i % (uint64_t)p.pixels;
@@ -45,9 +33,8 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) scatter_pixels(const float 
 }
 
 /* from (n, rows, columns), out (n, columns, rows). */
-template <class S>
 __global__ static void __launch_bounds__(LIMN_BLOCK)
-    transpose(S from, limn_master out, int64_t n, int64_t rows, int64_t columns) {
+    transpose(const float *from, limn_master out, int64_t n, int64_t rows, int64_t columns) {
   LIMN_SHARED(float, tile, [TILE][TILE + 1]); /* one more, so that a column's reads hit different banks */
   int x = (int)threadIdx.x % TILE, y = (int)threadIdx.x / TILE;
   int64_t across = (columns + TILE - 1) / TILE, down = (rows + TILE - 1) / TILE;
@@ -56,7 +43,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK)
     int64_t row = k / across % down * TILE, column = k % across * TILE;
     for (int j = y; j < TILE; j += TILE_ROWS)
       if (row + j < rows && column + x < columns)
-        tile[j][x] = from.at(base + (row + j) * columns + column + x);
+        tile[j][x] = from[base + (row + j) * columns + column + x];
     __syncthreads();
     for (int j = y; j < TILE; j += TILE_ROWS)
       if (column + j < columns && row + x < rows) {
@@ -87,7 +74,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) cast(source<void> from, tar
   }
 }
 
-static bool find_pictures(pictures *out, limn_extents e) {
+static bool find_planes(planes *out, limn_extents e) {
   *out = {e.n, (int64_t)e.h * e.w, e.c};
   return e.n >= 1 && e.h >= 1 && e.w >= 1 && e.c >= 1;
 }
@@ -96,46 +83,32 @@ static bool is_good_master(limn_master m) {
   return m.data && is_aligned(m.data) && is_aligned(m.half) && (!m.half || is_type(m.half_type));
 }
 
-static int64_t tiles(const pictures &p) { return p.n * divide_up(p.pixels, TILE) * divide_up(p.channels, TILE); }
-
-template <class S> static void launch_gather(S from, limn_master out, const pictures &p, cudaStream_t stream) {
-  if (p.channels <= FEW_CHANNELS)
-    LIMN_LAUNCH(gather_pixels<S>, blocks_for(p.n * p.pixels, LIMN_BLOCK), LIMN_BLOCK, 0, stream, from, out, p);
-  else
-    LIMN_LAUNCH(transpose<S>, blocks_for(tiles(p), 1), LIMN_BLOCK, 0, stream, from, out, p.n, p.channels, p.pixels);
-}
+static int64_t tiles(const planes &p) { return p.n * divide_up(p.pixels, TILE) * divide_up(p.channels, TILE); }
 
 cudaError_t limn_from_nchw(const float *nchw, limn_master out, limn_extents extents, cudaStream_t stream) {
-  pictures p;
-  if (!find_pictures(&p, extents) || !is_good_master(out) || !nchw || !is_aligned(nchw))
+  planes p;
+  if (!find_planes(&p, extents) || !is_good_master(out) || !nchw || !is_aligned(nchw))
     return cudaErrorInvalidValue;
   if (p.pixels == 1 || p.channels == 1)
     return limn_copy(nchw, LIMN_F32, out, p.n * p.pixels * p.channels, stream);
-  launch_gather(from_float{nchw}, out, p, stream);
-  return cudaGetLastError();
-}
-
-cudaError_t limn_from_bytes(const uint8_t *nchw, limn_master out, limn_extents extents, float scale, float shift,
-                            cudaStream_t stream) {
-  pictures p;
-  if (!find_pictures(&p, extents) || !is_good_master(out) || !nchw)
-    return cudaErrorInvalidValue;
-  launch_gather(from_byte{nchw, scale, shift}, out, p, stream);
+  if (p.channels <= FEW_CHANNELS)
+    LIMN_LAUNCH(gather_pixels, blocks_for(p.n * p.pixels, LIMN_BLOCK), LIMN_BLOCK, 0, stream, nchw, out, p);
+  else
+    LIMN_LAUNCH(transpose, blocks_for(tiles(p), 1), LIMN_BLOCK, 0, stream, nchw, out, p.n, p.channels, p.pixels);
   return cudaGetLastError();
 }
 
 cudaError_t limn_to_nchw(const float *nhwc, float *nchw, limn_extents extents, cudaStream_t stream) {
-  pictures p;
+  planes p;
   limn_master out = {nchw, nullptr, LIMN_F32};
-  if (!find_pictures(&p, extents) || !is_good_master(out) || !nhwc || !is_aligned(nhwc))
+  if (!find_planes(&p, extents) || !is_good_master(out) || !nhwc || !is_aligned(nhwc))
     return cudaErrorInvalidValue;
   if (p.pixels == 1 || p.channels == 1)
     return limn_copy(nhwc, LIMN_F32, out, p.n * p.pixels * p.channels, stream);
   if (p.channels <= FEW_CHANNELS)
     LIMN_LAUNCH(scatter_pixels, blocks_for(p.n * p.pixels, LIMN_BLOCK), LIMN_BLOCK, 0, stream, nhwc, nchw, p);
   else
-    LIMN_LAUNCH(transpose<from_float>, blocks_for(tiles(p), 1), LIMN_BLOCK, 0, stream, from_float{nhwc}, out, p.n,
-                p.pixels, p.channels);
+    LIMN_LAUNCH(transpose, blocks_for(tiles(p), 1), LIMN_BLOCK, 0, stream, nhwc, out, p.n, p.pixels, p.channels);
   return cudaGetLastError();
 }
 
@@ -171,7 +144,7 @@ __global__ static void write_small(limn_master out, small_values values, int cou
   store_master(out, i, v, 1);
 }
 
-__global__ static void write_step(uint64_t *step, uint64_t value) { *step = value; }
+__global__ static void write_run(limn_run_words *run, limn_run_words value) { *run = value; }
 
 cudaError_t limn_set_small(limn_master out, const float *values, int count, cudaStream_t stream) {
   small_values s = {};
@@ -185,7 +158,7 @@ cudaError_t limn_set_small(limn_master out, const float *values, int count, cuda
   return cudaGetLastError();
 }
 
-cudaError_t limn_set_step(uint64_t *step, uint64_t value, cudaStream_t stream) {
-  LIMN_LAUNCH(write_step, 1, 1, 0, stream, step, value);
+cudaError_t limn_set_run_words(limn_run_words *run, limn_run_words value, cudaStream_t stream) {
+  LIMN_LAUNCH(write_run, 1, 1, 0, stream, run, value);
   return cudaGetLastError();
 }

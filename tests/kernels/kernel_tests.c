@@ -253,6 +253,7 @@ int main(int argc, char **argv) {
   check_random();
   check_transfer();
   check_update();
+  check_pictures();
   cudaStreamDestroy(tests.stream);
   printf("%d passed, %d failed\ndigest %016llx\n", tests.passed, tests.failed, (unsigned long long)tests.all);
   return tests.failed > 0 || tests.passed == 0;

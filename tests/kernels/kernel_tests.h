@@ -57,6 +57,7 @@ void check_optimizer(void);
 void check_random(void);
 void check_transfer(void);
 void check_update(void);
+void check_pictures(void);
 
 /* A group's value at an element of its domain, in double; values[k] is the host's copy of input k. check_pointwise.c */
 double kt_group_value(const limn_group *group, const float *const *values, int n, int h, int w, int c);

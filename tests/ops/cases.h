@@ -22,6 +22,7 @@ typedef enum case_range {
   RANGE_LOW,        /* U(-14, -8): log(1 + exp(x)) taken as written keeps no digits */
   RANGE_FIXED,      /* the values given */
   RANGE_NOT_FINITE, /* U(-1, 1) with one infinity in the middle */
+  RANGE_BYTES,      /* whole numbers of 0 ... 255, for leaves of pictures */
 } case_range;
 
 typedef struct case_leaf {
@@ -63,6 +64,7 @@ struct op_case {
   float alpha, beta;
   case_range range, range_y;
   limn_role role;
+  limn_window window;
   int variant;
   int32_t groups;
 };
@@ -95,5 +97,6 @@ void cases_add_pointwise(case_table *table);
 void cases_add_rows(case_table *table);
 void cases_add_loss(case_table *table);
 void cases_add_update(case_table *table);
+void cases_add_pictures(case_table *table);
 
 #endif

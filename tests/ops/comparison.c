@@ -22,6 +22,11 @@ typedef struct comparison {
   bool too_large;
 } comparison;
 
+/* Leaves of bytes cannot be read, and nothing but the host writes them. */
+static bool is_compared(const comparison *k, limn_value v) {
+  return k->device.leaves[v] && k->device.leaves[v]->role != LIMN_ROLE_PICTURES;
+}
+
 static int64_t leaf_count(const comparison *k, limn_value v) {
   return limn_shape_count(limn_graph_shape(k->setup.built.graph, v));
 }
@@ -66,7 +71,7 @@ static limn_status run_and_compare(comparison *k, uint64_t step, bool keep, cons
     return LIMN_OK;
   tolerance_advance(k->setup.built.graph, k->units);
   for (limn_value v = 0; v < k->setup.count; ++v) {
-    if (!k->device.leaves[v])
+    if (!is_compared(k, v))
       continue;
     float *values = malloc((size_t)leaf_count(k, v) * sizeof *values);
     if (!values)
@@ -88,7 +93,7 @@ static limn_status run_again(comparison *k) {
   LIMN_TRY(op_execution_load(&k->device));
   LIMN_TRY(limn_program_run(k->device.program, k->c->step));
   for (limn_value v = 0; v < k->setup.count; ++v) {
-    if (!k->device.leaves[v])
+    if (!is_compared(k, v))
       continue;
     size_t bytes = (size_t)leaf_count(k, v) * sizeof(float);
     float *values = malloc(bytes);

@@ -76,6 +76,8 @@ static float in_range(case_range range, float u) {
     return 240 * u - 120;
   case RANGE_LOW:
     return 6 * u - 14;
+  case RANGE_BYTES:
+    return floorf(256 * u);
   default:
     return 2 * u - 1;
   }
@@ -178,9 +180,24 @@ void op_execution_release(op_execution *execution) {
   *execution = (op_execution){0};
 }
 
+static limn_status load_bytes(limn_tensor *leaf, const float *values) {
+  size_t count = (size_t)limn_shape_count(leaf->shape);
+  uint8_t *bytes = malloc(count);
+  if (!bytes)
+    return limn_fail_memory("the pictures of an op case");
+  for (size_t i = 0; i < count; ++i)
+    bytes[i] = (uint8_t)values[i];
+  limn_status status = limn_tensor_upload_u8(leaf, bytes);
+  free(bytes);
+  return status;
+}
+
 limn_status op_execution_load(op_execution *execution) {
-  for (int v = 0; v < execution->setup->count; ++v)
-    if (execution->leaves[v])
-      LIMN_TRY(limn_tensor_upload(execution->leaves[v], execution->setup->initial[v]));
+  for (int v = 0; v < execution->setup->count; ++v) {
+    limn_tensor *leaf = execution->leaves[v];
+    const float *values = execution->setup->initial[v];
+    if (leaf)
+      LIMN_TRY(leaf->role == LIMN_ROLE_PICTURES ? load_bytes(leaf, values) : limn_tensor_upload(leaf, values));
+  }
   return LIMN_OK;
 }

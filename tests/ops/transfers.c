@@ -1,6 +1,5 @@
 #include "transfers.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,30 +24,15 @@ static limn_status check_floats(limn_tensor *tensor, float *sent, float *got, si
   return LIMN_OK;
 }
 
-/* x = 2 byte / 255 - 1, as pictures are loaded; one rounding more or less is the device's choice. */
-static limn_status check_bytes(limn_tensor *tensor, uint8_t *sent, float *got, size_t count) {
-  const float scale = 2.0f / 255, shift = -1;
-  for (size_t i = 0; i < count; ++i)
-    sent[i] = (uint8_t)(i * 37 % 256);
-  LIMN_TRY(limn_tensor_upload_u8(tensor, sent, scale, shift));
-  LIMN_TRY(limn_tensor_download(tensor, got));
-  for (size_t i = 0; i < count; ++i)
-    if (fabs((double)scale * sent[i] + (double)shift - (double)got[i]) > 0x1p-22)
-      return limn_fail(LIMN_FAILED, "byte %zu was sent as %u and came back as %.9g", i, sent[i], (double)got[i]);
-  return LIMN_OK;
-}
-
 static limn_status check_tensor(limn_device *device, limn_role role, limn_shape shape) {
   size_t count = (size_t)limn_shape_count(shape);
   limn_tensor *tensor = NULL;
   float *sent = malloc(count * sizeof *sent), *got = malloc(count * sizeof *got);
-  uint8_t *bytes = malloc(count);
-  limn_status status = sent && got && bytes ? LIMN_OK : limn_fail_memory("a tensor to send");
+  limn_status status = sent && got ? LIMN_OK : limn_fail_memory("a tensor to send");
   if (status != LIMN_OK)
     goto cleanup;
   LIMN_TRY_OR_CLEANUP(status, device->ops->tensor_create(device, role, shape, &tensor));
   LIMN_TRY_OR_CLEANUP(status, check_floats(tensor, sent, got, count));
-  LIMN_TRY_OR_CLEANUP(status, check_bytes(tensor, bytes, got, count));
 cleanup:
   if (status != LIMN_OK)
     limn_fail(status, "role %d, shape (%d, %d, %d, %d): %s", (int)role, shape.n, shape.c, shape.h, shape.w,
@@ -57,7 +41,6 @@ cleanup:
     device->ops->tensor_destroy(tensor);
   free(sent);
   free(got);
-  free(bytes);
   return status;
 }
 

@@ -48,10 +48,10 @@ static limn_status upload(limn_tensor *tensor, const float *nchw) {
   return LIMN_OK;
 }
 
-static limn_status upload_u8(limn_tensor *tensor, const uint8_t *nchw, float scale, float shift) {
+static limn_status upload_u8(limn_tensor *tensor, const uint8_t *nchw) {
   double *data = reference_tensor_data(tensor);
   for (int64_t i = 0; i < limn_shape_count(tensor->shape); ++i)
-    data[i] = (double)scale * nchw[i] + shift;
+    data[i] = nchw[i];
   return LIMN_OK;
 }
 

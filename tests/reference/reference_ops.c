@@ -250,6 +250,33 @@ static void random_numbers(const limn_node *node, uint64_t seed, uint64_t step, 
   }
 }
 
+/* Each pixel of the result looks for its own in the picture. */
+static void pictures(const limn_node *node, reference_array in, uint64_t seed, uint64_t step, reference_array out) {
+  const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+  limn_window window = node->window;
+  int spare_h = in.shape.h - out.shape.h, spare_w = in.shape.w - out.shape.w;
+  for (int n = 0; n < out.shape.n; ++n) {
+    const uint32_t counter[4] = {(uint32_t)n, node->stream, (uint32_t)step, (uint32_t)(step >> 32)};
+    uint32_t bits[4];
+    limn_philox(counter, key, bits);
+    int top = spare_h / 2, left = spare_w / 2;
+    if (window.moved) {
+      top = (int)floor(bits[1] / 4294967296.0 * (spare_h + 2 * window.reach_h + 1)) - window.reach_h;
+      left = (int)floor(bits[2] / 4294967296.0 * (spare_w + 2 * window.reach_w + 1)) - window.reach_w;
+    }
+    for (int c = 0; c < out.shape.c; ++c)
+      for (int h = 0; h < out.shape.h; ++h)
+        for (int w = 0; w < out.shape.w; ++w) {
+          bool mirrored = window.flip && bits[0] >= 0x80000000;
+          int y = top + h, x = left + (mirrored ? out.shape.w - 1 - w : w);
+          y = y < 0 ? 0 : y >= in.shape.h ? in.shape.h - 1 : y;
+          x = x < 0 ? 0 : x >= in.shape.w ? in.shape.w - 1 : x;
+          out.data[reference_at(out.shape, n, c, h, w)] =
+              node->alpha * in.data[reference_at(in.shape, n, c, y, x)] + node->beta;
+        }
+  }
+}
+
 void reference_compute(const limn_node *node, const reference_array *in, uint64_t seed, uint64_t step,
                        reference_array out) {
   switch (node->op) {
@@ -277,6 +304,9 @@ void reference_compute(const limn_node *node, const reference_array *in, uint64_
     return;
   case LIMN_OP_SUM:
     sum(in[0], out);
+    return;
+  case LIMN_OP_PICTURES:
+    pictures(node, in[0], seed, step, out);
     return;
   case LIMN_OP_NORMAL:
   case LIMN_OP_UNIFORM:

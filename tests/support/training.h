@@ -53,7 +53,7 @@ typedef struct test_batches {
 
 static inline test_batches test_batches_of(const limn_config *config) {
   test_batches b = {.seed = config->seed};
-  b.count = (size_t)config->batch * (size_t)config->channels * (size_t)config->height * (size_t)config->width;
+  b.count = (size_t)limn_shape_count(limn_session_bytes(config));
   b.uniform = malloc((b.count + 3) * sizeof *b.uniform);
   b.bytes = malloc(b.count);
   if (!b.uniform || !b.bytes)

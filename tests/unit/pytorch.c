@@ -223,11 +223,18 @@ static void keep_gradients(first_step *f, limn_value loss, const char *network) 
   }
 }
 
+static limn_value add_pictures(first_step *f, limn_shape shape) {
+  limn_picture_attrs attrs = {.height = shape.h, .width = shape.w};
+  const limn_config *config = f->fixture->config;
+  attrs.scale = limn_algorithm_of(config)->pixel_scale(config, &attrs.shift);
+  return limn_graph_pictures(f->graph, limn_graph_leaf(f->graph, LIMN_ROLE_PICTURES, "pictures", shape), attrs);
+}
+
 static void build_dcgan(first_step *f) {
   limn_graph *g = f->graph;
   const limn_network *networks = f->model.networks;
   const limn_network_mode mode = {.training = true, .gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
-  limn_value real = limn_graph_leaf(g, LIMN_ROLE_INPUT, "pictures", (limn_shape){4, 3, 16, 16});
+  limn_value real = add_pictures(f, (limn_shape){4, 3, 16, 16});
   limn_value z = limn_graph_normal(g, (limn_shape){4, 16, 1, 1}, LIMN_STREAM_LATENT);
   limn_value fake = limn_network_apply(g, &networks[0], z, mode);
   limn_network_mode joint = mode;
@@ -247,7 +254,7 @@ static void build_dcgan(first_step *f) {
 static void build_vae(first_step *f) {
   limn_graph *g = f->graph;
   const limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
-  limn_value x = limn_graph_leaf(g, LIMN_ROLE_INPUT, "pictures", (limn_shape){4, 1, 16, 16});
+  limn_value x = add_pictures(f, (limn_shape){4, 1, 16, 16});
   limn_encoding q = limn_model_encode(g, &f->model, x);
   limn_value epsilon = limn_graph_normal(g, limn_graph_shape(g, q.mu), LIMN_STREAM_EPSILON);
   limn_value logits =
@@ -262,13 +269,10 @@ static void build_vae(first_step *f) {
 }
 
 static void upload_pictures(const first_step *f) {
-  const limn_config *config = f->fixture->config;
-  test_batches batches = test_batches_of(config);
-  const limn_algorithm *algorithm = config->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm;
+  test_batches batches = test_batches_of(f->fixture->config);
   const uint8_t *bytes;
-  float shift, scale = algorithm->pixel_scale(config, &shift);
   test_next_batch(&batches, &bytes);
-  cr_assert_eq(limn_tensor_upload_u8(limn_store_find(f->store, "pictures"), bytes, scale, shift), LIMN_OK);
+  cr_assert_eq(limn_tensor_upload_u8(limn_store_find(f->store, "pictures"), bytes), LIMN_OK);
   test_batches_release(&batches);
 }
 

@@ -24,6 +24,8 @@ typedef enum limn_stream {
   LIMN_STREAM_VALIDATION_NOISE = 12,  /* NOISE of the validation; step = batch */
   LIMN_STREAM_DRAWING_PIXELS = 13,    /* DEQUANTIZE or BINARIZE of drawn reconstructions; step 0 */
   LIMN_STREAM_DRAWING = 10,           /* noise on the inputs of drawn reconstructions; step 0 */
+  LIMN_STREAM_AUGMENT = 14,           /* windows and mirroring of the training pictures */
+  LIMN_STREAM_AUGMENT_EXTRA = 15,     /* the same in the discriminator's further steps */
   LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 

@@ -121,11 +121,11 @@ static struct place *place_of(limn_builder *b, int value) {
     return place;
   const limn_backend *backend = b->code->backend;
   const limn_tensor *leaf = b->leaves[value];
-  *place = (struct place){
-      .buffer = {LIMN_ABSENT, LIMN_ABSENT, LIMN_ABSENT}, .made = leaf ? backend->leaf_format(leaf) : 0, .known = true};
-  for (int format = 0; leaf && format < LIMN_MAX_FORMATS; ++format) {
+  *place = (struct place){.made = leaf ? backend->leaf_format(leaf) : 0, .known = true};
+  for (int format = 0; format < LIMN_MAX_FORMATS; ++format) {
     void *at = NULL;
-    if (backend->leaf_memory(leaf, format, &at))
+    place->buffer[format] = LIMN_ABSENT;
+    if (leaf && backend->leaf_memory(leaf, format, &at))
       place->buffer[format] =
           add_buffer(b, (struct limn_buffer){.bytes = bytes_of(b, leaf->shape, format), .fixed = true, .at = at});
   }
@@ -174,6 +174,19 @@ int limn_builder_output_copy(limn_builder *b, int value, int format) {
     return LIMN_ABSENT;
   return place_of(b, value)->buffer[format] =
              add_buffer(b, (struct limn_buffer){.bytes = bytes_of(b, limn_builder_shape(b, value), format)});
+}
+
+limn_readers limn_builder_readers(const limn_builder *b, int value) {
+  limn_readers readers = {.others = b->schedule->alias[value] != LIMN_NONE};
+  for (int i = 0; i < b->schedule->step_count; ++i) {
+    const limn_step *step = &b->schedule->steps[i];
+    bool convolution =
+        step->kind == LIMN_STEP_CONV || step->kind == LIMN_STEP_CONV_DX || step->kind == LIMN_STEP_CONV_DW;
+    for (int in = 0; in < step->input_count; ++in)
+      if (step->inputs[in] == value)
+        *(convolution && in < 2 ? &readers.convolutions : &readers.others) = true;
+  }
+  return readers;
 }
 
 bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {

@@ -10,7 +10,7 @@
 #include "devices/device.h"
 #include "graph/schedule.h"
 
-#define LIMN_MAX_FORMATS 3
+#define LIMN_MAX_FORMATS 4
 #define LIMN_ABSENT      (-1) /* no buffer */
 
 struct limn_call; /* what a run tells its kernels: each device's own */
@@ -88,6 +88,11 @@ void limn_code_row(const limn_code *code, int index, limn_program_row *out);
 int limn_builder_input(limn_builder *builder, int value, int format);
 /* The format in which a value lies now. */
 int limn_builder_format(const limn_builder *builder, int value);
+/* Whether a convolution reads the value, and whether anything else does. */
+typedef struct limn_readers {
+  bool convolutions, others;
+} limn_readers;
+limn_readers limn_builder_readers(const limn_builder *builder, int value);
 /* The buffer that a kernel writes a value to, in that format. LIMN_ABSENT for LIMN_NONE. */
 int limn_builder_output(limn_builder *builder, int value, int format);
 /* The same value in one more format, which the same kernel writes. */

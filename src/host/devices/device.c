@@ -176,3 +176,22 @@ void limn_program_destroy(limn_program *program) {
   if (program)
     program->device->ops->program_destroy(program);
 }
+
+static limn_status refuse_transfer(const limn_tensor *tensor) {
+  return limn_fail(LIMN_USAGE,
+                   tensor->role == LIMN_ROLE_PICTURES
+                       ? "a leaf of pictures holds bytes: it takes them by limn_tensor_upload_u8, and gives none back"
+                       : "only a leaf of pictures takes bytes; others take numbers");
+}
+
+limn_status limn_tensor_upload(limn_tensor *tensor, const float *nchw) {
+  return tensor->role == LIMN_ROLE_PICTURES ? refuse_transfer(tensor) : tensor->device->ops->upload(tensor, nchw);
+}
+
+limn_status limn_tensor_upload_u8(limn_tensor *tensor, const uint8_t *nchw) {
+  return tensor->role == LIMN_ROLE_PICTURES ? tensor->device->ops->upload_u8(tensor, nchw) : refuse_transfer(tensor);
+}
+
+limn_status limn_tensor_download(const limn_tensor *tensor, float *nchw) {
+  return tensor->role == LIMN_ROLE_PICTURES ? refuse_transfer(tensor) : tensor->device->ops->download(tensor, nchw);
+}

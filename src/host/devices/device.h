@@ -40,11 +40,11 @@ typedef struct limn_device_ops {
   /* Zero-filled memory for a leaf. The layout is the device's own and a pure function of role and shape. */
   limn_status (*tensor_create)(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out);
   void (*tensor_destroy)(limn_tensor *tensor);
-  /* Host arrays are dense NCHW, `limn_shape_count(shape)` elements. */
+  /* Host arrays are dense NCHW, `limn_shape_count(shape)` elements. Not for the role PICTURES. */
   limn_status (*upload)(limn_tensor *tensor, const float *nchw);
   limn_status (*download)(const limn_tensor *tensor, float *nchw);
-  /* x = scale * byte + shift, dense NCHW bytes. */
-  limn_status (*upload_u8)(limn_tensor *tensor, const uint8_t *nchw, float scale, float shift);
+  /* For the role PICTURES alone: dense NCHW bytes, which runs from now on read, those before do not. */
+  limn_status (*upload_u8)(limn_tensor *tensor, const uint8_t *nchw);
   /* leaves[v] is the tensor of leaf v, NULL for nodes that are no leaf. The graph may be destroyed afterwards. */
   limn_status (*program_create)(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
                                 const limn_program_options *options, limn_program **out);
@@ -137,14 +137,12 @@ static inline void limn_program_get_info(const limn_program *program, limn_progr
 static inline void limn_program_get_row(const limn_program *program, int index, limn_program_row *out) {
   program->device->ops->program_row(program, index, out);
 }
-static inline limn_status limn_tensor_upload(limn_tensor *tensor, const float *nchw) {
-  return tensor->device->ops->upload(tensor, nchw);
-}
-static inline limn_status limn_tensor_upload_u8(limn_tensor *tensor, const uint8_t *nchw, float scale, float shift) {
-  return tensor->device->ops->upload_u8(tensor, nchw, scale, shift);
-}
-static inline limn_status limn_tensor_download(const limn_tensor *tensor, float *nchw) {
-  return tensor->device->ops->download(tensor, nchw);
-}
+
+/* Numbers to and from a leaf of any role but PICTURES, bytes to one of that role; LIMN_USAGE for the other way round.
+ * The host's array may be changed at once. An upload that no run has read yet is overwritten by the next; several runs
+ * may read the same. */
+limn_status limn_tensor_upload(limn_tensor *tensor, const float *nchw);
+limn_status limn_tensor_upload_u8(limn_tensor *tensor, const uint8_t *nchw);
+limn_status limn_tensor_download(const limn_tensor *tensor, float *nchw);
 
 #endif

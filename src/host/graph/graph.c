@@ -51,15 +51,39 @@ limn_value limn_graph_refuse(limn_graph *graph, limn_status status, const char *
   return LIMN_NONE;
 }
 
+static bool is_bytes(const limn_graph *graph, limn_value value) {
+  return graph->nodes[value].op == LIMN_OP_LEAF && graph->nodes[value].role == LIMN_ROLE_PICTURES;
+}
+
+static bool check_input(limn_graph *graph, const limn_node *node, int i) {
+  limn_value v = node->inputs[i];
+  if (v < 0 || v >= graph->count || !graph->nodes[v].shape.n)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: input %d is no value of this graph", limn_op_name(node), i);
+  else if (is_bytes(graph, v) && node->op != LIMN_OP_PICTURES)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: the leaf %s holds bytes: make numbers of them by limn_graph_pictures",
+                      limn_op_name(node), graph->nodes[v].name);
+  return graph->status == LIMN_OK;
+}
+
+static bool check_target(limn_graph *graph, const limn_node *node, int i) {
+  limn_value v = node->targets[i];
+  if (v < 0 || v >= graph->count || graph->nodes[v].op != LIMN_OP_LEAF)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: target %d is no leaf of this graph", limn_op_name(node), i);
+  else if (is_bytes(graph, v))
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: the leaf %s holds bytes, which only the host writes", limn_op_name(node),
+                      graph->nodes[v].name);
+  return graph->status == LIMN_OK;
+}
+
 limn_value limn_graph_append(limn_graph *graph, const limn_node *node) {
   if (graph->status != LIMN_OK)
     return LIMN_NONE;
   for (int i = 0; i < node->input_count; ++i)
-    if (node->inputs[i] < 0 || node->inputs[i] >= graph->count || !graph->nodes[node->inputs[i]].shape.n)
-      return limn_graph_refuse(graph, LIMN_USAGE, "%s: input %d is no value of this graph", limn_op_name(node), i);
+    if (!check_input(graph, node, i))
+      return LIMN_NONE;
   for (int i = 0; i < node->target_count; ++i)
-    if (node->targets[i] < 0 || node->targets[i] >= graph->count || graph->nodes[node->targets[i]].op != LIMN_OP_LEAF)
-      return limn_graph_refuse(graph, LIMN_USAGE, "%s: target %d is no leaf of this graph", limn_op_name(node), i);
+    if (!check_target(graph, node, i))
+      return LIMN_NONE;
   if (graph->count == graph->capacity) {
     int capacity = graph->capacity ? 2 * graph->capacity : 64;
     limn_node *nodes = realloc(graph->nodes, (size_t)capacity * sizeof *nodes);
@@ -106,6 +130,7 @@ const char *limn_op_name(const limn_node *node) {
   static const char *const ops[LIMN_OP_COUNT] = {
       [LIMN_OP_LEAF] = "leaf",
       [LIMN_OP_FILL] = "fill",
+      [LIMN_OP_PICTURES] = "pictures",
       [LIMN_OP_CONV] = "conv",
       [LIMN_OP_CONV_DX] = "conv_dx",
       [LIMN_OP_CONV_DW] = "conv_dw",

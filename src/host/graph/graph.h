@@ -3,8 +3,8 @@
  * A graph holds no memory of tensors and knows no device. It is a list of nodes in the order in which they run. Values
  * are written once. What lives longer than one run (weights, running statistics, optimiser moments, inputs, outputs)
  * are leaves, known by name; an update node writes a leaf where it stands in the order, so that a node added later
- * reads the new value. All tensors are fp32 with a logical shape (N, C, H, W); how a device lays them out is its own
- * business.
+ * reads the new value. All tensors but leaves of pictures are fp32, with a logical shape (N, C, H, W); how a device
+ * lays them out is its own business.
  *
  * Builders return the new value, or LIMN_NONE after an error; the first error sticks to the graph and later builders do
  * nothing, so that a caller checks limn_graph_status once, at the end. */
@@ -41,11 +41,13 @@ typedef enum limn_role {
   LIMN_ROLE_PARAMETER, /* trained weight */
   LIMN_ROLE_BUFFER,    /* part of the model, not trained: BatchNorm's running statistics */
   LIMN_ROLE_OPTIMIZER, /* state of the optimiser or of an average: in checkpoints, not in exports */
+  LIMN_ROLE_PICTURES,  /* bytes, which the host writes between runs and limn_graph_pictures alone reads */
 } limn_role;
 
 typedef enum limn_op {
   LIMN_OP_LEAF,
-  LIMN_OP_FILL, /* every element is `alpha` */
+  LIMN_OP_FILL,     /* every element is `alpha` */
+  LIMN_OP_PICTURES, /* leaf of the role PICTURES (N, C, H0, W0) -> alpha byte + beta, (N, C, H, W); see limn_window */
 
   /* The three convolutions, closed under differentiation. x (N, I, H, W), w (O, I, KH, KW), y (N, O, OH, OW). */
   LIMN_OP_CONV,    /* inputs x, w [, bias (1, O, 1, 1)] -> y */
@@ -78,6 +80,15 @@ typedef enum limn_op {
   LIMN_OP_COUNT
 } limn_op;
 
+/* How a window of H x W is cut out of each picture of H0 x W0. Where it is not moved it is the middle one, at
+ * ((H0 - H) / 2, (W0 - W) / 2); else its row is uniform in -reach_h ... H0 - H + reach_h, its column likewise, and
+ * pixels outside the picture repeat its edge. `flip`: every second window, on average, is mirrored left to right. Both
+ * are drawn for each sample: docs/randomness.md. */
+typedef struct limn_window {
+  bool flip, moved;
+  int32_t reach_h, reach_w; /* 0 where it is not moved */
+} limn_window;
+
 #define LIMN_MAX_INPUTS  4
 #define LIMN_MAX_TARGETS 3
 
@@ -94,13 +105,14 @@ typedef struct limn_node {
   /* attributes */
   limn_pointwise pointwise;
   limn_conv_attrs conv;
-  float alpha,
-      beta; /* of FILL and POINTWISE; BATCHNORM*: alpha is eps; UPDATE_RUNNING: momentum; SGD: alpha is momentum */
+  float alpha, beta; /* of FILL, PICTURES and POINTWISE; BATCHNORM*: alpha is eps; UPDATE_RUNNING: momentum; SGD: alpha
+                        is momentum */
   int32_t groups;                        /* BATCHNORM*, UPDATE_RUNNING: at least 1 */
   int32_t row;                           /* ROWS */
   float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
   bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
-  uint32_t stream;                       /* NORMAL, UNIFORM */
+  uint32_t stream;                       /* NORMAL, UNIFORM, PICTURES */
+  limn_window window;                    /* PICTURES */
   int32_t column;                        /* RECORD */
   /* leaves only */
   limn_role role;
@@ -122,6 +134,16 @@ limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, 
 limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name); /* LIMN_NONE when there is none */
 
 limn_value limn_graph_fill(limn_graph *graph, limn_shape shape, float value);
+
+/* Pictures as numbers: scale byte + shift, of height x width. bytes is a leaf of the role PICTURES, whose pictures are
+ * at least as large. Random numbers, where the window needs any, come from `stream`. No gradient flows to the bytes. */
+typedef struct limn_picture_attrs {
+  int32_t height, width;
+  float scale, shift;
+  limn_window window;
+  uint32_t stream;
+} limn_picture_attrs;
+limn_value limn_graph_pictures(limn_graph *graph, limn_value bytes, limn_picture_attrs attrs);
 
 /* bias may be LIMN_NONE. */
 limn_value limn_graph_conv(limn_graph *graph, limn_value x, limn_value w, limn_value bias, limn_conv_attrs attrs);

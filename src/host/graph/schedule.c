@@ -280,6 +280,9 @@ static limn_status schedule_node(struct scheduling *s, limn_value v) {
   case LIMN_OP_UNIFORM:
     schedule_value(s, LIMN_STEP_RANDOM, v);
     return LIMN_OK;
+  case LIMN_OP_PICTURES:
+    schedule_value(s, LIMN_STEP_PICTURES, v);
+    return LIMN_OK;
   case LIMN_OP_FILL:
   case LIMN_OP_POINTWISE:
   case LIMN_OP_SUM:

@@ -24,6 +24,7 @@ typedef enum limn_step_kind {
 
   LIMN_STEP_POINTWISE, /* inputs of the instructions -> value; then summed down to the output's shape */
   LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */
+  LIMN_STEP_PICTURES,  /* leaf of bytes -> value */
 
   LIMN_STEP_ASSIGN,    /* value; target */
   LIMN_STEP_OPTIMIZER, /* SGD or ADAM: inputs and targets of the node */

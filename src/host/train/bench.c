@@ -19,7 +19,7 @@ static limn_status same_batch(void *context, const uint8_t **nchw) {
 
 /* Noise: no layer's work depends on what the pictures show. */
 static uint8_t *make_pictures(const limn_config *config) {
-  size_t count = (size_t)config->batch * (size_t)config->channels * (size_t)config->height * (size_t)config->width;
+  size_t count = (size_t)limn_shape_count(limn_session_bytes(config));
   uint8_t *bytes = malloc(count + 4);
   for (size_t i = 0; bytes && i < count; i += 4) {
     float u[4];

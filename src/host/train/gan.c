@@ -14,6 +14,13 @@ static float pixel_scale(const limn_config *config, float *shift) { /* to tanh's
   return 2 / 255.0f;
 }
 
+/* The random numbers of a step: the discriminator's further ones have their own. */
+struct streams {
+  uint32_t latent, augment;
+};
+static const struct streams step_streams = {LIMN_STREAM_LATENT, LIMN_STREAM_AUGMENT};
+static const struct streams extra_streams = {LIMN_STREAM_LATENT_EXTRA, LIMN_STREAM_AUGMENT_EXTRA};
+
 /* Leaves and networks of one step. */
 struct players {
   limn_graph *graph;
@@ -43,12 +50,12 @@ static limn_value name_sides(limn_graph *graph, limn_value scores) {
 
 /* "Update the discriminator by ascending its stochastic gradient": real pictures from the leaf "real", fresh fake ones.
  * Both go through D together, which takes half the launches of two passes. */
-static limn_status add_discriminator_step(struct players *p, uint32_t stream, bool measured) {
+static limn_status add_discriminator_step(struct players *p, const struct streams *streams, bool measured) {
   limn_graph *graph = p->graph;
   const limn_config *config = p->session->config;
   limn_gan_loss loss = (limn_gan_loss)config->loss;
-  p->real = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "real", p->session->batch);
-  p->fake = generate(p, stream);
+  p->real = limn_session_training_pictures(p->session, graph, "real", streams->augment);
+  p->fake = generate(p, streams->latent);
   limn_value scores = discriminate(p, limn_graph_stack(graph, p->real, p->fake), 2);
   limn_value sides = name_sides(graph, scores), norm;
   limn_value loss_d = limn_loss_discriminator(graph, loss, scores, sides);
@@ -105,7 +112,7 @@ static limn_status add_average(struct players *p) {
 
 static limn_status build_step(limn_session *s, limn_graph *graph) {
   struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
-  LIMN_TRY(add_discriminator_step(&p, LIMN_STREAM_LATENT, true));
+  LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
   if (s->config->ema > 0)
     LIMN_TRY(add_average(&p));
@@ -115,7 +122,7 @@ static limn_status build_step(limn_session *s, limn_graph *graph) {
 /* The discriminator's steps before the one that the generator's shares. */
 static limn_status build_extra(limn_session *s, limn_graph *graph) {
   struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
-  LIMN_TRY(add_discriminator_step(&p, LIMN_STREAM_LATENT_EXTRA, false));
+  LIMN_TRY(add_discriminator_step(&p, &extra_streams, false));
   return limn_program_create(&s->extra, s->store, graph, NULL);
 }
 

@@ -29,17 +29,21 @@ static bool has_half_copies(const limn_session *s) {
          (strcmp(precision, "bf16") == 0 || strcmp(precision, "fp16") == 0);
 }
 
-/* Also the largest single transfer: pictures travel as bytes, everything else as floats. */
-static void measure_leaves(limn_step_memory *memory, const limn_session *s, size_t *transfer) {
-  bool half = has_half_copies(s);
+/* Also what transfers need on a card: two slots for the largest leaf of numbers, and two for each leaf of pictures,
+ * which are its only memory. */
+static void measure_leaves(limn_step_memory *memory, const limn_session *s) {
+  bool half = has_half_copies(s), cuda = strcmp(s->device->ops->kind, "cuda") == 0;
+  size_t largest = 0;
   for (size_t i = 0; i < limn_store_count(s->store); ++i) {
     const char *name;
     const limn_tensor *leaf = limn_store_at(s->store, i, &name);
     bool copied = half && (leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_INPUT);
-    bool pictures = leaf->role == LIMN_ROLE_INPUT && leaf->shape.h * leaf->shape.w > 1;
     size_t count = (size_t)limn_shape_count(leaf->shape), bytes = count * (copied ? 6 : 4);
-    size_t travels = pictures ? count : count * sizeof(float);
-    *transfer = travels > *transfer ? travels : *transfer;
+    if (leaf->role == LIMN_ROLE_PICTURES) {
+      *(cuda ? &memory->staging_bytes : &memory->exchange_bytes) += cuda ? 2 * count : count;
+      continue;
+    }
+    largest = count > largest ? count : largest;
     if (leaf->role == LIMN_ROLE_OPTIMIZER)
       memory->optimizer_bytes += bytes;
     else if (leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_BUFFER)
@@ -47,12 +51,12 @@ static void measure_leaves(limn_step_memory *memory, const limn_session *s, size
     else
       memory->exchange_bytes += bytes;
   }
+  memory->staging_bytes += cuda ? 2 * largest * sizeof(float) : 0;
 }
 
 limn_step_memory limn_session_memory(const limn_session *s) {
   limn_step_memory memory = {0};
-  size_t transfer = 0;
-  measure_leaves(&memory, s, &transfer);
+  measure_leaves(&memory, s);
   const limn_program *const programs[] = {s->train, s->extra, s->generate, s->reconstruct, s->validation};
   for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
     limn_program_info info = {0};
@@ -60,10 +64,8 @@ limn_step_memory limn_session_memory(const limn_session *s) {
       limn_program_get_info(programs[i], &info);
     memory.arena_bytes += info.arena_bytes;
   }
-  if (strcmp(s->device->ops->kind, "cuda") == 0) {
-    memory.staging_bytes = 2 * transfer; /* one is filled while the other travels */
+  if (strcmp(s->device->ops->kind, "cuda") == 0)
     memory.reserve_bytes = RESERVE_BYTES;
-  }
   memory.sum_bytes = memory.weight_bytes + memory.optimizer_bytes + memory.exchange_bytes + memory.arena_bytes +
                      memory.staging_bytes + memory.reserve_bytes;
   return memory;

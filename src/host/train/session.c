@@ -53,6 +53,10 @@ static limn_status initialise_loss_scales(limn_session *s) {
   return LIMN_OK;
 }
 
+limn_shape limn_session_bytes(const limn_config *config) {
+  return (limn_shape){config->batch, config->channels, config->height, config->width};
+}
+
 void limn_session_assume_pictures(limn_config *config) {
   config->height = config->height ? config->height : ASSUMED_SIZE;
   config->width = config->width ? config->width : ASSUMED_SIZE;
@@ -129,12 +133,29 @@ limn_status limn_session_upload(limn_session *s, const char *leaf, const float *
   return limn_tensor_upload(tensor, values);
 }
 
+static limn_value add_pictures(const limn_session *s, limn_graph *graph, const char *leaf, limn_shape shape,
+                               limn_picture_attrs attrs) {
+  attrs.height = s->batch.h;
+  attrs.width = s->batch.w;
+  attrs.scale = s->algorithm->pixel_scale(s->config, &attrs.shift);
+  return limn_graph_pictures(graph, limn_graph_leaf(graph, LIMN_ROLE_PICTURES, leaf, shape), attrs);
+}
+
+limn_value limn_session_training_pictures(const limn_session *s, limn_graph *graph, const char *leaf, uint32_t stream) {
+  return add_pictures(s, graph, leaf, limn_session_bytes(s->config), (limn_picture_attrs){.stream = stream});
+}
+
+limn_value limn_session_plain_pictures(const limn_session *s, limn_graph *graph, const char *leaf, int count) {
+  limn_shape shape = s->batch;
+  shape.n = count;
+  return add_pictures(s, graph, leaf, shape, (limn_picture_attrs){0});
+}
+
 limn_status limn_session_upload_pictures(limn_session *s, const char *leaf, const uint8_t *nchw) {
-  float shift, scale = s->algorithm->pixel_scale(s->config, &shift);
   limn_tensor *tensor = limn_store_find(s->store, leaf);
   if (!tensor)
     return limn_fail(LIMN_FAILED, "there is no leaf %s", leaf);
-  return limn_tensor_upload_u8(tensor, nchw, scale, shift);
+  return limn_tensor_upload_u8(tensor, nchw);
 }
 
 limn_status limn_session_upload_batch(limn_session *s, const char *leaf) {

@@ -11,7 +11,7 @@
 
 struct limn_session;
 
-/* Where training batches come from: (batch, C, H, W) bytes, borrowed until the next call. */
+/* Where training batches come from: bytes of the shape that limn_session_bytes says, borrowed until the next call. */
 typedef limn_status (*limn_batch_source)(void *context, const uint8_t **nchw);
 
 /* Something to draw at a step: pictures in [0, 1], shown in rows of `columns`. */
@@ -72,6 +72,9 @@ typedef struct limn_session_data {
   bool planning;         /* of the programs alone, without the device's memory; nothing can run */
 } limn_session_data;
 
+/* (N, C, H0, W0): a training batch as it is loaded, `crop` larger than the pictures that windows are cut to. */
+limn_shape limn_session_bytes(const limn_config *config);
+
 /* A size and channels for pictures that nobody reads, where the config sets none: 64x64, 3. */
 void limn_session_assume_pictures(limn_config *config);
 
@@ -89,7 +92,12 @@ static inline limn_status limn_session_step(limn_session *session, uint64_t step
 /* For algorithms: the leaf with the ring, and a measure recorded in its next column. */
 void limn_session_measure(limn_session *session, limn_graph *graph, const char *name, limn_value scalar);
 limn_value limn_session_gate(limn_graph *graph);
-/* The next batch into the input leaf of that name. */
+/* The numbers of the pictures in the leaf of that name: a training batch, flipped, moved and cut as the settings say,
+ * by random numbers of `stream`; and `count` pictures that are just as large as the networks' and stay as they are. */
+limn_value limn_session_training_pictures(const limn_session *session, limn_graph *graph, const char *leaf,
+                                          uint32_t stream);
+limn_value limn_session_plain_pictures(const limn_session *session, limn_graph *graph, const char *leaf, int count);
+/* The next batch into the leaf of that name, or given pictures. */
 limn_status limn_session_upload_batch(limn_session *session, const char *leaf);
 limn_status limn_session_upload_pictures(limn_session *session, const char *leaf, const uint8_t *nchw);
 limn_status limn_session_upload(limn_session *session, const char *leaf, const float *values);

@@ -30,7 +30,8 @@ static limn_status planned_config(limn_config **out, const limn_config *wanted, 
 }
 
 static double least_bytes(const limn_session *s) {
-  double sum = 0;
+  double sum = (double)limn_shape_count(limn_session_bytes(s->config)) *
+               s->algorithm->batches_per_step(s->config); /* the pictures */
   for (size_t i = 0; i < limn_store_count(s->store); ++i) {
     const char *name;
     const limn_tensor *leaf = limn_store_at(s->store, i, &name);
@@ -39,8 +40,6 @@ static double least_bytes(const limn_session *s) {
         leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_BUFFER || leaf->role == LIMN_ROLE_OPTIMIZER;
     if (kept)
       sum += 2 * bytes;
-    else if (leaf->role == LIMN_ROLE_INPUT && limn_shape_equal(leaf->shape, s->batch)) /* the step's own pictures */
-      sum += bytes * s->algorithm->batches_per_step(s->config);
   }
   return sum;
 }

@@ -52,21 +52,21 @@ struct pass {
   limn_value reconstruction, kl, penalty, loss;
 };
 
-/* From the bytes on the device to what the likelihood explains. */
-static void prepare(struct pass *p, limn_value bytes) {
+/* From pictures to what the likelihood explains. */
+static void prepare(struct pass *p, limn_value pictures) {
   const limn_config *config = p->session->config;
-  limn_shape shape = limn_graph_shape(p->graph, bytes);
-  p->target = bytes;
+  limn_shape shape = limn_graph_shape(p->graph, pictures);
+  p->target = pictures;
   if (config->dequantize)
     p->target = limn_graph_add(
-        p->graph, bytes,
+        p->graph, pictures,
         limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, p->streams->dequantize), 1 / 256.0f, 0));
   if (config->binarize == LIMN_BINARIZE_THRESHOLD)
-    p->target = limn_graph_unary(p->graph, LIMN_PW_STEP, limn_graph_affine(p->graph, bytes, 1, -0.5f), 0, 0);
+    p->target = limn_graph_unary(p->graph, LIMN_PW_STEP, limn_graph_affine(p->graph, pictures, 1, -0.5f), 0, 0);
   if (config->binarize == LIMN_BINARIZE_STOCHASTIC)
     p->target = limn_graph_unary(
         p->graph, LIMN_PW_STEP,
-        limn_graph_sub(p->graph, bytes, limn_graph_uniform(p->graph, shape, p->streams->binarize)), 0, 0);
+        limn_graph_sub(p->graph, pictures, limn_graph_uniform(p->graph, shape, p->streams->binarize)), 0, 0);
   p->input = p->target;
   if (config->noise > 0)
     p->input = limn_graph_add(
@@ -139,7 +139,7 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
 
 static limn_status build_train(limn_session *s, limn_graph *graph) {
   struct pass p = {.graph = graph, .session = s, .streams = &training_streams};
-  prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.training", s->batch));
+  prepare(&p, limn_session_training_pictures(s, graph, "pictures.training", LIMN_STREAM_AUGMENT));
   reconstruct(&p, true);
   limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
   add_loss(&p, beta);
@@ -164,9 +164,7 @@ static void record_validation(limn_session *s, limn_graph *graph, const char *na
 
 static limn_status build_validation(limn_session *s, limn_graph *graph) {
   struct pass p = {.graph = graph, .session = s, .streams = &validation_streams};
-  limn_shape shape = s->batch;
-  shape.n = s->validation_batch;
-  prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.validation", shape));
+  prepare(&p, limn_session_plain_pictures(s, graph, "pictures.validation", s->validation_batch));
   reconstruct(&p, true);
   add_loss(&p, limn_graph_fill(graph, LIMN_SCALAR, (float)s->config->beta));
   record_measures(&p, record_validation);
@@ -180,7 +178,7 @@ static limn_status build_reconstruct(limn_session *s, limn_graph *graph) {
   if (shape.n > PAIR_COLUMNS) /* whole rows, so that originals and reconstructions do not share one */
     shape.n -= shape.n % PAIR_COLUMNS;
   s->drawn = shape.n;
-  prepare(&p, limn_graph_leaf(graph, LIMN_ROLE_INPUT, "pictures.shown", shape));
+  prepare(&p, limn_session_plain_pictures(s, graph, "pictures.shown", shape.n));
   reconstruct(&p, false);
   limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "shown.input", shape),
                     limn_graph_affine(graph, p.input, 1, 0));

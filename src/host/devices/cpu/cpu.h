@@ -12,6 +12,7 @@ typedef enum cpu_layout {
   CPU_PLAIN,          /* NCHW */
   CPU_BLOCKED,        /* nChwBc: groups of B channels side by side; C is a multiple of B */
   CPU_BLOCKED_WEIGHT, /* OIhwBiBo */
+  CPU_BYTES,          /* NCHW bytes: leaves of pictures */
 } cpu_layout;
 
 /* The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the same
@@ -33,7 +34,7 @@ struct cpu_device {
 struct cpu_tensor {
   limn_tensor base;
   cpu_layout layout;
-  float *data;
+  void *data; /* float; of CPU_BYTES uint8_t */
 };
 
 /* What a kernel needs to know of the run it is part of. */
@@ -64,6 +65,7 @@ limn_status cpu_build_batchnorm(limn_builder *builder, const limn_step *step);  
 limn_status cpu_build_rows(limn_builder *builder, const limn_step *step);        /* rows.c */
 limn_status cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
 limn_status cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
+limn_status cpu_build_pictures(limn_builder *builder, const limn_step *step);    /* pictures.c */
 /* Bias and activation of a CONV_DX step on buffer y, when it has any. */
 limn_status cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* Converts between layouts, as a kernel. */

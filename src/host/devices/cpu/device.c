@@ -30,14 +30,17 @@ static void tensor_destroy(limn_tensor *base) {
 
 static limn_status tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out) {
   const struct cpu_device *cpu = (const struct cpu_device *)device;
-  size_t bytes = ((size_t)limn_shape_count(shape) * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  bool weight = role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER;
+  cpu_layout layout = role == LIMN_ROLE_PICTURES ? CPU_BYTES
+                      : weight                   ? cpu_weight_layout(cpu->simd->block, shape)
+                                                 : cpu_activation_layout(cpu->simd->block, shape);
+  size_t each = layout == CPU_BYTES ? 1 : sizeof(float);
+  size_t bytes = ((size_t)limn_shape_count(shape) * each + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   struct cpu_tensor *tensor = calloc(1, sizeof *tensor);
   if (!tensor)
     return limn_fail_memory("a tensor");
-  bool weight = role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER;
   *tensor = (struct cpu_tensor){.base = {.device = device, .role = role, .shape = shape},
-                                .layout = weight ? cpu_weight_layout(cpu->simd->block, shape)
-                                                 : cpu_activation_layout(cpu->simd->block, shape),
+                                .layout = layout,
                                 .data = aligned_alloc(ALIGNMENT, bytes)};
   if (!tensor->data) {
     free(tensor);
@@ -84,22 +87,9 @@ static limn_status download(const limn_tensor *base, float *nchw) {
                          &(struct transfer){.tensor = tensor, .from = tensor->data, .to = nchw, .up = false});
 }
 
-static limn_status upload_u8(limn_tensor *base, const uint8_t *nchw, float scale, float shift) {
-  struct cpu_tensor *tensor = (struct cpu_tensor *)base;
-  size_t count = (size_t)limn_shape_count(base->shape);
-  if (tensor->layout == CPU_PLAIN) {
-    for (size_t i = 0; i < count; ++i)
-      tensor->data[i] = scale * (float)nchw[i] + shift;
-    return LIMN_OK;
-  }
-  float *plain = malloc(count * sizeof *plain);
-  if (!plain)
-    return limn_fail_memory("an upload");
-  for (size_t i = 0; i < count; ++i)
-    plain[i] = scale * (float)nchw[i] + shift;
-  limn_status status = upload(base, plain);
-  free(plain);
-  return status;
+static limn_status upload_u8(limn_tensor *base, const uint8_t *nchw) {
+  memcpy(((struct cpu_tensor *)base)->data, nchw, (size_t)limn_shape_count(base->shape));
+  return LIMN_OK;
 }
 
 static limn_status start_onednn(void *argument) {

@@ -14,8 +14,7 @@ struct cpu_program {
 };
 
 static size_t bytes(limn_shape shape, int format) {
-  (void)format; /* blocks divide the channels */
-  return (size_t)limn_shape_count(shape) * sizeof(float);
+  return (size_t)limn_shape_count(shape) * (format == CPU_BYTES ? 1 : sizeof(float)); /* blocks divide the channels */
 }
 
 static int leaf_format(const limn_tensor *leaf) { return (int)((const struct cpu_tensor *)leaf)->layout; }
@@ -57,6 +56,8 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return cpu_build_rows(b, steps);
   case LIMN_STEP_POINTWISE:
     return cpu_build_pointwise(b, steps);
+  case LIMN_STEP_PICTURES:
+    return cpu_build_pictures(b, steps);
   default:
     return cpu_build_update(b, steps);
   }

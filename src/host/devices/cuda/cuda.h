@@ -9,10 +9,11 @@
 #include "devices/cuda/plan.h"
 #include "kernels/kernels.h"
 
-/* How a tensor of logical shape (N, C, H, W) lies in memory: always as NHWC, in one of two number types. */
+/* How a tensor of logical shape (N, C, H, W) lies in memory: numbers as NHWC, in one of two types. */
 typedef enum cuda_format {
   CUDA_FLOAT, /* fp32 */
   CUDA_HALF,  /* bf16 or fp16: the precision's type for what tensor cores read */
+  CUDA_BYTES, /* leaves of pictures alone: dense NCHW bytes */
 } cuda_format;
 
 /* One of the two places through which host memory reaches the card: while one is being copied, the other is filled. */
@@ -33,8 +34,19 @@ struct cuda_device {
   cublasHandle_t cublas;
   cudaStream_t work, copies;
   struct cuda_slot slots[2];
-  int slot;       /* the one to be used next */
-  uint64_t *step; /* device memory: the step that the running program reads */
+  int slot;            /* the one to be used next */
+  limn_run_words *run; /* device memory: what the running program reads of its run */
+  /* A bit for each leaf of pictures: whether that number is taken, and the slot that runs from now on read. */
+  uint64_t picture_leaves, picture_slots;
+};
+
+/* The bytes of a leaf of pictures lie in one of two slots: while a run reads one, the next batch travels into the
+ * other. */
+struct cuda_pictures {
+  uint8_t *bytes;                 /* both slots, cuda_slot_bytes apart; NULL on a device that only plans */
+  uint8_t *pinned[2];             /* where the host leaves them */
+  cudaEvent_t copied[2], read[2]; /* the copy into a slot has ended; the last run that reads it has */
+  int number;                     /* its bit in the device's words; -1: none yet */
 };
 
 struct cuda_tensor {
@@ -42,6 +54,7 @@ struct cuda_tensor {
   float *data; /* NULL on a device that only plans */
   void *half;  /* the same in CUDA_HALF, for leaves that tensor cores read; else NULL */
   bool kept_half;
+  struct cuda_pictures pictures; /* of the role PICTURES, which has no `data` */
 };
 
 /* What a run tells its kernels. */
@@ -92,10 +105,18 @@ limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_c
 limn_status cuda_tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out);
 void cuda_tensor_destroy(limn_tensor *tensor);
 limn_status cuda_upload(limn_tensor *tensor, const float *nchw);
-limn_status cuda_upload_u8(limn_tensor *tensor, const uint8_t *nchw, float scale, float shift);
 limn_status cuda_download(const limn_tensor *tensor, float *nchw);
 limn_status cuda_slots_init(struct cuda_device *device);
 void cuda_slots_release(struct cuda_device *device);
+
+/* pictures.c: leaves of bytes. */
+limn_status cuda_pictures_init(struct cuda_tensor *tensor);
+void cuda_pictures_release(struct cuda_tensor *tensor);
+limn_status cuda_upload_u8(limn_tensor *tensor, const uint8_t *nchw);
+/* Around a run that reads the leaf: the run waits for the bytes, and the next copy into their slot waits for the run.
+ */
+limn_status cuda_pictures_begin(const struct cuda_tensor *tensor);
+limn_status cuda_pictures_end(const struct cuda_tensor *tensor);
 
 /* program.c */
 limn_status cuda_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
@@ -128,6 +149,8 @@ limn_status cuda_build_small(limn_builder *builder, const limn_step *steps, int 
 limn_status cuda_build_additions(limn_builder *builder, const limn_step *steps, int left, int *taken);
 bool cuda_is_sum_of_squares(const limn_builder *builder, const limn_step *step);
 limn_status cuda_build_squares(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* pictures.c */
+limn_status cuda_build_pictures(limn_builder *builder, const limn_step *step);
 /* update.c */
 limn_status cuda_build_random(limn_builder *builder, const limn_step *step);
 limn_status cuda_build_assign(limn_builder *builder, const limn_step *step);

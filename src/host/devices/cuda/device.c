@@ -60,8 +60,8 @@ static void cuda_destroy(limn_device *base) {
   if (cuda->work)
     cudaStreamSynchronize(cuda->work);
   cuda_slots_release(cuda);
-  if (cuda->step)
-    cudaFree(cuda->step);
+  if (cuda->run)
+    cudaFree(cuda->run);
   if (cuda->cublas)
     cublasDestroy(cuda->cublas);
   if (cuda->cudnn)
@@ -148,7 +148,7 @@ static limn_status start(struct cuda_device *cuda) {
   LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->work, cudaStreamNonBlocking), "making a stream"));
   LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->copies, cudaStreamNonBlocking), "making a stream"));
   LIMN_TRY(cuda_slots_init(cuda));
-  LIMN_TRY(cuda_allocate(cuda, (void **)&cuda->step, sizeof *cuda->step));
+  LIMN_TRY(cuda_allocate(cuda, (void **)&cuda->run, sizeof *cuda->run));
   LIMN_TRY(check_cudnn(cuda, cudnnCreate(&cuda->cudnn), "starting cuDNN"));
   LIMN_TRY(check_cudnn(cuda, cudnnSetStream(cuda->cudnn, cuda->work), "starting cuDNN"));
   LIMN_TRY(check_cublas(cuda, cublasCreate(&cuda->cublas), "starting cuBLAS"));
@@ -157,7 +157,7 @@ static limn_status start(struct cuda_device *cuda) {
              CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION; /* as cuDNN's engines are chosen */
   LIMN_TRY(check_cublas(cuda, cublasSetMathMode(cuda->cublas, (cublasMath_t)math), "starting cuBLAS"));
   /* Whether our kernels run at all on this card is better known now than in the middle of a run. */
-  LIMN_TRY(cuda_check(cuda, limn_set_step(cuda->step, 0, cuda->work), "a first kernel"));
+  LIMN_TRY(cuda_check(cuda, limn_set_run_words(cuda->run, (limn_run_words){0}, cuda->work), "a first kernel"));
   return cuda_check(cuda, cudaStreamSynchronize(cuda->work), "a first kernel");
 }
 

@@ -11,21 +11,22 @@ struct cuda_program {
   limn_code code;
   cudaGraphExec_t graph; /* NULL until the second run */
   bool ran;
+  const struct cuda_tensor **pictures; /* (picture_count) leaves of bytes that it reads */
+  int picture_count;
 };
 
 static size_t bytes(limn_shape shape, int format) {
-  return (size_t)limn_shape_count(shape) * (format == CUDA_HALF ? 2 : 4);
+  return (size_t)limn_shape_count(shape) * (format == CUDA_BYTES ? 1 : format == CUDA_HALF ? 2 : 4);
 }
 
-static int leaf_format(const limn_tensor *leaf) {
-  (void)leaf;
-  return CUDA_FLOAT;
-}
+static int leaf_format(const limn_tensor *leaf) { return leaf->role == LIMN_ROLE_PICTURES ? CUDA_BYTES : CUDA_FLOAT; }
 
 static bool leaf_memory(const limn_tensor *leaf, int format, void **address) {
   const struct cuda_tensor *tensor = (const struct cuda_tensor *)leaf;
-  *address = format == CUDA_HALF ? tensor->half : (void *)tensor->data;
-  return format == CUDA_FLOAT || (format == CUDA_HALF && tensor->kept_half);
+  *address = format == CUDA_BYTES  ? (void *)tensor->pictures.bytes
+             : format == CUDA_HALF ? tensor->half
+                                   : (void *)tensor->data;
+  return format == leaf_format(leaf) || (format == CUDA_HALF && tensor->kept_half);
 }
 
 static limn_status allocate(limn_device *device, size_t size, void **out) {
@@ -77,6 +78,8 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return cuda_build_pointwise(b, steps, left, taken);
   case LIMN_STEP_RANDOM:
     return cuda_build_random(b, steps);
+  case LIMN_STEP_PICTURES:
+    return cuda_build_pictures(b, steps);
   case LIMN_STEP_ASSIGN:
     return cuda_build_assign(b, steps);
   case LIMN_STEP_OPTIMIZER:
@@ -111,7 +114,18 @@ void cuda_program_destroy(limn_program *base) {
   if (p->graph)
     cudaGraphExecDestroy(p->graph);
   limn_code_release(&p->code);
+  free(p->pictures);
   free(p);
+}
+
+static limn_status find_pictures(struct cuda_program *p, const limn_graph *graph, limn_tensor *const *leaves) {
+  p->pictures = calloc((size_t)limn_graph_count(graph) + 1, sizeof *p->pictures);
+  if (!p->pictures)
+    return limn_fail_memory("a program");
+  for (int v = 0; v < limn_graph_count(graph); ++v)
+    if (leaves[v] && leaves[v]->role == LIMN_ROLE_PICTURES)
+      p->pictures[p->picture_count++] = (const struct cuda_tensor *)leaves[v];
+  return LIMN_OK;
 }
 
 limn_status cuda_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
@@ -122,7 +136,9 @@ limn_status cuda_program_create(limn_device *device, const limn_graph *graph, li
   p->base.device = device;
   p->code = (limn_code){.backend = &backend, .device = device, .options = *options};
   cuda_enter((struct cuda_device *)device);
-  limn_status status = limn_code_build(&p->code, graph, leaves);
+  limn_status status = find_pictures(p, graph, leaves);
+  if (status == LIMN_OK)
+    status = limn_code_build(&p->code, graph, leaves);
   if (status == LIMN_OK && !((struct cuda_device *)device)->planning)
     status = limn_code_bind(&p->code);
   if (status != LIMN_OK) {
@@ -161,12 +177,7 @@ static limn_status capture(struct cuda_program *p, const struct cuda_device *cud
   return status;
 }
 
-limn_status cuda_program_run(limn_program *base, uint64_t step) {
-  struct cuda_program *p = (struct cuda_program *)base;
-  const struct cuda_device *cuda = (const struct cuda_device *)base->device;
-  LIMN_TRY(cuda_refuse_planning(cuda));
-  cuda_enter(cuda);
-  LIMN_TRY(cuda_check(cuda, limn_set_step(cuda->step, step, cuda->work), "a step"));
+static limn_status launch(struct cuda_program *p, const struct cuda_device *cuda) {
   if (!p->ran) {
     p->ran = true;
     return enqueue(p, cuda);
@@ -174,6 +185,21 @@ limn_status cuda_program_run(limn_program *base, uint64_t step) {
   if (!p->graph)
     LIMN_TRY(capture(p, cuda));
   return cuda_check(cuda, cudaGraphLaunch(p->graph, cuda->work), "a step");
+}
+
+limn_status cuda_program_run(limn_program *base, uint64_t step) {
+  struct cuda_program *p = (struct cuda_program *)base;
+  const struct cuda_device *cuda = (const struct cuda_device *)base->device;
+  LIMN_TRY(cuda_refuse_planning(cuda));
+  cuda_enter(cuda);
+  for (int i = 0; i < p->picture_count; ++i)
+    LIMN_TRY(cuda_pictures_begin(p->pictures[i]));
+  const limn_run_words run = {.step = step, .slots = cuda->picture_slots};
+  LIMN_TRY(cuda_check(cuda, limn_set_run_words(cuda->run, run, cuda->work), "a step"));
+  LIMN_TRY(launch(p, cuda));
+  for (int i = 0; i < p->picture_count; ++i)
+    LIMN_TRY(cuda_pictures_end(p->pictures[i]));
+  return LIMN_OK;
 }
 
 /* What a trace needs besides the program. */

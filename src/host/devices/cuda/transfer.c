@@ -1,8 +1,7 @@
-/* Tensors of the CUDA device, and the way between the host and the card.
+/* Tensors of the CUDA device, and the way of numbers between the host and the card.
  *
- * Uploads do not wait: bytes go into one of two pinned slots, from there on a stream of their own to the card, and a
- * kernel on the working stream makes NHWC of them once they are there. So the next batch travels while a step runs. A
- * download waits for everything before it. */
+ * Uploads do not wait: they go into one of two pinned slots, from there on a stream of their own to the card, and a
+ * kernel on the working stream makes NHWC of them once they are there. A download waits for everything before it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +20,14 @@ static limn_status allocate(struct cuda_device *cuda, void **out, size_t bytes) 
   return cuda_check(cuda, cudaMemsetAsync(*out, 0, bytes, cuda->work), "clearing memory");
 }
 
+static limn_status allocate_numbers(struct cuda_device *cuda, struct cuda_tensor *tensor) {
+  size_t count = (size_t)limn_shape_count(tensor->base.shape);
+  if (cuda->planning)
+    return LIMN_OK;
+  LIMN_TRY(allocate(cuda, (void **)&tensor->data, count * sizeof(float)));
+  return tensor->kept_half ? allocate(cuda, &tensor->half, count * cuda_type_size(cuda->half)) : LIMN_OK;
+}
+
 limn_status cuda_tensor_create(limn_device *base, limn_role role, limn_shape shape, limn_tensor **out) {
   struct cuda_device *cuda = (struct cuda_device *)base;
   struct cuda_tensor *tensor = calloc(1, sizeof *tensor);
@@ -28,11 +35,9 @@ limn_status cuda_tensor_create(limn_device *base, limn_role role, limn_shape sha
     return limn_fail_memory("a tensor");
   tensor->base = (limn_tensor){.device = base, .role = role, .shape = shape};
   tensor->kept_half = wants_half(cuda, role);
-  size_t count = (size_t)limn_shape_count(shape);
+  tensor->pictures.number = -1;
   cuda_enter(cuda);
-  limn_status status = cuda->planning ? LIMN_OK : allocate(cuda, (void **)&tensor->data, count * sizeof(float));
-  if (status == LIMN_OK && tensor->kept_half && !cuda->planning)
-    status = allocate(cuda, &tensor->half, count * cuda_type_size(cuda->half));
+  limn_status status = role == LIMN_ROLE_PICTURES ? cuda_pictures_init(tensor) : allocate_numbers(cuda, tensor);
   if (status != LIMN_OK) {
     cuda_tensor_destroy(&tensor->base);
     return status;
@@ -46,6 +51,7 @@ void cuda_tensor_destroy(limn_tensor *base) {
   if (!tensor)
     return;
   cuda_enter(device_of(base));
+  cuda_pictures_release(tensor);
   if (tensor->data)
     cudaFree(tensor->data);
   if (tensor->half)
@@ -128,18 +134,6 @@ limn_status cuda_upload(limn_tensor *base, const float *nchw) {
   struct cuda_slot *slot;
   LIMN_TRY(stage(cuda, nchw, count * sizeof *nchw, &slot));
   return finish(cuda, slot, limn_from_nchw(slot->device, master_of(tensor), cuda_extents(base->shape), cuda->work));
-}
-
-limn_status cuda_upload_u8(limn_tensor *base, const uint8_t *nchw, float scale, float shift) {
-  const struct cuda_tensor *tensor = (const struct cuda_tensor *)base;
-  struct cuda_device *cuda = device_of(base);
-  if (cuda->planning)
-    return LIMN_OK;
-  cuda_enter(cuda);
-  struct cuda_slot *slot;
-  LIMN_TRY(stage(cuda, nchw, (size_t)limn_shape_count(base->shape), &slot));
-  return finish(cuda, slot,
-                limn_from_bytes(slot->device, master_of(tensor), cuda_extents(base->shape), scale, shift, cuda->work));
 }
 
 limn_status cuda_download(const limn_tensor *base, float *nchw) {

@@ -18,7 +18,7 @@ static void run_random(const limn_kernel *k, const struct limn_call *call) {
   const limn_master out = {k->p[0], k->p[1], cuda->half};
   cuda_call_check(call,
                   (s->normal ? limn_random_normal : limn_random_uniform)(out, s->extents, cuda->base.seed, s->stream,
-                                                                         cuda->step, call->stream),
+                                                                         &cuda->run->step, call->stream),
                   k->name);
 }
 
@@ -173,7 +173,7 @@ static void run_record(const limn_kernel *k, const struct limn_call *call) {
     s->entries[i].ring = k->p[2 * i];
     s->entries[i].scalar = k->p[2 * i + 1];
   }
-  cuda_call_check(call, limn_record(s->entries, s->count, call->device->step, call->stream), k->name);
+  cuda_call_check(call, limn_record(s->entries, s->count, &call->device->run->step, call->stream), k->name);
 }
 
 /* Whether one of steps[0 ... count) records into the same column of the same ring as steps[count]. */
