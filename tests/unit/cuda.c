@@ -21,8 +21,9 @@ static const struct {
 } kinds[] = {
     {"dcgan", (const char *const[]){"steps", "20", "ema", "0.9", "checkpoint_every", "10", "log_every", "1", "d_steps",
                                     "2", NULL}},
-    {"vae", (const char *const[]){"steps", "20", "validation", "0.25", "checkpoint_every", "10", "log_every", "1",
-                                  "validate_every", "10", "clip", "5", NULL}},
+    {"vae",
+     (const char *const[]){"steps", "20", "validation", "0.25", "checkpoint_every", "10", "log_every", "1",
+                           "validate_every", "10", "clip", "5", "flip", "true", "shift", "1", "crop", "3", NULL}},
     {"autoencoder", (const char *const[]){"steps", "20", "validation", "0", "noise", "0.2", "checkpoint_every", "10",
                                           "log_every", "1", "optimizer", "sgd", "lr", "0.0001", NULL}},
 };

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "support/training.h"
+#include "train/training_data.h"
 
 #define SIDE 16
 #define SEED 7
@@ -280,4 +281,44 @@ Test(pictures, each_reader_finds_its_type) {
     cr_expect_eq(got[i], 2 * (0x1p-9f * (float)bytes[i] - 1), "pixel %d is %g", i, (double)got[i]);
   limn_program_destroy(alone);
   limn_program_destroy(both);
+}
+
+/* --- held-out pictures --- */
+
+/* Pictures of 12 x 10 without a size and with crop 3: windows of 9 x 7, the held-out ones from (1, 1) on. */
+Test(pictures, held_out_pictures_are_the_middle) {
+  enum { N = 6, H = 12, W = 10, CROP = 3 };
+  uint8_t bytes[N * H * W];
+  const uint32_t header[] = {0x00000803, N, H, W};
+  for (int i = 0; i < N * H * W; ++i)
+    bytes[i] = (uint8_t)(i % (H * W) + i / (H * W));
+  test_folder_create();
+  test_write_idx(test_path("pictures"), false, header, 4, bytes, sizeof bytes);
+  limn_config *config =
+      test_config("vae", (const char *const[]){"size", "0", "batch", "2", "validation", "0.5", "crop", "3", NULL});
+  test_set(config, "data", test_path("pictures"));
+  limn_training_data data;
+  cr_assert_eq(limn_training_data_open(&data, config), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(config->height, H - CROP);
+  cr_expect_eq(config->width, W - CROP);
+  cr_expect_eq(data.info.height, H);
+  cr_assert_eq(data.held_out_count, 3);
+  for (uint32_t i = 0; i < data.held_out_count; ++i)
+    for (int h = 0; h < H - CROP; ++h)
+      for (int w = 0; w < W - CROP; ++w)
+        cr_assert_eq(data.held_out[((int)i * (H - CROP) + h) * (W - CROP) + w],
+                     bytes[((int)data.validation[i] * H + h + 1) * W + w + 1], "picture %u, (%d, %d)", i, h, w);
+  limn_training_data_close(&data);
+
+  test_set(config, "size", "0");
+  test_set(config, "crop", "10");
+  cr_expect_eq(limn_training_data_open(&data, config), LIMN_USAGE);
+  cr_expect_not_null(strstr(limn_error_message(), "crop 10 leaves nothing of pictures of 12 x 10"), "%s",
+                     limn_error_message());
+  test_set(config, "crop", "2");
+  test_set(config, "shift", "8");
+  cr_expect_eq(limn_training_data_open(&data, config), LIMN_USAGE);
+  cr_expect_not_null(strstr(limn_error_message(), "shift 8"), "%s", limn_error_message());
+  limn_config_destroy(config);
+  test_folder_remove();
 }

@@ -149,7 +149,8 @@ static void check_session(const char *model, const char *const *settings) {
 Test(steady, dcgan_steps_do_not_allocate) {
   /* Filters that oneDNN blocks, and some that it does not. */
   check_session("dcgan", (const char *const[]){"filters", "16", "ema", "0.9", "clip", "1", NULL});
-  check_session("dcgan", (const char *const[]){"filters", "5", "channels", "3", "d_steps", "2", NULL});
+  check_session("dcgan", (const char *const[]){"filters", "5", "channels", "3", "d_steps", "2", "flip", "true", "shift",
+                                               "1", "crop", "2", NULL});
 }
 
 Test(steady, vae_steps_do_not_allocate) {

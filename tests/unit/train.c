@@ -117,6 +117,28 @@ Test(train, a_stopped_run_goes_on_as_if_it_had_not_been) {
   }
 }
 
+/* With all of the augmentation; a GAN's further discriminator steps have their own random numbers. */
+Test(train, an_augmented_run_goes_on_as_if_it_had_not_been) {
+  static const char *const augmented[] = {"flip", "true", "shift", "2", "crop", "4", NULL};
+  for (size_t k = 0; k < 2; ++k) {
+    limn_config *config = test_config(kinds[k].model, kinds[k].settings);
+    test_set(config, "data", data);
+    test_set_all(config, augmented);
+    test_run runs[3] = {{0}, {.stop_at = 6}, {0}};
+    char whole[32], parted[32];
+    snprintf(whole, sizeof whole, "%s-whole", kinds[k].model);
+    snprintf(parted, sizeof parted, "%s-parted", kinds[k].model);
+    test_train(&runs[0], config, whole, false);
+    test_train(&runs[1], config, parted, false);
+    test_train(&runs[2], config, parted, true);
+    for (int i = 0; i < 3; ++i)
+      cr_assert_eq(runs[i].status, LIMN_OK, "%s", runs[i].message);
+    cr_expect_eq(runs[1].result.step, 7);
+    expect_same_run(k, whole, parted);
+    limn_config_destroy(config);
+  }
+}
+
 /* Killed after step 12, when the checkpoint of step 6 was the last: what came behind it is done again. */
 Test(train, a_killed_run_repeats_what_it_lost) {
   for (size_t k = 0; k < KIND_COUNT; ++k) {
@@ -440,6 +462,11 @@ Test(train, every_other_setting_of_training_trains) {
       {"dcgan", {"lr_d", "0.001"}},
       {"dcgan", {"ema", "0.9"}},
       {"dcgan", {"optimizer", "sgd", "momentum", "0"}},
+      {"dcgan", {"flip", "true"}},
+      {"dcgan", {"shift", "1"}},
+      {"dcgan", {"crop", "2"}},
+      {"vae", {"flip", "true"}},
+      {"autoencoder", {"shift", "3"}},
       {"vae", {"free_bits", "0.1"}},
       {"vae", {"beta", "4"}},
       {"vae", {"beta_warmup", "5"}},

@@ -107,8 +107,8 @@ typedef struct limn_node {
   limn_conv_attrs conv;
   float alpha, beta; /* of FILL, PICTURES and POINTWISE; BATCHNORM*: alpha is eps; UPDATE_RUNNING: momentum; SGD: alpha
                         is momentum */
-  int32_t groups;                        /* BATCHNORM*, UPDATE_RUNNING: at least 1 */
-  int32_t row;                           /* ROWS */
+  int32_t groups;    /* BATCHNORM*, UPDATE_RUNNING: at least 1 */
+  int32_t row;       /* ROWS */
   float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
   bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
   uint32_t stream;                       /* NORMAL, UNIFORM, PICTURES */

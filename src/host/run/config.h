@@ -42,6 +42,8 @@ struct limn_config {
   double validation; /* part of the images held out, 0 to 0.5; 0 for dcgan, 0.1 else */
   int workers;       /* loader threads, 0: chosen */
   char *background;  /* "#rrggbb" under transparent pixels */
+  bool flip;         /* augmentation of the training pictures: docs/randomness.md */
+  int shift, crop;   /* pixels */
 
   /* network */
   int filters; /* DCGAN: of the layer next to the image. VAE, autoencoder: of the first encoder layer */

@@ -30,8 +30,18 @@ static limn_status check_likelihood(const limn_config *config) {
   return LIMN_OK;
 }
 
+/* The size is known at the latest when the data is. */
+static limn_status check_augmentation(const limn_config *config) {
+  int side = config->height < config->width ? config->height : config->width;
+  if (side && config->shift >= side)
+    return limn_fail(LIMN_USAGE, "shift %d moves pictures of %d x %d out of sight: set it under %d", config->shift,
+                     config->height, config->width, side);
+  return LIMN_OK;
+}
+
 limn_status limn_config_check(const limn_config *config) {
   LIMN_TRY(check_device(config));
+  LIMN_TRY(check_augmentation(config));
   if (config->model != LIMN_MODEL_DCGAN)
     LIMN_TRY(check_likelihood(config));
   if (config->steps == 0 && config->epochs == 0 && config->time == 0)

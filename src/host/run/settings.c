@@ -51,6 +51,12 @@ static const limn_setting_row table[] = {
      HELP("threads that read pictures; 0: chosen")},
     {NAME("background", "data", ALL), FIELD("text", LIMN_SETTING_COLOR, background), RANGE("#rrggbb"),
      DEFAULT("#ffffff"), HELP("colour under transparent pixels")},
+    {NAME("flip", "data", ALL), FLAG("flip"), SWITCH(flip), DEFAULT("false"),
+     HELP("mirrors every second training picture left to right, at random")},
+    {NAME("shift", "data", ALL), FLAG("shift"), INT(shift), FROM_TO(0, 512), DEFAULT("0"),
+     HELP("pixels by which training pictures are moved at random, up, down, left and right; edges are repeated")},
+    {NAME("crop", "data", ALL), FLAG("crop"), INT(crop), FROM_TO(0, 1024), DEFAULT("0"),
+     HELP("pixels by which pictures are read larger than size, to train on a window of that at random")},
 
     {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
      DEFAULTS("64", "32", "32", "DCGAN: PyTorch's example"),

@@ -54,7 +54,7 @@ static limn_status initialise_loss_scales(limn_session *s) {
 }
 
 limn_shape limn_session_bytes(const limn_config *config) {
-  return (limn_shape){config->batch, config->channels, config->height, config->width};
+  return (limn_shape){config->batch, config->channels, config->height + config->crop, config->width + config->crop};
 }
 
 void limn_session_assume_pictures(limn_config *config) {
@@ -142,7 +142,13 @@ static limn_value add_pictures(const limn_session *s, limn_graph *graph, const c
 }
 
 limn_value limn_session_training_pictures(const limn_session *s, limn_graph *graph, const char *leaf, uint32_t stream) {
-  return add_pictures(s, graph, leaf, limn_session_bytes(s->config), (limn_picture_attrs){.stream = stream});
+  const limn_config *config = s->config;
+  const limn_window window = {.flip = config->flip,
+                              .moved = config->crop > 0 || config->shift > 0,
+                              .reach_h = config->shift,
+                              .reach_w = config->shift};
+  return add_pictures(s, graph, leaf, limn_session_bytes(config),
+                      (limn_picture_attrs){.window = window, .stream = stream});
 }
 
 limn_value limn_session_plain_pictures(const limn_session *s, limn_graph *graph, const char *leaf, int count) {

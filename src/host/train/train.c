@@ -306,9 +306,8 @@ static void announce(const struct trainer *t) {
       parameters += limn_layer_parameters(&t->session.model.networks[i].layers[l]);
   char text[384];
   snprintf(text, sizeof text, "%s on %s; %u pictures of %dx%dx%d (%s), %u held out; %.2f M parameters",
-           limn_config_model(t->config), t->session.device->description, t->data.info.count, t->data.info.channels,
-           t->data.info.height, t->data.info.width, t->data.info.kind, t->data.validation_count,
-           (double)parameters / 1e6);
+           limn_config_model(t->config), t->session.device->description, t->data.info.count, t->config->channels,
+           t->config->height, t->config->width, t->data.info.kind, t->data.validation_count, (double)parameters / 1e6);
   tell(t, (limn_event){.kind = LIMN_EVENT_START, .text = text, .path = limn_run_path(t->run)});
   if (t->session.device->note[0])
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = t->session.device->note});

@@ -22,30 +22,52 @@ static double validation_part(const limn_config *config) {
   return config->model == LIMN_MODEL_DCGAN ? 0 : config->validation;
 }
 
-static limn_status read_held_out(limn_training_data *d) {
+/* The middle of a picture, `margin` pixels less in height and width. */
+static void cut_middle(const limn_dataset_info *info, int margin, const uint8_t *picture, uint8_t *out) {
+  size_t width = (size_t)(info->width - margin);
+  for (int c = 0; c < info->channels; ++c)
+    for (int h = 0; h < info->height - margin; ++h, out += width)
+      memcpy(out, picture + (c * info->height + margin / 2 + h) * info->width + margin / 2, width);
+}
+
+static limn_status read_held_out(limn_training_data *d, int margin) {
   const uint32_t *indices = d->validation_count ? d->validation : d->training;
   uint32_t few = d->training_count < 32 ? d->training_count : 32;
-  size_t picture = (size_t)d->info.channels * (size_t)d->info.height * (size_t)d->info.width;
+  size_t area = (size_t)d->info.height * (size_t)d->info.width, channels = (size_t)d->info.channels,
+         cut = channels * (size_t)(d->info.height - margin) * (size_t)(d->info.width - margin);
+  limn_status status = LIMN_OK;
+  uint8_t *picture = malloc(channels * area);
   d->held_out_count = d->validation_count ? d->validation_count : few;
-  d->held_out = malloc((size_t)d->held_out_count * picture);
-  if (!d->held_out)
-    return limn_fail_memory("the held-out pictures");
-  for (uint32_t i = 0; i < d->held_out_count; ++i)
-    LIMN_TRY(limn_dataset_read(d->dataset, indices[i], d->held_out + (size_t)i * picture));
-  return LIMN_OK;
+  d->held_out = malloc((size_t)d->held_out_count * cut);
+  if (!picture || !d->held_out)
+    status = limn_fail_memory("the held-out pictures");
+  for (uint32_t i = 0; status == LIMN_OK && i < d->held_out_count; ++i) {
+    status = limn_dataset_read(d->dataset, indices[i], picture);
+    if (status == LIMN_OK)
+      cut_middle(&d->info, margin, picture, d->held_out + (size_t)i * cut);
+  }
+  free(picture);
+  return status;
 }
 
 static limn_status open_data(limn_training_data *d, limn_config *config) {
   if (!config->data || !config->data[0])
     return limn_fail(LIMN_USAGE, "no data is named; use --data PATH (a folder of PNG files, or IDX files)");
-  limn_dataset_options options = {
-      .height = config->height, .width = config->width, .channels = config->channels, .workers = config->workers};
+  const int crop = config->crop;
+  limn_dataset_options options = {.height = config->height ? config->height + crop : 0,
+                                  .width = config->width ? config->width + crop : 0,
+                                  .channels = config->channels,
+                                  .workers = config->workers};
   parse_background(config->background, options.background);
   LIMN_TRY(limn_dataset_open(&d->dataset, config->data, &options));
   limn_dataset_get_info(d->dataset, &d->info);
-  config->height = d->info.height;
-  config->width = d->info.width;
+  if (crop >= d->info.height || crop >= d->info.width)
+    return limn_fail(LIMN_USAGE, "crop %d leaves nothing of pictures of %d x %d: set it lower, or give a --size", crop,
+                     d->info.height, d->info.width);
+  config->height = d->info.height - crop;
+  config->width = d->info.width - crop;
   config->channels = d->info.channels;
+  LIMN_TRY(limn_config_check(config)); /* what depends on the size */
   LIMN_TRY(limn_split(d->info.count, validation_part(config), config->seed, &d->training, &d->training_count,
                       &d->validation, &d->validation_count));
   if (config->batch == 0)
@@ -53,7 +75,7 @@ static limn_status open_data(limn_training_data *d, limn_config *config) {
   if ((uint32_t)config->batch > d->training_count)
     return limn_fail(LIMN_DATA, "%s has %u pictures to train on, fewer than one batch of %d; use --batch %u or fewer",
                      config->data, d->training_count, config->batch, d->training_count);
-  return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d);
+  return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d, crop);
 }
 
 limn_status limn_training_data_open(limn_training_data *d, limn_config *config) {

@@ -12,11 +12,14 @@ typedef struct limn_training_data {
   limn_dataset_info info;
   uint32_t *training, *validation; /* indices */
   uint32_t training_count, validation_count;
-  uint8_t *held_out; /* (held_out_count, C, H, W): the validation part, or for drawings alone a few training pictures */
+  /* (held_out_count, C, H, W), the middle of each picture: the validation part, or for drawings alone a few training
+   * pictures. */
+  uint8_t *held_out;
   uint32_t held_out_count;
 } limn_training_data;
 
-/* Opens what config->data names and resolves height, width and channels in the config. */
+/* Opens what config->data names, `crop` pixels larger than the config's size, and resolves that and the channels in the
+ * config. */
 limn_status limn_training_data_open(limn_training_data *data, limn_config *config);
 void limn_training_data_close(limn_training_data *data);
 limn_status limn_training_data_load(const limn_training_data *data, const limn_config *config, uint64_t first_batch,
