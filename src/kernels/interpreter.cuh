@@ -1,4 +1,5 @@
-/* A group's instructions, run over V neighbouring elements at a time: each input is read once, nothing is written. */
+/* A group's instructions, run over V neighbouring elements at a time: each input is read once, each result that is not
+ * summed written once. */
 #ifndef LIMN_KERNELS_INTERPRETER_CUH
 #define LIMN_KERNELS_INTERPRETER_CUH
 
@@ -22,17 +23,28 @@ struct instruction {
 
 #define LIMN_SLOTS (LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS)
 
+/* What is left of the slots: stored, or summed by whoever runs the program. */
+struct pass_results {
+  int stored_count, summed_count;
+  uint8_t stored[LIMN_MAX_STEP_OUTPUTS], summed[LIMN_MAX_STEP_OUTPUTS]; /* slots */
+  target<void> to[LIMN_MAX_STEP_OUTPUTS];                               /* (stored_count) */
+};
+
 struct program {
   operand inputs[LIMN_MAX_STEP_INPUTS];
   instruction instructions[LIMN_MAX_INSTRUCTIONS];
   int input_count, instruction_count;
+  pass_results left;
   uint32_t h, w, c;
   bool channels_apart;   /* some input is ALONG_CHANNELS */
   int64_t count, sample; /* elements of the domain, of one n */
 };
 
-/* False when the group is malformed: operands that are not there yet, unknown functions or types. */
-bool limn_make_program(program *out, const limn_group *group);
+/* False when the group is malformed: operands that are not there yet, unknown functions or types; or a result is. */
+bool limn_make_program(program *out, const limn_group *group, const limn_result *results, int count);
+/* sums.cu: the pass of a program that leaves something to sum. */
+cudaError_t limn_launch_sums(const program *p, const limn_group *group, const limn_result *results, int count,
+                             float *scratch, cudaStream_t stream);
 
 template <int V>
 __device__ inline void load_along(float (&v)[V], const program &p, const operand &input, uint32_t channel) {
@@ -96,20 +108,25 @@ __device__ inline void run_instruction(float (&out)[V], const instruction &s, co
   }
 }
 
-template <int V> __device__ inline void evaluate(float (&out)[V], const program &p, int64_t i, int valid) {
-  float slots[LIMN_SLOTS][V];
+/* The slots of elements i ... i + valid. */
+template <int V>
+__device__ inline void evaluate(float (&slots)[LIMN_SLOTS][V], const program &p, int64_t i, int valid) {
   uint32_t channel = p.channels_apart ? (uint32_t)((uint64_t)i % p.c) : 0;
   for (int k = 0; k < p.input_count; ++k)
     load_operand(slots[k], p, p.inputs[k], i, valid, channel);
   for (int k = 0; k < p.instruction_count; ++k) {
     const instruction &s = p.instructions[k];
+    float out[V];
     run_instruction(out, s, slots[s.x], slots[s.y]);
     for (int j = 0; j < V; ++j)
       slots[p.input_count + k][j] = out[j];
   }
-  if (p.instruction_count == 0)
-    for (int j = 0; j < V; ++j)
-      out[j] = slots[0][j];
+}
+
+template <int V>
+__device__ inline void store_results(const float (&slots)[LIMN_SLOTS][V], const program &p, int64_t i, int valid) {
+  for (int k = 0; k < p.left.stored_count; ++k)
+    store_some(p.left.to[k], i, slots[p.left.stored[k]], valid);
 }
 
 #endif

@@ -33,7 +33,7 @@ typedef struct limn_master {
   limn_type half_type;
 } limn_master;
 
-/* ---- pointwise.cu: a short program of scalar functions in one pass over memory ---- */
+/* ---- pointwise.cu, sums.cu: a short program of scalar functions in one pass over memory ---- */
 
 typedef struct limn_group_input {
   const void *data;
@@ -48,14 +48,22 @@ typedef struct limn_group {
   limn_instruction instructions[LIMN_MAX_INSTRUCTIONS];
 } limn_group;
 
-/* out (the domain's extents) = the group's value. out may be where an input of the same extents and type lies. */
-cudaError_t limn_pointwise_map(const limn_group *group, void *out, limn_type type, cudaStream_t stream);
+/* What a pass makes of an operand of the instructions. `to` is the domain: the operand itself, as `type`. Else each
+ * extent of `to` is 1 or the domain's: its sums over the axes on which `to` is 1, in fp32. */
+typedef struct limn_result {
+  int32_t operand;
+  limn_extents to;
+  void *out;
+  limn_type type;
+} limn_result;
 
-/* out (the extents `to`, each 1 or the domain's) = the group's value, summed over the axes on which `to` is 1. scratch
- * has limn_pointwise_sum_scratch bytes (0: none is needed). */
-cudaError_t limn_pointwise_sum(const limn_group *group, limn_extents to, float *out, float *scratch,
-                               cudaStream_t stream);
-size_t limn_pointwise_sum_scratch(const limn_group *group, limn_extents to);
+/* Up to LIMN_MAX_STEP_OUTPUTS results in one pass over the inputs, and a second small launch behind it where a sum was
+ * taken in parts. Sums go to the same extents, or to a single number. What is not summed may lie where an input of the
+ * same extents and type lies. scratch has limn_pass_scratch bytes (0: none is needed, and there is no second
+ * launch); outs do not matter to that. */
+cudaError_t limn_run_pass(const limn_group *group, const limn_result *results, int count, float *scratch,
+                          cudaStream_t stream);
+size_t limn_pass_scratch(const limn_group *group, const limn_result *results, int count);
 
 /* ---- small.cu: small groups one after another in one launch, each of which sees what those before have written ----
  */
@@ -63,7 +71,7 @@ size_t limn_pointwise_sum_scratch(const limn_group *group, limn_extents to);
 #define LIMN_SMALL_DOMAIN 4096 /* elements of a group's domain that are few enough */
 #define LIMN_SMALL_SUMS   4    /* and of a sum's result */
 
-/* As limn_pointwise_map where `to` is the domain, as limn_pointwise_sum elsewhere. */
+/* Makes one result: of the last instruction or, without any, of input 0. */
 typedef struct limn_small_group {
   limn_group group;
   limn_extents to;

@@ -30,7 +30,25 @@ static bool place_operand(uint8_t *slot, int operand, const program *p, int done
   return index >= 0 && index < (is_input ? p->input_count : done);
 }
 
-bool limn_make_program(program *out, const limn_group *group) {
+static bool place_results(program *p, const limn_group *group, const limn_result *wanted, int count) {
+  const limn_extents e = group->domain;
+  pass_results *left = &p->left;
+  if (count < 1 || count > LIMN_MAX_STEP_OUTPUTS)
+    return false;
+  for (int k = 0; k < count; ++k) {
+    const limn_result *r = &wanted[k];
+    bool sum = r->to.n != e.n || r->to.h != e.h || r->to.w != e.w || r->to.c != e.c;
+    uint8_t *slot = sum ? &left->summed[left->summed_count++] : &left->stored[left->stored_count];
+    if (!is_type(r->type) || (sum && r->type != LIMN_F32) || !r->out || !is_aligned(r->out) ||
+        !place_operand(slot, r->operand, p, p->instruction_count))
+      return false;
+    if (!sum)
+      left->to[left->stored_count++] = {r->out, r->type};
+  }
+  return true;
+}
+
+bool limn_make_program(program *out, const limn_group *group, const limn_result *results, int count) {
   const limn_extents e = group->domain;
   *out = {};
   if (e.n < 1 || e.h < 1 || e.w < 1 || e.c < 1 || group->input_count < 0 || group->instruction_count < 0 ||
@@ -69,17 +87,16 @@ bool limn_make_program(program *out, const limn_group *group) {
     if (has_two_inputs(function) && !place_operand(&s->y, from->y, out, k))
       return false;
   }
-  return true;
+  return place_results(out, group, results, count);
 }
 
-template <class T>
-__global__ static void __launch_bounds__(LIMN_BLOCK) map_program(const __grid_constant__ program p, target<T> out) {
+__global__ static void __launch_bounds__(LIMN_BLOCK) map_program(const __grid_constant__ program p) {
   int64_t step = (int64_t)gridDim.x * LIMN_BLOCK * 4;
   for (int64_t i = ((int64_t)blockIdx.x * LIMN_BLOCK + threadIdx.x) * 4; i < p.count; i += step) {
     int valid = (int)(p.count - i < 4 ? p.count - i : 4);
-    float v[4];
-    evaluate(v, p, i, valid);
-    store_some(out, i, v, valid);
+    float slots[LIMN_SLOTS][4];
+    evaluate(slots, p, i, valid);
+    store_results(slots, p, i, valid);
   }
 }
 
@@ -128,34 +145,45 @@ static bool is_full(const program &p, int slot, limn_type type) {
   return slot < p.input_count && p.inputs[slot].kind == FULL && p.inputs[slot].from.type == type;
 }
 
-template <class T> static void launch_map(const program &p, void *out, limn_type type, cudaStream_t stream) {
-  unsigned blocks = blocks_for(p.count, 4 * LIMN_BLOCK);
+static bool is_single(const program &p) {
   const instruction &s = p.instructions[0];
-  bool two = has_two_inputs(s.function);
-  if (p.instruction_count == 1 && s.function != LIMN_CONSTANT && is_full(p, s.x, type) &&
-      (!two || is_full(p, s.y, type))) {
-    single<T> one = {make_source<T>(p.inputs[s.x].from.data, type),
-                     make_source<T>(p.inputs[two ? s.y : s.x].from.data, type),
-                     make_target<T>(out, type),
-                     p.count,
-                     s.function,
-                     s.alpha,
-                     s.beta};
-    LIMN_LAUNCH(map_single<T>, blocks, LIMN_BLOCK, 0, stream, one);
-  } else {
-    LIMN_LAUNCH(map_program<T>, blocks, LIMN_BLOCK, 0, stream, p, make_target<T>(out, type));
-  }
+  limn_type type = p.left.to[0].type;
+  return p.instruction_count == 1 && p.left.stored_count == 1 && p.left.stored[0] == p.input_count &&
+         s.function != LIMN_CONSTANT && is_full(p, s.x, type) && (!has_two_inputs(s.function) || is_full(p, s.y, type));
 }
 
-cudaError_t limn_pointwise_map(const limn_group *group, void *out, limn_type type, cudaStream_t stream) {
-  program p;
-  if (!limn_make_program(&p, group) || !is_type(type) || !is_aligned(out))
-    return cudaErrorInvalidValue;
-  if (type == LIMN_F32)
-    launch_map<float>(p, out, type, stream);
-  else if (type == LIMN_BF16)
-    launch_map<__nv_bfloat16>(p, out, type, stream);
+template <class T> static void launch_single(const program &p, unsigned blocks, cudaStream_t stream) {
+  const instruction &s = p.instructions[0];
+  const target<void> &to = p.left.to[0];
+  single<T> one = {make_source<T>(p.inputs[s.x].from.data, to.type),
+                   make_source<T>(p.inputs[has_two_inputs(s.function) ? s.y : s.x].from.data, to.type),
+                   make_target<T>(to.data, to.type),
+                   p.count,
+                   s.function,
+                   s.alpha,
+                   s.beta};
+  LIMN_LAUNCH(map_single<T>, blocks, LIMN_BLOCK, 0, stream, one);
+}
+
+static void launch_map(const program &p, cudaStream_t stream) {
+  unsigned blocks = blocks_for(p.count, 4 * LIMN_BLOCK);
+  if (!is_single(p))
+    LIMN_LAUNCH(map_program, blocks, LIMN_BLOCK, 0, stream, p);
+  else if (p.left.to[0].type == LIMN_F32)
+    launch_single<float>(p, blocks, stream);
+  else if (p.left.to[0].type == LIMN_BF16)
+    launch_single<__nv_bfloat16>(p, blocks, stream);
   else
-    launch_map<__half>(p, out, type, stream);
+    launch_single<__half>(p, blocks, stream);
+}
+
+cudaError_t limn_run_pass(const limn_group *group, const limn_result *results, int count, float *scratch,
+                          cudaStream_t stream) {
+  program p;
+  if (!limn_make_program(&p, group, results, count))
+    return cudaErrorInvalidValue;
+  if (p.left.summed_count)
+    return limn_launch_sums(&p, group, results, count, scratch, stream);
+  launch_map(p, stream);
   return cudaGetLastError();
 }

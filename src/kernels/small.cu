@@ -18,8 +18,10 @@ cudaError_t limn_small_table_fill(void *table, const limn_small_group *groups, i
   for (int i = 0; i < count; ++i) {
     small_entry *e = &entries[i];
     *e = {};
-    if (!limn_make_program(&e->p, &groups[i].group) || !find_axes(&e->axes, groups[i].group.domain, groups[i].to) ||
-        !groups[i].out.data)
+    const limn_group *group = &groups[i].group;
+    int last = group->instruction_count ? LIMN_MAX_STEP_INPUTS + group->instruction_count - 1 : 0;
+    const limn_result result = {last, groups[i].to, groups[i].out.data, LIMN_F32};
+    if (!limn_make_program(&e->p, group, &result, 1) || !find_axes(&e->axes, group->domain, groups[i].to))
       return cudaErrorInvalidValue;
     const limn_master out = groups[i].out;
     int64_t first = groups[i].first;
@@ -30,9 +32,9 @@ cudaError_t limn_small_table_fill(void *table, const limn_small_group *groups, i
 
 __device__ static inline void map_entry(const small_entry &e) {
   for (int64_t i = threadIdx.x; i < e.p.count; i += LIMN_BLOCK) {
-    float v[1];
-    evaluate(v, e.p, i, 1);
-    store_master(e.out, i, v, 1);
+    float slots[LIMN_SLOTS][1];
+    evaluate(slots, e.p, i, 1);
+    store_master(e.out, i, slots[e.p.left.stored[0]], 1);
   }
 }
 
@@ -41,9 +43,9 @@ __device__ static inline void sum_entry(const small_entry &e, float *space) {
     int64_t first = element_of(e.axes, 0, k);
     float total = 0;
     for (int64_t i = threadIdx.x; i < e.axes.summed; i += LIMN_BLOCK) {
-      float v[1];
-      evaluate(v, e.p, first + element_of(e.axes, 1, i), 1);
-      total += v[0];
+      float slots[LIMN_SLOTS][1];
+      evaluate(slots, e.p, first + element_of(e.axes, 1, i), 1);
+      total += slots[e.p.left.summed[0]][0];
     }
     const float sum[1] = {block_sum(total, space)};
     if (threadIdx.x == 0)
@@ -55,7 +57,7 @@ __device__ static inline void sum_entry(const small_entry &e, float *space) {
 __global__ static void __launch_bounds__(LIMN_BLOCK) small_groups(const small_entry *entries, int count) {
   LIMN_SHARED(float, space, [32]);
   for (int i = 0; i < count; ++i) {
-    if (entries[i].axes.summed == 1)
+    if (entries[i].p.left.stored_count)
       map_entry(entries[i]);
     else
       sum_entry(entries[i], space);

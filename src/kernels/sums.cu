@@ -1,5 +1,6 @@
-/* Pointwise groups, summed. The kept axes come first (a sum for each row), last (a sum for each column) or neither; a
- * first launch leaves sums of parts in scratch, a second one adds them. */
+/* Passes that sum. The kept axes come first (a sum for each row), last (a sum for each column) or neither; a first
+ * launch leaves sums of parts in scratch, a second one adds them. A sum to a single number beside one to rows or
+ * columns has the same parts, all of which are then added. */
 #include "kernels/axes.cuh"
 #include "kernels/grid.cuh"
 #include "kernels/interpreter.cuh"
@@ -50,146 +51,212 @@ static bool plan_sum(sum_plan *out, limn_extents domain, limn_extents to) {
   return true;
 }
 
-static size_t scratch_floats(const sum_plan &s) {
-  if (s.shape == TO_ROWS)
-    return s.parts > 1 ? (size_t)(s.kept * s.parts) : 0;
-  if (s.shape == TO_COLUMNS)
-    return s.columns.chunks > 1 ? (size_t)(s.kept * s.columns.chunks) : 0;
-  return 0;
+/* Sums of parts that the pass leaves of each sum. */
+static int64_t part_count(const sum_plan &s) {
+  return s.kept * (s.shape == TO_ROWS ? s.parts : s.shape == TO_COLUMNS ? s.columns.chunks : 1);
 }
 
-size_t limn_pointwise_sum_scratch(const limn_group *group, limn_extents to) {
+static int64_t elements(limn_extents e) { return (int64_t)e.n * e.h * e.w * e.c; }
+static bool is_same(limn_extents a, limn_extents b) { return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c; }
+
+/* The extents of all sums that are not to a single number; false: there are two of them. */
+static bool find_sums(limn_extents *to, limn_extents domain, const limn_result *results, int count) {
+  *to = {1, 1, 1, 1};
+  for (int k = 0; k < count; ++k) {
+    limn_extents e = results[k].to;
+    if (is_same(e, domain) || elements(e) == 1)
+      continue;
+    if (elements(*to) > 1 && !is_same(*to, e))
+      return false;
+    *to = e;
+  }
+  return true;
+}
+
+/* The parts of a sum that the second launch adds: of each row (they lie side by side), or of each column. */
+struct merge_job {
+  const float *parts;
+  float *out;
+  int64_t kept, length; /* sums, parts of each */
+  bool columns;
+  unsigned first; /* its first block */
+};
+
+/* Where the pass leaves each of its sums, and what then remains to be done. */
+struct sum_outputs {
+  float *to[LIMN_MAX_STEP_OUTPUTS];
+  merge_job jobs[LIMN_MAX_STEP_OUTPUTS];
+  int job_count;
+  unsigned blocks;
+  size_t scratch_floats;
+};
+
+static sum_outputs place_sums(const sum_plan &s, limn_extents domain, const limn_result *results, int count,
+                              float *scratch) {
+  sum_outputs out = {};
+  int64_t parts = part_count(s);
+  int summed = 0;
+  for (int k = 0; k < count; ++k) {
+    if (is_same(results[k].to, domain))
+      continue;
+    float *to = static_cast<float *>(results[k].out);
+    int64_t kept = elements(results[k].to);
+    if (parts == kept) {
+      out.to[summed++] = to;
+      continue;
+    }
+    float *at = scratch ? scratch + out.scratch_floats : nullptr;
+    bool columns = kept > 1 && s.shape == TO_COLUMNS;
+    out.jobs[out.job_count++] = {at, to, kept, parts / kept, columns, out.blocks};
+    out.blocks += (unsigned)(columns ? divide_up(kept, MERGE_WIDTH) : kept);
+    out.scratch_floats += (size_t)(divide_up(parts, 4) * 4);
+    out.to[summed++] = at;
+  }
+  return out;
+}
+
+size_t limn_pass_scratch(const limn_group *group, const limn_result *results, int count) {
+  limn_extents to;
   sum_plan s;
-  return plan_sum(&s, group->domain, to) ? scratch_floats(s) * sizeof(float) : 0;
+  if (!find_sums(&to, group->domain, results, count) || !plan_sum(&s, group->domain, to))
+    return 0;
+  return place_sums(s, group->domain, results, count, nullptr).scratch_floats * sizeof(float);
 }
 
 /* out[row * parts + part]. V is 4 where rows start at multiples of 4. */
 template <int V>
 __global__ static void __launch_bounds__(LIMN_BLOCK)
-    sum_rows(const __grid_constant__ program p, const __grid_constant__ sum_plan s, float *out) {
+    sum_rows(const __grid_constant__ program p, const __grid_constant__ sum_plan s,
+             const __grid_constant__ sum_outputs out) {
   LIMN_SHARED(float, space, [32]);
   for (int64_t k = blockIdx.x; k < s.kept * s.parts; k += gridDim.x) {
     int64_t row = k / s.parts, begin = k % s.parts * s.part;
     int64_t end = begin + s.part < s.summed ? begin + s.part : s.summed;
-    float total = 0;
+    float total[LIMN_MAX_STEP_OUTPUTS] = {};
     for (int64_t i = begin + (int64_t)threadIdx.x * V; i < end; i += LIMN_BLOCK * V) {
       int valid = end - i < V ? (int)(end - i) : V;
-      float v[V];
-      evaluate(v, p, row * s.summed + i, valid);
-      for (int j = 0; j < V; ++j)
-        total += j < valid ? v[j] : 0;
+      float slots[LIMN_SLOTS][V];
+      evaluate(slots, p, row * s.summed + i, valid);
+      store_results(slots, p, row * s.summed + i, valid);
+      for (int o = 0; o < p.left.summed_count; ++o)
+        for (int j = 0; j < V; ++j)
+          total[o] += j < valid ? slots[p.left.summed[o]][j] : 0;
     }
-    total = block_sum(total, space);
-    if (threadIdx.x == 0)
-      out[k] = total;
-  }
-}
-
-/* out[row] = the sum of a row of parts. */
-__global__ static void __launch_bounds__(LIMN_BLOCK)
-    merge_rows(const float *parts, int64_t rows, int64_t length, float *out) {
-  LIMN_SHARED(float, space, [32]);
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    float total = 0;
-    for (int64_t i = threadIdx.x; i < length; i += LIMN_BLOCK)
-      total += parts[row * length + i];
-    total = block_sum(total, space);
-    if (threadIdx.x == 0)
-      out[row] = total;
+    for (int o = 0; o < p.left.summed_count; ++o) {
+      float sum = block_sum(total[o], space);
+      if (threadIdx.x == 0)
+        out.to[o][k] = sum;
+    }
   }
 }
 
 /* out[chunk][column] */
 template <int V>
 __global__ static void __launch_bounds__(LIMN_BLOCK)
-    sum_columns(const __grid_constant__ program p, const __grid_constant__ column_plan plan, float *out) {
+    sum_columns(const __grid_constant__ program p, const __grid_constant__ column_plan plan,
+                const __grid_constant__ sum_outputs out) {
   LIMN_SHARED(float, space, [LIMN_BLOCK * V]);
   place at = find_place(plan);
   int64_t chunk = blockIdx.x / (unsigned)plan.strips, begin = chunk * plan.chunk_rows;
   int64_t end = begin + plan.chunk_rows < plan.rows ? begin + plan.chunk_rows : plan.rows;
-  float total[V] = {};
+  float total[LIMN_MAX_STEP_OUTPUTS][V] = {};
   if (at.active)
     for (int64_t row = begin + at.row; row < end; row += at.height) {
-      float v[V];
-      evaluate(v, p, row * plan.columns + at.column, V);
-      for (int j = 0; j < V; ++j)
-        total[j] += v[j];
+      float slots[LIMN_SLOTS][V];
+      evaluate(slots, p, row * plan.columns + at.column, V);
+      store_results(slots, p, row * plan.columns + at.column, V);
+      for (int o = 0; o < p.left.summed_count; ++o)
+        for (int j = 0; j < V; ++j)
+          total[o][j] += slots[p.left.summed[o]][j];
     }
-  tile_sum<LIMN_BLOCK>(total, space, plan.width);
-  if (at.active && at.row == 0)
-    target<float>{out}.store(chunk * plan.columns + at.column, total);
-}
-
-/* out[column] = the sum of a column of parts (chunks, columns). */
-__global__ static void __launch_bounds__(LIMN_BLOCK)
-    merge_columns(const float *parts, int chunks, int64_t columns, float *out) {
-  LIMN_SHARED(float, space, [LIMN_BLOCK]);
-  int64_t column = (int64_t)blockIdx.x * MERGE_WIDTH + threadIdx.x % MERGE_WIDTH;
-  float total[1] = {0};
-  if (column < columns)
-    for (int chunk = (int)threadIdx.x / MERGE_WIDTH; chunk < chunks; chunk += LIMN_BLOCK / MERGE_WIDTH)
-      total[0] += parts[chunk * columns + column];
-  tile_sum<LIMN_BLOCK>(total, space, MERGE_WIDTH);
-  if (column < columns && threadIdx.x < MERGE_WIDTH)
-    out[column] = total[0];
+  for (int o = 0; o < p.left.summed_count; ++o) {
+    tile_sum<LIMN_BLOCK>(total[o], space, plan.width);
+    if (at.active && at.row == 0)
+      target<float>{out.to[o]}.store(chunk * plan.columns + at.column, total[o]);
+  }
 }
 
 /* The form that no model has on its hot path: any axes, a block for each sum. */
 __global__ static void __launch_bounds__(LIMN_BLOCK)
-    sum_any(const __grid_constant__ program p, const __grid_constant__ any_axes a, float *out) {
+    sum_any(const __grid_constant__ program p, const __grid_constant__ any_axes a,
+            const __grid_constant__ sum_outputs out) {
   LIMN_SHARED(float, space, [32]);
   for (int64_t k = blockIdx.x; k < a.kept; k += gridDim.x) {
     int64_t first = element_of(a, 0, k);
-    float total = 0;
+    float total[LIMN_MAX_STEP_OUTPUTS] = {};
     for (int64_t i = threadIdx.x; i < a.summed; i += LIMN_BLOCK) {
-      float v[1];
-      evaluate(v, p, first + element_of(a, 1, i), 1);
-      total += v[0];
+      int64_t at = first + element_of(a, 1, i);
+      float slots[LIMN_SLOTS][1];
+      evaluate(slots, p, at, 1);
+      store_results(slots, p, at, 1);
+      for (int o = 0; o < p.left.summed_count; ++o)
+        total[o] += slots[p.left.summed[o]][0];
     }
-    total = block_sum(total, space);
-    if (threadIdx.x == 0)
-      out[k] = total;
+    for (int o = 0; o < p.left.summed_count; ++o) {
+      float sum = block_sum(total[o], space);
+      if (threadIdx.x == 0)
+        out.to[o][k] = sum;
+    }
   }
 }
 
-static void launch_rows(const program &p, const sum_plan &s, float *out, float *scratch, cudaStream_t stream) {
-  float *parts = s.parts > 1 ? scratch : out;
-  unsigned blocks = blocks_for(s.kept * s.parts, 1);
-  if (s.summed % 4 == 0)
-    LIMN_LAUNCH(sum_rows<4>, blocks, LIMN_BLOCK, 0, stream, p, s, parts);
-  else
-    LIMN_LAUNCH(sum_rows<1>, blocks, LIMN_BLOCK, 0, stream, p, s, parts);
-  if (s.parts > 1)
-    LIMN_LAUNCH(merge_rows, blocks_for(s.kept, 1), LIMN_BLOCK, 0, stream, parts, s.kept, s.parts, out);
+/* A block for each row of parts, or for MERGE_WIDTH columns. */
+__global__ static void __launch_bounds__(LIMN_BLOCK) merge_parts(const __grid_constant__ sum_outputs s) {
+  LIMN_SHARED(float, space, [LIMN_BLOCK]);
+  int k = 0;
+  while (k + 1 < s.job_count && s.jobs[k + 1].first <= blockIdx.x)
+    ++k;
+  const merge_job &job = s.jobs[k];
+  int64_t block = blockIdx.x - job.first;
+  if (!job.columns) {
+    float total = 0;
+    for (int64_t i = threadIdx.x; i < job.length; i += LIMN_BLOCK)
+      total += job.parts[block * job.length + i];
+    total = block_sum(total, space);
+    if (threadIdx.x == 0)
+      job.out[block] = total;
+    return;
+  }
+  int64_t column = block * MERGE_WIDTH + threadIdx.x % MERGE_WIDTH;
+  float total[1] = {0};
+  if (column < job.kept)
+    for (int64_t part = threadIdx.x / MERGE_WIDTH; part < job.length; part += LIMN_BLOCK / MERGE_WIDTH)
+      total[0] += job.parts[part * job.kept + column];
+  tile_sum<LIMN_BLOCK>(total, space, MERGE_WIDTH);
+  if (column < job.kept && threadIdx.x < MERGE_WIDTH)
+    job.out[column] = total[0];
 }
 
-static void launch_columns(const program &p, const column_plan &c, float *out, float *scratch, cudaStream_t stream) {
-  float *parts = c.chunks > 1 ? scratch : out;
-  unsigned blocks = (unsigned)c.strips * (unsigned)c.chunks;
-  if (c.lanes == 4)
-    LIMN_LAUNCH(sum_columns<4>, blocks, LIMN_BLOCK, 0, stream, p, c, parts);
+static void launch_pass(const program &p, const sum_plan &s, const any_axes &axes, const sum_outputs &out,
+                        cudaStream_t stream) {
+  const column_plan &c = s.columns;
+  unsigned blocks = s.shape == TO_COLUMNS ? (unsigned)c.strips * (unsigned)c.chunks
+                                          : blocks_for(s.shape == TO_ROWS ? s.kept * s.parts : s.kept, 1);
+  if (s.shape == TO_ANY)
+    LIMN_LAUNCH(sum_any, blocks, LIMN_BLOCK, 0, stream, p, axes, out);
+  else if (s.shape == TO_ROWS && s.summed % 4 == 0)
+    LIMN_LAUNCH(sum_rows<4>, blocks, LIMN_BLOCK, 0, stream, p, s, out);
+  else if (s.shape == TO_ROWS)
+    LIMN_LAUNCH(sum_rows<1>, blocks, LIMN_BLOCK, 0, stream, p, s, out);
+  else if (c.lanes == 4)
+    LIMN_LAUNCH(sum_columns<4>, blocks, LIMN_BLOCK, 0, stream, p, c, out);
   else
-    LIMN_LAUNCH(sum_columns<1>, blocks, LIMN_BLOCK, 0, stream, p, c, parts);
-  if (c.chunks > 1)
-    LIMN_LAUNCH(merge_columns, (unsigned)divide_up(c.columns, MERGE_WIDTH), LIMN_BLOCK, 0, stream, parts, c.chunks,
-                c.columns, out);
+    LIMN_LAUNCH(sum_columns<1>, blocks, LIMN_BLOCK, 0, stream, p, c, out);
 }
 
-cudaError_t limn_pointwise_sum(const limn_group *group, limn_extents to, float *out, float *scratch,
-                               cudaStream_t stream) {
-  program p;
+cudaError_t limn_launch_sums(const program *p, const limn_group *group, const limn_result *results, int count,
+                             float *scratch, cudaStream_t stream) {
+  limn_extents to;
   sum_plan s;
   any_axes axes;
-  if (!limn_make_program(&p, group) || !find_axes(&axes, group->domain, to) || !plan_sum(&s, group->domain, to) ||
-      !is_aligned(out) || (scratch_floats(s) > 0 && (!scratch || !is_aligned(scratch))))
+  if (!find_sums(&to, group->domain, results, count) || !find_axes(&axes, group->domain, to) ||
+      !plan_sum(&s, group->domain, to))
     return cudaErrorInvalidValue;
-  if (s.summed == 1)
-    return limn_pointwise_map(group, out, LIMN_F32, stream);
-  if (s.shape == TO_ROWS)
-    launch_rows(p, s, out, scratch, stream);
-  else if (s.shape == TO_COLUMNS)
-    launch_columns(p, s.columns, out, scratch, stream);
-  else
-    LIMN_LAUNCH(sum_any, blocks_for(s.kept, 1), LIMN_BLOCK, 0, stream, p, axes, out);
+  sum_outputs out = place_sums(s, group->domain, results, count, scratch);
+  if (out.job_count && (!scratch || !is_aligned(scratch)))
+    return cudaErrorInvalidValue;
+  launch_pass(*p, s, axes, out, stream);
+  if (out.job_count)
+    LIMN_LAUNCH(merge_parts, out.blocks, LIMN_BLOCK, 0, stream, out);
   return cudaGetLastError();
 }

@@ -92,6 +92,23 @@ void kt_add_instruction(limn_group *group, int function, int x, int y, float alp
       (limn_instruction){.function = (limn_pointwise)function, .x = x, .y = y, .alpha = alpha, .beta = beta};
 }
 
+float *kt_scratch(const limn_group *group, const limn_result *results, int count) {
+  size_t bytes = limn_pass_scratch(group, results, count);
+  return bytes ? kt_device(bytes) : NULL;
+}
+
+static cudaError_t run_one(const limn_group *group, limn_extents to, void *out, limn_type type) {
+  int last = group->instruction_count ? LIMN_MAX_STEP_INPUTS + group->instruction_count - 1 : 0;
+  const limn_result result = {last, to, out, type};
+  return limn_run_pass(group, &result, 1, kt_scratch(group, &result, 1), kt_stream());
+}
+
+cudaError_t kt_map(const limn_group *group, void *out, limn_type type) {
+  return run_one(group, group->domain, out, type);
+}
+
+cudaError_t kt_sum(const limn_group *group, limn_extents to, float *out) { return run_one(group, to, out, LIMN_F32); }
+
 static void compare_map(const limn_group *group, const float *const *values, const void *out, limn_type type,
                         double absolute) {
   limn_extents e = group->domain;
@@ -123,7 +140,7 @@ static void run_function(const void *context) {
   bool two = s->function >= LIMN_PW_ADD;
   kt_add_instruction(&group, s->function, 0, two ? 1 : -1, 0.2f, 0.5f);
   void *out = s->in_place ? (void *)group.inputs[0].data : kt_device(kt_elements(s->extents) * kt_size(s->type));
-  KT_OK(limn_pointwise_map(&group, out, s->type, kt_stream()));
+  KT_OK(kt_map(&group, out, s->type));
   compare_map(&group, values, out, s->type, 1e-6);
 }
 
@@ -144,7 +161,7 @@ static void run_special(const void *context) {
     group.inputs[k] = (limn_group_input){.data = kt_upload(k ? y : x, sizeof x), .stride = {0, 0, 0, 1}};
   kt_add_instruction(&group, function, 0, 1, 0.25f, 0.5f);
   void *out = kt_device(sizeof x);
-  KT_OK(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()));
+  KT_OK(kt_map(&group, out, LIMN_F32));
   float *got = kt_download_as(out, KT_COUNT(x), LIMN_F32);
   for (int i = 0; i < n * n; ++i) {
     /* Products of three overflow on the way in float; signs of zero are compared elsewhere. */
@@ -175,7 +192,7 @@ static void run_broadcast(const void *context) {
   kt_add_instruction(&group, LIMN_PW_TANH, LIMN_MAX_STEP_INPUTS, -1, 0, 0);
   kt_add_instruction(&group, LIMN_PW_MUL, LIMN_MAX_STEP_INPUTS + 1, 2, 0, 0);
   void *out = kt_device(kt_elements(d) * kt_size(s->types[2]));
-  KT_OK(limn_pointwise_map(&group, out, s->types[2], kt_stream()));
+  KT_OK(kt_map(&group, out, s->types[2]));
   compare_map(&group, values, out, s->types[2], 1e-6);
 }
 
@@ -184,7 +201,7 @@ static void run_no_instruction(const void *context) {
   limn_group group = {.domain = {3, 2, 5, 3}};
   const float *values[1] = {kt_add_input(&group, (limn_extents){3, 1, 1, 1}, *type, -1, 1)};
   void *out = kt_device(90 * kt_size(*type));
-  KT_OK(limn_pointwise_map(&group, out, *type, kt_stream()));
+  KT_OK(kt_map(&group, out, *type));
   compare_map(&group, values, out, *type, 0);
 }
 
@@ -193,7 +210,7 @@ static void run_constant(const void *context) {
   (void)context;
   kt_add_instruction(&group, LIMN_CONSTANT, -1, -1, 0, 0.75f);
   void *out = kt_device(45 * 4);
-  KT_OK(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()));
+  KT_OK(kt_map(&group, out, LIMN_F32));
   const float *none = kt_host(sizeof *none);
   compare_map(&group, &none, out, LIMN_F32, 0);
 }
@@ -213,7 +230,7 @@ static void run_longest(const void *context) {
       kt_add_instruction(&group, k % 2 ? LIMN_PW_ADD : LIMN_PW_SUB, last, k, 0, 0);
   }
   void *out = kt_device(108 * 4);
-  KT_OK(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()));
+  KT_OK(kt_map(&group, out, LIMN_F32));
   compare_map(&group, values, out, LIMN_F32, 1e-5);
 }
 
@@ -221,20 +238,20 @@ static void run_refusals(const void *context) {
   limn_group group = {.domain = {1, 1, 1, 8}};
   void *out = kt_device(64);
   (void)context;
-  kt_refused(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()), "a group of nothing");
+  kt_refused(kt_map(&group, out, LIMN_F32), "a group of nothing");
   kt_add_input(&group, group.domain, LIMN_F32, 0, 1);
   kt_add_instruction(&group, LIMN_PW_ADD, 0, 1, 0, 0);
-  kt_refused(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()), "an input that is not there");
+  kt_refused(kt_map(&group, out, LIMN_F32), "an input that is not there");
   group.instructions[0].y = LIMN_MAX_STEP_INPUTS;
-  kt_refused(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()), "a result that is not there yet");
+  kt_refused(kt_map(&group, out, LIMN_F32), "a result that is not there yet");
   group.instructions[0] = (limn_instruction){.function = (limn_pointwise)(LIMN_CONSTANT + 1)};
-  kt_refused(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()), "an unknown function");
+  kt_refused(kt_map(&group, out, LIMN_F32), "an unknown function");
   group.instructions[0] = (limn_instruction){.function = LIMN_PW_EXP};
   group.instruction_count = LIMN_MAX_INSTRUCTIONS + 1;
-  kt_refused(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()), "a program that is too long");
+  kt_refused(kt_map(&group, out, LIMN_F32), "a program that is too long");
   group.instruction_count = 1;
-  kt_refused(limn_pointwise_map(&group, (char *)out + 4, LIMN_F32, kt_stream()), "a misaligned result");
-  KT_OK(limn_pointwise_map(&group, out, LIMN_F32, kt_stream()));
+  kt_refused(kt_map(&group, (char *)out + 4, LIMN_F32), "a misaligned result");
+  KT_OK(kt_map(&group, out, LIMN_F32));
   kt_download_as(out, 8, LIMN_F32);
 }
 

@@ -59,6 +59,13 @@ void check_transfer(void);
 void check_update(void);
 void check_pictures(void);
 
+/* limn_run_pass with one result: of the last instruction or, without any, of input 0; in the domain's extents, or its
+ * sums. */
+cudaError_t kt_map(const limn_group *group, void *out, limn_type type);
+cudaError_t kt_sum(const limn_group *group, limn_extents to, float *out);
+/* Scratch of the size that a pass asks for; NULL for none. */
+float *kt_scratch(const limn_group *group, const limn_result *results, int count);
+
 /* A group's value at an element of its domain, in double; values[k] is the host's copy of input k. check_pointwise.c */
 double kt_group_value(const limn_group *group, const float *const *values, int n, int h, int w, int c);
 /* Adds an input of the extents e (each the domain's or 1) with random values; returns them. */

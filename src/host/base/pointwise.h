@@ -33,10 +33,11 @@ typedef enum limn_pointwise {
 #define LIMN_CONSTANT LIMN_PW_COUNT /* as the function of an instruction: `beta` everywhere */
 
 #define LIMN_MAX_STEP_INPUTS  10
+#define LIMN_MAX_STEP_OUTPUTS 4
 #define LIMN_MAX_INSTRUCTIONS 24
 
 /* One scalar function of a pointwise step. Operand k < LIMN_MAX_STEP_INPUTS is input k; operand LIMN_MAX_STEP_INPUTS +
- * i is the result of instruction i. The last instruction makes the step's value; without any, input 0 is the value. */
+ * i is the result of instruction i. */
 typedef struct limn_instruction {
   limn_pointwise function; /* or LIMN_CONSTANT */
   int x, y;

@@ -97,9 +97,6 @@ limn_status limn_schedule_pointwise(struct scheduling *s, limn_value v) {
   step->instructions = calloc(LIMN_MAX_INSTRUCTIONS, sizeof *step->instructions);
   if (!step->instructions)
     return limn_fail_memory("a schedule");
-  if (n->op == LIMN_OP_SUM)
-    emit(s, step, n->inputs[0], false);
-  else
-    emit(s, step, v, true);
+  step->operands[0] = n->op == LIMN_OP_SUM ? emit(s, step, n->inputs[0], false) : emit(s, step, v, true);
   return LIMN_OK;
 }

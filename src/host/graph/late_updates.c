@@ -12,8 +12,9 @@ static bool can_wait(const limn_schedule *schedule, const limn_step *step) {
 }
 
 bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *step) {
-  return step->kind == LIMN_STEP_POINTWISE && step->instruction_count == 1 && step->input_count == 2 &&
-         step->instructions[0].function == LIMN_PW_ADD && limn_shape_equal(step->node.shape, step->domain) &&
+  return step->kind == LIMN_STEP_POINTWISE && step->output_count == 1 && step->instruction_count == 1 &&
+         step->input_count == 2 && step->instructions[0].function == LIMN_PW_ADD &&
+         limn_shape_equal(schedule->shapes[step->outputs[0]], step->domain) &&
          limn_shape_equal(schedule->shapes[step->inputs[0]], step->domain) &&
          limn_shape_equal(schedule->shapes[step->inputs[1]], step->domain);
 }
@@ -34,7 +35,7 @@ static bool reads(const limn_step *step, limn_value value) {
 
 bool limn_step_must_precede(const limn_step *step, const limn_step *next) {
   for (int o = 0; o < step->output_count; ++o)
-    if (reads(next, step->outputs[o]))
+    if (step->outputs[o] != LIMN_NONE && reads(next, step->outputs[o]))
       return true;
   for (int i = 0; i < step->input_count; ++i)
     if (writes(next, step->inputs[i]))
@@ -47,8 +48,8 @@ bool limn_step_must_precede(const limn_step *step, const limn_step *next) {
 }
 
 /* Totals, such as the parts of a gradient's norm: sums of two stop before the first, or each would go to its own. */
-static bool is_total(const limn_step *step) {
-  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->node.shape) == 1 &&
+static bool is_total(const limn_schedule *schedule, const limn_step *step) {
+  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(schedule->shapes[step->outputs[0]]) == 1 &&
          limn_shape_count(step->domain) > 1;
 }
 
@@ -65,7 +66,7 @@ void limn_schedule_delay_updates(limn_schedule *schedule) {
     int to = i;
     bool sum = moved.kind == LIMN_STEP_POINTWISE;
     while (to + 1 < schedule->step_count && !limn_step_must_precede(&moved, &steps[to + 1]) &&
-           !(sum && is_total(&steps[to + 1])))
+           !(sum && is_total(schedule, &steps[to + 1])))
       ++to;
     if (to + 1 < schedule->step_count && steps[to + 1].kind == LIMN_STEP_LATCH)
       while (to > i && is_scalar(&steps[to])) /* a latch stays with the numbers that it looks at */

@@ -22,7 +22,8 @@ typedef enum limn_step_kind {
   LIMN_STEP_STACK, /* a, b -> value: a's rows, then b's */
   LIMN_STEP_ROWS,  /* x -> value: rows of x from the node's `row` on */
 
-  LIMN_STEP_POINTWISE, /* inputs of the instructions -> value; then summed down to the output's shape */
+  LIMN_STEP_POINTWISE, /* inputs of the instructions -> any of their results, each in the domain's shape or summed down
+                          to its own; sums of one step have one shape, or are scalars */
   LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */
   LIMN_STEP_PICTURES,  /* leaf of bytes -> value */
 
@@ -32,17 +33,16 @@ typedef enum limn_step_kind {
   LIMN_STEP_RECORD,
 } limn_step_kind;
 
-#define LIMN_MAX_STEP_OUTPUTS 3
-
 typedef struct limn_step {
   limn_step_kind kind;
-  limn_node node; /* the node that gives attributes and targets; of a pointwise step the last one */
+  limn_node node; /* the node that gives attributes and targets; a pointwise step's says nothing more */
   int input_count, output_count;
   int inputs[LIMN_MAX_STEP_INPUTS];
   int outputs[LIMN_MAX_STEP_OUTPUTS];
-  limn_pointwise activation; /* fused behind the op (or, backward, before it); LIMN_PW_COUNT: none */
-  float slope;               /* its alpha */
-  limn_shape domain;         /* POINTWISE: the shape that the instructions run over */
+  limn_pointwise activation;           /* fused behind the op (or, backward, before it); LIMN_PW_COUNT: none */
+  float slope;                         /* its alpha */
+  limn_shape domain;                   /* POINTWISE: the shape that the instructions run over */
+  int operands[LIMN_MAX_STEP_OUTPUTS]; /* POINTWISE: what each output is made of, as in an instruction */
   int instruction_count;
   limn_instruction *instructions; /* owned by the schedule */
 } limn_step;
@@ -51,6 +51,7 @@ typedef struct limn_step {
 typedef struct limn_fusion {
   bool conv_activation, batchnorm_activation, pointwise;
   bool late_updates;
+  int64_t small; /* pointwise steps of so many elements the device joins by itself */
 } limn_fusion;
 
 typedef struct limn_schedule {

@@ -6,18 +6,20 @@
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
-#define CHUNK 512 /* floats; a multiple of every block */
+#define CHUNK      512 /* floats; a multiple of every block */
+#define MOST_BLOCK 16
 
+/* How an operand or a result is spread over the domain. */
 typedef enum kind { FULL, SCALAR, CHANNEL, SAMPLE } kind;
-typedef enum target { TARGET_NONE, TARGET_SCALAR, TARGET_CHANNEL, TARGET_SAMPLE } target;
 
 /* Rows are runs of memory in which the sample is fixed and the channel is fixed, or repeats with the block, or (one
  * pixel) is the position. Without channel or sample operands the whole tensor is one run, cut into equal rows. */
 struct group {
   limn_shape shape;
-  int block, input_count, instruction_count;
+  int block, input_count, instruction_count, output_count;
   kind kinds[LIMN_MAX_STEP_INPUTS];
-  target target;
+  kind targets[LIMN_MAX_STEP_OUTPUTS]; /* FULL: stored, else summed */
+  int operands[LIMN_MAX_STEP_OUTPUTS];
   limn_instruction instructions[LIMN_MAX_INSTRUCTIONS];
   size_t rows, row_length, rows_per_sample; /* rows of a sample; 0: a flat run */
   size_t count;
@@ -25,10 +27,27 @@ struct group {
 
 #define FLAT_ROW 8192 /* floats of a row of a flat run */
 
+/* Operands of the kernel: outputs, inputs, and for each output that is summed what each row comes to. */
+static float *output_at(const limn_kernel *k, int o) { return cpu_at(k, (size_t)o); }
+static float *input_at(const limn_kernel *k, int i) {
+  return cpu_at(k, (size_t)(((const struct group *)k->state)->output_count + i));
+}
+static float *partial_at(const limn_kernel *k, int o) {
+  const struct group *s = k->state;
+  return cpu_at(k, (size_t)(s->output_count + s->input_count + o));
+}
+
+static bool is_one_pixel(const struct group *s) { return s->shape.h * s->shape.w == 1; }
+
+/* Sums that a row leaves of an output: of each channel in it. */
+static size_t width_of(const struct group *s, int o) {
+  return s->targets[o] != CHANNEL ? 1 : is_one_pixel(s) ? s->row_length : (size_t)s->block;
+}
+
 /* How a row of the group's domain sees a vector over channels: constant, a repeated block, or in step. */
 static const float *channel_chunk(const struct group *s, const float *channels, size_t row, size_t offset, size_t n,
                                   float *space, const limn_simd *simd) {
-  if (s->shape.h * s->shape.w == 1)
+  if (is_one_pixel(s))
     return channels + offset;
   const float *first = channels + row % s->rows_per_sample * (size_t)s->block;
   if (s->block == 1) {
@@ -40,15 +59,22 @@ static const float *channel_chunk(const struct group *s, const float *channels, 
   return space;
 }
 
-/* Runs the instructions over elements offset ... offset + n of a row; the last result goes to `out` when that is not
- * NULL. Returns where the value lies. */
-static const float *run_chunk(const limn_kernel *k, const struct limn_call *call, size_t row, size_t offset, size_t n,
-                              float *out, float (*space)[CHUNK]) {
+/* The output that an instruction's result may be written to at once: of the last, so that no later one can miss an
+ * input in whose place the output lies. */
+static int direct_output(const struct group *s, int instruction) {
+  for (int o = 0; o < s->output_count && instruction == s->instruction_count - 1; ++o)
+    if (s->targets[o] == FULL && s->operands[o] == LIMN_MAX_STEP_INPUTS + instruction)
+      return o;
+  return -1;
+}
+
+/* Runs the instructions over elements offset ... offset + n of a row: where each operand lies. */
+static void run_chunk(const limn_kernel *k, const struct limn_call *call, size_t row, size_t offset, size_t n,
+                      float (*space)[CHUNK], const float **operands) {
   const struct group *s = k->state;
-  const float *operands[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
   size_t at = row * s->row_length + offset;
   for (int i = 0; i < s->input_count; ++i) {
-    const float *p = cpu_at(k, 1 + i);
+    const float *p = input_at(k, i);
     switch (s->kinds[i]) {
     case FULL:
       operands[i] = p + at;
@@ -63,8 +89,8 @@ static const float *run_chunk(const limn_kernel *k, const struct limn_call *call
   }
   for (int i = 0; i < s->instruction_count; ++i) {
     const limn_instruction *instruction = &s->instructions[i];
-    bool last = i == s->instruction_count - 1;
-    float *result = last && out ? out : space[LIMN_MAX_STEP_INPUTS + i];
+    int direct = direct_output(s, i);
+    float *result = direct < 0 ? space[LIMN_MAX_STEP_INPUTS + i] : output_at(k, direct) + at;
     if (instruction->function == LIMN_CONSTANT)
       call->simd->fill(result, instruction->beta, n);
     else
@@ -72,86 +98,72 @@ static const float *run_chunk(const limn_kernel *k, const struct limn_call *call
                                                    instruction->alpha, instruction->beta, n);
     operands[LIMN_MAX_STEP_INPUTS + i] = result;
   }
-  return s->instruction_count ? operands[LIMN_MAX_STEP_INPUTS + s->instruction_count - 1] : operands[0];
 }
 
-static size_t row_end(const struct group *s, size_t row) {
-  size_t first = row * s->row_length;
-  return s->count - first < s->row_length ? s->count - first : s->row_length;
-}
-
-static void run_map(const limn_kernel *k, const struct limn_call *call) {
+/* Stores a chunk of an output's values, or adds them to its row's totals: of each channel of a block, or of all. */
+static void take_chunk(const limn_kernel *k, const limn_simd *simd, int o, size_t at, const float *value, size_t n,
+                       double *totals) {
   const struct group *s = k->state;
-#pragma omp parallel for num_threads(call->threads) schedule(static) if (s->count > CHUNK)
-  for (size_t row = 0; row < s->rows; ++row) {
-    float space[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
-    size_t end = row_end(s, row);
-    for (size_t offset = 0; offset < end; offset += CHUNK) {
-      size_t n = end - offset < CHUNK ? end - offset : CHUNK;
-      float *out = cpu_at(k, 0) + row * s->row_length + offset;
-      const float *value = run_chunk(k, call, row, offset, n, out, space);
-      if (value != out)
-        memmove(out, value, n * sizeof *out);
-    }
+  float *out = s->targets[o] == FULL ? output_at(k, o) : partial_at(k, o), sum[MOST_BLOCK] = {0};
+  if (s->targets[o] == FULL || (s->targets[o] == CHANNEL && is_one_pixel(s))) {
+    if (value != out + at)
+      memcpy(out + at, value, n * sizeof *out);
+  } else if (s->targets[o] == CHANNEL) {
+    simd->channel_sums(value, (int)(n / (size_t)s->block), s->block, sum);
+    for (int i = 0; i < s->block; ++i)
+      totals[i] += (double)sum[i];
+  } else {
+    totals[0] += (double)simd->sum(value, n);
   }
 }
 
-/* To a scalar or to samples: operand input_count + 1 has a partial sum for each row. */
-static void run_sum_rows(const limn_kernel *k, const struct limn_call *call) {
+static void run_row(const limn_kernel *k, const struct limn_call *call, size_t row) {
   const struct group *s = k->state;
-  float *partial = cpu_at(k, 1 + s->input_count);
-#pragma omp parallel for num_threads(call->threads) schedule(static) if (s->count > CHUNK)
-  for (size_t row = 0; row < s->rows; ++row) {
-    float space[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
-    size_t end = row_end(s, row);
+  float space[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
+  const float *operands[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
+  double totals[LIMN_MAX_STEP_OUTPUTS][MOST_BLOCK] = {{0}};
+  size_t first = row * s->row_length, end = s->count - first < s->row_length ? s->count - first : s->row_length;
+  for (size_t offset = 0; offset < end; offset += CHUNK) {
+    size_t n = end - offset < CHUNK ? end - offset : CHUNK;
+    run_chunk(k, call, row, offset, n, space, operands);
+    for (int o = 0; o < s->output_count; ++o)
+      take_chunk(k, call->simd, o, first + offset, operands[s->operands[o]], n, totals[o]);
+  }
+  for (int o = 0; o < s->output_count; ++o) {
+    if (s->targets[o] == FULL || (s->targets[o] == CHANNEL && is_one_pixel(s)))
+      continue; /* nothing was added up */
+    for (size_t i = 0; i < width_of(s, o); ++i)
+      partial_at(k, o)[row * width_of(s, o) + i] = (float)totals[o][i];
+  }
+}
+
+/* What the rows have left of an output, in the order of the rows. */
+static void add_rows(const limn_kernel *k, int o) {
+  const struct group *s = k->state;
+  const float *partial = partial_at(k, o);
+  size_t width = width_of(s, o), sums = s->targets[o] == SCALAR ? 1 : (size_t)s->shape.n, each = s->rows / sums;
+  for (size_t c = 0; s->targets[o] == CHANNEL && c < (size_t)s->shape.c; ++c) {
     double total = 0;
-    for (size_t offset = 0; offset < end; offset += CHUNK) {
-      size_t n = end - offset < CHUNK ? end - offset : CHUNK;
-      total += (double)call->simd->sum(run_chunk(k, call, row, offset, n, NULL, space), n);
-    }
-    partial[row] = (float)total;
+    for (size_t row = c / width; row < s->rows; row += s->rows_per_sample)
+      total += (double)partial[row * width + c % width];
+    output_at(k, o)[c] = (float)total;
   }
-  size_t sums = s->target == TARGET_SCALAR ? 1 : (size_t)s->shape.n, each = s->rows / sums;
-  for (size_t i = 0; i < sums; ++i) {
+  for (size_t i = 0; s->targets[o] != CHANNEL && i < sums; ++i) {
     double total = 0;
     for (size_t row = i * each; row < (i + 1) * each; ++row)
       total += (double)partial[row];
-    cpu_at(k, 0)[i] = (float)total;
+    output_at(k, o)[i] = (float)total;
   }
 }
 
-/* To channels: a channel block's rows of all samples, in order. */
-static void run_sum_channels(const limn_kernel *k, const struct limn_call *call) {
+static void run_pass(const limn_kernel *k, const struct limn_call *call) {
   const struct group *s = k->state;
-  bool one_pixel = s->shape.h * s->shape.w == 1;
-  size_t groups = one_pixel ? (s->row_length + CHUNK - 1) / CHUNK : s->rows_per_sample;
 #pragma omp parallel for num_threads(call->threads) schedule(static) if (s->count > CHUNK)
-  for (size_t g = 0; g < groups; ++g) {
-    float space[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
-    double total[CHUNK] = {0};
-    size_t width =
-        one_pixel ? (s->row_length - g * CHUNK < CHUNK ? s->row_length - g * CHUNK : CHUNK) : (size_t)s->block;
-    for (size_t sample = 0; sample < (size_t)s->shape.n; ++sample) {
-      size_t row = one_pixel ? sample : sample * s->rows_per_sample + g;
-      if (one_pixel) {
-        const float *value = run_chunk(k, call, row, g * CHUNK, width, NULL, space);
-        for (size_t i = 0; i < width; ++i)
-          total[i] += (double)value[i];
-        continue;
-      }
-      for (size_t offset = 0; offset < s->row_length; offset += CHUNK) {
-        size_t n = s->row_length - offset < CHUNK ? s->row_length - offset : CHUNK;
-        float sum[16] = {0};
-        const float *value = run_chunk(k, call, row, offset, n, NULL, space);
-        call->simd->channel_sums(value, (int)(n / (size_t)s->block), s->block, sum);
-        for (size_t i = 0; i < width; ++i)
-          total[i] += (double)sum[i];
-      }
-    }
-    float *out = cpu_at(k, 0) + (one_pixel ? g * CHUNK : g * (size_t)s->block);
-    for (size_t i = 0; i < width; ++i)
-      out[i] = (float)total[i];
-  }
+  for (size_t row = 0; row < s->rows; ++row)
+    run_row(k, call, row);
+  for (int o = 0; o < s->output_count; ++o)
+    if (s->targets[o] != FULL)
+      add_rows(k, o);
 }
 
 /* Broadcasts and sums of other shapes, which no model of ours has on its hot path: element by element, plain layouts.
@@ -260,49 +272,78 @@ static void divide_into_rows(struct group *s, bool flat) {
   }
 }
 
-limn_status cpu_build_pointwise(limn_builder *b, const limn_step *step) {
-  limn_shape out_shape = step->node.shape, domain = step->domain;
-  kind out_kind = FULL, unused;
-  bool generic_sum = !classify(domain, out_shape, &out_kind), generic = generic_sum;
-  bool flat = out_kind == FULL || out_kind == SCALAR || generic_sum;
-  for (int i = 0; i < step->input_count; ++i) {
-    limn_shape shape = limn_builder_shape(b, step->inputs[i]);
-    generic = generic || !classify(domain, shape, &unused);
-    flat = flat && (!classify(domain, shape, &unused) || unused == FULL || unused == SCALAR);
+/* Whether a flat run will do, and whether an operand or a result is spread in a way that only plain layouts serve. */
+static void find_spreads(const limn_builder *b, const limn_step *step, bool *flat, bool *generic) {
+  *flat = true;
+  *generic = false;
+  for (int i = 0; i < step->input_count + step->output_count; ++i) {
+    int value = i < step->input_count ? step->inputs[i] : step->outputs[i - step->input_count];
+    kind spread;
+    if (!classify(step->domain, limn_builder_shape(b, value), &spread))
+      *generic = true;
+    else
+      *flat = *flat && (spread == FULL || spread == SCALAR);
   }
+}
+
+/* The kernel's buffers; how many there are. rest: where each output goes whose sum is none of the fast kinds. */
+static int place_operands(limn_builder *b, const limn_step *step, struct group *s, cpu_layout layout, int *buffers,
+                          int *rest) {
+  int count = 0;
+  for (int o = 0; o < step->output_count; ++o) {
+    limn_shape shape = limn_builder_shape(b, step->outputs[o]);
+    bool generic = !classify(step->domain, shape, &s->targets[o]);
+    s->targets[o] = generic ? FULL : s->targets[o];
+    rest[o] = limn_builder_output(b, step->outputs[o], s->targets[o] == FULL && !generic ? layout : CPU_PLAIN);
+    buffers[count++] = generic ? limn_builder_scratch(b, s->count * sizeof(float)) : rest[o];
+    rest[o] = generic ? rest[o] : LIMN_ABSENT;
+  }
+  for (int i = 0; i < step->input_count; ++i)
+    buffers[count++] = operand(b, step, i, layout, &s->kinds[i]);
+  for (int o = 0; o < step->output_count; ++o)
+    buffers[count++] =
+        s->targets[o] == FULL ? LIMN_ABSENT : limn_builder_scratch(b, s->rows * width_of(s, o) * sizeof(float));
+  return count;
+}
+
+/* Output 0 may lie where an input lies, unless that input is itself stored or summed. */
+static unsigned in_place(const struct group *s) {
+  unsigned bits = 0;
+  for (int i = 0; s->targets[0] == FULL && i < s->input_count; ++i)
+    if (s->kinds[i] == FULL)
+      bits |= 1u << (s->output_count + i);
+  for (int o = 0; o < s->output_count && s->output_count > 1; ++o)
+    bits = s->operands[o] < LIMN_MAX_STEP_INPUTS ? 0 : bits;
+  return bits;
+}
+
+limn_status cpu_build_pointwise(limn_builder *b, const limn_step *step) {
+  bool flat, generic, sums = false;
+  find_spreads(b, step, &flat, &generic);
   struct group *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   cpu_layout layout = choose_layout(b, step, flat, generic);
-  *s = (struct group){.shape = domain,
+  *s = (struct group){.shape = step->domain,
                       .block = cpu_block(b, layout),
                       .input_count = step->input_count,
-                      .instruction_count = step->instruction_count};
+                      .instruction_count = step->instruction_count,
+                      .output_count = step->output_count};
   memcpy(s->instructions, step->instructions, (size_t)step->instruction_count * sizeof *s->instructions);
-  s->target = generic_sum || out_kind == FULL ? TARGET_NONE
-              : out_kind == SCALAR            ? TARGET_SCALAR
-              : out_kind == CHANNEL           ? TARGET_CHANNEL
-                                              : TARGET_SAMPLE;
+  memcpy(s->operands, step->operands, sizeof s->operands);
   divide_into_rows(s, flat);
-
-  int buffers[2 + LIMN_MAX_STEP_INPUTS];
-  for (int i = 0; i < step->input_count; ++i)
-    buffers[1 + i] = operand(b, step, i, layout, &s->kinds[i]);
-  int out = limn_builder_output(b, step->outputs[0], s->target == TARGET_NONE && !generic_sum ? layout : CPU_PLAIN);
-  buffers[0] = generic_sum ? limn_builder_scratch(b, s->count * sizeof(float)) : out;
-  int count = 1 + step->input_count;
-  bool rows = s->target == TARGET_SCALAR || s->target == TARGET_SAMPLE;
-  if (rows)
-    buffers[count++] = limn_builder_scratch(b, s->rows * sizeof(float));
-  limn_kernel *kernel = cpu_add(b, s->target == TARGET_NONE ? "pointwise" : "pointwise sum",
-                                rows                          ? run_sum_rows
-                                : s->target == TARGET_CHANNEL ? run_sum_channels
-                                                              : run_map,
-                                s, count, buffers);
-  for (int i = 0; kernel && s->target == TARGET_NONE && i < step->input_count; ++i)
-    if (s->kinds[i] == FULL)
-      kernel->in_place |= 1u << (1 + i);
-  if (generic_sum)
-    add_generic(b, "sum", run_generic_sum, (struct generic){.from = domain, .to = out_shape}, out, buffers[0]);
+  int buffers[2 * LIMN_MAX_STEP_OUTPUTS + LIMN_MAX_STEP_INPUTS], rest[LIMN_MAX_STEP_OUTPUTS];
+  int count = place_operands(b, step, s, layout, buffers, rest);
+  for (int o = 0; o < step->output_count; ++o)
+    sums = sums || s->targets[o] != FULL;
+  const char *name = !sums ? "pointwise" : s->targets[0] == FULL ? "pointwise with sums" : "pointwise sum";
+  limn_kernel *kernel = cpu_add(b, name, run_pass, s, count, buffers);
+  if (kernel)
+    kernel->in_place = in_place(s);
+  for (int o = 0; kernel && o < step->output_count; ++o)
+    if (rest[o] != LIMN_ABSENT)
+      add_generic(b, "sum", run_generic_sum,
+                  (struct generic){.from = step->domain, .to = limn_builder_shape(b, step->outputs[o])}, rest[o],
+                  buffers[o]);
   return limn_builder_status(b);
 }

@@ -7,21 +7,20 @@
 
 struct pointwise {
   limn_group group;
-  limn_extents to;
-  limn_type type; /* of the value, when it is not summed */
-  bool summed;
+  limn_result results[LIMN_MAX_STEP_OUTPUTS];
+  int result_count;
 };
 
-/* Operands: value, inputs[], scratch of a sum. */
+/* Operands: results[], inputs[], scratch of sums. */
 static void run_pointwise(const limn_kernel *k, const struct limn_call *call) {
-  const struct pointwise *s = k->state;
-  limn_group group = s->group;
-  for (int i = 0; i < group.input_count; ++i)
-    group.inputs[i].data = k->p[1 + i];
-  cuda_call_check(call,
-                  s->summed ? limn_pointwise_sum(&group, s->to, k->p[0], k->p[1 + group.input_count], call->stream)
-                            : limn_pointwise_map(&group, k->p[0], s->type, call->stream),
-                  k->name);
+  struct pointwise *s = k->state;
+  int inputs = s->group.input_count, count = s->result_count;
+  for (int o = 0; o < count; ++o)
+    s->results[o].out = k->p[o];
+  for (int i = 0; i < inputs; ++i)
+    s->group.inputs[i].data = k->p[count + i];
+  float *scratch = k->count > count + inputs ? k->p[count + inputs] : NULL;
+  cuda_call_check(call, limn_run_pass(&s->group, s->results, count, scratch, call->stream), k->name);
 }
 
 /* How an input of that shape is walked while the domain is: not at all along an axis on which it is broadcast. */
@@ -33,7 +32,7 @@ static void set_strides(limn_group_input *input, limn_shape domain, limn_shape s
     input->stride[axis] = moves[axis] && extents[axis] > 1 ? dense[axis] : 0;
 }
 
-/* The value of a step with an input that lies in CUDA_HALF and is as big lies there too. */
+/* What a step makes of its domain's size lies in CUDA_HALF if an input of that size does. */
 static int map_format(const limn_builder *b, const limn_step *step) {
   for (int i = 0; i < step->input_count; ++i)
     if (limn_shape_equal(limn_builder_shape(b, step->inputs[i]), step->domain) &&
@@ -61,28 +60,37 @@ static limn_status add_group(limn_builder *b, const limn_step *step) {
   struct pointwise *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  int buffers[2 + LIMN_MAX_STEP_INPUTS], count = 1 + step->input_count, format = map_format(b, step);
+  int buffers[1 + LIMN_MAX_STEP_OUTPUTS + LIMN_MAX_STEP_INPUTS], format = map_format(b, step);
+  int outputs = s->result_count = step->output_count, count = outputs + step->input_count;
   unsigned in_place = 0;
-  s->group = cuda_group_of(b, step, buffers + 1);
-  for (int i = 0; i < step->input_count; ++i)
+  bool summed = false;
+  s->group = cuda_group_of(b, step, buffers + outputs);
+  for (int o = 0; o < outputs; ++o) {
+    limn_shape shape = limn_builder_shape(b, step->outputs[o]);
+    bool full = limn_shape_equal(shape, step->domain);
+    s->results[o] = (limn_result){.operand = step->operands[o],
+                                  .to = cuda_extents(shape),
+                                  .type = cuda_type(cuda_device_of(b), full ? format : CUDA_FLOAT)};
+    buffers[o] = limn_builder_output(b, step->outputs[o], full ? format : CUDA_FLOAT);
+    summed = summed || !full;
+  }
+  bool stores = limn_shape_equal(limn_builder_shape(b, step->outputs[0]), step->domain);
+  for (int i = 0; stores && i < step->input_count; ++i)
     if (limn_shape_equal(limn_builder_shape(b, step->inputs[i]), step->domain) &&
         limn_builder_format(b, step->inputs[i]) == format)
-      in_place |= 1u << (1 + i);
-  s->summed = !limn_shape_equal(step->domain, step->node.shape);
-  s->to = cuda_extents(step->node.shape);
-  s->type = cuda_type(cuda_device_of(b), format);
-  buffers[0] = limn_builder_output(b, step->outputs[0], s->summed ? CUDA_FLOAT : format);
-  if (s->summed) {
-    size_t scratch = limn_pointwise_sum_scratch(&s->group, s->to);
-    buffers[count++] = scratch ? limn_builder_scratch(b, scratch) : LIMN_ABSENT;
-  }
+      in_place |= 1u << (outputs + i);
+  size_t scratch = limn_pass_scratch(&s->group, s->results, outputs);
+  if (scratch)
+    buffers[count++] = limn_builder_scratch(b, scratch);
   limn_builder_add(b,
-                   (limn_kernel){.name = s->summed ? "pointwise sum" : "pointwise",
+                   (limn_kernel){.name = !summed  ? "pointwise"
+                                         : stores ? "pointwise with sums"
+                                                  : "pointwise sum",
                                  .run = run_pointwise,
                                  .state = s,
                                  .count = count,
-                                 .launches = s->summed && buffers[count - 1] != LIMN_ABSENT ? 2 : 1,
-                                 .in_place = s->summed ? 0 : in_place},
+                                 .launches = scratch ? 2 : 1,
+                                 .in_place = in_place},
                    buffers);
   return limn_builder_status(b);
 }
@@ -109,10 +117,10 @@ limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int
   if (!s)
     return limn_fail_memory("a program");
   limn_group *group = &s->group;
-  s->type = cuda_type(cuda, format);
+  limn_type type = cuda_type(cuda, format);
   group->domain = cuda_extents(shape);
   group->input_count = 1 + bias;
-  group->inputs[0].type = s->type;
+  group->inputs[0].type = type;
   set_strides(&group->inputs[0], shape, shape);
   set_strides(&group->inputs[1], shape, LIMN_CHANNELS(shape.c));
   int value = 0; /* the operand that holds the value so far */
@@ -120,9 +128,13 @@ limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int
     group->instructions[group->instruction_count] = (limn_instruction){.function = LIMN_PW_ADD, .x = 0, .y = 1};
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
-  if (active)
-    group->instructions[group->instruction_count++] =
+  if (active) {
+    group->instructions[group->instruction_count] =
         (limn_instruction){.function = step->activation, .x = value, .y = value, .alpha = step->slope};
+    value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
+  }
+  s->results[0] = (limn_result){.operand = value, .to = group->domain, .type = type};
+  s->result_count = 1;
   limn_builder_add(b, (limn_kernel){.name = "bias and activation", .run = run_pointwise, .state = s, .count = 2 + bias},
                    (const int[]){y, y, bias ? limn_builder_input(b, step->inputs[2], CUDA_FLOAT) : LIMN_ABSENT});
   return limn_builder_status(b);

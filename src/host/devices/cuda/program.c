@@ -93,7 +93,11 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
 }
 
 static const limn_backend backend = {
-    .fusion = {.conv_activation = true, .batchnorm_activation = true, .pointwise = true, .late_updates = true},
+    .fusion = {.conv_activation = true,
+               .batchnorm_activation = true,
+               .pointwise = true,
+               .late_updates = true,
+               .small = LIMN_SMALL_DOMAIN},
     .bytes = bytes,
     .leaf_format = leaf_format,
     .leaf_memory = leaf_memory,

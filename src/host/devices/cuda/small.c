@@ -57,13 +57,16 @@ static void run_small(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_small_groups(s->table, s->count, call->stream), k->name);
 }
 
+/* Steps of so few elements are never joined into passes (limn_fusion.small), so they have one output. */
 bool cuda_is_small(const limn_builder *b, const limn_step *step) {
   if (step->kind == LIMN_STEP_STACK)
     return limn_shape_count(step->node.shape) <= LIMN_SMALL_DOMAIN;
   if (step->kind == LIMN_STEP_LATCH)
     return true;
-  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->domain) <= LIMN_SMALL_DOMAIN &&
-         (limn_shape_equal(step->domain, step->node.shape) || limn_shape_count(step->node.shape) <= LIMN_SMALL_SUMS) &&
+  if (step->kind != LIMN_STEP_POINTWISE || limn_shape_count(step->domain) > LIMN_SMALL_DOMAIN)
+    return false;
+  limn_shape to = limn_builder_shape(b, step->outputs[0]);
+  return (limn_shape_equal(step->domain, to) || limn_shape_count(to) <= LIMN_SMALL_SUMS) &&
          !cuda_is_sum_of_squares(b, step) && !limn_builder_is_addition(b, step);
 }
 
@@ -133,7 +136,7 @@ static void add_step(struct adding *a, const limn_step *step) {
   } else {
     const int out[2] = {limn_builder_output(a->builder, step->outputs[0], CUDA_FLOAT),
                         cuda_output_half(a->builder, step->outputs[0])};
-    add_group(a, step, step->node.shape, out, 0);
+    add_group(a, step, limn_builder_shape(a->builder, step->outputs[0]), out, 0);
   }
 }
 

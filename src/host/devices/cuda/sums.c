@@ -52,7 +52,8 @@ limn_status cuda_build_additions(limn_builder *b, const limn_step *steps, int le
 }
 
 bool cuda_is_sum_of_squares(const limn_builder *b, const limn_step *step) {
-  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->node.shape) == 1 && step->instruction_count == 1 &&
+  return step->kind == LIMN_STEP_POINTWISE && step->output_count == 1 &&
+         limn_shape_count(limn_builder_shape(b, step->outputs[0])) == 1 && step->instruction_count == 1 &&
          step->instructions[0].function == LIMN_PW_SQUARE && step->input_count == 1 &&
          limn_shape_equal(step->domain, limn_builder_shape(b, step->inputs[0])) && limn_shape_count(step->domain) > 1;
 }
