@@ -63,6 +63,22 @@ static void build_per_filter(case_graph *g, const op_case *c) {
   case_output(g, limn_graph_sum(graph, squares, (limn_shape){c->w.n, 1, 1, 1}));
 }
 
+/* Steps that read the same, which a device may join into one pass: e, its square with noise that ends there, two sums
+ * of that (c->y: what one of them keeps) and a function of it that a convolution reads. */
+static void build_pass(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED);
+  limn_value scale = case_parameter(g, "scale", LIMN_CHANNELS(c->x.c), RANGE_POSITIVE);
+  limn_value w = case_parameter(g, "w", (limn_shape){2, c->x.c, 1, 1}, RANGE_SIGNED);
+  limn_value noise = limn_graph_normal(graph, c->x, 1);
+  limn_value e = limn_graph_mul(graph, limn_graph_unary(graph, LIMN_PW_TANH, x, 0, 0), scale);
+  limn_value f = limn_graph_add(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, e, 0, 0), noise);
+  case_output(g, limn_graph_sum_all(graph, limn_graph_sub(graph, f, e)));
+  case_output(g, limn_graph_sum(graph, f, c->y));
+  limn_value h = limn_graph_unary(graph, LIMN_PW_SIGMOID, f, 0, 0);
+  case_output(g, limn_graph_conv(graph, h, w, LIMN_NONE, (limn_conv_attrs){1, 1, 0, 0}));
+}
+
 static void build_source(case_graph *g, const op_case *c) {
   if (c->variant == 0)
     case_output(g, limn_graph_fill(g->graph, c->x, c->alpha));
@@ -209,8 +225,22 @@ static void add_sources(case_table *table) {
       }
 }
 
+static void add_passes(case_table *table) {
+  /* Few elements, of which the CUDA device makes small steps, and more. */
+  static const limn_shape shapes[] = {{2, 3, 5, 7},    {1, 1, 67, 71}, {2, 3, 33, 41}, {3, 16, 13, 11},
+                                      {1, 20, 15, 15}, {9, 500, 1, 1}, {1, 1, 3, 3}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
+    for (int kept = 0; kept < 5; ++kept) { /* bits: N, C, (H, W); none is a sum to a number */
+      limn_shape s = shapes[i];
+      limn_shape t = {kept & 1 ? s.n : 1, kept & 2 ? s.c : 1, kept & 4 ? s.h : 1, kept & 4 ? s.w : 1};
+      case_add(table, (op_case){.build = build_pass, .x = s, .y = t, .step = 5}, "pass/%dx%dx%dx%d-to-%dx%dx%dx%d", s.n,
+               s.c, s.h, s.w, t.n, t.c, t.h, t.w);
+    }
+}
+
 void cases_add_pointwise(case_table *table) {
   add_functions(table);
+  add_passes(table);
   add_broadcasts(table);
   add_sums(table);
   add_sources(table);

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "graph/schedule.h"
-#include "support/spy_device.h"
-#include "support/training.h"
+#include "support/session_graphs.h"
 
 #define ONE       ((limn_conv_attrs){1, 1, 0, 0})
 #define ALL_FUSED ((limn_fusion){.conv_activation = true, .batchnorm_activation = true, .pointwise = true})
@@ -249,18 +248,9 @@ static void see(void *context, int index, const limn_graph *of) {
 
 /* The graphs of a session, 16x16 in colour: three layers with weights a network. */
 static seen see_session(const char *model, const char *const *settings, limn_fusion fusion) {
-  limn_config *config = test_config(model, settings);
-  test_set(config, "channels", "3");
-  seen s = {.fusion = fusion, .pictures = {config->batch, 3, 16, 16}, .codes = {config->batch, config->latent, 1, 1}};
-  spy_device spy = {.base = {.ops = spy_ops()}, .see = see, .context = &s};
-  limn_session session = {.config = config,
-                          .algorithm = strcmp(model, "dcgan") == 0 ? &limn_gan_algorithm : &limn_vae_algorithm,
-                          .batch = s.pictures,
-                          .device = &spy.base};
-  cr_assert_eq(limn_model_init(&session.model, config), LIMN_OK, "%s", limn_error_message());
-  cr_assert_eq(limn_store_create(&session.store, &spy.base), LIMN_OK);
-  cr_assert_eq(session.algorithm->build(&session), LIMN_OK, "%s", limn_error_message());
-  limn_session_release(&session);
+  seen s = {.fusion = fusion, .pictures = {4, 3, 16, 16}, .codes = {4, 8, 1, 1}};
+  limn_config *config = test_session_graphs(model, settings, see, &s);
+  cr_assert_not_null(config, "%s", limn_error_message());
   limn_config_destroy(config);
   return s;
 }
@@ -376,28 +366,29 @@ Test(graph, a_tree_of_functions_and_its_sum_are_one_step) {
   limn_schedule_destroy(schedule);
 }
 
-/* A value with two readers is made once, in memory. */
+/* A value with two readers that no pass can serve together is made once, in memory. */
 Test(graph, shared_values_are_not_computed_twice) {
   limn_value x = input("x", 2, 3, 4, 4), shared = limn_graph_unary(graph, LIMN_PW_EXP, x, 0, 0);
-  limn_graph_assign(graph, output("a", LIMN_SCALAR), limn_graph_sum_all(graph, shared));
-  limn_graph_assign(graph, output("b", LIMN_SCALAR),
-                    limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, shared, 0, 0)));
+  limn_value w = parameter("w", 3, 3, 1, 1), z = limn_graph_conv(graph, shared, w, LIMN_NONE, ONE);
+  limn_graph_assign(graph, output("a", LIMN_SCALAR), limn_graph_sum_all(graph, z));
+  limn_graph_assign(graph, output("b", LIMN_SCALAR), limn_graph_sum_all(graph, limn_graph_mul(graph, shared, z)));
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  cr_expect_eq(schedule->step_count, 3);
+  cr_expect_eq(schedule->step_count, 3, "exp, the convolution, both sums");
   cr_expect_eq(schedule->steps[0].outputs[0], shared);
   limn_schedule_destroy(schedule);
 }
 
-/* exp(w) was asked for before w was written, so it may not be computed behind that. */
+/* exp(w) was asked for before w was written, so it may not be computed behind that: its sum comes to it instead. */
 Test(graph, fusion_does_not_carry_a_read_over_an_update) {
   limn_value w = parameter("w", 2, 3, 4, 4), exponential = limn_graph_unary(graph, LIMN_PW_EXP, w, 0, 0);
   limn_graph_assign(graph, w, input("x", 2, 3, 4, 4));
-  limn_graph_assign(graph, output("sum", LIMN_SCALAR),
-                    limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, exponential, 0, 0)));
+  limn_value sum = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, exponential, 0, 0));
+  limn_graph_assign(graph, output("sum", LIMN_SCALAR), sum);
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  cr_assert_eq(schedule->step_count, 3);
+  cr_assert_eq(schedule->step_count, 2);
   cr_expect_eq(schedule->steps[0].kind, LIMN_STEP_POINTWISE);
-  cr_expect_eq(schedule->steps[0].outputs[0], exponential);
+  cr_expect_eq(schedule->steps[0].inputs[0], w);
+  cr_expect_eq(schedule->steps[0].outputs[0], sum);
   cr_expect_eq(schedule->steps[1].kind, LIMN_STEP_ASSIGN);
   limn_schedule_destroy(schedule);
 }

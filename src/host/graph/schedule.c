@@ -348,6 +348,8 @@ limn_status limn_schedule_create(limn_schedule **out, const limn_graph *graph, l
     if (s.alive[v] && !s.done[v] && !s.inlined[v])
       status = schedule_node(&s, v);
   scheduling_release(&s);
+  if (status == LIMN_OK && fusion.pointwise)
+    status = limn_schedule_join_passes(schedule, fusion.small);
   if (status == LIMN_OK && fusion.late_updates)
     limn_schedule_delay_updates(schedule);
   if (status != LIMN_OK) {

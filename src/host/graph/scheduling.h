@@ -32,6 +32,9 @@ limn_status limn_mark_inlined(struct scheduling *s);
 /* The step of a pointwise value, a fill or a sum, with everything inlined into it. */
 limn_status limn_schedule_pointwise(struct scheduling *s, limn_value v);
 
+/* join_passes.c: makes one step of pointwise steps that read the same. */
+limn_status limn_schedule_join_passes(limn_schedule *schedule, int64_t small);
+
 /* late_updates.c */
 void limn_schedule_delay_updates(limn_schedule *schedule);
 
