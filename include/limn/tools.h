@@ -95,8 +95,9 @@ typedef struct limn_step_plan {
   int images; /* of a step: batch x d_steps */
   int launches;
   double flops, bytes;
-  /* What no step can do without moving: weights, statistics and the optimiser's state once in and once out, inputs
-   * once in. */
+  /* What the step has to move even if every library call had a perfect epilogue, in the types in which the device keeps
+   * things: convolutions and batchnorm with each operand read once and each result written once, optimisers, running
+   * statistics; all pointwise work for nothing (docs/plan.md). */
   double least_bytes;
   double floor_seconds; /* sum over the rows; 0: there are no figures */
   limn_step_memory memory;

@@ -56,11 +56,14 @@ static void expect_consistent(const json_t *root) {
     flops += times * number_at(row, "flops");
     bytes += times * number_at(row, "bytes");
     floor += times * json_number_value(json_object_get(row, "floor_milliseconds"));
+    if (strcmp(json_string_value(json_object_get(row, "name")), "record") == 0)
+      cr_expect(number_at(row, "bytes") < 1000, "of the ring, a row's measures alone");
   }
   cr_expect(launches > 0 && launches == number_at(step, "launches"));
   cr_expect(flops > 0 && near(flops, number_at(step, "flops")));
   cr_expect(bytes > 0 && near(bytes, number_at(step, "bytes")));
   cr_expect(number_at(step, "least_bytes") > 0 && number_at(step, "least_bytes") < bytes);
+  cr_expect_float_eq(number_at(step, "bytes_over_least"), bytes / number_at(step, "least_bytes"), 1e-9);
   cr_expect(near(floor, json_number_value(json_object_get(step, "floor_milliseconds"))));
   void *entry = json_object_iter((json_t *)memory);
   for (; entry; entry = json_object_iter_next((json_t *)memory, entry)) {

@@ -76,8 +76,8 @@ static int print_step(const cli_step_plan *shown) {
   cli_table_row(&table, "a step", text);
   snprintf(text, sizeof(text), "%.4g GFLOP", plan->flops * 1e-9);
   cli_table_row(&table, "computes", text);
-  snprintf(text, sizeof(text), "%s; no step could do with less than %s", cli_format_bytes(plan->bytes, moved),
-           cli_format_bytes(plan->least_bytes, least));
+  snprintf(text, sizeof(text), "%s, %.2f times the least that it needs (%s)", cli_format_bytes(plan->bytes, moved),
+           plan->bytes / plan->least_bytes, cli_format_bytes(plan->least_bytes, least));
   cli_table_row(&table, "moves", text);
   if (plan->floor_seconds > 0)
     snprintf(text, sizeof(text), "%.3f ms, %s images/s, if every kernel reached the card's figures",
@@ -157,6 +157,7 @@ static json_t *step_json(const limn_step_plan *plan) {
   cli_json_put(step, "flops", cli_json_number(plan->flops), &failed);
   cli_json_put(step, "bytes", cli_json_number(plan->bytes), &failed);
   cli_json_put(step, "least_bytes", cli_json_number(plan->least_bytes), &failed);
+  cli_json_put(step, "bytes_over_least", cli_json_number(plan->bytes / plan->least_bytes), &failed);
   cli_json_put(step, "floor_milliseconds", milliseconds(plan->floor_seconds), &failed);
   cli_json_put(step, "images_per_second", known ? cli_json_number(plan->images / plan->floor_seconds) : json_null(),
                &failed);

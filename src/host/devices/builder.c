@@ -319,7 +319,34 @@ static limn_status build_steps(limn_builder *b) {
   return LIMN_OK;
 }
 
-static double least_bytes(const limn_code *code, const limn_kernel *kernel) {
+/* The forms in which a value lies once all is built: those of a leaf are kept, others of a leaf are conversions. */
+static limn_value_bytes value_bytes(const limn_builder *b, int value) {
+  const struct place *place = &b->places[value];
+  limn_value_bytes bytes = {0};
+  for (int format = 0; place->known && format < LIMN_MAX_FORMATS; ++format) {
+    int buffer = place->buffer[format];
+    if (buffer == LIMN_ABSENT)
+      continue;
+    double size = (double)b->code->buffers[buffer].bytes;
+    bytes.least = bytes.least == 0 || size < bytes.least ? size : bytes.least;
+    bytes.master = format == place->made ? size : bytes.master;
+    bytes.all += b->leaves[value] && !b->code->buffers[buffer].fixed ? 0 : size;
+  }
+  return bytes;
+}
+
+static limn_status find_least_bytes(limn_builder *b) {
+  limn_value_bytes *bytes = calloc((size_t)b->schedule->buffer_count + 1, sizeof *bytes);
+  if (!bytes)
+    return limn_fail_memory("a program");
+  for (int value = 0; value < b->schedule->buffer_count; ++value)
+    bytes[value] = value_bytes(b, value);
+  b->code->info.least_bytes = limn_schedule_least_bytes(b->schedule, bytes);
+  free(bytes);
+  return LIMN_OK;
+}
+
+static double buffer_bytes(const limn_code *code, const limn_kernel *kernel) {
   double sum = 0;
   for (int i = 0; i < kernel->count; ++i)
     if (kernel->buffers[i] != LIMN_ABSENT && !code->buffers[kernel->buffers[i]].scratch)
@@ -329,12 +356,11 @@ static double least_bytes(const limn_code *code, const limn_kernel *kernel) {
 
 void limn_code_row(const limn_code *code, int index, limn_program_row *out) {
   const limn_kernel *kernel = &code->kernels[index];
-  double least = least_bytes(code, kernel);
   *out = (limn_program_row){.name = kernel->name,
                             .engine = kernel->engine ? kernel->engine : "",
                             .shape = kernel->shape,
                             .flops = kernel->flops,
-                            .bytes = kernel->bytes > 0 ? kernel->bytes : least,
+                            .bytes = kernel->bytes > 0 ? kernel->bytes : buffer_bytes(code, kernel),
                             .workspace_bytes =
                                 kernel->workspace ? code->buffers[kernel->buffers[kernel->workspace]].bytes : 0,
                             .launches = kernel->launches ? kernel->launches : 1};
@@ -354,6 +380,8 @@ limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tenso
     memcpy(b.leaves, leaves, (size_t)limn_graph_count(graph) * sizeof *leaves);
     status = build_steps(&b);
   }
+  if (status == LIMN_OK)
+    status = find_least_bytes(&b);
   if (status == LIMN_OK)
     status = place_buffers(code);
   for (int k = 0; status == LIMN_OK && k < code->kernel_count; ++k) {

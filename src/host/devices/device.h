@@ -18,6 +18,7 @@ typedef struct limn_program_info {
   int step_count;     /* rows of program_row */
   int launches;       /* of kernels and library calls, a run */
   double flops;       /* 2 x multiply-accumulates of convolutions and dense layers, a run */
+  double least_bytes; /* that a run has to move however well it is fused (limn_schedule_least_bytes); 0: not known */
 } limn_program_info;
 
 /* One entry of a program's list, for `limn plan` and traces. Borrowed from the program. */

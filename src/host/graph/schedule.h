@@ -72,6 +72,18 @@ bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *ste
 /* Whether `step` has to be over before `next` begins: that writes what it reads or writes, or reads what it writes. */
 bool limn_step_must_precede(const limn_step *step, const limn_step *next);
 
+/* The forms in which a device keeps a value: bytes of the smallest, of that which updates read, of all together. */
+typedef struct limn_value_bytes {
+  double least, master, all;
+} limn_value_bytes;
+
+/* What the schedule's steps have to move even if all that a fusing device could spare were spared. Convolutions and
+ * batchnorm's steps read each operand once and write each result once (a batchnorm's sums come with whoever makes what
+ * it reads); optimisers read the gradient and their targets and write these; running statistics and assigned leaves are
+ * written. Pointwise steps and random numbers cost nothing: they belong to a neighbour that touches their values
+ * anyway. (schedule->buffer_count) bytes. */
+double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value_bytes *bytes);
+
 /* Memory by lifetime: a block lives from step `first` to step `last`, both included. */
 typedef struct limn_block {
   size_t bytes;

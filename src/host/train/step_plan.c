@@ -29,21 +29,6 @@ static limn_status planned_config(limn_config **out, const limn_config *wanted, 
   return (*out)->batch ? LIMN_OK : limn_choose_batch(*out, card, UINT32_MAX);
 }
 
-static double least_bytes(const limn_session *s) {
-  double sum = (double)limn_shape_count(limn_session_bytes(s->config)) *
-               s->algorithm->batches_per_step(s->config); /* the pictures */
-  for (size_t i = 0; i < limn_store_count(s->store); ++i) {
-    const char *name;
-    const limn_tensor *leaf = limn_store_at(s->store, i, &name);
-    double bytes = sizeof(float) * (double)limn_shape_count(leaf->shape);
-    bool kept =
-        leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_BUFFER || leaf->role == LIMN_ROLE_OPTIMIZER;
-    if (kept)
-      sum += 2 * bytes;
-  }
-  return sum;
-}
-
 static void add_rows(limn_step_plan *plan, const limn_step_part *part) {
   for (int i = 0; i < part->row_count; ++i) {
     limn_step_row *row = &plan->rows[plan->row_count++];
@@ -67,9 +52,12 @@ static limn_status describe(limn_step_plan *plan, const limn_session *s) {
   plan->height = s->batch.h;
   plan->width = s->batch.w;
   plan->images = s->batch.n * s->algorithm->batches_per_step(s->config);
-  for (int i = 0; i < part_count; ++i)
+  for (int i = 0; i < part_count; ++i) {
+    limn_program_info info = {0};
+    limn_program_get_info(parts[i].program, &info);
+    plan->least_bytes += parts[i].times * info.least_bytes;
     add_rows(plan, &parts[i]);
-  plan->least_bytes = least_bytes(s);
+  }
   plan->memory = limn_session_memory(s);
   return LIMN_OK;
 }

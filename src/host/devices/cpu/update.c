@@ -112,10 +112,12 @@ limn_status cpu_build_update(limn_builder *b, const limn_step *step) {
       limn_builder_target(b, target),
       limn_builder_input(b, step->inputs[0],
                          step->kind == LIMN_STEP_ASSIGN ? limn_builder_format(b, target) : CPU_PLAIN)};
-  cpu_add(b, limn_op_name(&step->node),
-          step->kind == LIMN_STEP_ASSIGN  ? run_assign
-          : step->kind == LIMN_STEP_LATCH ? run_latch
-                                          : run_record,
-          s, 2, buffers);
+  limn_kernel *kernel = cpu_add(b, limn_op_name(&step->node),
+                                step->kind == LIMN_STEP_ASSIGN  ? run_assign
+                                : step->kind == LIMN_STEP_LATCH ? run_latch
+                                                                : run_record,
+                                s, 2, buffers);
+  if (kernel && step->kind == LIMN_STEP_RECORD)
+    kernel->bytes = 2 * sizeof(float); /* of the ring, one element */
   return limn_builder_status(b);
 }

@@ -203,7 +203,9 @@ limn_status cuda_build_record(limn_builder *b, const limn_step *steps, int left,
     buffers[2 * i] = limn_builder_target(b, steps[i].node.targets[0]);
     buffers[2 * i + 1] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
   }
-  limn_builder_add(b, (limn_kernel){.name = "record", .run = run_record, .state = s, .count = 2 * count}, buffers);
+  double moved = 2.0 * count * sizeof(float); /* of a ring, one element */
+  limn_builder_add(
+      b, (limn_kernel){.name = "record", .run = run_record, .state = s, .count = 2 * count, .bytes = moved}, buffers);
   free(buffers);
   return limn_builder_status(b);
 }
