@@ -142,6 +142,32 @@ static void build_running(case_graph *g, const op_case *c) {
     case_output(g, limn_graph_affine(graph, mean, 1, 0));
 }
 
+/* With ReLU behind it, and running statistics of the same x. beta is small: no element comes near the kink at 0. */
+static void build_with_running(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_shape channels = LIMN_CHANNELS(c->x.c);
+  const bool finite = c->range != RANGE_NOT_FINITE;
+  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", c->x, c->range, finite);
+  limn_value gamma = case_leaf_of(g, LIMN_ROLE_PARAMETER, "gamma", channels, RANGE_POSITIVE, finite);
+  limn_value beta = case_fixed(g, LIMN_ROLE_PARAMETER, "beta", channels, (const float[4]){0.1f, -0.05f, 0, -0.1f});
+  limn_value mean = case_leaf_of(g, LIMN_ROLE_BUFFER, "mean", channels, RANGE_SIGNED, false);
+  limn_value variance = case_leaf_of(g, LIMN_ROLE_BUFFER, "variance", channels, RANGE_POSITIVE, false);
+  case_output(g, limn_graph_unary(graph, LIMN_PW_RELU, limn_graph_batchnorm(graph, x, gamma, beta, EPS), 0, 0));
+  limn_graph_update_running(graph, x, mean, variance, LIMN_NONE, 0.1f);
+}
+
+/* More rows than one launch of the CUDA device's own kernels takes: a plan of cuDNN's does them where it can (multiples
+ * of 8 channels). A NaN or an infinity makes the whole channel NaN, and the ReLU leaves that. */
+static void add_many_rows(case_table *table) {
+  for (int32_t channels = 7; channels <= 8; ++channels) {
+    op_case row = {
+        .build = build_with_running, .x = {17, channels, 32, 32}, .range = RANGE_OFF_ZERO, .flags = CASE_NO_SECOND};
+    case_add(table, row, "batchnorm/17x%dx32x32-relu-running", channels);
+    row.range = RANGE_NOT_FINITE;
+    case_add(table, row, "batchnorm/17x%dx32x32-relu-not-finite", channels);
+  }
+}
+
 static void add_running(case_table *table) {
   static const limn_shape shapes[] = {{2, 3, 5, 7}, {4, 20, 1, 1}, {1, 16, 5, 7}};
   static const float gates[] = {-1, 0, 1};
@@ -237,4 +263,5 @@ void cases_add_norm(case_table *table) {
     }
   add_running(table);
   add_groups(table);
+  add_many_rows(table);
 }

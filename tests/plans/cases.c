@@ -58,16 +58,16 @@ static const fusion fusions[] = {
 };
 enum { FUSIONS = sizeof fusions / sizeof *fusions };
 
-static cuda_convolution convolution(const layer *l, limn_step_kind kind, limn_type type) {
+static cuda_operation convolution(const layer *l, limn_step_kind kind, limn_type type) {
   const int out = (l->side + 2 * l->pad - l->kernel) / l->stride + 1;
-  return (cuda_convolution){.kind = kind,
-                            .x = {l->batch, l->from, l->side, l->side},
-                            .w = {l->to, l->from, l->kernel, l->kernel},
-                            .y = {l->batch, l->to, out, out},
-                            .attrs = {l->stride, l->stride, l->pad, l->pad},
-                            .type = type,
-                            .result = type,
-                            .activation = LIMN_PW_COUNT};
+  return (cuda_operation){.kind = kind,
+                          .x = {l->batch, l->from, l->side, l->side},
+                          .w = {l->to, l->from, l->kernel, l->kernel},
+                          .y = {l->batch, l->to, out, out},
+                          .attrs = {l->stride, l->stride, l->pad, l->pad},
+                          .type = type,
+                          .result = type,
+                          .activation = LIMN_PW_COUNT};
 }
 
 /* Four plain cases a layer: forward, data, weights, and weights with an fp32 result from half inputs. */
@@ -88,13 +88,33 @@ static bool plain_case(int index, limn_type type, plan_case *out) {
   return true;
 }
 
+/* The generator's, which are too large for one launch of Limn's own. */
+static bool batchnorm_case(int index, limn_type type, plan_case *out) {
+  static const struct {
+    const char *name;
+    limn_shape shape;
+  } norms[] = {{"G batchnorm 128", {128, 128, 16, 16}}, {"G batchnorm 64", {128, 64, 32, 32}}};
+  if (index >= (int)(sizeof norms / sizeof *norms))
+    return false;
+  *out = (plan_case){.need = PLAN_MUST, .sample = index == 1};
+  snprintf(out->name, sizeof out->name, "%s", norms[index].name);
+  out->convolution = (cuda_operation){.kind = LIMN_STEP_BATCHNORM,
+                                      .x = norms[index].shape,
+                                      .y = norms[index].shape,
+                                      .type = type,
+                                      .result = type,
+                                      .bias = true,
+                                      .activation = LIMN_PW_RELU};
+  return true;
+}
+
 bool plan_case_at(int index, limn_type type, plan_case *out) {
   *out = (plan_case){.need = PLAN_MAY};
   for (int i = 0; i < 4 * LAYERS; ++i)
     if (plain_case(i, type, out) && index-- == 0)
       return true;
   if (index >= FUSIONS)
-    return false;
+    return batchnorm_case(index - FUSIONS, type, out);
   const fusion *f = &fusions[index];
   snprintf(out->name, sizeof out->name, "%s", f->name);
   out->convolution = convolution(&layers[f->layer], f->kind, type);

@@ -12,7 +12,7 @@ typedef enum plan_need {
 
 typedef struct plan_case {
   char name[32];
-  cuda_convolution convolution;
+  cuda_operation convolution;
   plan_need need;
   bool sample; /* in the quick sample */
 } plan_case;

@@ -30,6 +30,8 @@ static long calls, fail_at = -1; /* of Create, SetAttribute, GetAttribute, Final
 static cudnnStatus_t fail_with;
 static bool in_description;          /* what failed was not an engine's plan, which another engine can make good */
 static int live, searches, executed; /* descriptors; heuristics asked; plans run */
+static cudnnBackendDescriptor_t engine_plan; /* the last plan that was begun */
+static int refusals;                         /* how many engines' plans are refused from now on */
 static int64_t packed_count, packed_uids[8];
 static void *packed[8], *packed_workspace;
 static cudnnStatus_t execute_with;
@@ -45,6 +47,8 @@ cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type, cu
   cudnnStatus_t status = next(type, out);
   live += status == CUDNN_STATUS_SUCCESS;
   searches += type == CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR;
+  if (type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR)
+    engine_plan = *out;
   return status;
 }
 
@@ -87,6 +91,10 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
   cudnnStatus_t (*next)(cudnnBackendDescriptor_t) = NULL;
   if (failing())
     return fail_with;
+  if (descriptor == engine_plan && refusals > 0) {
+    --refusals;
+    return CUDNN_STATUS_NOT_SUPPORTED;
+  }
   *(void **)&next = real("cudnnBackendFinalize");
   return next(descriptor);
 }
@@ -113,7 +121,7 @@ static cuda_planner *planner_on(const char *card, bool tf32, bool deterministic,
   return planner;
 }
 
-static cuda_convolution named(const char *name, limn_type type) {
+static cuda_operation named(const char *name, limn_type type) {
   plan_case c;
   for (int i = 0; plan_case_at(i, type, &c); ++i)
     if (strcmp(c.name, name) == 0)
@@ -123,7 +131,7 @@ static cuda_convolution named(const char *name, limn_type type) {
 }
 
 /* The numerical notes of the engine that made the plan, as a set of bits, asked of cuDNN by the engine's number. */
-static unsigned notes_of(const cuda_planner *planner, const cuda_convolution *convolution, const cuda_plan *plan) {
+static unsigned notes_of(const cuda_planner *planner, const cuda_operation *convolution, const cuda_plan *plan) {
   cuda_descriptors set = {.count = 0};
   const cudnnBackendDescriptor_t graph = cuda_describe(&set, convolution);
   const cudnnBackendDescriptor_t engine = cuda_descriptor_create(&set, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "test");
@@ -176,7 +184,7 @@ static void rules_are_kept(void) {
 
 static void plans_are_shared(void) {
   cuda_planner *planner = planner_on("h100", true, false, NULL);
-  cuda_convolution a = named("dcgan 64-128", LIMN_BF16), b = a;
+  cuda_operation a = named("dcgan 64-128", LIMN_BF16), b = a;
   cuda_plan *first = NULL, *again = NULL, *other = NULL;
   b.attrs.pad_h = b.attrs.pad_w = 2;
   b.y.h = b.y.w = 17;
@@ -201,6 +209,60 @@ static void plans_are_shared(void) {
   CHECK(live == 0, "%d descriptors are left", live);
 }
 
+/* Plans with a planner of its own on an H100, for which `choices` were told; whose engine is left in `engine`, "" where
+ * there is none. Returns how many of the choices were missed. */
+static int plan_told(const cuda_operation *operation, const char *choices, char engine[200]) {
+  cuda_planner *planner = NULL;
+  cuda_plan *plan = NULL;
+  CHECK(cuda_planner_create(&planner, &(cuda_planner_options){.properties = limn_card_find("h100")->properties,
+                                                              .choices = choices}) == LIMN_OK,
+        "%s", limn_error_message());
+  CHECK(cuda_plan_create(&plan, planner, operation) == LIMN_OK, "%s", limn_error_message());
+  snprintf(engine, 200, "%s", plan ? cuda_plan_engine(plan) : "");
+  const char *taken = cuda_planner_choices(planner);
+  const int missed = cuda_planner_missed(planner);
+  CHECK(!choices || missed ? !taken : taken && strcmp(taken, choices) == 0, "told %s, taken %s", choices, taken);
+  cuda_plan_destroy(plan);
+  cuda_planner_destroy(planner);
+  return missed;
+}
+
+/* Where an engine refuses, the next one is taken; where all do, the plain convolution still has one. */
+static void engines_may_refuse(const char *fused, const char *plain) {
+  char first[200], second[200], none[200], name[256], choices[512];
+  cuda_operation c = named(fused, LIMN_BF16);
+  plan_told(&c, NULL, first);
+  refusals = 1;
+  plan_told(&c, NULL, second);
+  CHECK(refusals == 0 && first[0] && second[0] && strcmp(first, second) != 0, "%s, then %s", first, second);
+  refusals = 100000;
+  plan_told(&c, NULL, none);
+  CHECK(!none[0] && strstr(limn_error_message(), "refuse") && !strchr(limn_error_message(), '\n'), "%s: %s", none,
+        limn_error_message());
+  refusals = 0;
+
+  snprintf(choices, sizeof choices, "%s %s\n", second, cuda_operation_name(&c, name, sizeof name));
+  CHECK(plan_told(&c, choices, none) == 0 && strcmp(none, second) == 0, "%s instead of %s", none, second);
+  snprintf(choices, sizeof choices, "eng99999 %s\n", name);
+  CHECK(plan_told(&c, choices, none) == 1 && strcmp(none, first) == 0, "%s instead of %s", none, first);
+  c = named(plain, LIMN_BF16);
+  plan_told(&c, NULL, none);
+  CHECK(none[0], "%s has no engine", plain);
+  CHECK(live == 0, "%d descriptors are left", live);
+}
+
+/* Without a file or an engine of cuDNN's: what a checkpoint says of Limn's own kernels. */
+static void own_kernels_are_told(void) {
+  char engine[200], name[256], choices[512];
+  const cuda_operation c = named("G batchnorm 64", LIMN_BF16);
+  snprintf(choices, sizeof choices, "%s %s\n", CUDA_OWN_ENGINE, cuda_operation_name(&c, name, sizeof name));
+  CHECK(plan_told(&c, choices, engine) == 0 && !engine[0], "%s", engine);
+  CHECK(plan_told(&c, NULL, engine) == 0 && engine[0], "%s", limn_error_message());
+  cuda_operation odd = c;
+  odd.x.c = odd.y.c = 6;
+  CHECK(plan_told(&odd, NULL, engine) == 0 && !engine[0] && strstr(limn_error_message(), "4 channels"), "%s", engine);
+}
+
 static void nonsense_is_refused(void) {
   cuda_planner *planner = NULL;
   cuda_plan *plan = NULL;
@@ -211,7 +273,7 @@ static void nonsense_is_refused(void) {
         limn_error_message()); /* a machine with a GPU has a planner for it */
   cuda_planner_destroy(planner);
   planner = planner_on("a100", true, false, NULL);
-  cuda_convolution c = named("dcgan 64-128 dw", LIMN_BF16);
+  cuda_operation c = named("dcgan 64-128 dw", LIMN_BF16);
   const int before = searches;
   c.bias = true;
   CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && !plan, "a bias behind a gradient of weights");
@@ -237,21 +299,20 @@ static void nonsense_is_refused(void) {
 static void tensors_are_handed_over(void) {
   cuda_planner *planner = planner_on("h100", true, false, NULL);
   char memory[6];
+  const cuda_operands operands = {
+      .x = memory, .w = memory + 1, .y = memory + 2, .bias = (const float *)(const void *)(memory + 3)};
   for (int biased = 0; biased < 2; ++biased) {
     cuda_plan *plan = NULL;
-    cuda_convolution c = named(biased ? "VAE bias relu 64-128" : "dcgan 64-128", LIMN_F32);
+    cuda_operation c = named(biased ? "VAE bias relu 64-128" : "dcgan 64-128", LIMN_F32);
     CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && plan, "%s", limn_error_message());
     const int ran = executed;
-    CHECK(cuda_plan_run(plan, NULL, memory, memory + 1, memory + 2, (const float *)(const void *)(memory + 3),
-                        memory + 4) == LIMN_OK &&
-              executed == ran + 1,
-          "%s", limn_error_message());
+    CHECK(cuda_plan_run(plan, NULL, &operands, memory + 4) == LIMN_OK && executed == ran + 1, "%s",
+          limn_error_message());
     CHECK(packed_count == 3 + biased && packed_workspace == memory + 4, "%" PRId64 " tensors", packed_count);
     for (int64_t i = 0; i < packed_count; ++i)
       CHECK(packed[i] == memory + (packed_uids[i] - CUDA_UID_X), "tensor %" PRId64, packed_uids[i]);
     execute_with = CUDNN_STATUS_EXECUTION_FAILED;
-    CHECK(cuda_plan_run(plan, NULL, memory, memory, memory, NULL, NULL) == LIMN_DEVICE &&
-              strstr(limn_error_message(), "EXECUTION_FAILED"),
+    CHECK(cuda_plan_run(plan, NULL, &operands, NULL) == LIMN_DEVICE && strstr(limn_error_message(), "EXECUTION_FAILED"),
           "%s", limn_error_message());
     execute_with = CUDNN_STATUS_SUCCESS;
     cuda_plan_destroy(plan);
@@ -263,7 +324,7 @@ static void tensors_are_handed_over(void) {
 /* The N-th call of cuDNN fails, for every N, until planning gets through without meeting it. */
 static void failures_are_reported(const char *name, cudnnStatus_t with, int step) {
   cuda_planner *planner = planner_on("h100", false, true, NULL);
-  const cuda_convolution c = named(name, LIMN_F32);
+  const cuda_operation c = named(name, LIMN_F32);
   const int at_rest = live;
   int errors = 0;
   fail_with = with;
@@ -337,7 +398,7 @@ typedef struct outcome {
 
 /* Plans with a planner of its own. */
 static outcome plan_with_files(const char *folder, const char *card, bool deterministic,
-                               const cuda_convolution *convolution) {
+                               const cuda_operation *convolution) {
   cuda_planner *planner = planner_on(card, false, deterministic, folder);
   cuda_plan *plan = NULL;
   outcome out;
@@ -356,7 +417,7 @@ static outcome plan_with_files(const char *folder, const char *card, bool determ
 static bool same(outcome a, outcome b) { return strcmp(a.engine, b.engine) == 0; }
 
 /* `path` holds `size` bytes of a good file. */
-static void damage(const char *folder, const char *path, const cuda_convolution *c, outcome good) {
+static void damage(const char *folder, const char *path, const cuda_operation *c, outcome good) {
   static char whole[1 << 20], damaged[1 << 20], rewritten[1 << 20];
   const size_t size = read_bytes(path, whole, sizeof whole);
   CHECK(size > 100 && size < sizeof whole, "a file of %zu bytes", size);
@@ -380,7 +441,7 @@ static void files_are_believed_when_whole(const char *name, limn_type type, bool
     return;
   }
   snprintf(folder, sizeof folder, "%s/plans", parent);
-  const cuda_convolution c = named(name, type);
+  const cuda_operation c = named(name, type);
   const outcome first = plan_with_files(folder, "h100", false, &c), again = plan_with_files(folder, "h100", false, &c);
   CHECK(first.searched && !again.searched && same(first, again), "%s: %s, then %s", name, first.engine, again.engine);
   if (quick)
@@ -410,8 +471,8 @@ static void descriptions_are_right(void) {
     CHECK(false, "no temporary folder");
     return;
   }
-  const cuda_convolution c = named("dcgan 64-128 dw->fp32", LIMN_BF16);
-  const cuda_convolution none = named("G last tanh", LIMN_BF16);
+  const cuda_operation c = named("dcgan 64-128 dw->fp32", LIMN_BF16);
+  const cuda_operation none = named("G last tanh", LIMN_BF16);
   CHECK(plan_with_files(folder, "rtx3090", false, &none).searched && !only_file(folder, path, sizeof path)[0],
         "a file that says that there is no engine");
   plan_with_files(folder, "rtx3090", false, &c);
@@ -435,6 +496,8 @@ int main(void) {
   plans_are_shared();
   tensors_are_handed_over();
   rules_are_kept();
+  engines_may_refuse("D first leaky", "dcgan 3-64");
+  own_kernels_are_told();
   planners_fail_cleanly();
   failures_are_reported("dcgan 64-128", CUDNN_STATUS_INTERNAL_ERROR, 1);
   failures_are_reported("dcgan 64-128", CUDNN_STATUS_NOT_SUPPORTED_SHAPE, 1);

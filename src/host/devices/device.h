@@ -61,6 +61,9 @@ typedef struct limn_device_ops {
   /* What the device does at most, measured now, in some hundred ms: FLOP/s and, to and from memory, bytes/s. NULL where
    * the figures of limn_device are all there is to know. */
   limn_status (*measure_peaks)(limn_device *device, double *flops, double *bandwidth);
+  /* The engines that the clock or limn_device_options.engines has chosen for the programs so far, as text for that
+   * option. *out is yours (free); NULL: none has been. NULL where engines are never timed. */
+  limn_status (*engines)(const limn_device *device, char **out);
 } limn_device_ops;
 
 struct limn_device {
@@ -99,6 +102,8 @@ typedef struct limn_device_options {
   const char *precision; /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. The CPU has fp32 alone */
   int deterministic;     /* 1: the same inputs give the same bytes, or an error */
   int autotune;          /* cuda: times the engines of a convolution once and takes the fastest */
+  const char *engines;   /* cuda: what another device's `engines` gave: those, not timed. What cuDNN does not have here
+                            is chosen as if it had not been named, and noted. NULL: none */
   const limn_card *card; /* cuda: plan for this card, which need not be there; nothing can run. NULL: a real device */
   int planning;          /* cuda: plan for the real device, without its memory; nothing can run */
   uint64_t seed;

@@ -1,5 +1,5 @@
-/* Times a convolution's plan on memory of its own. The arithmetic takes no longer for one number than for another, so
- * that the memory holds zeros. */
+/* Times an operation's plan, or Limn's own kernels for it, on memory of its own. The arithmetic takes no longer for one
+ * number than for another, so that the memory holds zeros. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #define ROUNDS 5 /* the fastest counts: what disturbs a round only makes it slower */
 
 struct trial {
-  void *x, *w, *y, *bias, *workspace;
+  void *x, *w, *y, *bias, *gamma, *statistics, *spare, *workspace;
   cudaEvent_t begin, end;
 };
 
@@ -18,16 +18,22 @@ static size_t bytes_of(limn_shape shape, limn_type type) {
 }
 
 static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const cuda_plan *plan,
-                              const cuda_convolution *c) {
-  const limn_step_kind kind = c->kind;
-  const size_t workspace = cuda_plan_workspace(plan);
+                              const cuda_operation *o) {
+  const limn_step_kind kind = o->kind;
+  const bool norm = kind == LIMN_STEP_BATCHNORM;
+  const size_t channels = sizeof(float) * (size_t)(kind == LIMN_STEP_CONV ? o->y.c : o->x.c);
+  const size_t workspace =
+      plan ? cuda_plan_workspace(plan) : limn_batchnorm_scratch(limn_shape_count(o->x) / o->x.c, o->x.c);
   const struct {
     void **memory;
     size_t bytes;
-  } parts[] = {{&t->x, bytes_of(c->x, kind == LIMN_STEP_CONV_DX ? c->result : c->type)},
-               {&t->w, bytes_of(c->w, kind == LIMN_STEP_CONV_DW ? c->result : c->type)},
-               {&t->y, bytes_of(c->y, kind == LIMN_STEP_CONV ? c->result : c->type)},
-               {&t->bias, c->bias ? sizeof(float) * (size_t)(kind == LIMN_STEP_CONV_DX ? c->x.c : c->y.c) : 0},
+  } parts[] = {{&t->x, bytes_of(o->x, kind == LIMN_STEP_CONV_DX ? o->result : o->type)},
+               {&t->w, norm ? 0 : bytes_of(o->w, kind == LIMN_STEP_CONV_DW ? o->result : o->type)},
+               {&t->y, bytes_of(o->y, kind == LIMN_STEP_CONV || norm ? o->result : o->type)},
+               {&t->bias, o->bias ? channels : 0},
+               {&t->gamma, norm ? channels : 0},
+               {&t->statistics, norm ? 2 * channels : 0},
+               {&t->spare, norm ? 2 * channels : 0},
                {&t->workspace, workspace}};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
     if (!parts[i].bytes)
@@ -40,7 +46,7 @@ static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const c
 }
 
 static void trial_release(struct trial *t) {
-  void *const memory[] = {t->x, t->w, t->y, t->bias, t->workspace};
+  void *const memory[] = {t->x, t->w, t->y, t->bias, t->gamma, t->statistics, t->spare, t->workspace};
   for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i)
     if (memory[i])
       cudaFree(memory[i]);
@@ -50,12 +56,40 @@ static void trial_release(struct trial *t) {
     cudaEventDestroy(t->end);
 }
 
+static limn_status run_once(const struct trial *t, const struct cuda_device *cuda, const cuda_plan *plan,
+                            const cuda_operation *o) {
+  const float eps = 1;
+  if (plan)
+    return cuda_plan_run(plan, cuda->cudnn,
+                         &(cuda_operands){.x = t->x,
+                                          .w = t->w,
+                                          .y = t->y,
+                                          .bias = t->bias,
+                                          .gamma = t->gamma,
+                                          .zeros = t->gamma,
+                                          .statistics = t->statistics,
+                                          .spare = t->spare,
+                                          .eps = eps},
+                         t->workspace);
+  const limn_batchnorm_forward_args args = {.x = t->x,
+                                            .y = t->y,
+                                            .type = o->type,
+                                            .rows = limn_shape_count(o->x) / o->x.c,
+                                            .channels = o->x.c,
+                                            .gamma = t->gamma,
+                                            .beta = t->bias,
+                                            .eps = eps,
+                                            .statistics = t->statistics,
+                                            .scratch = t->workspace};
+  return cuda_check(cuda, limn_batchnorm_forward(&args, cuda->work), "timing an engine");
+}
+
 static limn_status time_rounds(const struct trial *t, const struct cuda_device *cuda, const cuda_plan *plan,
-                               double *seconds) {
+                               const cuda_operation *o, double *seconds) {
   for (int round = 0; round <= ROUNDS; ++round) { /* the first only warms up */
     float milliseconds = 0;
     LIMN_TRY(cuda_check(cuda, cudaEventRecord(t->begin, cuda->work), "timing an engine"));
-    if (cuda_plan_run(plan, cuda->cudnn, t->x, t->w, t->y, t->bias, t->workspace) != LIMN_OK)
+    if (run_once(t, cuda, plan, o) != LIMN_OK)
       return LIMN_OK; /* an engine that does not run is no choice: its time stays infinite */
     LIMN_TRY(cuda_check(cuda, cudaEventRecord(t->end, cuda->work), "timing an engine"));
     LIMN_TRY(cuda_check(cuda, cudaEventSynchronize(t->end), "timing an engine"));
@@ -66,14 +100,13 @@ static limn_status time_rounds(const struct trial *t, const struct cuda_device *
   return LIMN_OK;
 }
 
-limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_convolution *convolution,
-                              double *seconds) {
+limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_operation *operation, double *seconds) {
   struct cuda_device *cuda = context;
   struct trial t = {NULL};
   *seconds = (double)INFINITY;
-  limn_status status = trial_init(&t, cuda, plan, convolution);
+  limn_status status = trial_init(&t, cuda, plan, operation);
   if (status == LIMN_OK)
-    status = time_rounds(&t, cuda, plan, seconds);
+    status = time_rounds(&t, cuda, plan, operation, seconds);
   trial_release(&t);
   return status;
 }

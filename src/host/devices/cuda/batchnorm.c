@@ -1,4 +1,5 @@
-/* Batch normalisation by our own kernels; running statistics of neighbouring steps in one launch. */
+/* Batch normalisation by our own kernels, or by cuDNN's plan where ReLU follows; running statistics of neighbouring
+ * steps in one launch. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -74,7 +75,7 @@ static void run_forward(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_batchnorm_forward(&args, call->stream), "batchnorm");
 }
 
-static limn_status add_forward(limn_builder *b, const limn_step *step) {
+static limn_status add_own_forward(limn_builder *b, const limn_step *step) {
   int x = step->inputs[0], format = limn_builder_format(b, x);
   struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
   if (!s)
@@ -95,6 +96,80 @@ static limn_status add_forward(limn_builder *b, const limn_step *step) {
                                  .bytes = 3 * bytes_of(s, s->x)}, /* x twice */
                    buffers);
   return limn_builder_status(b);
+}
+
+struct planned_batchnorm {
+  cuda_plan *plan;
+  float eps;
+};
+
+static void release_planned(void *state) {
+  struct planned_batchnorm *s = state;
+  cuda_plan_destroy(s->plan);
+  free(s);
+}
+
+/* Operands: y, statistics, x, gamma, beta, spare, workspace. */
+static void run_planned(const limn_kernel *k, const struct limn_call *call) {
+  const struct planned_batchnorm *s = k->state;
+  const cuda_operands operands = {.x = k->p[2],
+                                  .y = k->p[0],
+                                  .bias = k->p[4],
+                                  .gamma = k->p[3],
+                                  .zeros = call->device->zeros,
+                                  .statistics = k->p[1],
+                                  .spare = k->p[5],
+                                  .eps = s->eps};
+  if (*call->status == LIMN_OK)
+    *call->status = cuda_plan_run(s->plan, call->device->cudnn, &operands, k->p[6]);
+}
+
+static limn_status add_planned_forward(limn_builder *b, const limn_step *step, cuda_plan *plan) {
+  int x = step->inputs[0], format = limn_builder_format(b, x);
+  struct planned_batchnorm *s = calloc(1, sizeof *s);
+  if (!s) {
+    cuda_plan_destroy(plan);
+    return limn_fail_memory("a batchnorm");
+  }
+  *s = (struct planned_batchnorm){.plan = plan, .eps = step->node.alpha};
+  size_t workspace = cuda_plan_workspace(plan), channels = (size_t)limn_builder_shape(b, x).c;
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], format),
+                         limn_builder_output(b, step->outputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, x, format),
+                         limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
+                         limn_builder_scratch(b, 2 * channels * sizeof(float)),
+                         workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT};
+  limn_builder_add(b,
+                   (limn_kernel){.name = "batchnorm",
+                                 .run = run_planned,
+                                 .release = release_planned,
+                                 .state = s,
+                                 .count = 7,
+                                 .engine = cuda_plan_engine(plan),
+                                 .workspace = workspace ? 6 : 0},
+                   buffers);
+  return limn_builder_status(b);
+}
+
+/* cuDNN's plan is one kernel, which reads x once, so that it is taken where ours would be two; where ours is one as
+ * well, the clock has to say that cuDNN's is faster. */
+static limn_status add_forward(limn_builder *b, const limn_step *step) {
+  const struct cuda_device *cuda = cuda_device_of(b);
+  const limn_shape shape = limn_builder_shape(b, step->inputs[0]);
+  const limn_type type = cuda_type(cuda, limn_builder_format(b, step->inputs[0]));
+  const bool whole = limn_batchnorm_is_whole((int64_t)shape.n * shape.h * shape.w, shape.c);
+  cuda_plan *plan = NULL;
+  if (step->activation == LIMN_PW_RELU && shape.c <= CUDA_ZEROS && (cuda->timed || !whole))
+    LIMN_TRY(cuda_plan_create(&plan, cuda->planner,
+                              &(cuda_operation){.kind = LIMN_STEP_BATCHNORM,
+                                                .x = shape,
+                                                .y = shape,
+                                                .type = type,
+                                                .result = type,
+                                                .bias = true,
+                                                .activation = LIMN_PW_RELU}));
+  return plan ? add_planned_forward(b, step, plan) : add_own_forward(b, step);
 }
 
 /* Operands: dx, dgamma, dbeta (each may be absent), x, statistics, gamma, dy, y, scratch. */

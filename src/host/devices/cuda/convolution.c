@@ -27,11 +27,12 @@ static void run_convolution(const limn_kernel *k, const struct limn_call *call) 
     y = k->p[2];
   }
   if (*call->status == LIMN_OK)
-    *call->status = cuda_plan_run(s->plan, call->device->cudnn, x, w, y, k->p[3], k->p[4]);
+    *call->status =
+        cuda_plan_run(s->plan, call->device->cudnn, &(cuda_operands){.x = x, .w = w, .y = y, .bias = k->p[3]}, k->p[4]);
 }
 
 /* Weights' gradients are wanted in fp32; one that could not be made so says it (scripts/plans counts them). */
-static const char *name_of(const limn_step *step, const cuda_convolution *c) {
+static const char *name_of(const limn_step *step, const cuda_operation *c) {
   return step->kind == LIMN_STEP_CONV      ? "convolution"
          : step->kind == LIMN_STEP_CONV_DX ? "convolution backward data"
          : c->result == LIMN_F32           ? "convolution backward weights"
@@ -40,8 +41,8 @@ static const char *name_of(const limn_step *step, const cuda_convolution *c) {
 
 /* The best plan that there is: with bias and activation inside if cuDNN can, with the result in the wanted type if it
  * can. *epilogue: bias and activation are still to be done. */
-static limn_status choose(const struct cuda_device *cuda, cuda_convolution *c, cuda_plan **plan, bool *epilogue) {
-  cuda_convolution plain = *c;
+static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, cuda_plan **plan, bool *epilogue) {
+  cuda_operation plain = *c;
   plain.bias = false;
   plain.activation = LIMN_PW_COUNT;
   bool fused = c->bias || c->activation != LIMN_PW_COUNT;
@@ -61,16 +62,16 @@ static limn_status choose(const struct cuda_device *cuda, cuda_convolution *c, c
 static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_conv_shapes *shapes) {
   const struct cuda_device *cuda = cuda_device_of(b);
   int reads = cuda_conv_format(cuda);
-  cuda_convolution c = {.kind = step->kind,
-                        .x = shapes->x,
-                        .w = shapes->w,
-                        .y = shapes->y,
-                        .attrs = step->node.conv,
-                        .type = cuda_type(cuda, reads),
-                        .result = step->kind == LIMN_STEP_CONV_DW ? LIMN_F32 : cuda_type(cuda, reads),
-                        .bias = step->kind != LIMN_STEP_CONV_DW && step->input_count > 2,
-                        .activation = step->activation,
-                        .slope = step->slope};
+  cuda_operation c = {.kind = step->kind,
+                      .x = shapes->x,
+                      .w = shapes->w,
+                      .y = shapes->y,
+                      .attrs = step->node.conv,
+                      .type = cuda_type(cuda, reads),
+                      .result = step->kind == LIMN_STEP_CONV_DW ? LIMN_F32 : cuda_type(cuda, reads),
+                      .bias = step->kind != LIMN_STEP_CONV_DW && step->input_count > 2,
+                      .activation = step->activation,
+                      .slope = step->slope};
   struct convolution *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a convolution");

@@ -16,6 +16,8 @@ typedef enum cuda_format {
   CUDA_BYTES, /* leaves of pictures alone: dense NCHW bytes */
 } cuda_format;
 
+#define CUDA_ZEROS 4096
+
 /* One of the two places through which host memory reaches the card: while one is being copied, the other is filled. */
 struct cuda_slot {
   void *pinned, *device; /* (size) */
@@ -29,6 +31,7 @@ struct cuda_device {
   int index;      /* CUDA's number */
   limn_type half; /* type of CUDA_HALF; LIMN_F32 when the precision is fp32 or tf32 */
   bool tf32, deterministic;
+  bool timed; /* engines are chosen by the clock, or were */
   cuda_planner *planner;
   cudnnHandle_t cudnn;
   cublasHandle_t cublas;
@@ -38,6 +41,7 @@ struct cuda_device {
   limn_run_words *run; /* device memory: what the running program reads of its run */
   /* A bit for each leaf of pictures: whether that number is taken, and the slot that runs from now on read. */
   uint64_t picture_leaves, picture_slots;
+  float *zeros; /* (CUDA_ZEROS) device memory that is never written; NULL on a device that only plans */
 };
 
 /* The bytes of a leaf of pictures lie in one of two slots: while a run reads one, the next batch travels into the
@@ -98,8 +102,7 @@ void cuda_call_check(const struct limn_call *call, cudaError_t error, const char
 const char *cuda_cache_folder(char *buffer, size_t size);
 
 /* autotune.c: a cuda_measure; the context is the device. */
-limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_convolution *convolution,
-                              double *seconds);
+limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_operation *operation, double *seconds);
 
 /* transfer.c: tensors, and the way between the host and the card. */
 limn_status cuda_tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out);

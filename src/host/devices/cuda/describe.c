@@ -2,12 +2,7 @@
 
 #include "devices/cuda/planning.h"
 
-typedef struct tensor {
-  int64_t uid;
-  limn_shape shape; /* logical (N, C, H, W); in memory C is the fastest */
-  limn_type type;
-  bool is_virtual; /* lives in registers, between two fused operations */
-} tensor;
+typedef cuda_described_tensor tensor;
 
 static cudnnDataType_t data_type(limn_type type) {
   switch (type) {
@@ -21,7 +16,7 @@ static cudnnDataType_t data_type(limn_type type) {
   return CUDNN_DATA_FLOAT;
 }
 
-static cudnnBackendDescriptor_t describe_tensor(cuda_descriptors *set, tensor t) {
+cudnnBackendDescriptor_t cuda_describe_tensor(cuda_descriptors *set, tensor t) {
   const limn_shape s = t.shape;
   const int64_t dims[4] = {s.n, s.c, s.h, s.w};
   const int64_t strides[4] = {(int64_t)s.h * s.w * s.c, 1, (int64_t)s.w * s.c, s.c};
@@ -34,6 +29,7 @@ static cudnnBackendDescriptor_t describe_tensor(cuda_descriptors *set, tensor t)
   cuda_descriptor_set(set, d, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &t.uid);
   cuda_descriptor_set(set, d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment);
   cuda_descriptor_set(set, d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &t.is_virtual);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, 1, &t.by_value);
   cuda_descriptor_finalize(set, d);
   return d;
 }
@@ -86,7 +82,7 @@ static operation_names names_of(limn_step_kind kind) {
   return kind == LIMN_STEP_CONV ? forward : kind == LIMN_STEP_CONV_DX ? data : weights;
 }
 
-static cudnnBackendDescriptor_t describe_operation(cuda_descriptors *set, const cuda_convolution *c,
+static cudnnBackendDescriptor_t describe_operation(cuda_descriptors *set, const cuda_operation *c,
                                                    cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t w,
                                                    cudnnBackendDescriptor_t y) {
   const operation_names names = names_of(c->kind);
@@ -103,10 +99,9 @@ static cudnnBackendDescriptor_t describe_operation(cuda_descriptors *set, const 
   return d;
 }
 
-/* y = mode(x [, b]); slope belongs to RELU_FWD, 0 otherwise. */
-static cudnnBackendDescriptor_t describe_pointwise(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope,
-                                                   cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t b,
-                                                   cudnnBackendDescriptor_t y) {
+cudnnBackendDescriptor_t cuda_describe_pointwise(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope,
+                                                 cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t b,
+                                                 cudnnBackendDescriptor_t y) {
   const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
   const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN; /* which compiled kernels do in any case */
   cudnnBackendDescriptor_t p =
@@ -145,34 +140,8 @@ static cudnnPointwiseMode_t mode_of(limn_pointwise activation) {
   }
 }
 
-cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_convolution *c) {
-  tensor tensors[3] = {
-      {CUDA_UID_X, c->x, c->type, false}, {CUDA_UID_W, c->w, c->type, false}, {CUDA_UID_Y, c->y, c->type, false}};
-  const int made_index = c->kind == LIMN_STEP_CONV_DX ? 0 : c->kind == LIMN_STEP_CONV_DW ? 1 : 2;
-  const bool last = c->activation != LIMN_PW_COUNT || (!c->bias && c->result != c->type);
-  const limn_shape shape = tensors[made_index].shape;
-  tensors[made_index].type = c->result;
-
-  cudnnBackendDescriptor_t operands[3];
-  for (int i = 0; i < 3; ++i)
-    operands[i] = describe_tensor(set, tensors[i]);
-  const cudnnBackendDescriptor_t made = operands[made_index];
-  if (c->bias || last)
-    operands[made_index] = describe_tensor(set, (tensor){CUDA_UID_RAW, shape, LIMN_F32, true});
-
-  cudnnBackendDescriptor_t operations[3], value = operands[made_index];
-  int count = 0;
-  operations[count++] = describe_operation(set, c, operands[0], operands[1], operands[2]);
-  if (c->bias) {
-    cudnnBackendDescriptor_t bias = describe_tensor(set, (tensor){CUDA_UID_BIAS, {1, shape.c, 1, 1}, LIMN_F32, false});
-    cudnnBackendDescriptor_t sum = last ? describe_tensor(set, (tensor){CUDA_UID_SUM, shape, LIMN_F32, true}) : made;
-    operations[count++] = describe_pointwise(set, CUDNN_POINTWISE_ADD, 0, value, bias, sum);
-    value = sum;
-  }
-  if (last)
-    operations[count++] = describe_pointwise(set, mode_of(c->activation),
-                                             c->activation == LIMN_PW_LEAKY_RELU ? c->slope : 0, value, NULL, made);
-
+cudnnBackendDescriptor_t cuda_describe_graph(cuda_descriptors *set, const cudnnBackendDescriptor_t *operations,
+                                             int64_t count) {
   cudnnBackendDescriptor_t graph =
       cuda_descriptor_create(set, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "accept the operations");
   cuda_descriptor_set(set, graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, operations);
@@ -180,8 +149,48 @@ cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_convolu
   return set->status == CUDNN_STATUS_SUCCESS ? graph : NULL;
 }
 
-const char *cuda_convolution_name(const cuda_convolution *c, char *out, size_t size) {
+cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_operation *c) {
+  if (c->kind == LIMN_STEP_BATCHNORM)
+    return cuda_describe_batchnorm(set, c);
+  tensor tensors[3] = {{.uid = CUDA_UID_X, .shape = c->x, .type = c->type},
+                       {.uid = CUDA_UID_W, .shape = c->w, .type = c->type},
+                       {.uid = CUDA_UID_Y, .shape = c->y, .type = c->type}};
+  const int made_index = c->kind == LIMN_STEP_CONV_DX ? 0 : c->kind == LIMN_STEP_CONV_DW ? 1 : 2;
+  const bool last = c->activation != LIMN_PW_COUNT || (!c->bias && c->result != c->type);
+  const limn_shape shape = tensors[made_index].shape;
+  tensors[made_index].type = c->result;
+
+  cudnnBackendDescriptor_t operands[3];
+  for (int i = 0; i < 3; ++i)
+    operands[i] = cuda_describe_tensor(set, tensors[i]);
+  const cudnnBackendDescriptor_t made = operands[made_index];
+  if (c->bias || last)
+    operands[made_index] = cuda_describe_tensor(set, (tensor){.uid = CUDA_UID_RAW, .shape = shape, .is_virtual = true});
+
+  cudnnBackendDescriptor_t operations[3], value = operands[made_index];
+  int count = 0;
+  operations[count++] = describe_operation(set, c, operands[0], operands[1], operands[2]);
+  if (c->bias) {
+    cudnnBackendDescriptor_t bias =
+        cuda_describe_tensor(set, (tensor){.uid = CUDA_UID_BIAS, .shape = {1, shape.c, 1, 1}});
+    cudnnBackendDescriptor_t sum =
+        last ? cuda_describe_tensor(set, (tensor){.uid = CUDA_UID_SUM, .shape = shape, .is_virtual = true}) : made;
+    operations[count++] = cuda_describe_pointwise(set, CUDNN_POINTWISE_ADD, 0, value, bias, sum);
+    value = sum;
+  }
+  if (last)
+    operations[count++] = cuda_describe_pointwise(
+        set, mode_of(c->activation), c->activation == LIMN_PW_LEAKY_RELU ? c->slope : 0, value, NULL, made);
+  return cuda_describe_graph(set, operations, count);
+}
+
+const char *cuda_operation_name(const cuda_operation *c, char *out, size_t size) {
   static const char *const types[] = {[LIMN_F32] = "fp32", [LIMN_BF16] = "bf16", [LIMN_F16] = "fp16"};
+  if (c->kind == LIMN_STEP_BATCHNORM) {
+    snprintf(out, size, "BATCHNORM x=(%d,%d,%d,%d) %s->%s relu", c->x.n, c->x.c, c->x.h, c->x.w, types[c->type],
+             types[c->result]);
+    return out;
+  }
   const char *kind = c->kind == LIMN_STEP_CONV ? "CONV" : c->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
   char activation[40] = "";
   if (c->activation == LIMN_PW_LEAKY_RELU)

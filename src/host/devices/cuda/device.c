@@ -62,6 +62,8 @@ static void cuda_destroy(limn_device *base) {
   cuda_slots_release(cuda);
   if (cuda->run)
     cudaFree(cuda->run);
+  if (cuda->zeros)
+    cudaFree(cuda->zeros);
   if (cuda->cublas)
     cublasDestroy(cuda->cublas);
   if (cuda->cudnn)
@@ -72,6 +74,12 @@ static void cuda_destroy(limn_device *base) {
   if (cuda->work)
     cudaStreamDestroy(cuda->work);
   free(cuda);
+}
+
+static limn_status cuda_engines(const limn_device *base, char **out) {
+  const char *choices = cuda_planner_choices(((const struct cuda_device *)base)->planner);
+  *out = choices ? strdup(choices) : NULL;
+  return choices && !*out ? limn_fail_memory("the choices of engines") : LIMN_OK;
 }
 
 static const limn_device_ops cuda_ops = {
@@ -88,6 +96,7 @@ static const limn_device_ops cuda_ops = {
     .program_info = cuda_program_info,
     .program_row = cuda_program_row,
     .program_trace = cuda_program_trace,
+    .engines = cuda_engines,
 };
 
 static limn_status choose_precision(struct cuda_device *cuda, const char *name) {
@@ -149,6 +158,8 @@ static limn_status start(struct cuda_device *cuda) {
   LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->copies, cudaStreamNonBlocking), "making a stream"));
   LIMN_TRY(cuda_slots_init(cuda));
   LIMN_TRY(cuda_allocate(cuda, (void **)&cuda->run, sizeof *cuda->run));
+  LIMN_TRY(cuda_allocate(cuda, (void **)&cuda->zeros, CUDA_ZEROS * sizeof *cuda->zeros));
+  LIMN_TRY(cuda_check(cuda, cudaMemsetAsync(cuda->zeros, 0, CUDA_ZEROS * sizeof *cuda->zeros, cuda->work), "a fill"));
   LIMN_TRY(check_cudnn(cuda, cudnnCreate(&cuda->cudnn), "starting cuDNN"));
   LIMN_TRY(check_cudnn(cuda, cudnnSetStream(cuda->cudnn, cuda->work), "starting cuDNN"));
   LIMN_TRY(check_cublas(cuda, cublasCreate(&cuda->cublas), "starting cuBLAS"));
@@ -166,6 +177,7 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
   LIMN_TRY(choose_precision(cuda, options->precision));
   cuda->index = options->index;
   cuda->deterministic = options->deterministic != 0;
+  cuda->timed = options->autotune || options->engines;
   cuda->base.seed = options->seed;
   cuda->planning = options->card || options->planning;
   if (options->card) {
@@ -194,6 +206,7 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                               .tf32 = cuda->tf32,
                               .measure = options->autotune && !cuda->planning ? cuda_measure_plan : NULL,
                               .measure_context = cuda,
+                              .choices = options->engines,
                               .cache = cuda_cache_folder(cache, sizeof cache)});
 }
 

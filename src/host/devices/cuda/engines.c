@@ -10,9 +10,12 @@
 #define MAX_CONFIGS 48
 #define MAX_TIMED   8 /* engines that are timed, where any are */
 
-/* How the offers of cuDNN have ended so far; `first` keeps why the first engine could not be had, which is the most
- * telling: cuDNN thought that one the best. */
+/* What is looked for, and how the offers of cuDNN have ended so far; `first` keeps why the first engine could not be
+ * had, which is the most telling: cuDNN thought that one the best. */
 typedef struct offers {
+  const char *wanted; /* the one engine that will do; NULL: any */
+  bool timed;         /* the fastest is taken, not the first */
+  double best;        /* seconds of the choice */
   int offered, forbidden, failed;
   char first[320];
 } offers;
@@ -36,12 +39,12 @@ static cudnnBackendDescriptor_t engine_of(cuda_descriptors *set, cudnnBackendDes
 /* What the planner's rules say of an engine, by cuDNN's numerical notes. On fp32 inputs TENSOR_CORE means that they are
  * rounded to TF32 on the way in (10 bits of mantissa), DOWN_CONVERT_INPUTS that they are first copied to 16 bits, which
  * is not what anybody who asked for fp32 or TF32 expects. */
-static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_convolution *convolution,
+static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
                     cudnnBackendDescriptor_t config) {
   cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
   const int64_t count = cuda_descriptor_get(set, engine_of(set, config), CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
                                             CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
-  const bool fp32 = convolution->type == LIMN_F32;
+  const bool fp32 = operation->type == LIMN_F32;
   for (int64_t i = 0; i < count && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; ++i)
     if ((notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && planner->deterministic) ||
         (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && fp32 && !planner->tf32) ||
@@ -121,22 +124,41 @@ static int list_configs(cuda_descriptors *set, const cuda_planner *planner, cudn
 }
 
 /* The candidate takes the choice's place if it is the first or, by the clock, the fastest so far; or it goes. */
-static limn_status keep_faster(cuda_choice *choice, cuda_choice *candidate, const cuda_planner *planner,
-                               const cuda_convolution *convolution, double *best) {
+static limn_status keep_faster(cuda_choice *choice, cuda_choice *candidate, offers *o, const cuda_planner *planner,
+                               const cuda_operation *operation) {
   double seconds = 0;
-  limn_status status = planner->measure ? cuda_choice_measure(candidate, planner, convolution, &seconds) : LIMN_OK;
-  cuda_choice *loser = status == LIMN_OK && seconds < *best ? choice : candidate;
+  limn_status status = o->timed ? cuda_choice_measure(candidate, planner, operation, &seconds) : LIMN_OK;
+  cuda_choice *loser = status == LIMN_OK && seconds < o->best ? choice : candidate;
   if (loser->plan)
     cudnnBackendDestroyDescriptor(loser->plan);
   if (loser == choice) {
     *choice = *candidate;
-    *best = seconds;
+    o->best = seconds;
   }
   return status;
 }
 
+/* Whether a configuration is worth a plan: it is the one that is looked for, or any will do and the rules allow it. */
+static limn_status consider(bool *may, offers *o, const cuda_planner *planner, const cuda_operation *operation,
+                            cudnnBackendDescriptor_t config) {
+  char name[sizeof((cuda_choice *)NULL)->engine];
+  cuda_descriptors set = {.count = 0};
+  *may = true;
+  if (o->wanted) {
+    name_engine(&set, config, name, sizeof name);
+    *may = strcmp(name, o->wanted) == 0;
+  }
+  if (*may && !allowed(&set, planner, operation, config)) {
+    *may = false;
+    ++o->forbidden;
+  }
+  limn_status status = cuda_descriptors_check(&set);
+  cuda_descriptors_release(&set);
+  return status;
+}
+
 static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *planner,
-                            const cuda_convolution *convolution, cudnnBackendDescriptor_t graph,
+                            const cuda_operation *operation, cudnnBackendDescriptor_t graph,
                             cudnnBackendHeurMode_t mode) {
   limn_status status = LIMN_OK;
   cudnnBackendDescriptor_t configs[MAX_CONFIGS];
@@ -148,25 +170,18 @@ static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *
   }
   LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
   o->offered += count;
-  double best = (double)INFINITY;
   int timed = 0;
-  for (int i = 0; i < count && timed < MAX_TIMED && (planner->measure || !choice->plan); ++i) {
-    cuda_descriptors scratch = {.count = 0};
-    const bool may = allowed(&scratch, planner, convolution, configs[i]);
-    status = cuda_descriptors_check(&scratch);
-    cuda_descriptors_release(&scratch);
-    if (status != LIMN_OK)
-      goto cleanup;
-    if (!may) {
-      ++o->forbidden;
+  for (int i = 0; i < count && timed < MAX_TIMED && (o->timed || !choice->plan); ++i) {
+    bool may = false;
+    LIMN_TRY_OR_CLEANUP(status, consider(&may, o, planner, operation, configs[i]));
+    if (!may)
       continue;
-    }
     cuda_choice candidate = {.plan = NULL};
     LIMN_TRY_OR_CLEANUP(status, attempt(&candidate, o, planner, configs[i]));
     if (!candidate.plan)
       continue;
     ++timed;
-    LIMN_TRY_OR_CLEANUP(status, keep_faster(choice, &candidate, planner, convolution, &best));
+    LIMN_TRY_OR_CLEANUP(status, keep_faster(choice, &candidate, o, planner, operation));
   }
 cleanup:
   cuda_descriptors_release(&set);
@@ -186,14 +201,24 @@ static void explain(cuda_choice *choice, const offers *o) {
              o->failed, o->first);
 }
 
-limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution,
-                        cudnnBackendDescriptor_t graph) {
-  offers o = {.offered = 0};
-  LIMN_TRY(try_mode(choice, &o, planner, convolution, graph, CUDNN_HEUR_MODE_A));
+/* A batch normalisation can also be done by kernels of Limn's. */
+static limn_status try_own(cuda_choice *choice, offers *o, const cuda_planner *planner,
+                           const cuda_operation *operation) {
+  cuda_choice own = {.engine = CUDA_OWN_ENGINE};
+  return keep_faster(choice, &own, o, planner, operation);
+}
+
+limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                        cudnnBackendDescriptor_t graph, const char *wanted) {
+  const bool has_own = operation->kind == LIMN_STEP_BATCHNORM;
+  offers o = {.wanted = wanted, .timed = planner->measure && !wanted, .best = (double)INFINITY};
+  if (has_own && wanted && strcmp(wanted, CUDA_OWN_ENGINE) == 0)
+    return try_own(choice, &o, planner, operation);
+  LIMN_TRY(try_mode(choice, &o, planner, operation, graph, CUDNN_HEUR_MODE_A));
   if (!choice->plan)
-    LIMN_TRY(try_mode(choice, &o, planner, convolution, graph, CUDNN_HEUR_MODE_FALLBACK));
+    LIMN_TRY(try_mode(choice, &o, planner, operation, graph, CUDNN_HEUR_MODE_FALLBACK));
   if (choice->plan)
-    return LIMN_OK;
+    return has_own && o.timed ? try_own(choice, &o, planner, operation) : LIMN_OK;
   explain(choice, &o);
   return LIMN_OK;
 }

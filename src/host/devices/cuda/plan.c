@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "devices/cuda/planning.h"
 
+#define MOST_OPERANDS 11
+
 struct cuda_plan {
-  cuda_convolution convolution;
+  cuda_operation operation;
   int holders;
   cudnnBackendDescriptor_t plan;
   size_t workspace;
@@ -49,16 +51,23 @@ limn_status cuda_planner_create(cuda_planner **out, const cuda_planner_options *
   *out = NULL;
   cuda_planner *planner = calloc(1, sizeof *planner);
   if (!planner)
-    return limn_fail_memory("the planner of convolutions");
+    return limn_fail_memory("the planner");
   planner->deterministic = options->deterministic;
   planner->tf32 = options->tf32;
   planner->measure = options->measure;
   planner->measure_context = options->measure_context;
   limn_status status = LIMN_OK;
+  if (options->choices) {
+    planner->told = strdup(options->choices);
+    if (!planner->told) {
+      status = limn_fail_memory("the planner");
+      goto cleanup;
+    }
+  }
   if (options->cache) {
     planner->cache = strdup(options->cache);
     if (!planner->cache) {
-      status = limn_fail_memory("the planner of convolutions");
+      status = limn_fail_memory("the planner");
       goto cleanup;
     }
     mkdir(planner->cache, 0700); /* where that fails, nothing is kept */
@@ -78,13 +87,19 @@ void cuda_planner_destroy(cuda_planner *planner) {
     plan->planner = NULL;
   if (planner->properties)
     cudnnBackendDestroyDescriptor(planner->properties);
+  free(planner->told);
+  free(planner->found);
   free(planner->cache);
   free(planner);
 }
 
+const char *cuda_planner_choices(const cuda_planner *planner) { return planner->found; }
+
+int cuda_planner_missed(const cuda_planner *planner) { return planner->missed; }
+
 static bool same_shape(limn_shape a, limn_shape b) { return a.n == b.n && a.c == b.c && a.h == b.h && a.w == b.w; }
 
-static bool same_convolution(const cuda_convolution *a, const cuda_convolution *b) {
+static bool same_operation(const cuda_operation *a, const cuda_operation *b) {
   return a->kind == b->kind && same_shape(a->x, b->x) && same_shape(a->w, b->w) && same_shape(a->y, b->y) &&
          a->attrs.stride_h == b->attrs.stride_h && a->attrs.stride_w == b->attrs.stride_w &&
          a->attrs.pad_h == b->attrs.pad_h && a->attrs.pad_w == b->attrs.pad_w && a->type == b->type &&
@@ -93,8 +108,10 @@ static bool same_convolution(const cuda_convolution *a, const cuda_convolution *
 }
 
 /* Why cuDNN need not even be asked; NULL: it does. */
-static const char *beyond(const cuda_convolution *c) {
+static const char *beyond(const cuda_operation *c) {
   const limn_pointwise a = c->activation;
+  if (c->kind == LIMN_STEP_BATCHNORM && (a != LIMN_PW_RELU || c->x.c % 4 != 0))
+    return "a batch normalisation is planned with ReLU and a multiple of 4 channels";
   if (c->kind == LIMN_STEP_CONV_DW && (c->bias || a != LIMN_PW_COUNT))
     return "a gradient of weights has neither bias nor activation";
   if (a != LIMN_PW_COUNT && a != LIMN_PW_RELU && a != LIMN_PW_LEAKY_RELU && a != LIMN_PW_TANH && a != LIMN_PW_SIGMOID)
@@ -105,12 +122,13 @@ static const char *beyond(const cuda_convolution *c) {
 }
 
 /* From nothing: descriptions, engines. A graph that cuDNN does not support is a choice of no plan. */
-static limn_status plan_anew(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution) {
+static limn_status plan_anew(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                             const char *wanted) {
   limn_status status = LIMN_OK;
   cuda_descriptors set = {.count = 0};
-  cudnnBackendDescriptor_t graph = cuda_describe(&set, convolution);
+  cudnnBackendDescriptor_t graph = cuda_describe(&set, operation);
   if (graph) {
-    status = cuda_choose(choice, planner, convolution, graph);
+    status = cuda_choose(choice, planner, operation, graph, wanted);
   } else if (cuda_descriptors_unsupported(&set)) {
     cuda_descriptors_explain(&set, choice->reason, sizeof choice->reason);
   } else {
@@ -120,51 +138,75 @@ static limn_status plan_anew(cuda_choice *choice, const cuda_planner *planner, c
   return status;
 }
 
-limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner,
-                                const cuda_convolution *convolution, double *seconds) {
-  cuda_plan plan = {.convolution = *convolution, .plan = choice->plan, .workspace = choice->workspace};
-  snprintf(plan.engine, sizeof plan.engine, "%s", choice->engine);
-  return planner->measure(planner->measure_context, &plan, convolution, seconds);
+/* From a file, or anew. *choice is without an engine where there is none. */
+static limn_status find_plan(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                             const char *wanted) {
+  *choice = (cuda_choice){.plan = NULL};
+  if (cuda_cache_load(choice, planner, operation, wanted))
+    return LIMN_OK;
+  *choice = (cuda_choice){.plan = NULL};
+  LIMN_TRY(plan_anew(choice, planner, operation, wanted));
+  cuda_cache_store(choice, planner, operation, wanted);
+  return LIMN_OK;
 }
 
-static limn_status no_engine(const cuda_convolution *convolution, const char *reason) {
+/* The engine that was told where cuDNN has it, else one that is chosen; what is worth telling again is noted. */
+static limn_status choose(cuda_choice *choice, cuda_planner *planner, const cuda_operation *operation) {
+  char name[256], wanted[sizeof choice->engine];
+  cuda_operation_name(operation, name, sizeof name);
+  bool told = cuda_choices_find(planner->told, name, wanted, sizeof wanted);
+  if (told) {
+    LIMN_TRY(find_plan(choice, planner, operation, wanted));
+    told = choice->engine[0];
+    planner->missed += !told;
+  }
+  if (!told)
+    LIMN_TRY(find_plan(choice, planner, operation, NULL));
+  limn_status status = choice->engine[0] && (told || planner->measure)
+                           ? cuda_choices_add(&planner->found, name, choice->engine)
+                           : LIMN_OK;
+  if (status != LIMN_OK && choice->plan)
+    cudnnBackendDestroyDescriptor(choice->plan);
+  return status;
+}
+
+limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                                double *seconds) {
+  cuda_plan plan = {.operation = *operation, .plan = choice->plan, .workspace = choice->workspace};
+  snprintf(plan.engine, sizeof plan.engine, "%s", choice->engine);
+  return planner->measure(planner->measure_context, choice->plan ? &plan : NULL, operation, seconds);
+}
+
+static limn_status no_engine(const cuda_operation *operation, const char *reason) {
   char name[256];
   return limn_fail(LIMN_OK, "cuDNN %zu has no engine for %s: %s", cudnnGetVersion(),
-                   cuda_convolution_name(convolution, name, sizeof name), reason);
+                   cuda_operation_name(operation, name, sizeof name), reason);
 }
 
-limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_convolution *convolution) {
+limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_operation *operation) {
   *out = NULL;
-  if (convolution->kind != LIMN_STEP_CONV && convolution->kind != LIMN_STEP_CONV_DX &&
-      convolution->kind != LIMN_STEP_CONV_DW)
-    return limn_fail(LIMN_FAILED, "step %d is no convolution, and only convolutions are planned",
-                     (int)convolution->kind);
-  if (beyond(convolution))
-    return no_engine(convolution, beyond(convolution));
+  const limn_step_kind kind = operation->kind;
+  if (kind != LIMN_STEP_CONV && kind != LIMN_STEP_CONV_DX && kind != LIMN_STEP_CONV_DW && kind != LIMN_STEP_BATCHNORM)
+    return limn_fail(LIMN_FAILED, "step %d is neither a convolution nor a batch normalisation, which alone are planned",
+                     (int)kind);
+  if (beyond(operation))
+    return no_engine(operation, beyond(operation));
   for (cuda_plan *plan = planner->plans; plan; plan = plan->next)
-    if (same_convolution(&plan->convolution, convolution)) {
+    if (same_operation(&plan->operation, operation)) {
       ++plan->holders;
       *out = plan;
       return LIMN_OK;
     }
   cuda_plan *plan = calloc(1, sizeof *plan);
   if (!plan)
-    return limn_fail_memory("a convolution's plan");
-  cuda_choice choice = {.plan = NULL};
-  if (!cuda_cache_load(&choice, planner, convolution)) {
-    choice = (cuda_choice){.plan = NULL};
-    limn_status status = plan_anew(&choice, planner, convolution);
-    if (status != LIMN_OK) {
-      free(plan);
-      return status;
-    }
-    cuda_cache_store(&choice, planner, convolution);
-  }
-  if (!choice.plan) {
+    return limn_fail_memory("a plan");
+  cuda_choice choice;
+  limn_status status = choose(&choice, planner, operation);
+  if (status != LIMN_OK || !choice.plan) {
     free(plan);
-    return no_engine(convolution, choice.reason);
+    return status != LIMN_OK ? status : no_engine(operation, choice.engine[0] ? "Limn's own is faster" : choice.reason);
   }
-  plan->convolution = *convolution;
+  plan->operation = *operation;
   plan->holders = 1;
   plan->plan = choice.plan;
   plan->workspace = choice.workspace;
@@ -193,14 +235,22 @@ size_t cuda_plan_workspace(const cuda_plan *plan) { return plan->workspace; }
 
 const char *cuda_plan_engine(const cuda_plan *plan) { return plan->engine; }
 
-limn_status cuda_plan_run(const cuda_plan *plan, cudnnHandle_t handle, void *x, void *w, void *y, const float *bias,
-                          void *workspace) {
-  const int64_t uids[4] = {CUDA_UID_X, CUDA_UID_W, CUDA_UID_Y, CUDA_UID_BIAS};
-  const void *pointers[4] = {x, w, y, bias};
-  const int64_t count = plan->convolution.bias ? 4 : 3;
+typedef struct pointer {
+  int64_t uid;
+  const void *at;
+} pointer;
+
+static limn_status execute(const cuda_plan *plan, cudnnHandle_t handle, const pointer *operands, int64_t count,
+                           void *workspace) {
+  int64_t uids[MOST_OPERANDS];
+  const void *pointers[MOST_OPERANDS];
+  for (int64_t i = 0; i < count; ++i) {
+    uids[i] = operands[i].uid;
+    pointers[i] = operands[i].at;
+  }
   cuda_descriptors set = {.count = 0};
   cudnnBackendDescriptor_t pack =
-      cuda_descriptor_create(&set, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, "hand over a convolution's tensors");
+      cuda_descriptor_create(&set, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, "hand over a plan's tensors");
   cuda_descriptor_set(&set, pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, pointers);
   cuda_descriptor_set(&set, pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, uids);
   cuda_descriptor_set(&set, pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
@@ -211,9 +261,36 @@ limn_status cuda_plan_run(const cuda_plan *plan, cudnnHandle_t handle, void *x, 
     if (ran != CUDNN_STATUS_SUCCESS) {
       char name[256];
       status = limn_fail(LIMN_DEVICE, "cuDNN %zu could not run %s on %s: %s", cudnnGetVersion(), plan->engine,
-                         cuda_convolution_name(&plan->convolution, name, sizeof name), cudnnGetErrorString(ran));
+                         cuda_operation_name(&plan->operation, name, sizeof name), cudnnGetErrorString(ran));
     }
   }
   cuda_descriptors_release(&set);
   return status;
+}
+
+/* cuDNN keeps the inverse deviation, of which the variance cannot be had again without eps and some digits. But its
+ * running variance, (1 - share) old + share n / (n - 1) variance, is the variance itself for old = 0 and this share. */
+static limn_status run_batchnorm(const cuda_plan *plan, cudnnHandle_t handle, const cuda_operands *o, void *workspace) {
+  const limn_shape s = plan->operation.x;
+  const double rows = (double)s.n * s.h * s.w;
+  const float eps = o->eps, share = (float)((rows - 1) / rows);
+  const pointer operands[] = {{CUDA_UID_X, o->x},
+                              {CUDA_UID_Y, o->y},
+                              {CUDA_UID_BIAS, o->bias},
+                              {CUDA_UID_GAMMA, o->gamma},
+                              {CUDA_UID_ZEROS, o->zeros},
+                              {CUDA_UID_MEAN, o->statistics},
+                              {CUDA_UID_VARIANCE, o->statistics + s.c},
+                              {CUDA_UID_INVERSE, o->spare},
+                              {CUDA_UID_RUNNING_MEAN, o->spare + s.c},
+                              {CUDA_UID_EPS, &eps},
+                              {CUDA_UID_SHARE, &share}};
+  return execute(plan, handle, operands, sizeof operands / sizeof *operands, workspace);
+}
+
+limn_status cuda_plan_run(const cuda_plan *plan, cudnnHandle_t handle, const cuda_operands *o, void *workspace) {
+  if (plan->operation.kind == LIMN_STEP_BATCHNORM)
+    return run_batchnorm(plan, handle, o, workspace);
+  const pointer operands[] = {{CUDA_UID_X, o->x}, {CUDA_UID_W, o->w}, {CUDA_UID_Y, o->y}, {CUDA_UID_BIAS, o->bias}};
+  return execute(plan, handle, operands, plan->operation.bias ? 4 : 3, workspace);
 }

@@ -1,14 +1,15 @@
-/* Finalized plans as files. A fused convolution is compiled while it is planned, which takes 0.5 to 3 s; its plan,
+/* Finalized plans as files. What is fused is compiled while it is planned, which takes 0.3 to 3 s; its plan,
  * compiled kernel included, comes back from a file in 1 to 15 ms, and cuDNN's engines need not be searched at all.
  *
  *   limn-plan 1
  *   cudnn 91900 card 0123456789abcdef rules deterministic=0 tf32=1 timed=0
- *   CONV x=(...) ...                                              the convolution's name
- *   eng7_k17=-1_k24=21                                            the engine
+ *   CONV x=(...) ...                                              the operation's name
+ *   eng7_k17=-1_k24=21                                            the engine; "own" with no plan behind it
  *   75824 0123456789abcdef                                        bytes that follow and their hash
  *   {"cudnnVersion":91900, ...}                                   cuDNN's plan
  *
- * The file's name is a hash of the first three lines. Whatever does not fit exactly is as good as no file. */
+ * For an engine that was told instead of chosen the rules end in engine=NAME. The file's name is a hash of the first
+ * three lines. Whatever does not fit exactly is as good as no file. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "devices/cuda/planning.h"
 
 #define MAX_FILE ((size_t)64 << 20)
-#define KEY_SIZE 512
+#define KEY_SIZE 640
 
 uint64_t cuda_cache_hash(const char *bytes, size_t size) {
   uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
@@ -28,11 +29,15 @@ uint64_t cuda_cache_hash(const char *bytes, size_t size) {
 }
 
 /* The first three lines, and the path that they lead to (free()); NULL when memory is out. */
-static char *key_and_path(const cuda_planner *planner, const cuda_convolution *convolution, char key[KEY_SIZE]) {
-  char name[KEY_SIZE / 2];
-  snprintf(key, KEY_SIZE, "limn-plan 1\ncudnn %zu card %016" PRIx64 " rules deterministic=%d tf32=%d timed=%d\n%s\n",
-           cudnnGetVersion(), planner->card, planner->deterministic, planner->tf32, planner->measure != NULL,
-           cuda_convolution_name(convolution, name, sizeof name));
+static char *key_and_path(const cuda_planner *planner, const cuda_operation *operation, const char *wanted,
+                          char key[KEY_SIZE]) {
+  char name[256];
+  snprintf(key, KEY_SIZE, "limn-plan 1\ncudnn %zu card %016" PRIx64 " rules deterministic=%d tf32=%d %s%s\n%s\n",
+           cudnnGetVersion(), planner->card, planner->deterministic, planner->tf32,
+           wanted             ? "engine="
+           : planner->measure ? "timed=1"
+                              : "timed=0",
+           wanted ? wanted : "", cuda_operation_name(operation, name, sizeof name));
   const size_t size = strlen(planner->cache) + 32;
   char *path = malloc(size);
   if (path)
@@ -75,15 +80,16 @@ static bool parse(cuda_choice *choice, const cuda_planner *planner, const char *
   if (*body++ != '\n' || body_size != size - (size_t)(body - content) || hash != cuda_cache_hash(body, body_size))
     return false;
   snprintf(choice->engine, sizeof choice->engine, "%s", engine);
-  return load_plan(choice, planner, body, body_size);
+  return strcmp(engine, CUDA_OWN_ENGINE) == 0 || load_plan(choice, planner, body, body_size);
 }
 
-bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution) {
+bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                     const char *wanted) {
   char key[KEY_SIZE], *content = NULL;
   size_t size = 0;
   if (!planner->cache)
     return false;
-  char *path = key_and_path(planner, convolution, key);
+  char *path = key_and_path(planner, operation, wanted, key);
   const bool good =
       path && limn_read_file(path, MAX_FILE, &content, &size) == LIMN_OK && parse(choice, planner, key, content, size);
   free(content);
@@ -107,12 +113,14 @@ static char *plan_text(cudnnBackendDescriptor_t plan, size_t *size) {
   return NULL;
 }
 
-void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution) {
-  if (!planner->cache || !choice->plan)
+void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                      const char *wanted) {
+  if (!planner->cache || !choice->engine[0])
     return;
   char key[KEY_SIZE];
   size_t size = 0;
-  char *path = key_and_path(planner, convolution, key), *text = plan_text(choice->plan, &size);
+  char *path = key_and_path(planner, operation, wanted, key),
+       *text = choice->plan ? plan_text(choice->plan, &size) : strdup("");
   limn_durable_file file = {0};
   if (path && text && limn_durable_open(&file, path) == LIMN_OK) {
     fprintf(file.stream, "%s%s\n%zu %016" PRIx64 "\n", key, choice->engine, size, cuda_cache_hash(text, size));

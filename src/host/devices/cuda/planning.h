@@ -1,5 +1,5 @@
-/* The parts of planning, private to plan.c and the files beside it: describe (convolution -> operation graph), choose
- * (graph -> engine -> plan), remember (plan <-> file). */
+/* The parts of planning, private to plan.c and the files beside it: describe (operation -> operation graph), choose
+ * (graph -> engine -> plan), remember (plan <-> file, choices <-> text). */
 #ifndef LIMN_DEVICES_CUDA_PLANNING_H
 #define LIMN_DEVICES_CUDA_PLANNING_H
 
@@ -12,40 +12,84 @@ struct cuda_planner {
   uint64_t card;                       /* a hash of these properties */
   cuda_measure measure;                /* NULL: engines are not timed */
   void *measure_context;
-  char *cache;      /* folder, or NULL */
-  cuda_plan *plans; /* every plan of this planner that somebody holds */
+  char *cache;        /* folder, or NULL */
+  char *told, *found; /* choices that were given and that were made, or NULL (choices.c) */
+  int missed;         /* of the given ones, those that cuDNN does not have */
+  cuda_plan *plans;   /* every plan of this planner that somebody holds */
 };
 
 /* A tensor's unique id, by which the pointers of a run find it. */
-enum { CUDA_UID_X = 1, CUDA_UID_W, CUDA_UID_Y, CUDA_UID_BIAS, CUDA_UID_RAW, CUDA_UID_SUM };
+enum {
+  CUDA_UID_X = 1,
+  CUDA_UID_W,
+  CUDA_UID_Y,
+  CUDA_UID_BIAS,
+  CUDA_UID_RAW,
+  CUDA_UID_SUM,
+  CUDA_UID_GAMMA,
+  CUDA_UID_ZEROS,
+  CUDA_UID_MEAN,
+  CUDA_UID_VARIANCE,
+  CUDA_UID_INVERSE, /* 1 / sqrt(variance + eps) */
+  CUDA_UID_RUNNING_MEAN,
+  CUDA_UID_EPS,
+  CUDA_UID_SHARE
+};
 
 /* What planning ends in. */
 typedef struct cuda_choice {
-  cudnnBackendDescriptor_t plan; /* finalized; NULL: no engine */
+  cudnnBackendDescriptor_t plan; /* finalized; NULL: no engine, or CUDA_OWN_ENGINE */
   size_t workspace;              /* bytes */
   char engine[160];
   char reason[480]; /* why there is none, one line */
 } cuda_choice;
 
 /* The operation graph, finalized, in `set`; NULL when the set has failed. */
-cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_convolution *convolution);
+cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_operation *operation);
+
+/* What descriptions are made of (describe.c). */
+typedef struct cuda_described_tensor {
+  int64_t uid;
+  limn_shape shape; /* logical (N, C, H, W); in memory C is the fastest */
+  limn_type type;
+  bool is_virtual; /* lives in registers, between two fused operations */
+  bool by_value;   /* a number on the host */
+} cuda_described_tensor;
+cudnnBackendDescriptor_t cuda_describe_tensor(cuda_descriptors *set, cuda_described_tensor tensor);
+/* y = mode(x [, b]); slope belongs to RELU_FWD, 0 otherwise. */
+cudnnBackendDescriptor_t cuda_describe_pointwise(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope,
+                                                 cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t b,
+                                                 cudnnBackendDescriptor_t y);
+cudnnBackendDescriptor_t cuda_describe_graph(cuda_descriptors *set, const cudnnBackendDescriptor_t *operations,
+                                             int64_t count);
+/* describe_batchnorm.c */
+cudnnBackendDescriptor_t cuda_describe_batchnorm(cuda_descriptors *set, const cuda_operation *operation);
+
 /* "CONV x=(128,3,64,64) w=(64,3,4,4) y=(128,64,32,32) stride=(2,2) pad=(1,1) bf16->bf16 bias leaky_relu(0.2)": names a
- * convolution fully, for people and as the key of files. Returns `out`. */
-const char *cuda_convolution_name(const cuda_convolution *convolution, char *out, size_t size);
+ * operation fully, for people and as the key of files. Returns `out`. */
+const char *cuda_operation_name(const cuda_operation *operation, char *out, size_t size);
 
 /* How long a plan that was just made takes. */
-limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner,
-                                const cuda_convolution *convolution, double *seconds);
+limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                                double *seconds);
 /* The first engine by cuDNN's own order that the planner's rules allow and whose plan finalizes; where the planner
- * measures, the fastest of the first few such. */
-limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution,
-                        cudnnBackendDescriptor_t graph);
+ * measures, the fastest of the first few such. wanted: the engine of that name and no other, untimed; NULL: any. */
+limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                        cudnnBackendDescriptor_t graph, const char *wanted);
 
-/* false when there is no file for it, or none that can be believed. */
-bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution);
+/* false when there is no file for it, or none that can be believed. wanted as above. */
+bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                     const char *wanted);
 /* Best effort: a folder that cannot be written costs time at the next start, and nothing else. That there is no engine
  * is not kept: cuDNN says so, too, while NVRTC or the driver is missing. */
-void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_convolution *convolution);
+void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
+                      const char *wanted);
 uint64_t cuda_cache_hash(const char *bytes, size_t size);
+
+/* choices.c: text with a line "ENGINE OPERATION" for each operation. false where `text`, which may be NULL, has no line
+ * for that operation; engine: as large as a cuda_choice's. */
+bool cuda_choices_find(const char *text, const char *operation, char *engine, size_t size);
+/* Adds the line unless the operation has one. */
+limn_status cuda_choices_add(char **text, const char *operation, const char *engine);
 
 #endif

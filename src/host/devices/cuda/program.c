@@ -1,6 +1,7 @@
 /* Programs of the CUDA device: kernels and library calls that are put on the working stream one by one in the first
  * run, captured as a CUDA graph in the second, and replayed from then on. The first run is not captured because
  * libraries and the driver load code at the first use, which a capture does not allow. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -132,6 +133,15 @@ static limn_status find_pictures(struct cuda_program *p, const limn_graph *graph
   return LIMN_OK;
 }
 
+/* Of the engines that options named: those that are not to be had here. */
+static void note_missed(struct cuda_device *cuda) {
+  const int missed = cuda_planner_missed(cuda->planner);
+  if (missed)
+    snprintf(cuda->base.note, sizeof cuda->base.note,
+             "%d of the engines that the run began with are not to be had here and are chosen anew: %s", missed,
+             cuda->base.description);
+}
+
 limn_status cuda_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
                                 const limn_program_options *options, limn_program **out) {
   struct cuda_program *p = calloc(1, sizeof *p);
@@ -149,6 +159,7 @@ limn_status cuda_program_create(limn_device *device, const limn_graph *graph, li
     cuda_program_destroy(&p->base);
     return status;
   }
+  note_missed((struct cuda_device *)device);
   *out = &p->base;
   return LIMN_OK;
 }
