@@ -20,7 +20,7 @@ const char *const kind_names[KINDS] = {"malloc",  "host", "copy", "launch", "cap
 struct state {
   std::recursive_mutex lock;
   std::minstd_rand random;
-  long counts[KINDS] = {}, fail_at = 0;
+  long counts[KINDS] = {}, fail_at = 0, fail_until = 0, times = 0;
   int fail_kind = -1;
   std::map<std::string, long> alive;
 };
@@ -33,11 +33,13 @@ struct state {
 
 void read_failure(state &s, const char *text) {
   const char *colon = strchr(text, ':');
-  char *end = nullptr;
+  char *end = nullptr, *last = nullptr;
   for (int kind = 0; colon && kind < KINDS; ++kind)
     if (std::string(text, colon) == kind_names[kind])
       s.fail_kind = kind;
-  if (s.fail_kind < 0 || (s.fail_at = strtol(colon + 1, &end, 10)) < 1 || *end)
+  if (s.fail_kind < 0 || (s.fail_at = s.fail_until = strtol(colon + 1, &end, 10)) < 1 || (*end && *end != '-'))
+    refuse("LIMN_VIRTUAL_GPU_FAIL", text);
+  if (*end && ((s.fail_until = strtol(end + 1, &last, 10)) < s.fail_at || *last))
     refuse("LIMN_VIRTUAL_GPU_FAIL", text);
 }
 
@@ -91,7 +93,20 @@ __attribute__((destructor)) void at_exit() {
 bool fails(call kind) {
   state &s = the();
   long number = ++s.counts[static_cast<int>(kind)];
-  return static_cast<int>(kind) == s.fail_kind && number == s.fail_at;
+  return static_cast<int>(kind) == s.fail_kind && number >= s.fail_at && number <= s.fail_until;
+}
+
+double told_milliseconds(double measured) {
+  const char *clock = getenv("LIMN_VIRTUAL_GPU_CLOCK"); /* a test changes it from run to run */
+  if (!clock || !*clock)
+    return measured;
+  char *end = nullptr;
+  unsigned long number = strtoul(clock, &end, 10);
+  if (*end)
+    refuse("LIMN_VIRTUAL_GPU_CLOCK", clock);
+  std::minstd_rand chance(static_cast<unsigned>(1000 * number + static_cast<unsigned long>(++the().times)) + 1);
+  chance.discard(8);
+  return 1 + static_cast<double>(chance() % 1000) / 1000;
 }
 
 void alive(const char *what, int change) { the().alive[what] += change; }

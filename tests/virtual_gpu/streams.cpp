@@ -259,7 +259,7 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEve
     return report(cudaErrorInvalidResourceHandle);
   if (a.done < a.recorded || z.done < z.recorded)
     return report(cudaErrorNotReady);
-  *milliseconds = static_cast<float>(1e3 * (z.seconds - a.seconds));
+  *milliseconds = static_cast<float>(told_milliseconds(1e3 * (z.seconds - a.seconds)));
   return cudaSuccess;
 }
 

@@ -37,6 +37,8 @@ bool fails(call kind);
 /* What the program holds: "stream" +1 when it is made, -1 when it is destroyed. */
 void alive(const char *what, int change);
 std::minstd_rand &random_numbers();
+/* What the program is told about a time that was measured: that, or by chance where LIMN_VIRTUAL_GPU_CLOCK says so. */
+double told_milliseconds(double measured);
 /* Held by every call that the program makes; calls come from any thread. */
 std::recursive_mutex &lock();
 using guard = std::lock_guard<std::recursive_mutex>;

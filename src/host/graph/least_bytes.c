@@ -29,6 +29,7 @@ double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value
     case LIMN_STEP_CONV_DW:
     case LIMN_STEP_BATCHNORM:
     case LIMN_STEP_BATCHNORM_BACKWARD:
+    case LIMN_STEP_PICTURES: /* bytes in, numbers out */
       sum += sum_of(step->inputs, step->input_count, bytes) + sum_of(step->outputs, step->output_count, bytes);
       break;
     case LIMN_STEP_OPTIMIZER:
@@ -41,6 +42,8 @@ double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value
     case LIMN_STEP_STATISTICS: /* come with whoever made x */
     case LIMN_STEP_POINTWISE:  /* on what a neighbour reads or writes anyway */
     case LIMN_STEP_RANDOM:
+    case LIMN_STEP_STACK: /* the parts can be made where they belong */
+    case LIMN_STEP_ROWS:
     case LIMN_STEP_LATCH:
     case LIMN_STEP_RECORD:
       break;

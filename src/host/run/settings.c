@@ -142,7 +142,7 @@ static const limn_setting_row table[] = {
     {NAME("deterministic", "run", ALL), FLAG("deterministic"), SWITCH(deterministic), DEFAULT("false"),
      HELP("refuses whatever does not repeat bit for bit")},
     {NAME("autotune", "run", ALL), FLAG("autotune"), SWITCH(autotune), DEFAULT("false"),
-     HELP("times the GPU's engines for each convolution once and keeps the fastest in the cache of plans")},
+     HELP("times the GPU's engines for each convolution once; the cache of plans and the checkpoint keep the fastest")},
     {NAME("out", "run", ALL), FLAG("out"), PATH(out, "a path that does not exist yet"), DEFAULT(""),
      HELP("the run's folder; without it runs/MODEL-NNN")},
     {NAME("init", "run", ALL), FLAG("init"), PATH(init, "a safetensors file"), DEFAULT(""),

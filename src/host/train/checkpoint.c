@@ -9,11 +9,13 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "run/run.h"
 #include "run/safetensors.h"
 
 #define VALUE_SIZE 256
 #define MOST_PAIRS 160
 #define SHAPE_TEXT "%dx%dx%dx%d"
+#define ENGINES    "engines"
 
 /* Settings that say where and on what a run ran, not what it computed. */
 static bool is_local(const char *name) {
@@ -49,6 +51,15 @@ struct metadata {
   int count;
 };
 
+/* The text is borrowed, of any length. */
+static void add_long_pair(struct metadata *m, const char *key, const char *text) {
+  if (m->count == MOST_PAIRS)
+    return;
+  m->pairs[2 * m->count] = key;
+  m->pairs[2 * m->count + 1] = text;
+  m->pairs[2 * ++m->count] = NULL;
+}
+
 __attribute__((format(printf, 3, 4))) static void add_pair(struct metadata *m, const char *key, const char *format,
                                                            ...) {
   if (m->count == MOST_PAIRS)
@@ -57,9 +68,7 @@ __attribute__((format(printf, 3, 4))) static void add_pair(struct metadata *m, c
   va_start(arguments, format);
   vsnprintf(m->texts[m->count], VALUE_SIZE, format, arguments);
   va_end(arguments);
-  m->pairs[2 * m->count] = key;
-  m->pairs[2 * m->count + 1] = m->texts[m->count];
-  m->pairs[2 * ++m->count] = NULL;
+  add_long_pair(m, key, m->texts[m->count]);
 }
 
 static void describe(struct metadata *m, const limn_config *config, const limn_progress_state *state) {
@@ -108,6 +117,7 @@ limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_stat
   struct kept kept = {.tensors = calloc(count + 1, sizeof(limn_tensor *)),
                       .entries = calloc(count + 1, sizeof *kept.entries)};
   struct metadata *metadata = calloc(1, sizeof *metadata);
+  char *engines = NULL;
   limn_status status = kept.tensors && kept.entries && metadata ? LIMN_OK : limn_fail_memory("a checkpoint");
   for (size_t i = 0; status == LIMN_OK && i < count; ++i) {
     const char *name;
@@ -119,13 +129,18 @@ limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_stat
     entry->dims = shape_in_file(tensor->shape, entry->shape);
     kept.tensors[kept.count++] = tensor;
   }
+  if (status == LIMN_OK && s->device->ops->engines)
+    status = s->device->ops->engines(s->device, &engines);
   if (status == LIMN_OK) {
     describe(metadata, s->config, state);
+    if (engines)
+      add_long_pair(metadata, ENGINES, engines);
     status = limn_safetensors_write_from(path, kept.entries, kept.count, metadata->pairs, read_kept, &kept);
   }
   free(kept.tensors);
   free(kept.entries);
   free(metadata);
+  free(engines);
   return status;
 }
 
@@ -196,6 +211,21 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
     state->best_step = 0; /* as if there had been no validation yet */
   limn_safetensors_close(file);
   return status;
+}
+
+char *limn_checkpoint_engines(const char *path) {
+  limn_run *run = NULL;
+  limn_safetensors *file = NULL;
+  char checkpoint[4096], *engines = NULL;
+  uint64_t step = 0;
+  if (limn_run_open(&run, path) == LIMN_OK && limn_run_marked(run, "latest", &step) == LIMN_OK &&
+      limn_safetensors_open(&file, limn_run_checkpoint_path(run, step, checkpoint, sizeof checkpoint)) == LIMN_OK) {
+    const char *text = limn_safetensors_metadata(file, ENGINES);
+    engines = text ? strdup(text) : NULL;
+    limn_safetensors_close(file);
+  }
+  limn_run_close(run);
+  return engines;
 }
 
 /* How many of a network's tensors the file has, and how many there are. */

@@ -17,6 +17,9 @@ typedef struct limn_progress_state {
 limn_status limn_checkpoint_save(const limn_session *session, const limn_progress_state *state, const char *path);
 /* Everything back; the tensors must all be there with their shapes. */
 limn_status limn_checkpoint_load(limn_session *session, limn_progress_state *state, const char *path);
+/* The engines that the run's latest checkpoint was made with (limn_device_ops.engines); yours to free. NULL: they were
+ * not chosen by the clock, or there is no checkpoint that can be read. */
+char *limn_checkpoint_engines(const char *run);
 /* Weights alone (--init): networks that the file has must be whole; others keep their initial weights. LIMN_DATA when
  * nothing in the file fits. */
 limn_status limn_checkpoint_load_weights(limn_session *session, const char *path);

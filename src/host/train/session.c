@@ -81,6 +81,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                                                                    .precision = config->precision,
                                                                    .deterministic = config->deterministic,
                                                                    .autotune = config->autotune,
+                                                                   .engines = data->engines,
                                                                    .card = data->card,
                                                                    .planning = data->planning,
                                                                    .seed = config->seed});

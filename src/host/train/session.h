@@ -70,6 +70,7 @@ typedef struct limn_session_data {
   uint32_t held_out_count;
   const limn_card *card; /* plan for this card instead of running on the config's device. NULL: run */
   bool planning;         /* of the programs alone, without the device's memory; nothing can run */
+  const char *engines;   /* limn_device_options.engines; NULL: none */
 } limn_session_data;
 
 /* (N, C, H0, W0): a training batch as it is loaded, `crop` larger than the pictures that windows are cut to. */

@@ -322,10 +322,15 @@ static limn_status train(struct trainer *t) {
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
   if (t->config->schedule != LIMN_SCHEDULE_CONSTANT) /* fixed at the start: more steps do not stretch it */
     t->config->horizon = (int64_t)horizon;
-  LIMN_TRY(limn_session_init(
-      &t->session, t->config, horizon,
-      &(limn_session_data){
-          .next = next_batch, .source = t, .held_out = t->data.held_out, .held_out_count = t->data.held_out_count}));
+  char *engines = t->options->resume ? limn_checkpoint_engines(t->options->resume) : NULL;
+  limn_status status = limn_session_init(&t->session, t->config, horizon,
+                                         &(limn_session_data){.next = next_batch,
+                                                              .source = t,
+                                                              .held_out = t->data.held_out,
+                                                              .held_out_count = t->data.held_out_count,
+                                                              .engines = engines});
+  free(engines);
+  LIMN_TRY(status);
   LIMN_TRY(open_run(t));
   LIMN_TRY(limn_training_data_load(&t->data, t->config, t->state.step * (uint64_t)batches, &t->loader));
   choose_intervals(t);
