@@ -1,6 +1,7 @@
 /* Whole runs on the CUDA device against the same on the CPU: on a GPU, or on the virtual one that LIMN_CUDA_MODULE
  * names.
  */
+#include "devices/cards.h"
 #include "support/run_files.h"
 
 #define STEPS 20
@@ -265,3 +266,39 @@ Test(cuda, timed_engines_are_in_the_checkpoint, .timeout = 900) {
   free(stopped);
   free(other);
 }
+
+/* --- the card's figures --- */
+
+/* What is computed from CUDA's answers is what NVIDIA's data sheets say; the H100's are for a lower clock than it has.
+ */
+static void check_peaks(const limn_card *card) {
+  static const char *const precisions[] = {"fp32", "tf32", "bf16", "fp16"};
+  for (int i = 0; i < 4; ++i) {
+    limn_device *device = NULL;
+    cr_assert_eq(limn_device_create(&device, &(limn_device_options){.name = "cuda", .precision = precisions[i]}),
+                 LIMN_OK, "%s", limn_error_message());
+    double flops = device->peak_flops / limn_card_peak(card, precisions[i]),
+           bandwidth = device->peak_bandwidth / card->bandwidth;
+    cr_expect(flops > 0.99 && flops < 1.1, "%s %s: %g times", card->name, precisions[i], flops);
+    cr_expect(bandwidth > 0.99 && bandwidth < 1.01, "%s: %g times", card->name, bandwidth);
+    limn_device_destroy(device);
+  }
+}
+
+static const limn_card *virtual_card(const char *name) {
+  const limn_card *card = limn_card_find(name);
+  FILE *file = fopen(test_path("card.json"), "w");
+  cr_assert(card && file);
+  fputs(card->properties, file);
+  fclose(file);
+  setenv("LIMN_VIRTUAL_GPU_CARD", test_path("card.json"), 1); /* read once by a process, and so a test each */
+  return card;
+}
+
+#define CARD_TEST(name)                                                                                                \
+  Test(cuda, peaks_of_##name) { check_peaks(virtual_card(#name)); }
+CARD_TEST(h100)
+CARD_TEST(a100)
+CARD_TEST(rtx3090)
+CARD_TEST(rtx4090)
+CARD_TEST(rtx5090)

@@ -83,21 +83,6 @@ const limn_card *limn_card_find(const char *name) {
   return NULL;
 }
 
-const limn_card *limn_card_in(const char *text) {
-  static const char key[] = "\"deviceName\": \"";
-  for (const limn_card *card = cards; card < cards + limn_card_count(); ++card) {
-    const char *name = strstr(card->properties, key);
-    if (!name)
-      continue;
-    name += sizeof key - 1;
-    size_t length = strcspn(name, "\"");
-    for (const char *at = text; *at; ++at)
-      if (strncmp(at, name, length) == 0)
-        return card;
-  }
-  return NULL;
-}
-
 double limn_card_peak(const limn_card *card, const char *precision) {
   if (!precision)
     return card->tf32;

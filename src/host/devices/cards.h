@@ -13,8 +13,6 @@ const limn_card *limn_card_at(size_t index);
 /* "h100", "a100", "rtx3090", "rtx4090", "rtx5090"; NULL when there is none of that name. */
 const limn_card *limn_card_find(const char *name);
 
-/* The card whose deviceName stands in that text; NULL when none is known. */
-const limn_card *limn_card_in(const char *text);
 /* FLOP/s that convolutions can reach in that precision ("auto" and NULL: tf32). */
 double limn_card_peak(const limn_card *card, const char *precision);
 

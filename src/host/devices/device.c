@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "devices/cards.h"
 #include "devices/cpu/cpu_device.h"
 #include "devices/module.h"
 
@@ -27,13 +26,7 @@ static limn_status create_cuda(limn_device **out, const limn_device_options *opt
   const limn_module *module;
   LIMN_TRY(limn_module_load(&module));
   exact.index = index;
-  LIMN_TRY(module->device_create(out, &exact));
-  const limn_card *card = limn_card_in((*out)->description);
-  if (card) {
-    (*out)->peak_flops = limn_card_peak(card, options->precision);
-    (*out)->peak_bandwidth = card->bandwidth;
-  }
-  return LIMN_OK;
+  return module->device_create(out, &exact);
 }
 
 static limn_status create_best(limn_device **out, const limn_device_options *options) {

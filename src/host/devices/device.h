@@ -73,7 +73,7 @@ struct limn_device {
   double memory_bytes;   /* what programs and tensors may take; 0: not known */
   int starved;           /* 1 once memory was asked for and not there */
   char note[256];        /* what the user should know of how it was chosen, one line; "" for nothing */
-  /* The card's own figures, in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
+  /* What the card's figures come to in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
   double peak_flops, peak_bandwidth;
 };
 struct limn_tensor {

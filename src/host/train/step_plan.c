@@ -29,10 +29,13 @@ static limn_status planned_config(limn_config **out, const limn_config *wanted, 
   return (*out)->batch ? LIMN_OK : limn_choose_batch(*out, card, UINT32_MAX);
 }
 
-static void add_rows(limn_step_plan *plan, const limn_step_part *part) {
+/* The peaks are those of the card that is planned for, or of the device's own. */
+static void add_rows(limn_step_plan *plan, const limn_step_part *part, const limn_device *device) {
+  const double flops = plan->card.name ? plan->card.peak : device->peak_flops,
+               bandwidth = plan->card.name ? plan->card.bandwidth : device->peak_bandwidth;
   for (int i = 0; i < part->row_count; ++i) {
     limn_step_row *row = &plan->rows[plan->row_count++];
-    *row = limn_step_row_of(part, i, plan->card.peak, plan->card.bandwidth);
+    *row = limn_step_row_of(part, i, flops, bandwidth);
     plan->launches += row->times * row->launches;
     plan->flops += row->times * row->flops;
     plan->bytes += row->times * row->bytes;
@@ -56,7 +59,7 @@ static limn_status describe(limn_step_plan *plan, const limn_session *s) {
     limn_program_info info = {0};
     limn_program_get_info(parts[i].program, &info);
     plan->least_bytes += parts[i].times * info.least_bytes;
-    add_rows(plan, &parts[i]);
+    add_rows(plan, &parts[i], s->device);
   }
   plan->memory = limn_session_memory(s);
   return LIMN_OK;

@@ -101,6 +101,9 @@ void cuda_call_check(const struct limn_call *call, cudaError_t error, const char
 /* $LIMN_CACHE, else the user's folder of caches with /limn; NULL where there is none or $LIMN_CACHE is empty. */
 const char *cuda_cache_folder(char *buffer, size_t size);
 
+/* peaks.c: peak_flops and peak_bandwidth of the base; 0 where the compute capability is not known. */
+void cuda_find_peaks(struct cuda_device *device, int major, int minor);
+
 /* autotune.c: a cuda_measure; the context is the device. */
 limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_operation *operation, double *seconds);
 

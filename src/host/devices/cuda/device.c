@@ -137,6 +137,7 @@ static limn_status find_card(struct cuda_device *cuda, char *name, size_t size) 
     return limn_fail(LIMN_DEVICE, "cuda:%d: %s has compute capability %d.%d; %d.0 or newer is needed", cuda->index,
                      properties.name, major, minor, LEAST_MAJOR);
   snprintf(name, size, "%.60s", properties.name);
+  cuda_find_peaks(cuda, major, minor);
   return LIMN_OK;
 }
 
