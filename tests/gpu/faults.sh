@@ -120,11 +120,11 @@ what() {
   esac
 }
 
-fault() { # KIND N
+fault() { # KIND N or KIND N-M
   code=0
   rm -rf "$folder/run" "$folder/counts"
   LIMN_VIRTUAL_GPU_FAIL="$1:$2" LIMN_VIRTUAL_GPU_COUNT="$folder/counts" run "$folder/run" || code=$?
-  check "$1" "$2"
+  check "$1" "${2%%-*}"
   verdict "$1:$2"
 }
 
@@ -173,6 +173,17 @@ plans="$(sed -n 's/^plan //p' "$folder/all")"
 for n in 1 "$plans"; do
   cached="$LIMN_CACHE" LIMN_CACHE="$folder/none-$n"
   fault plan "$n"
+  LIMN_CACHE="$cached"
+done
+# The first engines refuse, and others are taken; all do.
+for n in 1-2 1-30 1-99999; do
+  cached="$LIMN_CACHE" LIMN_CACHE="$folder/none-$n" ends=0
+  [ "$n" != 1-99999 ] || ends=4
+  fault plan "$n"
+  [ "$n" = 1-30 ] || [ "$code" -eq "$ends" ] || {
+    echo "FAILED plan:$n: exit code $code, not $ends"
+    failed=$((failed + 1))
+  }
   LIMN_CACHE="$cached"
 done
 
