@@ -40,8 +40,10 @@ static void run_forward(const void *context) {
   limn_batchnorm_shape shape = shape_of(s->rows, s->channels, s->groups);
   size_t channels = (size_t)s->channels, count = count_of(shape), all = 2 * (size_t)shape.groups * channels;
   float *x = kt_numbers(count, s->type, s->centre - 2, s->centre + 1);
-  for (size_t i = 0; i < count; ++i) /* groups differ */
-    x[i] = kt_rounded(x[i] + 3 * (float)(mean_of(shape, i) / (2 * channels)), s->type);
+  for (size_t i = 0; i < count; ++i) { /* groups differ */
+    size_t group = mean_of(shape, i) / (2 * channels);
+    x[i] = kt_rounded(x[i] + 3 * (float)group, s->type);
+  }
   float *gamma = kt_numbers(channels, LIMN_F32, 0.5f, 2), *beta = kt_numbers(channels, LIMN_F32, -1, 1);
   double *moments = moments_of(x, shape), *want = kt_host(count * sizeof *want);
   for (size_t i = 0; i < count; ++i) {
