@@ -2,6 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
 
 #define MESSAGE_SIZE 1024
 
@@ -18,11 +21,9 @@ limn_status limn_fail(limn_status status, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
-  for (size_t i = 0; i < sizeof line; ++i) {
-    message[i] = line[i] == '\n' ? ' ' : line[i];
-    if (!line[i])
-      break;
-  }
+  for (char *at = line; (at = strchr(at, '\n'));)
+    *at = ' ';
+  limn_text_printable(line, message, sizeof message); /* names of files may hold any byte */
   return status;
 }
 

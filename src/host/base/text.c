@@ -161,3 +161,27 @@ bool limn_text_is_utf8(const char *text) {
   }
   return true;
 }
+
+const char *limn_text_printable(const char *text, char *buffer, size_t size) {
+  size_t used = 0;
+  for (const unsigned char *s = (const unsigned char *)text; *s;) {
+    char shown[8];
+    size_t length = utf8_sequence(s);
+    bool control = s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0); /* C0, DEL, C1 */
+    if (length == 0 || control) {
+      snprintf(shown, sizeof shown, "\\x%02x", s[0]);
+      ++s;
+    } else {
+      memcpy(shown, s, length);
+      shown[length] = '\0';
+      s += length;
+    }
+    size_t added = strlen(shown);
+    if (used + added >= size)
+      break;
+    memcpy(buffer + used, shown, added);
+    used += added;
+  }
+  buffer[used] = '\0';
+  return buffer;
+}

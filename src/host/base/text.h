@@ -22,4 +22,8 @@ const char *limn_text_from_double(double value, int digits, char *buffer, size_t
 /* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool limn_text_is_utf8(const char *text);
 
+/* `text` fit to be shown: what is not UTF-8, and control characters, as \xNN; what does not fit is cut off between
+ * characters. Returns `buffer`. */
+const char *limn_text_printable(const char *text, char *buffer, size_t size);
+
 #endif
