@@ -3,13 +3,17 @@ find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS C)
 find_package(Threads REQUIRED)
 find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(dnnl 2.6 REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 find_path(STB_INCLUDE_DIR stb_image_resize.h PATH_SUFFIXES stb REQUIRED)
 
 add_library(limn_dependencies INTERFACE)
 target_include_directories(limn_dependencies SYSTEM INTERFACE ${STB_INCLUDE_DIR})
 target_link_libraries(limn_dependencies INTERFACE
-  DNNL::dnnl OpenMP::OpenMP_C Threads::Threads PNG::PNG ZLIB::ZLIB PkgConfig::YAML PkgConfig::JANSSON m dl)
+  DNNL::dnnl OpenMP::OpenMP_C Threads::Threads PNG::PNG JPEG::JPEG PkgConfig::WEBP PkgConfig::ARCHIVE ZLIB::ZLIB
+  PkgConfig::YAML PkgConfig::JANSSON m dl)

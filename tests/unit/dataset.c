@@ -1,10 +1,10 @@
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 
-#include "base/error.h"
-#include "data/dataset.h"
 #include "data/loader.h"
 #include "data/parallel.h"
+#include "support/data.h"
+#include "support/picture_files.h"
 #include "support/pictures.h"
 
 TestSuite(dataset, .init = test_folder_create, .fini = test_folder_remove, .timeout = 60);
@@ -30,29 +30,6 @@ static void write_labels(const char *name, bool compressed, uint32_t count) {
     labels[i] = (uint8_t)(i % 7);
   const uint32_t header[2] = {LABELS, count};
   test_write_idx(test_path("%s", name), compressed, header, 2, labels, count);
-}
-
-static limn_dataset *open_data(const char *path, const limn_dataset_options *options, limn_dataset_info *info) {
-  limn_dataset *dataset = NULL;
-  limn_status status = limn_dataset_open(&dataset, path, options);
-  cr_assert_eq(status, LIMN_OK, "%s", limn_error_message());
-  limn_dataset_get_info(dataset, info);
-  return dataset;
-}
-
-static uint64_t fingerprint_of(const char *path, const limn_dataset_options *options) {
-  limn_dataset_info info;
-  limn_dataset_close(open_data(path, options, &info));
-  return info.fingerprint;
-}
-
-static void expect_error(const char *path, const limn_dataset_options *options, limn_status expected,
-                         const char *part) {
-  limn_dataset *dataset = (limn_dataset *)test_folder;
-  limn_status status = limn_dataset_open(&dataset, path, options);
-  cr_assert_eq(status, expected, "%s: %d, %s", path, status, limn_error_message());
-  cr_assert_null(dataset);
-  cr_assert_not_null(strstr(limn_error_message(), part), "%s", limn_error_message());
 }
 
 Test(dataset, idx_folder_means_its_training_split) {
@@ -124,7 +101,7 @@ Test(dataset, names_broken_idx_files) {
   test_write(path, "", 0);
   expect_error(path, NULL, LIMN_DATA, "an empty file");
   test_write(path, "PK\3\4 and so on", 14);
-  expect_error(path, NULL, LIMN_DATA, "zip");
+  expect_error(path, NULL, LIMN_DATA, "cannot unpack");
   expect_error(test_path("absent"), NULL, LIMN_DATA, "no such file or folder");
   expect_error("", NULL, LIMN_USAGE, "--data");
   expect_error("/dev/null", NULL, LIMN_DATA, "neither a file nor a folder");
@@ -231,7 +208,7 @@ static void write_tree(void) {
   test_write_plain(test_path(".hidden/x.png"), 9, 9, 3, two);
   test_write_plain(test_path("a/._1.png"), 9, 9, 3, two);
   test_write(test_path("a/notes.txt"), "hello", 5);
-  test_write(test_path("a/photo.jpg"), "hello", 5);
+  test_write(test_path("a/photo.gif"), "hello", 5);
 }
 
 Test(dataset, folder_is_in_byte_order_with_classes) {
@@ -239,7 +216,7 @@ Test(dataset, folder_is_in_byte_order_with_classes) {
   limn_dataset_info info;
   limn_dataset *dataset = open_data(test_folder, NULL, &info);
   cr_assert(info.count == 4 && info.channels == 3 && info.height == 4 && info.width == 4);
-  cr_assert_str_eq(info.kind, "png folder");
+  cr_assert_str_eq(info.kind, "folder");
   /* a-b/0.png, a/deeper/1.png, b/2.PNG, root.png: '-' comes before '/'. Classes: a, a-b, b. */
   const uint8_t first[4] = {70, 10, 40, 70};
   const int labels[4] = {1, 0, 2, -1};
@@ -298,11 +275,11 @@ Test(dataset, grey_pictures_have_one_channel_unless_asked) {
 }
 
 Test(dataset, folder_errors_name_the_way_out) {
-  expect_error(test_folder, NULL, LIMN_DATA, "no PNG files");
-  test_write(test_path("1.jpg"), "x", 1);
-  test_write(test_path("2.JPG"), "x", 1);
-  test_write(test_path("3.webp"), "x", 1);
-  expect_error(test_folder, NULL, LIMN_DATA, "3 other pictures (.jpg)");
+  expect_error(test_folder, NULL, LIMN_DATA, "no PNG, JPEG or WebP files");
+  test_write(test_path("1.gif"), "x", 1);
+  test_write(test_path("2.GIF"), "x", 1);
+  test_write(test_path("3.tiff"), "x", 1);
+  expect_error(test_folder, NULL, LIMN_DATA, "3 other pictures (.gif)");
   const uint8_t grey[1] = {70};
   test_write_plain(test_path("1.png"), 4, 6, 1, grey);
   test_write_plain(test_path("2.png"), 6, 4, 1, grey);
@@ -369,6 +346,92 @@ Test(dataset, the_first_broken_file_is_named) {
   }
   for (int i = 0; i < 20; ++i)
     expect_error(test_folder, &options, LIMN_DATA, "072.png: broken PNG");
+}
+
+Test(dataset, a_folder_of_every_kind_of_picture) {
+  const uint8_t grey = 100, white[3] = {255, 255, 255};
+  uint8_t rows[8 * 6 * 4];
+  memset(rows, 200, sizeof rows);
+  test_jpeg kind = {.height = 8, .width = 6, .pixels = JCS_RGB, .file = JCS_YCbCr, .orientation = 8};
+  test_bytes jpeg = test_make_jpeg(&kind, rows), webp = test_make_webp(rows, 6, 8, true, true);
+  test_write(test_path("b.JPG"), jpeg.bytes, jpeg.size);
+  test_write(test_path("c.webp"), webp.bytes, webp.size);
+  test_write(test_path("d.png"), jpeg.bytes, jpeg.size); /* what it is called does not matter */
+  test_write(test_path("e.txt"), jpeg.bytes, jpeg.size); /* what is not called a picture is none */
+  test_write_plain(test_path("a.png"), 6, 8, 1, &grey);
+  limn_dataset_options options = {.background = {255, 255, 255}};
+  limn_dataset_info info;
+  limn_dataset *dataset = open_data(test_folder, &options, &info);
+  cr_assert(info.count == 4 && info.height == 6 && info.width == 8 && info.channels == 3, "%u of %d x %d", info.count,
+            info.height, info.width);
+  const int expected[4] = {100, 200, (200 * 200 + 255 * 55) / 255, 200};
+  for (uint32_t i = 0; i < 4; ++i) {
+    uint8_t chw[144];
+    cr_assert_eq(limn_dataset_read(dataset, i, chw), LIMN_OK, "%s", limn_error_message());
+    cr_assert(abs(chw[143] - expected[i]) <= 1, "%u: %d", i, chw[143]);
+  }
+  limn_dataset_close(dataset);
+  free(jpeg.bytes);
+  free(webp.bytes);
+  test_write_plain(test_path("1x1.png"), 1, 1, 3, white);
+  options = (limn_dataset_options){.height = 64, .width = 64};
+  limn_dataset_close(open_data(test_folder, &options, &info));
+  cr_assert_eq(info.count, 5, "one pixel is a picture too");
+  options.max_pixels = 47;
+  expect_error(test_folder, &options, LIMN_DATA, "6 x 8 pixels, over the limit of 47 in all");
+}
+
+Test(dataset, fits_as_it_is_told) {
+  uint8_t rows[4 * 8 * 3] = {0};
+  for (int y = 0; y < 4; ++y)
+    memset(rows + y * 24 + 6, 255, 12); /* columns 2 to 5 are white */
+  test_png kind = {.width = 8, .height = 4, .depth = 8, .color = PNG_COLOR_TYPE_RGB};
+  test_write_png(test_path("a.png"), &kind, rows, 24);
+  static const struct {
+    limn_fit fit;
+    uint8_t corner, left, middle; /* (0, 0), (4, 0), (4, 4) */
+  } cases[] = {{LIMN_FIT_CROP, 255, 255, 255}, {LIMN_FIT_PAD, 9, 0, 255}, {LIMN_FIT_STRETCH, 0, 0, 255}};
+  for (int i = 0; i < 3; ++i) {
+    limn_dataset_options options = {.height = 8, .width = 8, .fit = cases[i].fit, .background = {9, 9, 9}};
+    limn_dataset_info info;
+    limn_dataset *dataset = open_data(test_folder, &options, &info);
+    uint8_t chw[192];
+    cr_assert_eq(limn_dataset_read(dataset, 0, chw), LIMN_OK);
+    cr_assert(chw[0] == cases[i].corner && chw[32] == cases[i].left && chw[36] == cases[i].middle, "%d: %d %d %d", i,
+              chw[0], chw[32], chw[36]);
+    limn_dataset_close(dataset);
+  }
+}
+
+Test(dataset, a_file_that_vanishes_is_named) {
+  write_many(20);
+  limn_dataset_options options = {.height = 4, .width = 4, .memory_limit = 1}; /* decoded at each read */
+  limn_dataset_info info;
+  limn_dataset *dataset = open_data(test_folder, &options, &info);
+  unlink(test_path("007.png"));
+  uint8_t chw[48];
+  cr_assert_eq(limn_dataset_read(dataset, 6, chw), LIMN_OK);
+  cr_assert_eq(limn_dataset_read(dataset, 7, chw), LIMN_DATA);
+  cr_assert_not_null(strstr(limn_error_message(), "007.png: cannot open: No such file"), "%s", limn_error_message());
+  limn_dataset_close(dataset);
+}
+
+/* Names are bytes. Messages are UTF-8 without control characters. */
+Test(dataset, names_that_are_not_utf_8) {
+  const uint8_t grey = 100;
+  mkdir(test_path("caf\xe9"), 0755);
+  mkdir(test_path("caf\xc3\xa9"), 0755);
+  test_write_plain(test_path("caf\xe9/\xff\n\x1b[1m.png"), 4, 4, 1, &grey);
+  test_write_plain(test_path("caf\xc3\xa9/a.png"), 4, 4, 1, &grey);
+  limn_dataset_info info;
+  limn_dataset *dataset = open_data(test_folder, NULL, &info);
+  cr_assert(info.count == 2 && info.class_count == 2);
+  cr_assert_str_eq(limn_dataset_class_name(dataset, 0), "caf\xc3\xa9");
+  limn_dataset_close(dataset);
+  test_write(test_path("caf\xe9/\xff\n\x1b[1m.png"), "", 0);
+  expect_error(test_folder, NULL, LIMN_DATA, "caf\\xe9/\\xff \\x1b[1m.png: an empty file");
+  test_write(test_path("caf\xc3\xa9/a.png"), "", 0);
+  expect_error(test_path("caf\xc3\xa9"), NULL, LIMN_DATA, "caf\xc3\xa9/a.png: an empty file");
 }
 
 Test(split, divides_without_overlap) {

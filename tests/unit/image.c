@@ -87,12 +87,12 @@ Test(image, reads_every_mode) {
     kind.width = kind.height = 2;
     const char *path = test_path("mode.png");
     test_write_png(path, &kind, m->rows, m->stride);
-    int height = 0, width = 0, channels = 0;
-    cr_assert_eq(limn_image_probe_png(path, &height, &width, &channels), LIMN_OK, "%s: %s", m->name,
-                 limn_error_message());
-    cr_assert(height == 2 && width == 2 && channels == m->channels, "%s: %d channels", m->name, channels);
+    limn_picture_shape shape;
+    cr_assert_eq(limn_image_probe_file(&shape, path, LIMIT), LIMN_OK, "%s: %s", m->name, limn_error_message());
+    cr_assert(shape.height == 2 && shape.width == 2 && shape.channels == m->channels, "%s: %d channels", m->name,
+              shape.channels);
     limn_image image;
-    cr_assert_eq(limn_image_read_png(&image, path, LIMIT), LIMN_OK, "%s: %s", m->name, limn_error_message());
+    cr_assert_eq(limn_image_read_file(&image, path, LIMIT), LIMN_OK, "%s: %s", m->name, limn_error_message());
     cr_assert(image.height == 2 && image.width == 2 && image.channels == m->channels, "%s", m->name);
     cr_assert_arr_eq(image.pixels, m->expected, (size_t)(4 * m->channels), "%s", m->name);
     limn_image_release(&image);
@@ -104,7 +104,7 @@ Test(image, reads_16_bit_rgb) {
   test_png kind = {.width = 1, .height = 1, .depth = 16, .color = PNG_COLOR_TYPE_RGB};
   test_write_png(test_path("a.png"), &kind, rows, 6);
   limn_image image;
-  cr_assert_eq(limn_image_read_png(&image, test_path("a.png"), LIMIT), LIMN_OK);
+  cr_assert_eq(limn_image_read_file(&image, test_path("a.png"), LIMIT), LIMN_OK);
   cr_assert(image.pixels[0] == 255 && image.pixels[1] == 0x12 && image.pixels[2] == 0);
   limn_image_release(&image);
 }
@@ -116,7 +116,7 @@ static void expect_broken(const char *path, const char *part, int64_t limit) {
   int saved = dup(2), file = open(log, O_CREAT | O_TRUNC | O_WRONLY, 0600);
   dup2(file, 2);
   limn_image image;
-  limn_status status = limn_image_read_png(&image, path, limit);
+  limn_status status = limn_image_read_file(&image, path, limit);
   fflush(stderr);
   dup2(saved, 2);
   close(saved);
@@ -130,6 +130,24 @@ static void expect_broken(const char *path, const char *part, int64_t limit) {
   cr_assert_not_null(strstr(message, path), "%s", message);
   cr_assert_not_null(strstr(message, part), "%s", message);
   cr_assert_null(strchr(message, '\n'));
+}
+
+Test(image, a_side_is_limited_too) {
+  uint8_t *row = calloc(1000001, 1);
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+  FILE *file = fopen(test_path("wide.png"), "wb");
+  png_infop info = png_create_info_struct(png);
+  png_set_user_limits(png, 2000000, 2000000);
+  png_init_io(png, file);
+  png_set_IHDR(png, info, 1000001, 1, 8, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  png_write_row(png, row);
+  png_write_end(png, NULL);
+  png_destroy_write_struct(&png, &info);
+  fclose(file);
+  free(row);
+  expect_broken(test_path("wide.png"), "over the limit of 1000000 a side", LIMIT);
 }
 
 Test(image, names_broken_files) {
@@ -151,7 +169,7 @@ Test(image, names_broken_files) {
     expect_broken(path, cut == 0 ? "empty" : "it ends too early", LIMIT);
   }
   test_write(path, "hello, world", 12);
-  expect_broken(path, "not a PNG", LIMIT);
+  expect_broken(path, "not a PNG, JPEG or WebP", LIMIT);
   bytes[200] ^= 0x10; /* within the pixels */
   test_write(path, bytes, size);
   expect_broken(path, "broken PNG", LIMIT);
@@ -197,7 +215,7 @@ Test(image, writes_what_it_reads) {
     size_t size = test_read(test_path("a.png"), a, sizeof a);
     cr_assert_eq(size, test_read(test_path("b.png"), b, sizeof b));
     cr_assert_arr_eq(a, b, size);
-    cr_assert_eq(limn_image_read_png(&back, test_path("a.png"), LIMIT), LIMN_OK);
+    cr_assert_eq(limn_image_read_file(&back, test_path("a.png"), LIMIT), LIMN_OK);
     cr_assert(back.height == 5 && back.width == 7 && back.channels == channels);
     cr_assert_arr_eq(back.pixels, image.pixels, (size_t)(5 * 7 * channels));
     limn_image_release(&image);
@@ -262,7 +280,7 @@ Test(image, resize_keeps_a_constant_constant) {
     limn_image image;
     cr_assert_eq(limn_image_init(&image, from_h, w, channels), LIMN_OK);
     memset(image.pixels, 137, (size_t)(from_h * w * channels));
-    cr_assert_eq(limn_image_resize(&image, to_h, w), LIMN_OK);
+    cr_assert_eq(limn_image_resize(&image, to_h, w, LIMN_FIT_CROP, white), LIMN_OK);
     cr_assert(image.height == to_h && image.width == w && image.channels == channels);
     for (int j = 0; j < to_h * w * channels; ++j)
       cr_assert_eq(image.pixels[j], 137, "%d x %d to %d x %d: %d", from_h, w, to_h, w, image.pixels[j]);
@@ -275,7 +293,7 @@ Test(image, resize_is_antialiased) {
   cr_assert_eq(limn_image_init(&image, 128, 128, 1), LIMN_OK);
   for (int i = 0; i < 128 * 128; ++i)
     image.pixels[i] = (i / 128 + i) % 2 ? 255 : 0;
-  cr_assert_eq(limn_image_resize(&image, 16, 16), LIMN_OK);
+  cr_assert_eq(limn_image_resize(&image, 16, 16, LIMN_FIT_CROP, white), LIMN_OK);
   for (int i = 0; i < 16 * 16; ++i)
     cr_assert(image.pixels[i] >= 124 && image.pixels[i] <= 131, "%d", image.pixels[i]);
   limn_image_release(&image);
@@ -286,13 +304,13 @@ Test(image, resize_crops_the_middle) {
   cr_assert_eq(limn_image_init(&image, 4, 12, 3), LIMN_OK);
   for (int i = 0; i < 4 * 12; ++i) /* columns 4 to 7 are white */
     memset(image.pixels + 3 * i, i % 12 >= 4 && i % 12 < 8 ? 255 : 0, 3);
-  cr_assert_eq(limn_image_resize(&image, 8, 8), LIMN_OK);
+  cr_assert_eq(limn_image_resize(&image, 8, 8, LIMN_FIT_CROP, white), LIMN_OK);
   for (int i = 0; i < 8 * 8 * 3; ++i)
     cr_assert_eq(image.pixels[i], 255);
   limn_image_release(&image);
   cr_assert_eq(limn_image_init(&image, 9, 3, 1), LIMN_OK);
   memset(image.pixels + 3 * 3, 200, 3 * 3);
-  cr_assert_eq(limn_image_resize(&image, 2, 2), LIMN_OK);
+  cr_assert_eq(limn_image_resize(&image, 2, 2, LIMN_FIT_CROP, white), LIMN_OK);
   for (int i = 0; i < 4; ++i)
     cr_assert_eq(image.pixels[i], 200);
   limn_image_release(&image);
@@ -302,7 +320,7 @@ Test(image, resize_keeps_up_and_left) {
   limn_image image;
   cr_assert_eq(limn_image_init(&image, 4, 4, 1), LIMN_OK);
   image.pixels[1] = 255; /* top row, second column */
-  cr_assert_eq(limn_image_resize(&image, 8, 8), LIMN_OK);
+  cr_assert_eq(limn_image_resize(&image, 8, 8, LIMN_FIT_CROP, white), LIMN_OK);
   cr_assert_gt(image.pixels[2], 150);
   cr_assert_lt(image.pixels[2 * 8], 60);
   limn_image_release(&image);
@@ -313,9 +331,66 @@ Test(image, resize_interpolates) {
   cr_assert_eq(limn_image_init(&image, 8, 8, 1), LIMN_OK);
   for (int i = 0; i < 64; ++i)
     image.pixels[i] = (uint8_t)(i % 8 * 32); /* a ramp from left to right */
-  cr_assert_eq(limn_image_resize(&image, 32, 32), LIMN_OK);
+  cr_assert_eq(limn_image_resize(&image, 32, 32, LIMN_FIT_CROP, white), LIMN_OK);
   for (int x = 3; x < 29; ++x)
     cr_assert_gt(image.pixels[16 * 32 + x], image.pixels[16 * 32 + x - 1], "column %d", x);
+  limn_image_release(&image);
+}
+
+Test(image, pad_keeps_all_and_stretch_fills_all) {
+  const uint8_t background[3] = {10, 20, 30};
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 4, 8, 3), LIMN_OK); /* white, with a black column at either end */
+  memset(image.pixels, 255, 4 * 8 * 3);
+  for (int y = 0; y < 4; ++y) {
+    memset(image.pixels + y * 24, 0, 3);
+    memset(image.pixels + y * 24 + 21, 0, 3);
+  }
+  limn_image copy;
+  cr_assert_eq(limn_image_init(&copy, 4, 8, 3), LIMN_OK);
+  memcpy(copy.pixels, image.pixels, 4 * 8 * 3);
+  cr_assert_eq(limn_image_resize(&image, 8, 8, LIMN_FIT_PAD, background), LIMN_OK);
+  cr_assert(image.height == 8 && image.width == 8);
+  for (int y = 0; y < 8; ++y)
+    for (int x = 0; x < 8; ++x)
+      for (int c = 0; c < 3; ++c)
+        cr_assert_eq(image.pixels[(y * 8 + x) * 3 + c],
+                     y < 2 || y > 5 ? background[c]
+                     : x % 7        ? 255
+                                    : 0,
+                     "%d %d: %d", y, x, image.pixels[(y * 8 + x) * 3 + c]);
+  limn_image_release(&image);
+  cr_assert_eq(limn_image_resize(&copy, 8, 8, LIMN_FIT_STRETCH, background), LIMN_OK);
+  for (int y = 0; y < 8; ++y)
+    for (int x = 0; x < 8; ++x)
+      cr_assert_eq(copy.pixels[(y * 8 + x) * 3], x % 7 ? 255 : 0, "%d %d", y, x);
+  limn_image_release(&copy);
+}
+
+Test(image, pad_beside_a_tall_picture_in_every_mode) {
+  const uint8_t background[3] = {255, 0, 0};
+  for (int channels = 1; channels <= 4; ++channels) {
+    limn_image image;
+    cr_assert_eq(limn_image_init(&image, 90, 30, channels), LIMN_OK);
+    memset(image.pixels, 77, (size_t)(90 * 30 * channels));
+    cr_assert_eq(limn_image_resize(&image, 9, 9, LIMN_FIT_PAD, background), LIMN_OK);
+    const uint8_t padding[4][4] = {{76}, {76, 255}, {255, 0, 0}, {255, 0, 0, 255}};
+    for (int x = 0; x < 9; ++x)
+      for (int c = 0; c < channels; ++c)
+        cr_assert_eq(image.pixels[(4 * 9 + x) * channels + c], x < 3 || x > 5 ? padding[channels - 1][c] : 77,
+                     "%d channels, column %d", channels, x);
+    limn_image_release(&image);
+  }
+}
+
+/* 1000 : 1 keeps at least one row of it. */
+Test(image, pad_leaves_something_of_the_flattest_picture) {
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 1, 1000, 1), LIMN_OK);
+  memset(image.pixels, 9, 1000);
+  cr_assert_eq(limn_image_resize(&image, 8, 8, LIMN_FIT_PAD, white), LIMN_OK);
+  for (int y = 0; y < 8; ++y)
+    cr_assert_eq(image.pixels[y * 8], y == 3 ? 9 : 255, "row %d", y);
   limn_image_release(&image);
 }
 

@@ -29,8 +29,9 @@ static int print_help(const char *model) {
     model = NULL;
   fputs("usage: limn train dcgan|vae|autoencoder --data PATH [options]\n"
         "       limn train --resume RUN [options]\n\n"
-        "Trains on a folder of PNG files or on IDX files and leaves a run folder: config.yaml, metrics.jsonl,\n"
-        "samples/, checkpoints/, run.json. Prints the run folder and the last picture. SIGINT and SIGTERM finish\n"
+        "Trains on a folder or an archive of pictures, or on IDX, CIFAR or NumPy files, and leaves a run folder:\n"
+        "config.yaml, metrics.jsonl, samples/, checkpoints/, run.json. Prints the run folder and the last picture. "
+        "SIGINT and SIGTERM finish\n"
         "the step, save and stop; a second one quits at once. SIGUSR1 saves and goes on.\n\n"
         "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.\n\nOptions\n",
         stdout);

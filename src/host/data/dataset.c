@@ -1,11 +1,9 @@
 #include "data/dataset.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -31,60 +29,10 @@ typedef struct survey {
   uint32_t stride;            /* every stride-th picture is hashed */
 } survey;
 
-static limn_status open_file(limn_data_source **out, const char *path, size_t memory_limit) {
-  static const struct {
-    const char *magic;
-    size_t size;
-    const char *text;
-  } known[] = {
-      {"\x89PNG", 4, "a single PNG file; name the folder that holds the pictures"},
-      {"PK", 2, "a zip archive; unpack it and name the folder"},
-      {"\xff\xd8\xff", 3, "a JPEG picture; convert the pictures to PNG and name their folder"},
-      {"\x93NUMPY", 6, "a NumPy file; write the pictures as PNG files and name their folder"},
-  };
-  char start[8] = "";
-  FILE *stream = fopen(path, "rbe");
-  if (!stream)
-    return limn_fail(LIMN_DATA, "%s: cannot open: %s", path, strerror(errno));
-  size_t got = fread(start, 1, sizeof start, stream);
-  fclose(stream);
-  if (got == 0)
-    return limn_fail(LIMN_DATA, "%s: an empty file; name an IDX file or a folder", path);
-  for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
-    if (got >= known[i].size && memcmp(start, known[i].magic, known[i].size) == 0)
-      return limn_fail(LIMN_DATA, "%s: %s", path, known[i].text);
-  return limn_idx_open(out, path, memory_limit);
-}
-
-static limn_status open_source(limn_data_source **out, const char *path, size_t memory_limit) {
-  struct stat info;
-  if (!path || !path[0])
-    return limn_fail(LIMN_USAGE, "no data set is named; give a folder of pictures or an IDX file with --data");
-  if (stat(path, &info) != 0)
-    return limn_fail(LIMN_DATA, "%s: %s", path,
-                     errno == ENOENT ? "no such file or folder; name the pictures by --data PATH" : strerror(errno));
-  if (S_ISREG(info.st_mode))
-    return open_file(out, path, memory_limit);
-  if (!S_ISDIR(info.st_mode))
-    return limn_fail(LIMN_DATA, "%s: neither a file nor a folder; name an IDX file or a folder of pictures", path);
-  char *file = NULL;
-  LIMN_TRY(limn_idx_find(path, &file));
-  limn_status status = file ? limn_idx_open(out, file, memory_limit) : limn_folder_open(out, path);
-  free(file);
-  return status;
-}
-
 static limn_status probe_one(void *context, uint32_t i) {
   const survey *all = context;
   limn_data_source *source = all->dataset->source;
-  limn_picture_shape *shape = &all->shapes[i];
-  LIMN_TRY(source->ops->probe(source, i, shape));
-  if (shape->height <= LIMN_MAX_PICTURE_PIXELS / shape->width)
-    return LIMN_OK;
-  char name[PATH_MAX];
-  return limn_fail(LIMN_DATA, "%s: %d x %d pixels, over the limit of %d in all; shrink or remove it",
-                   source->ops->name(source, i, name, sizeof name), shape->height, shape->width,
-                   LIMN_MAX_PICTURE_PIXELS);
+  return source->ops->probe(source, i, &all->shapes[i]);
 }
 
 /* Size and channels of the data set, from the options or from the pictures. */
@@ -142,7 +90,8 @@ static limn_status decode(const limn_dataset *dataset, uint32_t index, uint8_t *
     goto cleanup;
   }
   LIMN_TRY_OR_CLEANUP(status, limn_image_convert(&image, info->channels, dataset->options.background));
-  LIMN_TRY_OR_CLEANUP(status, limn_image_resize(&image, info->height, info->width));
+  LIMN_TRY_OR_CLEANUP(
+      status, limn_image_resize(&image, info->height, info->width, dataset->options.fit, dataset->options.background));
   to_planar(&image, chw);
 cleanup:
   limn_image_release(&image);
@@ -236,7 +185,12 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
   if (!dataset)
     return limn_fail_memory("a data set");
   dataset->options = *options;
-  LIMN_TRY_OR_CLEANUP(status, open_source(&dataset->source, path, memory_limit));
+  const limn_source_options source_options = {.memory_limit = memory_limit,
+                                              .max_pixels =
+                                                  options->max_pixels ? options->max_pixels : LIMN_MAX_PICTURE_PIXELS,
+                                              .labels = options->labels};
+  LIMN_TRY_OR_CLEANUP(status, limn_source_open(&dataset->source, path, &source_options));
+  dataset->options.labels = NULL; /* borrowed until here */
   limn_data_source *source = dataset->source;
   all.dataset = dataset;
   all.shapes = calloc(source->count, sizeof *all.shapes);

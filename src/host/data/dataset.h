@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limn/status.h"
+#include "image/image.h"
 
 typedef struct limn_dataset limn_dataset;
 
@@ -14,7 +14,10 @@ typedef struct limn_dataset_options {
   int height, width;
   int channels;          /* 0: 1 when every picture is grey, else 3 */
   int workers;           /* decoding threads, 0: chosen */
-  uint8_t background[3]; /* under transparent pixels */
+  limn_fit fit;          /* how a picture of another ratio comes to the size */
+  uint8_t background[3]; /* under transparent pixels, and beside a padded picture */
+  int64_t max_pixels;    /* larger pictures are refused; 0: LIMN_MAX_PICTURE_PIXELS */
+  const char *labels;    /* a CSV file with the labels of a folder's or an archive's pictures, or NULL; borrowed */
   size_t memory_limit;   /* bytes that decoded pictures may take, 0: half of the physical memory */
 } limn_dataset_options;
 
@@ -26,12 +29,13 @@ typedef struct limn_dataset_info {
    * all options. Of a folder's pictures, the bytes of up to 1,024 count, evenly spread, and the sizes of all files. */
   uint64_t fingerprint;
   size_t memory_bytes; /* that the decoded pictures take; 0: they are decoded at each read */
-  const char *kind;    /* "idx", "png folder"; static */
+  const char *kind;    /* "idx", "folder", "archive", "cifar", "npy"; static */
 } limn_dataset_info;
 
-/* path: an IDX file (.gz or plain), a folder with IDX files (its training split), a folder of PNG files, with
- * sub-folders as classes. Reads what is needed to know count, size and channels; decodes on demand (see loader.h) or
- * all at once when it fits in memory. LIMN_DATA names the file at fault. */
+/* path: a folder or an archive of picture files, with sub-folders as classes; an IDX file (.gz or plain) or a folder of
+ * them (its training split); CIFAR's binary files, likewise; a NumPy array (docs/data.md). Reads what is needed to know
+ * count, size and channels; decodes on demand (see loader.h) or all at once when it fits in memory. LIMN_DATA names the
+ * file at fault. */
 limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_dataset_options *options);
 void limn_dataset_close(limn_dataset *dataset);
 void limn_dataset_get_info(const limn_dataset *dataset, limn_dataset_info *out);

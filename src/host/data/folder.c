@@ -1,4 +1,4 @@
-/* A folder of PNG files, searched to any depth. Its sub-folders are the classes. */
+/* A folder of picture files, searched to any depth. Its sub-folders are the classes. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -9,19 +9,14 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "data/file_list.h"
 #include "data/source.h"
-
-typedef struct picture_file {
-  char *path; /* relative to the folder; owned */
-  uint64_t size;
-  int label;
-} picture_file;
 
 typedef struct folder_source {
   limn_data_source base;
   char *path;
-  picture_file *files; /* in byte order of their paths, which is the same on every machine */
-  char **classes;      /* sorted; owned */
+  int64_t max_pixels;
+  limn_file_list files;
 } folder_source;
 
 typedef struct text_list {
@@ -42,29 +37,15 @@ typedef struct search {
   bool following;           /* a link was followed: from here on, a folder may turn up again */
   folder_identity *entered;
   size_t entered_count, entered_capacity;
-  picture_file *files;
-  size_t file_count, file_capacity;
+  limn_file_list files;
   size_t other_pictures; /* of kinds that are not read */
   char other_kind[8];
 } search;
 
-/* Makes room for one more item. */
-static limn_status grow(void **items, size_t count, size_t *capacity, size_t item_size) {
-  if (count < *capacity)
-    return LIMN_OK;
-  size_t larger = *capacity ? *capacity * 2 : 64;
-  void *moved = larger > SIZE_MAX / item_size ? NULL : realloc(*items, larger * item_size);
-  if (!moved)
-    return limn_fail_memory("the list of a data set's files");
-  *items = moved;
-  *capacity = larger;
-  return LIMN_OK;
-}
-
 /* Takes `item`, also when it fails. */
 static limn_status text_list_push(text_list *list, char *item) {
   void *items = list->items;
-  limn_status status = grow(&items, list->count, &list->capacity, sizeof *list->items);
+  limn_status status = limn_grow(&items, list->count, &list->capacity, sizeof *list->items);
   list->items = items;
   if (status != LIMN_OK) {
     free(item);
@@ -80,12 +61,7 @@ static void text_list_release(text_list *list) {
   free(list->items);
 }
 
-static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-static int by_text_descending(const void *a, const void *b) { return by_text(b, a); }
-static int by_path(const void *a, const void *b) {
-  return strcmp(((const picture_file *)a)->path, ((const picture_file *)b)->path);
-}
-
+static int by_text_descending(const void *a, const void *b) { return strcmp(*(char *const *)b, *(char *const *)a); }
 /* folder/name, or name where folder is "". NULL: out of memory. */
 static char *join(const char *folder, const char *name) {
   size_t length = strlen(folder);
@@ -97,21 +73,9 @@ static char *join(const char *folder, const char *name) {
   return path;
 }
 
-static limn_status add_picture(search *state, char *path, uint64_t size) {
-  void *files = state->files;
-  limn_status status = grow(&files, state->file_count, &state->file_capacity, sizeof *state->files);
-  state->files = files;
-  if (status != LIMN_OK) {
-    free(path);
-    return status;
-  }
-  state->files[state->file_count++] = (picture_file){.path = path, .size = size, .label = -1};
-  return LIMN_OK;
-}
-
 static void count_other_picture(search *state, const char *extension) {
-  static const char *const kinds[] = {".jpg", ".jpeg", ".webp", ".gif", ".bmp",
-                                      ".tif", ".tiff", ".ppm",  ".pgm", ".avif"};
+  static const char *const kinds[] = {".gif",  ".bmp",  ".tif", ".tiff", ".ppm", ".pgm",
+                                      ".avif", ".heic", ".jxl", ".svg",  ".psd"};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i)
     if (strcasecmp(extension, kinds[i]) == 0) {
       ++state->other_pictures;
@@ -125,7 +89,7 @@ static limn_status visit_entry(search *state, const char *folder, const char *na
   if (name[0] == '.')
     return LIMN_OK;
   const char *extension = strrchr(name, '.');
-  bool png = extension && strcasecmp(extension, ".png") == 0;
+  bool picture = limn_image_has_known_name(name);
   char *relative = join(folder, name), *full = relative ? join(state->root, relative) : NULL;
   limn_status status = LIMN_OK;
   struct stat info;
@@ -134,13 +98,13 @@ static limn_status visit_entry(search *state, const char *folder, const char *na
   } else if (lstat(full, &info) == 0) {
     bool link = S_ISLNK(info.st_mode);
     bool found = !link || stat(full, &info) == 0;
-    if (!found && png) {
+    if (!found && picture) {
       status = limn_fail(LIMN_DATA, "%s: a link to a file that is not there; fetch the file or remove the link", full);
     } else if (found && S_ISDIR(info.st_mode)) {
       status = text_list_push(link ? &state->links : &state->folders, relative);
       relative = NULL;
-    } else if (found && S_ISREG(info.st_mode) && png) {
-      status = add_picture(state, relative, (uint64_t)info.st_size);
+    } else if (found && S_ISREG(info.st_mode) && picture) {
+      status = limn_file_list_add(&state->files, relative, 0, (uint64_t)info.st_size);
       relative = NULL;
     } else if (found && S_ISREG(info.st_mode) && extension) {
       count_other_picture(state, extension);
@@ -161,7 +125,7 @@ static limn_status enter(search *state, const char *full, bool *fresh) {
     if (state->entered[i].device == info.st_dev && state->entered[i].inode == info.st_ino)
       return LIMN_OK;
   void *entered = state->entered;
-  limn_status status = grow(&entered, state->entered_count, &state->entered_capacity, sizeof *state->entered);
+  limn_status status = limn_grow(&entered, state->entered_count, &state->entered_capacity, sizeof *state->entered);
   state->entered = entered;
   LIMN_TRY(status);
   state->entered[state->entered_count++] = (folder_identity){info.st_dev, info.st_ino};
@@ -209,97 +173,49 @@ static limn_status search_all(search *state) {
     free(folder);
     LIMN_TRY(status);
   }
-  if (state->file_count > 0)
+  if (state->files.count > 0)
     return LIMN_OK;
   if (state->other_pictures > 0)
-    return limn_fail(
-        LIMN_DATA, "%s: no PNG files, but %zu other pictures (%s); convert them, for example with mogrify -format png",
-        state->root, state->other_pictures, state->other_kind);
-  return limn_fail(LIMN_DATA, "%s: no PNG files and no IDX files; name a folder of pictures", state->root);
-}
-
-/* The first folder of a relative path, as a copy; *inside is false for a file of the root itself. */
-static char *class_of(const char *path, bool *inside) {
-  const char *slash = strchr(path, '/');
-  *inside = slash != NULL;
-  return slash ? strndup(path, (size_t)(slash - path)) : NULL;
-}
-
-static limn_status label_pictures(folder_source *source) {
-  text_list names = {0};
-  limn_status status = LIMN_OK;
-  const char *previous = NULL;
-  /* Pictures of one class stand together, so that a name is new when it differs from the one before. */
-  for (uint32_t i = 0; i < source->base.count && status == LIMN_OK; ++i) {
-    bool inside;
-    char *name = class_of(source->files[i].path, &inside);
-    if (!inside)
-      continue;
-    if (!name) {
-      status = limn_fail_memory("the classes of a data set");
-    } else if (previous && strcmp(previous, name) == 0) {
-      free(name);
-    } else {
-      status = text_list_push(&names, name);
-      previous = name;
-    }
-  }
-  source->classes = names.items;
-  source->base.class_count = (int)names.count;
-  LIMN_TRY(status);
-  if (names.count > 1)
-    qsort(names.items, names.count, sizeof *names.items, by_text);
-  int label = 0;
-  for (uint32_t i = 0; i < source->base.count; ++i) {
-    const char *path = source->files[i].path, *slash = strchr(path, '/');
-    if (!slash)
-      continue;
-    size_t length = (size_t)(slash - path);
-    /* Classes come in the order of "name/", labels in that of "name": almost the same. */
-    for (int tries = 0; tries < source->base.class_count; ++tries, label = (label + 1) % source->base.class_count)
-      if (strncmp(names.items[label], path, length) == 0 && names.items[label][length] == '\0')
-        break;
-    source->files[i].label = label;
-  }
-  return LIMN_OK;
+    return limn_fail(LIMN_DATA,
+                     "%s: no PNG, JPEG or WebP files, but %zu other pictures (%s); convert them, for example with "
+                     "mogrify -format png",
+                     state->root, state->other_pictures, state->other_kind);
+  return limn_fail(LIMN_DATA, "%s: no PNG, JPEG or WebP files, and no IDX or CIFAR files; name a folder of pictures",
+                   state->root);
 }
 
 static const char *full_path(const folder_source *source, uint32_t index, char *buffer, size_t size) {
   size_t length = strlen(source->path);
-  snprintf(buffer, size, "%s%s%s", source->path, source->path[length - 1] == '/' ? "" : "/", source->files[index].path);
+  snprintf(buffer, size, "%s%s%s", source->path, source->path[length - 1] == '/' ? "" : "/",
+           source->files.items[index].path);
   return buffer;
 }
 
 static void folder_destroy(limn_data_source *base) {
   folder_source *source = (folder_source *)base;
-  for (uint32_t i = 0; source->files && i < source->base.count; ++i)
-    free(source->files[i].path);
-  for (int i = 0; source->classes && i < source->base.class_count; ++i)
-    free(source->classes[i]);
-  free(source->files);
-  free(source->classes);
+  limn_file_list_release(&source->files);
   free(source->path);
   free(source);
 }
 
 static limn_status folder_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
+  const folder_source *source = (const folder_source *)base;
   char path[PATH_MAX];
-  return limn_image_probe_png(full_path((const folder_source *)base, index, path, sizeof path), &out->height,
-                              &out->width, &out->channels);
+  return limn_image_probe_file(out, full_path(source, index, path, sizeof path), source->max_pixels);
 }
 
 static limn_status folder_read(limn_data_source *base, uint32_t index, limn_image *out) {
+  const folder_source *source = (const folder_source *)base;
   char path[PATH_MAX];
-  return limn_image_read_png(out, full_path((const folder_source *)base, index, path, sizeof path),
-                             LIMN_MAX_PICTURE_PIXELS);
+  return limn_image_read_file(out, full_path(source, index, path, sizeof path), source->max_pixels);
 }
 
 static int folder_label(const limn_data_source *base, uint32_t index) {
-  return ((const folder_source *)base)->files[index].label;
+  return ((const folder_source *)base)->files.items[index].label;
 }
 
 static const char *folder_class_name(const limn_data_source *base, int label) {
-  return ((const folder_source *)base)->classes[label];
+  return ((const folder_source *)base)->files.classes[label];
 }
 
 static const char *folder_name(const limn_data_source *base, uint32_t index, char *buffer, size_t size) {
@@ -307,16 +223,11 @@ static const char *folder_name(const limn_data_source *base, uint32_t index, cha
 }
 
 static uint64_t folder_identify(const limn_data_source *base, uint32_t index, uint64_t hash) {
-  const picture_file *file = &((const folder_source *)base)->files[index];
-  hash = limn_hash_bytes(hash, file->path, strlen(file->path));
-  uint8_t size[8]; /* a changed picture is noticed by it even when its pixels are not read */
-  for (int i = 0; i < 8; ++i)
-    size[i] = (uint8_t)(file->size >> (8 * i));
-  return limn_hash_bytes(hash, size, sizeof size);
+  return limn_file_list_identify(&((const folder_source *)base)->files, index, hash);
 }
 
 static const limn_source_ops folder_ops = {
-    .kind = "png folder",
+    .kind = "folder",
     .destroy = folder_destroy,
     .probe = folder_probe,
     .read = folder_read,
@@ -327,48 +238,45 @@ static const limn_source_ops folder_ops = {
 };
 
 static void search_release(search *state) {
-  for (size_t i = 0; state->files && i < state->file_count; ++i)
-    free(state->files[i].path);
-  free(state->files);
+  limn_file_list_release(&state->files);
   free(state->entered);
   text_list_release(&state->folders);
   text_list_release(&state->links);
 }
 
-limn_status limn_folder_open(limn_data_source **out, const char *path) {
+limn_status limn_folder_open(limn_data_source **out, const char *path, const limn_source_options *options) {
   *out = NULL;
   search state = {.root = path};
   char *root = strdup(""); /* relative to itself */
   folder_source *source = calloc(1, sizeof *source);
+  char *own_path = strdup(path);
   limn_status status = LIMN_OK;
-  if (!root || !source) {
+  if (!root || !source || !own_path) {
     free(root);
     status = limn_fail_memory("a data set");
     goto cleanup;
   }
-  source->base.ops = &folder_ops;
   LIMN_TRY_OR_CLEANUP(status, text_list_push(&state.folders, root));
   LIMN_TRY_OR_CLEANUP(status, search_all(&state));
-  if (state.file_count > INT32_MAX) {
-    status = limn_fail(LIMN_DATA, "%s: %zu pictures, over the limit of %d; name a sub-folder", path, state.file_count,
-                       INT32_MAX);
+  LIMN_TRY_OR_CLEANUP(status, limn_file_list_finish(&state.files, path));
+  if (options->labels && options->labels[0])
+    status = limn_labels_read(&state.files, options->labels, path);
+  else
+    status = limn_file_list_classify_by_folder(&state.files, 0);
+  if (status != LIMN_OK)
     goto cleanup;
-  }
-  qsort(state.files, state.file_count, sizeof *state.files, by_path);
-  source->path = strdup(path);
-  if (!source->path) {
-    status = limn_fail_memory("a file name");
-    goto cleanup;
-  }
-  source->files = state.files;
-  source->base.count = (uint32_t)state.file_count;
-  state.files = NULL;
-  LIMN_TRY_OR_CLEANUP(status, label_pictures(source));
+  *source = (folder_source){
+      .base = {.ops = &folder_ops, .count = (uint32_t)state.files.count, .class_count = state.files.class_count},
+      .path = own_path,
+      .max_pixels = options->max_pixels,
+      .files = state.files};
+  state.files = (limn_file_list){0};
   *out = &source->base;
+  own_path = NULL;
   source = NULL;
 cleanup:
-  if (source)
-    folder_destroy(&source->base);
+  free(source);
+  free(own_path);
   search_release(&state);
   return status;
 }

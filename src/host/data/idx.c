@@ -1,7 +1,6 @@
 /* IDX files (MNIST's format): big-endian magic 00 00 08 D with D dimensions, D 32-bit sizes, unsigned bytes. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,24 +10,13 @@
 #include <zlib.h>
 
 #include "base/error.h"
-#include "data/source.h"
+#include "data/records.h"
 
 #define IMAGES_MAGIC      0x00000803u
 #define LABELS_MAGIC      0x00000801u
 #define IMAGES_HEADER     16
 #define LABELS_HEADER     8
 #define DEFLATE_MAX_RATIO 1032 /* no deflate stream grows by more */
-#define LABEL_COUNT       256
-
-typedef struct idx_source {
-  limn_data_source base;
-  char *path;
-  int height, width;
-  uint8_t *pixels; /* (count, height, width); NULL: read from `descriptor`, or forgotten */
-  int descriptor;  /* -1 when the pixels are in memory */
-  uint8_t *labels; /* (count), NULL: none */
-  char class_names[LABEL_COUNT][4];
-} idx_source;
 
 /* An open file, plain or compressed. */
 typedef struct idx_file {
@@ -95,7 +83,8 @@ static limn_status file_open(idx_file *file, const char *path) {
   return LIMN_OK;
 }
 
-static limn_status check_images_header(const idx_file *file, const uint8_t *header, uint64_t *bytes) {
+static limn_status check_images_header(const idx_file *file, const uint8_t *header, int64_t max_pixels,
+                                       uint64_t *bytes) {
   uint32_t magic = big_endian(header);
   uint64_t n = big_endian(header + 4), h = big_endian(header + 8), w = big_endian(header + 12);
   if (magic == LABELS_MAGIC)
@@ -106,9 +95,9 @@ static limn_status check_images_header(const idx_file *file, const uint8_t *head
   if (n == 0 || h == 0 || w == 0)
     return limn_fail(LIMN_DATA, "%s: empty: %llu pictures of %llu x %llu pixels", file->path, (unsigned long long)n,
                      (unsigned long long)h, (unsigned long long)w);
-  if (h > LIMN_MAX_PICTURE_PIXELS / w)
-    return limn_fail(LIMN_DATA, "%s: its header says pictures of %llu x %llu pixels, over the limit of %d in all",
-                     file->path, (unsigned long long)h, (unsigned long long)w, LIMN_MAX_PICTURE_PIXELS);
+  if (h > (uint64_t)max_pixels / w)
+    return limn_fail(LIMN_DATA, "%s: its header says pictures of %llu x %llu pixels, over the limit of %lld in all",
+                     file->path, (unsigned long long)h, (unsigned long long)w, (long long)max_pixels);
   *bytes = n * h * w;
   uint64_t whole = *bytes + IMAGES_HEADER;
   /* Before any memory is asked for: a torn header must not ask for 400 GB. */
@@ -120,18 +109,19 @@ static limn_status check_images_header(const idx_file *file, const uint8_t *head
   return LIMN_OK;
 }
 
-static limn_status read_images(idx_source *source, size_t memory_limit) {
+static limn_status read_images(limn_record_source *source, const limn_source_options *options) {
   idx_file file;
   uint8_t header[IMAGES_HEADER];
   uint64_t bytes = 0;
   limn_status status;
   LIMN_TRY_OR_CLEANUP(status, file_open(&file, source->path));
   LIMN_TRY_OR_CLEANUP(status, file_read(&file, header, sizeof header));
-  LIMN_TRY_OR_CLEANUP(status, check_images_header(&file, header, &bytes));
+  LIMN_TRY_OR_CLEANUP(status, check_images_header(&file, header, options->max_pixels, &bytes));
   source->base.count = big_endian(header + 4);
+  source->channels = 1;
   source->height = (int)big_endian(header + 8);
   source->width = (int)big_endian(header + 12);
-  if (bytes <= memory_limit) {
+  if (bytes <= options->memory_limit) {
     source->pixels = malloc(bytes);
     if (!source->pixels) {
       status = limn_fail_memory(source->path);
@@ -144,9 +134,7 @@ static limn_status read_images(idx_source *source, size_t memory_limit) {
         LIMN_DATA, "%s: its %.1f GB of pictures do not fit in memory; unpack it with gunzip -k to read it from disk",
         source->path, (double)bytes * 1e-9);
   } else {
-    source->descriptor = open(source->path, O_RDONLY | O_CLOEXEC);
-    if (source->descriptor < 0)
-      status = limn_fail(LIMN_DATA, "%s: cannot open: %s", source->path, strerror(errno));
+    status = limn_records_leave_on_disk(source, IMAGES_HEADER);
   }
 cleanup:
   if (file.stream)
@@ -154,9 +142,9 @@ cleanup:
   return status;
 }
 
-static limn_status read_labels(idx_source *source, const char *path) {
+static limn_status read_labels(limn_record_source *source, const char *path) {
   idx_file file;
-  uint8_t header[LABELS_HEADER];
+  uint8_t header[LABELS_HEADER], *bytes = NULL;
   limn_status status;
   LIMN_TRY_OR_CLEANUP(status, file_open(&file, path));
   LIMN_TRY_OR_CLEANUP(status, file_read(&file, header, sizeof header));
@@ -170,17 +158,19 @@ static limn_status read_labels(idx_source *source, const char *path) {
                        big_endian(header + 4), source->base.count, source->path);
     goto cleanup;
   }
-  source->labels = malloc(source->base.count);
-  if (!source->labels) {
+  bytes = malloc(source->base.count);
+  source->labels = malloc(source->base.count * sizeof *source->labels);
+  if (!bytes || !source->labels) {
     status = limn_fail_memory(path);
     goto cleanup;
   }
-  LIMN_TRY_OR_CLEANUP(status, file_read(&file, source->labels, source->base.count));
+  LIMN_TRY_OR_CLEANUP(status, file_read(&file, bytes, source->base.count));
   LIMN_TRY_OR_CLEANUP(status, file_expect_end(&file));
   for (uint32_t i = 0; i < source->base.count; ++i)
-    if (source->labels[i] >= source->base.class_count)
-      source->base.class_count = source->labels[i] + 1;
+    source->labels[i] = bytes[i];
+  status = limn_records_number_classes(source);
 cleanup:
+  free(bytes);
   if (file.stream)
     gzclose(file.stream);
   return status;
@@ -202,7 +192,7 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 /* Reads the labels beside train-images-idx3-ubyte(.gz), train-labels-idx1-ubyte(.gz), where there are any. */
-static limn_status find_labels(idx_source *source) {
+static limn_status find_labels(limn_record_source *source) {
   size_t size = strlen(source->path) + sizeof ".gz";
   char *path = malloc(size);
   if (!path)
@@ -225,109 +215,19 @@ static limn_status find_labels(idx_source *source) {
   return status;
 }
 
-static void idx_destroy(limn_data_source *base) {
-  idx_source *source = (idx_source *)base;
-  if (source->descriptor >= 0)
-    close(source->descriptor);
-  free(source->pixels);
-  free(source->labels);
-  free(source->path);
-  free(source);
-}
-
-static limn_status idx_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
-  const idx_source *source = (const idx_source *)base;
-  (void)index;
-  *out = (limn_picture_shape){source->height, source->width, 1};
-  return LIMN_OK;
-}
-
-static limn_status idx_read(limn_data_source *base, uint32_t index, limn_image *out) {
-  const idx_source *source = (const idx_source *)base;
-  LIMN_TRY(limn_image_init(out, source->height, source->width, 1));
-  size_t bytes = (size_t)source->height * (size_t)source->width;
-  if (source->pixels) {
-    memcpy(out->pixels, source->pixels + (size_t)index * bytes, bytes);
-    return LIMN_OK;
-  }
-  for (size_t done = 0; done < bytes;) {
-    off_t offset = (off_t)((uint64_t)index * bytes + IMAGES_HEADER + done);
-    ssize_t got = pread(source->descriptor, out->pixels + done, bytes - done, offset);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0) {
-      limn_image_release(out);
-      return limn_fail(LIMN_DATA, "%s: cannot read picture %u: %s", source->path, index,
-                       got < 0 ? strerror(errno) : "the file became shorter");
-    }
-    done += (size_t)got;
-  }
-  return LIMN_OK;
-}
-
-static int idx_label(const limn_data_source *base, uint32_t index) {
-  const idx_source *source = (const idx_source *)base;
-  return source->labels ? source->labels[index] : -1;
-}
-
-static const char *idx_class_name(const limn_data_source *base, int label) {
-  return ((const idx_source *)base)->class_names[label];
-}
-
-static const char *idx_name(const limn_data_source *base, uint32_t index, char *buffer, size_t size) {
-  snprintf(buffer, size, "picture %u of %s", index, ((const idx_source *)base)->path);
-  return buffer;
-}
-
-static uint64_t idx_identify(const limn_data_source *base, uint32_t index, uint64_t hash) {
-  const idx_source *source = (const idx_source *)base;
-  return source->labels ? limn_hash_bytes(hash, &source->labels[index], 1) : hash;
-}
-
-static const uint8_t *idx_dense(const limn_data_source *base) { return ((const idx_source *)base)->pixels; }
-
-static void idx_forget(limn_data_source *base) {
-  idx_source *source = (idx_source *)base;
-  free(source->pixels);
-  source->pixels = NULL;
-}
-
-static const limn_source_ops idx_ops = {
-    .kind = "idx",
-    .destroy = idx_destroy,
-    .probe = idx_probe,
-    .read = idx_read,
-    .label = idx_label,
-    .class_name = idx_class_name,
-    .name = idx_name,
-    .identify = idx_identify,
-    .dense = idx_dense,
-    .forget = idx_forget,
-};
-
-limn_status limn_idx_open(limn_data_source **out, const char *path, size_t memory_limit) {
+limn_status limn_idx_open(limn_data_source **out, const char *path, const limn_source_options *options) {
   *out = NULL;
-  idx_source *source = calloc(1, sizeof *source);
-  if (!source)
-    return limn_fail_memory("a data set");
-  limn_status status;
-  source->base.ops = &idx_ops;
-  source->base.cheap = true;
-  source->descriptor = -1;
-  for (int i = 0; i < LABEL_COUNT; ++i)
-    snprintf(source->class_names[i], sizeof source->class_names[i], "%u", (uint8_t)i);
-  source->path = strdup(path);
-  if (!source->path) {
-    status = limn_fail_memory("a file name");
-    goto cleanup;
+  limn_record_source *source;
+  LIMN_TRY(limn_records_create(&source, LIMN_RECORDS_IDX, path));
+  limn_status status = read_images(source, options);
+  if (status == LIMN_OK)
+    status = find_labels(source);
+  if (status != LIMN_OK) {
+    source->base.ops->destroy(&source->base);
+    return status;
   }
-  LIMN_TRY_OR_CLEANUP(status, read_images(source, memory_limit));
-  LIMN_TRY_OR_CLEANUP(status, find_labels(source));
   *out = &source->base;
   return LIMN_OK;
-cleanup:
-  idx_destroy(&source->base);
-  return status;
 }
 
 /* The same but for .gz. */

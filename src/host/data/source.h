@@ -1,5 +1,5 @@
-/* A source: pictures as one kind of file holds them, before the data set makes them alike. A new kind of data (zip,
- * CIFAR, npy) is one file with such a table and one line in dataset.c. */
+/* A source: pictures as one kind of file holds them, before the data set makes them alike. A new kind of data is one
+ * file with such a table and one line in source.c. */
 #ifndef LIMN_DATA_SOURCE_H
 #define LIMN_DATA_SOURCE_H
 
@@ -9,7 +9,7 @@
 
 #include "image/image.h"
 
-#define LIMN_MAX_PICTURE_PIXELS 100000000
+#define LIMN_MAX_PICTURE_PIXELS 100000000 /* unless the setting max_pixels says otherwise */
 
 typedef struct limn_source_ops limn_source_ops;
 
@@ -20,15 +20,11 @@ typedef struct limn_data_source {
   bool cheap;      /* decoding costs so little that the fingerprint may read every picture */
 } limn_data_source;
 
-typedef struct limn_picture_shape {
-  int32_t height, width, channels;
-} limn_picture_shape;
-
 /* Required unless said otherwise. All but destroy and forget are thread-safe. */
 struct limn_source_ops {
   const char *kind; /* "idx" */
   void (*destroy)(limn_data_source *source);
-  /* What read would give, without decoding. */
+  /* What read would give, without decoding; both refuse a picture of too many pixels before they decode it. */
   limn_status (*probe)(limn_data_source *source, uint32_t index, limn_picture_shape *out);
   limn_status (*read)(limn_data_source *source, uint32_t index, limn_image *out);
   int (*label)(const limn_data_source *source, uint32_t index); /* -1: none */
@@ -44,11 +40,32 @@ struct limn_source_ops {
   void (*forget)(limn_data_source *source);
 };
 
+typedef struct limn_source_options {
+  size_t memory_limit; /* bytes that a source may keep in memory */
+  int64_t max_pixels;  /* of a picture */
+  const char *labels;  /* a CSV file with the labels of a folder's or an archive's pictures; NULL or "": none */
+} limn_source_options;
+
+/* Opens what `path` turns out to be. LIMN_DATA, naming the file and what to do. */
+limn_status limn_source_open(limn_data_source **out, const char *path, const limn_source_options *options);
+
 /* path: an images file, plain or .gz. More than memory_limit bytes stay on disk (plain) or are refused (.gz). */
-limn_status limn_idx_open(limn_data_source **out, const char *path, size_t memory_limit);
+limn_status limn_idx_open(limn_data_source **out, const char *path, const limn_source_options *options);
 /* *file becomes the path of the training images in a folder (yours, free()), NULL when it holds no IDX files at all. */
 limn_status limn_idx_find(const char *folder, char **file);
-limn_status limn_folder_open(limn_data_source **out, const char *path);
+
+/* path: a .bin file of CIFAR-10 or CIFAR-100, or a folder that limn_cifar_is_folder: its training files. */
+limn_status limn_cifar_open(limn_data_source **out, const char *path, const limn_source_options *options);
+bool limn_cifar_is_folder(const char *path);
+bool limn_cifar_is_file(const char *path, uint64_t size);
+
+/* path: a NumPy array of bytes (.npy), more than memory_limit of which stay on disk; or an archive of arrays (.npz). */
+limn_status limn_npy_open(limn_data_source **out, const char *path, const limn_source_options *options);
+limn_status limn_npz_open(limn_data_source **out, const char *path, const limn_source_options *options);
+
+/* Picture files below a folder, or in a zip or tar archive. */
+limn_status limn_folder_open(limn_data_source **out, const char *path, const limn_source_options *options);
+limn_status limn_archive_open(limn_data_source **out, const char *path, const limn_source_options *options);
 
 /* A 64-bit hash of bytes, continued from `hash`; the same on every machine. */
 uint64_t limn_hash_bytes(uint64_t hash, const void *bytes, size_t size);

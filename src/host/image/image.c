@@ -39,8 +39,8 @@ static uint8_t over(unsigned foreground, unsigned background, unsigned alpha) {
   return (uint8_t)((foreground * alpha + background * (255 - alpha) + 127) / 255);
 }
 
-/* ITU-R BT.601, weights that add up to one, so that a grey pixel keeps its value. */
-static uint8_t luma(const uint8_t rgb[3]) {
+/* The weights add up to one, so that a grey pixel keeps its value. */
+uint8_t limn_image_luma(const uint8_t rgb[3]) {
   return (uint8_t)((299u * rgb[0] + 587u * rgb[1] + 114u * rgb[2] + 500u) / 1000u);
 }
 
@@ -61,7 +61,7 @@ limn_status limn_image_convert(limn_image *image, int channels, const uint8_t ba
       for (int c = 0; c < 3; ++c)
         rgb[c] = over(rgb[c], background[c], from[image->channels - 1]);
     if (channels == 1)
-      to[0] = luma(rgb);
+      to[0] = limn_image_luma(rgb);
     else
       memcpy(to, rgb, 3);
   }

@@ -1,7 +1,8 @@
-/* 8-bit pictures in host memory, PNG files, resizing, grids. */
+/* 8-bit pictures in host memory: PNG, JPEG and WebP files, resizing, grids. */
 #ifndef LIMN_IMAGE_IMAGE_H
 #define LIMN_IMAGE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,18 +18,48 @@ typedef struct limn_image {
 void limn_image_release(limn_image *image); /* frees the pixels and empties the struct; safe on an empty one */
 limn_status limn_image_init(limn_image *image, int height, int width, int channels); /* zero-filled */
 
-/* Any PNG (grey, palette, 16-bit, RGB, RGBA, tRNS) as 8-bit with 1 to 4 channels. Refuses more than max_pixels before
- * decoding. LIMN_DATA, with the path in the message, when the file is broken. */
-limn_status limn_image_read_png(limn_image *out, const char *path, int64_t max_pixels);
-/* The size and channel count (after expansion) alone. */
-limn_status limn_image_probe_png(const char *path, int *height, int *width, int *channels);
+/* The size of a picture and its channels, as in limn_image. */
+typedef struct limn_picture_shape {
+  int32_t height, width, channels;
+} limn_picture_shape;
+
+/* A picture file in memory. */
+typedef struct limn_image_input {
+  const uint8_t *bytes; /* borrowed */
+  size_t size;
+  const char *name;   /* for messages; borrowed */
+  int64_t max_pixels; /* more are refused before decoding */
+} limn_image_input;
+
+/* Any PNG (grey, palette, 16-bit, tRNS, interlaced), JPEG (baseline, progressive, grey, CMYK) or still WebP, told by
+ * its first bytes, as 8-bit with 1 to 4 channels, the way up that its EXIF orientation says (JPEG, WebP). Gamma and
+ * colour profiles are ignored, as training pipelines do. LIMN_DATA, naming the file, when it is broken, cut off, too
+ * large or of another kind; LIMN_FAILED when memory runs out. */
+limn_status limn_image_read(limn_image *out, const limn_image_input *input);
+/* What limn_image_read would give, without decoding: it may yet fail on the pixels. */
+limn_status limn_image_probe(limn_picture_shape *out, const limn_image_input *input);
+/* The same of a file on disk. */
+limn_status limn_image_read_file(limn_image *out, const char *path, int64_t max_pixels);
+limn_status limn_image_probe_file(limn_picture_shape *out, const char *path, int64_t max_pixels);
+/* No picture file of up to max_pixels pixels has a right to more bytes than this. */
+size_t limn_image_file_limit(int64_t max_pixels);
+/* Whether a file's name ends like one of a picture that can be read. */
+bool limn_image_has_known_name(const char *name);
+
 /* Durable: temporary file, fsync, rename, fsync of the folder. channels 1 or 3. */
 limn_status limn_image_write_png(const limn_image *image, const char *path);
 
-/* Composites alpha over background (RGB), then converts to 1 (Rec. 601 luma) or 3 channels, in place. */
+/* The grey of a colour: ITU-R BT.601's luma, rounded. */
+uint8_t limn_image_luma(const uint8_t rgb[3]);
+/* Composites alpha over background (RGB), then converts to 1 (luma) or 3 channels, in place. */
 limn_status limn_image_convert(limn_image *image, int channels, const uint8_t background[3]);
-/* Antialiased resize; keeps the aspect ratio by cropping the middle to the new ratio first. */
-limn_status limn_image_resize(limn_image *image, int height, int width);
+typedef enum limn_fit {
+  LIMN_FIT_CROP,   /* the middle, as large as the new ratio of the sides permits */
+  LIMN_FIT_PAD,    /* all of it, with background at two sides */
+  LIMN_FIT_STRETCH /* all of it, in another ratio */
+} limn_fit;
+/* Antialiased resize, in place. background: RGB, of LIMN_FIT_PAD alone. */
+limn_status limn_image_resize(limn_image *image, int height, int width, limn_fit fit, const uint8_t background[3]);
 
 /* count pictures, dense (count, channels, height, width) floats in [low, high], as a grid of `columns` (0: near square)
  * with a gap of 2 pixels of white. */

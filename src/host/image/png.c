@@ -1,7 +1,5 @@
 /* PNG files through libpng. It reports errors by longjmp: each function that calls setjmp here keeps nothing in locals
  * that change after it, and owns nothing itself. */
-#include "image/image.h"
-
 #include <errno.h>
 #include <png.h>
 #include <setjmp.h>
@@ -12,11 +10,14 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "image/decoder.h"
 
-#define SIGNATURE_SIZE 8
+#define KIND "PNG"
 
 typedef struct png_file {
-  FILE *stream;
+  const limn_image_input *input; /* of a file that is read */
+  size_t at;                     /* the next byte of the input */
+  FILE *stream;                  /* of a file that is written */
   png_structp png;
   png_infop info;
   char problem[160];  /* libpng's words on the last error */
@@ -48,9 +49,11 @@ static void deallocate(png_structp png, png_voidp memory) {
 }
 
 static void read_bytes(png_structp png, png_bytep data, size_t size) {
-  FILE *stream = png_get_io_ptr(png);
-  if (fread(data, 1, size, stream) != size)
-    png_error(png, ferror(stream) ? strerror(errno) : "it ends too early");
+  png_file *file = png_get_io_ptr(png);
+  if (file->input->size - file->at < size)
+    png_error(png, "it ends too early");
+  memcpy(data, file->input->bytes + file->at, size);
+  file->at += size;
 }
 
 static void write_bytes(png_structp png, png_bytep data, size_t size) {
@@ -61,61 +64,25 @@ static void write_bytes(png_structp png, png_bytep data, size_t size) {
 
 static void flush_nothing(png_structp png) { (void)png; /* the durable file is flushed when it is published */ }
 
-static void input_close(png_file *file) {
-  if (file->png)
-    png_destroy_read_struct(&file->png, &file->info, NULL);
-  if (file->stream)
-    fclose(file->stream);
-}
-
-static limn_status fail_broken(const png_file *file, const char *path) {
+static limn_status fail_broken(const png_file *file) {
   if (file->out_of_memory)
-    return limn_fail(LIMN_FAILED, "%s: out of memory while reading", path);
-  return limn_fail(LIMN_DATA, "%s: broken PNG file (%s); replace or remove it", path, file->problem);
-}
-
-static limn_status check_signature(FILE *stream, const char *path) {
-  png_byte signature[SIGNATURE_SIZE];
-  size_t got = fread(signature, 1, sizeof signature, stream);
-  if (ferror(stream))
-    return limn_fail(LIMN_DATA, "%s: cannot read: %s", path, strerror(errno));
-  if (got == 0)
-    return limn_fail(LIMN_DATA, "%s: an empty file, not a PNG; replace or remove it", path);
-  if (png_sig_cmp(signature, 0, got) != 0)
-    return limn_fail(LIMN_DATA, "%s: not a PNG file; convert or remove it", path);
-  if (got < sizeof signature)
-    return limn_fail(LIMN_DATA, "%s: broken PNG file (it ends too early); replace or remove it", path);
-  return LIMN_OK;
+    return limn_image_fail_memory(file->input);
+  return limn_image_fail_broken(file->input, KIND, file->problem);
 }
 
 static bool read_header(png_file *file) {
   if (setjmp(png_jmpbuf(file->png)))
     return false;
-  /* Sizes are checked by the caller, whose message names a limit and a way out. */
+  /* Sizes are checked by limn_image_check_size, whose message names a limit and a way out. */
   png_set_user_limits(file->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-  png_set_read_fn(file->png, file->stream, read_bytes);
-  png_set_sig_bytes(file->png, SIGNATURE_SIZE);
+  png_set_read_fn(file->png, file, read_bytes);
   png_read_info(file->png, file->info);
   return true;
 }
 
-static limn_status input_open(png_file *file, const char *path) {
-  memset(file, 0, sizeof *file);
-  limn_status status;
-  file->stream = fopen(path, "rbe");
-  if (!file->stream)
-    return limn_fail(LIMN_DATA, "%s: cannot open: %s", path, strerror(errno));
-  LIMN_TRY_OR_CLEANUP(status, check_signature(file->stream, path));
-  file->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, file, on_error, on_warning, file, allocate, deallocate);
-  file->info = file->png ? png_create_info_struct(file->png) : NULL;
-  if (!file->info)
-    status = limn_fail_memory("reading a PNG file");
-  else if (!read_header(file))
-    status = fail_broken(file, path);
-cleanup:
-  if (status != LIMN_OK)
-    input_close(file);
-  return status;
+static void input_close(png_file *file) {
+  if (file->png)
+    png_destroy_read_struct(&file->png, &file->info, NULL);
 }
 
 /* Channels once a palette, less than 8 bits and a tRNS chunk are expanded. */
@@ -125,7 +92,7 @@ static int expanded_channels(const png_file *file) {
   return ((color & PNG_COLOR_MASK_COLOR) ? 3 : 1) + (alpha ? 1 : 0);
 }
 
-/* `image` has the size and channels of the file. Gamma and colour profiles are ignored, as training pipelines do. */
+/* `image` has the size and channels of the file. */
 static bool read_pixels(png_file *file, const limn_image *image) {
   if (setjmp(png_jmpbuf(file->png)))
     return false;
@@ -144,36 +111,50 @@ static bool read_pixels(png_file *file, const limn_image *image) {
   return true;
 }
 
-limn_status limn_image_read_png(limn_image *out, const char *path, int64_t max_pixels) {
-  memset(out, 0, sizeof *out);
-  png_file file;
-  LIMN_TRY(input_open(&file, path));
+static limn_status input_open(png_file *file, const limn_image_input *input, limn_picture_shape *shape) {
+  *file = (png_file){.input = input};
   limn_status status;
-  int64_t height = png_get_image_height(file.png, file.info), width = png_get_image_width(file.png, file.info);
-  if (height > max_pixels / width) {
-    status = limn_fail(LIMN_DATA, "%s: %lld x %lld pixels, over the limit of %lld in all; shrink or remove it", path,
-                       (long long)height, (long long)width, (long long)max_pixels);
+  file->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, file, on_error, on_warning, file, allocate, deallocate);
+  file->info = file->png ? png_create_info_struct(file->png) : NULL;
+  if (!file->info) {
+    status = limn_image_fail_memory(input);
     goto cleanup;
   }
-  LIMN_TRY_OR_CLEANUP(status, limn_image_init(out, (int)height, (int)width, expanded_channels(&file)));
-  if (!read_pixels(&file, out)) {
-    limn_image_release(out);
-    status = fail_broken(&file, path);
+  if (!read_header(file)) {
+    status = fail_broken(file);
+    goto cleanup;
   }
+  *shape = (limn_picture_shape){(int)png_get_image_height(file->png, file->info),
+                                (int)png_get_image_width(file->png, file->info), expanded_channels(file)};
+  LIMN_TRY_OR_CLEANUP(status, limn_image_check_size(input, shape->height, shape->width));
+  return LIMN_OK;
 cleanup:
+  input_close(file);
+  return status;
+}
+
+static limn_status png_read(limn_image *out, const limn_image_input *input) {
+  png_file file;
+  limn_picture_shape shape;
+  LIMN_TRY(input_open(&file, input, &shape));
+  limn_status status = limn_image_init(out, shape.height, shape.width, shape.channels);
+  if (status == LIMN_OK && !read_pixels(&file, out)) {
+    limn_image_release(out);
+    status = fail_broken(&file);
+  }
   input_close(&file);
   return status;
 }
 
-limn_status limn_image_probe_png(const char *path, int *height, int *width, int *channels) {
+static limn_status png_probe(limn_picture_shape *out, const limn_image_input *input) {
   png_file file;
-  LIMN_TRY(input_open(&file, path));
-  *height = (int)png_get_image_height(file.png, file.info);
-  *width = (int)png_get_image_width(file.png, file.info);
-  *channels = expanded_channels(&file);
+  LIMN_TRY(input_open(&file, input, out));
   input_close(&file);
   return LIMN_OK;
 }
+
+const limn_image_decoder limn_png_decoder = {
+    .magic = "\x89PNG\r\n\x1a\n", .magic_size = 8, .probe = png_probe, .read = png_read};
 
 static bool write_pixels(png_file *file, const limn_image *image) {
   if (setjmp(png_jmpbuf(file->png)))

@@ -39,7 +39,7 @@
 /* clang-format off */
 static const limn_setting_row table[] = {
     {NAME("data", "data", ALL), FLAG("data"), PATH(data, "an existing path"), DEFAULT(""),
-     HELP("the pictures: an IDX file, a folder of IDX files or a folder of PNG files")},
+     HELP("the pictures: a folder or an archive (zip, tar) of PNG, JPEG and WebP files; IDX, CIFAR, .npy or .npz files")},
     {NAME("size", "data", ALL), FLAG("size"), FIELD("size", LIMN_SETTING_SIZE, height),
      RANGE("64, or 48x80 for HEIGHTxWIDTH, 8 to 1024 a side; 0: from the data"), .minimum = 8, .maximum = 1024,
      DEFAULT("0"), HELP("height and width of the pictures")},
@@ -50,7 +50,13 @@ static const limn_setting_row table[] = {
     {NAME("workers", "data", ALL), INT(workers), FROM_TO(0, 64), DEFAULT("0"),
      HELP("threads that read pictures; 0: chosen")},
     {NAME("background", "data", ALL), FIELD("text", LIMN_SETTING_COLOR, background), RANGE("#rrggbb"),
-     DEFAULT("#ffffff"), HELP("colour under transparent pixels")},
+     DEFAULT("#ffffff"), HELP("colour under transparent pixels and beside padded pictures")},
+    {NAME("fit", "data", ALL), FLAG("fit"), CHOICE(fit, "crop|pad|stretch"), DEFAULT("crop"),
+     HELP("how pictures of another shape come to the size: their middle, background beside them, or stretched")},
+    {NAME("labels", "data", ALL), FLAG("labels"), PATH(labels, "a CSV file: file,label"), DEFAULT(""),
+     HELP("labels of the pictures in a folder or an archive; without it their sub-folders are the labels")},
+    {NAME("max_pixels", "data", ALL), INT64(max_pixels), FROM_TO(1, 500000000), DEFAULT("100000000"),
+     HELP("pictures with more pixels are refused before they are decoded")},
     {NAME("flip", "data", ALL), FLAG("flip"), SWITCH(flip), DEFAULT("false"),
      HELP("mirrors every second training picture left to right, at random")},
     {NAME("shift", "data", ALL), FLAG("shift"), INT(shift), FROM_TO(0, 512), DEFAULT("0"),

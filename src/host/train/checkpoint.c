@@ -19,8 +19,8 @@
 
 /* Settings that say where and on what a run ran, not what it computed. */
 static bool is_local(const char *name) {
-  static const char *const local[] = {"data", "out",     "init",  "device", "threads",
-                                      "isa",  "workers", "steps", "epochs", "time"};
+  static const char *const local[] = {"data",    "labels", "max_pixels", "out",   "init",   "device",
+                                      "threads", "isa",    "workers",    "steps", "epochs", "time"};
   for (size_t i = 0; i < sizeof local / sizeof *local; ++i)
     if (strcmp(name, local[i]) == 0)
       return true;

@@ -52,12 +52,17 @@ static limn_status read_held_out(limn_training_data *d, int margin) {
 
 static limn_status open_data(limn_training_data *d, limn_config *config) {
   if (!config->data || !config->data[0])
-    return limn_fail(LIMN_USAGE, "no data is named; use --data PATH (a folder of PNG files, or IDX files)");
+    return limn_fail(
+        LIMN_USAGE,
+        "no data is named; use --data PATH (a folder of pictures, an archive, or IDX, CIFAR or NumPy files)");
   const int crop = config->crop;
   limn_dataset_options options = {.height = config->height ? config->height + crop : 0,
                                   .width = config->width ? config->width + crop : 0,
                                   .channels = config->channels,
-                                  .workers = config->workers};
+                                  .workers = config->workers,
+                                  .fit = (limn_fit)config->fit,
+                                  .max_pixels = config->max_pixels,
+                                  .labels = config->labels};
   parse_background(config->background, options.background);
   LIMN_TRY(limn_dataset_open(&d->dataset, config->data, &options));
   limn_dataset_get_info(d->dataset, &d->info);

@@ -1,0 +1,257 @@
+/* Picture files in a zip or tar archive. An archive can be read only from front to back, and pictures are wanted in any
+ * order and by many threads: so opening copies them, compressed as they are, into one temporary file without a name.
+ * Any size of archive takes little memory that way, and what fits in memory is read from the system's cache. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "data/file_list.h"
+#include "data/source.h"
+#include "data/unpack.h"
+
+#define COPY_SIZE ((size_t)1 << 18)
+
+typedef struct archive_source {
+  limn_data_source base;
+  char *path;
+  int64_t max_pixels;
+  limn_file_list files;
+  int copy; /* the temporary file; -1: none */
+} archive_source;
+
+/* Copying under way. */
+typedef struct copying {
+  archive_source *source;
+  limn_unpacker unpacker;
+  uint8_t *buffer; /* (COPY_SIZE) */
+  uint64_t end;    /* of what was copied */
+} copying;
+
+static const char *temporary_folder(void) {
+  const char *folder = getenv("TMPDIR");
+  return folder && folder[0] ? folder : "/var/tmp"; /* unlike /tmp never in memory */
+}
+
+static limn_status create_copy(archive_source *source) {
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s/limn-XXXXXX", temporary_folder());
+  source->copy = mkostemp(path, O_CLOEXEC);
+  if (source->copy < 0)
+    return limn_fail(LIMN_FAILED, "%s: no temporary file can be made in %s: %s; name another folder in TMPDIR",
+                     source->path, temporary_folder(), strerror(errno));
+  unlink(path); /* gone with the process, however that ends */
+  return LIMN_OK;
+}
+
+static limn_status write_all(const archive_source *source, const uint8_t *bytes, size_t size) {
+  while (size > 0) {
+    ssize_t done = write(source->copy, bytes, size);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return limn_fail(LIMN_FAILED,
+                       "%s: cannot copy its pictures to a temporary file in %s: %s; name another folder in TMPDIR",
+                       source->path, temporary_folder(), strerror(errno));
+    bytes += done;
+    size -= (size_t)done;
+  }
+  return LIMN_OK;
+}
+
+/* Up to one byte over the limit of a picture file, so that reading it can tell. */
+static limn_status copy_member(copying *all, const char *name) {
+  archive_source *source = all->source;
+  const size_t most = limn_image_file_limit(source->max_pixels) + 1;
+  const uint64_t start = all->end;
+  for (size_t got = 1; got > 0 && all->end - start < most; all->end += got) {
+    size_t left = most - (size_t)(all->end - start);
+    LIMN_TRY(limn_unpack_read(&all->unpacker, all->buffer, left < COPY_SIZE ? left : COPY_SIZE, &got));
+    LIMN_TRY(write_all(source, all->buffer, got));
+  }
+  return limn_file_list_add(&source->files, strdup(name), start, all->end - start);
+}
+
+/* Whether a part of the path begins with a dot, as in folders: such files are not for us ("./a" is). */
+static bool is_hidden(const char *name) {
+  for (; name; name = strchr(name, '/')) {
+    name += *name == '/';
+    if (name[0] == '.' && strncmp(name, "./", 2) != 0 && strncmp(name, "../", 3) != 0)
+      return true;
+  }
+  return false;
+}
+
+static limn_status copy_pictures(copying *all) {
+  archive_source *source = all->source;
+  limn_member member;
+  for (;;) {
+    LIMN_TRY(limn_unpack_next(&all->unpacker, &member));
+    if (!member.name)
+      break;
+    while (strncmp(member.name, "./", 2) == 0)
+      member.name += 2;
+    if (!limn_image_has_known_name(member.name) || is_hidden(member.name))
+      continue;
+    if (member.link_to) /* tar stores a file with two names once */
+      return limn_fail(LIMN_DATA, "%s: %s is a link to %s; unpack the archive and name the folder", source->path,
+                       member.name, member.link_to);
+    LIMN_TRY(copy_member(all, member.name));
+  }
+  if (source->files.count == 0)
+    return limn_fail(LIMN_DATA,
+                     "%s: no PNG, JPEG or WebP files in this archive; if it holds data of another kind, unpack it",
+                     source->path);
+  return LIMN_OK;
+}
+
+static limn_status copy_all(archive_source *source) {
+  copying all = {.source = source, .buffer = malloc(COPY_SIZE)};
+  limn_status status = LIMN_OK;
+  if (!all.buffer)
+    return limn_fail_memory(source->path);
+  LIMN_TRY_OR_CLEANUP(status, create_copy(source));
+  LIMN_TRY_OR_CLEANUP(status, limn_unpack_open(&all.unpacker, source->path));
+  LIMN_TRY_OR_CLEANUP(status, copy_pictures(&all));
+  status = limn_file_list_finish(&source->files, source->path);
+cleanup:
+  limn_unpack_close(&all.unpacker);
+  free(all.buffer);
+  return status;
+}
+
+static limn_status refuse_twice(const archive_source *source) {
+  const limn_file_entry *items = source->files.items;
+  for (size_t i = 1; i < source->files.count; ++i)
+    if (strcmp(items[i - 1].path, items[i].path) == 0)
+      return limn_fail(LIMN_DATA, "%s: holds %s twice; make the archive anew, or unpack it and name the folder",
+                       source->path, items[i].path);
+  return LIMN_OK;
+}
+
+static const char *archive_name(const limn_data_source *base, uint32_t index, char *buffer, size_t size) {
+  const archive_source *source = (const archive_source *)base;
+  snprintf(buffer, size, "%s in %s", source->files.items[index].path, source->path);
+  return buffer;
+}
+
+/* The bytes of a picture file, (entry->size); *out is yours (free()). */
+static limn_status read_member(const archive_source *source, uint32_t index, const char *name, uint8_t **out) {
+  const limn_file_entry *entry = &source->files.items[index];
+  const size_t limit = limn_image_file_limit(source->max_pixels);
+  *out = NULL;
+  if (entry->size > limit)
+    return limn_fail(LIMN_DATA, "%s: over the limit of %zu bytes for such a file", name, limit);
+  uint8_t *bytes = malloc(entry->size ? entry->size : 1);
+  if (!bytes)
+    return limn_fail_memory(name);
+  for (size_t done = 0; done < entry->size;) {
+    ssize_t got = pread(source->copy, bytes + done, entry->size - done, (off_t)(entry->offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0) {
+      free(bytes);
+      return limn_fail(LIMN_FAILED, "%s: cannot read it from the temporary file: %s", name,
+                       got < 0 ? strerror(errno) : "it became shorter");
+    }
+    done += (size_t)got;
+  }
+  *out = bytes;
+  return LIMN_OK;
+}
+
+static limn_status archive_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
+  const archive_source *source = (const archive_source *)base;
+  char name[PATH_MAX];
+  uint8_t *bytes;
+  archive_name(base, index, name, sizeof name);
+  LIMN_TRY(read_member(source, index, name, &bytes));
+  limn_status status =
+      limn_image_probe(out, &(limn_image_input){bytes, source->files.items[index].size, name, source->max_pixels});
+  free(bytes);
+  return status;
+}
+
+static limn_status archive_read(limn_data_source *base, uint32_t index, limn_image *out) {
+  const archive_source *source = (const archive_source *)base;
+  char name[PATH_MAX];
+  uint8_t *bytes;
+  archive_name(base, index, name, sizeof name);
+  memset(out, 0, sizeof *out);
+  LIMN_TRY(read_member(source, index, name, &bytes));
+  limn_status status =
+      limn_image_read(out, &(limn_image_input){bytes, source->files.items[index].size, name, source->max_pixels});
+  free(bytes);
+  return status;
+}
+
+static int archive_label(const limn_data_source *base, uint32_t index) {
+  return ((const archive_source *)base)->files.items[index].label;
+}
+
+static const char *archive_class_name(const limn_data_source *base, int label) {
+  return ((const archive_source *)base)->files.classes[label];
+}
+
+static uint64_t archive_identify(const limn_data_source *base, uint32_t index, uint64_t hash) {
+  return limn_file_list_identify(&((const archive_source *)base)->files, index, hash);
+}
+
+static void archive_forget(limn_data_source *base) {
+  archive_source *source = (archive_source *)base;
+  if (source->copy >= 0)
+    close(source->copy);
+  source->copy = -1;
+}
+
+static void archive_destroy(limn_data_source *base) {
+  archive_source *source = (archive_source *)base;
+  archive_forget(base);
+  limn_file_list_release(&source->files);
+  free(source->path);
+  free(source);
+}
+
+static const limn_source_ops archive_ops = {
+    .kind = "archive",
+    .destroy = archive_destroy,
+    .probe = archive_probe,
+    .read = archive_read,
+    .label = archive_label,
+    .class_name = archive_class_name,
+    .name = archive_name,
+    .identify = archive_identify,
+    .forget = archive_forget,
+};
+
+limn_status limn_archive_open(limn_data_source **out, const char *path, const limn_source_options *options) {
+  *out = NULL;
+  archive_source *source = calloc(1, sizeof *source);
+  if (!source)
+    return limn_fail_memory("a data set");
+  *source =
+      (archive_source){.base.ops = &archive_ops, .path = strdup(path), .max_pixels = options->max_pixels, .copy = -1};
+  limn_status status = source->path ? LIMN_OK : limn_fail_memory("a file name");
+  if (status != LIMN_OK)
+    goto cleanup;
+  LIMN_TRY_OR_CLEANUP(status, copy_all(source));
+  LIMN_TRY_OR_CLEANUP(status, refuse_twice(source));
+  /* Archives are mostly made of one folder, which is then no class. */
+  if (options->labels && options->labels[0])
+    status = limn_labels_read(&source->files, options->labels, path);
+  else
+    status = limn_file_list_classify_by_folder(&source->files, limn_file_list_common_folder(&source->files));
+  if (status != LIMN_OK)
+    goto cleanup;
+  source->base.count = (uint32_t)source->files.count;
+  source->base.class_count = source->files.class_count;
+  *out = &source->base;
+  return LIMN_OK;
+cleanup:
+  archive_destroy(&source->base);
+  return status;
+}

@@ -1,0 +1,129 @@
+/* Picture files: which decoder reads one, and what is refused whatever its kind is. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "image/decoder.h"
+
+#define PROBED_BYTES ((size_t)64 << 10) /* most files say their size well within these */
+#define LONGEST_SIDE 1000000            /* so that a row's bytes are an int */
+
+static const limn_image_decoder *const decoders[] = {&limn_png_decoder, &limn_jpeg_decoder, &limn_webp_decoder};
+
+/* A file that is cut off within its magic still belongs to the decoder, which then says what is wrong. */
+static bool begins_like(const limn_image_input *input, const limn_image_decoder *decoder) {
+  for (size_t i = 0; i < decoder->magic_size && i < input->size; ++i)
+    if (decoder->magic[i] != '.' && (uint8_t)decoder->magic[i] != input->bytes[i])
+      return false;
+  return true;
+}
+
+static limn_status find_decoder(const limn_image_decoder **out, const limn_image_input *input) {
+  if (input->size == 0)
+    return limn_fail(LIMN_DATA, "%s: an empty file, no picture; replace or remove it", input->name);
+  for (size_t i = 0; i < sizeof decoders / sizeof *decoders; ++i)
+    if (begins_like(input, decoders[i])) {
+      *out = decoders[i];
+      return LIMN_OK;
+    }
+  return limn_fail(LIMN_DATA, "%s: not a PNG, JPEG or WebP file; convert or remove it", input->name);
+}
+
+limn_status limn_image_read(limn_image *out, const limn_image_input *input) {
+  const limn_image_decoder *decoder;
+  memset(out, 0, sizeof *out);
+  LIMN_TRY(find_decoder(&decoder, input));
+  return decoder->read(out, input);
+}
+
+limn_status limn_image_probe(limn_picture_shape *out, const limn_image_input *input) {
+  const limn_image_decoder *decoder;
+  LIMN_TRY(find_decoder(&decoder, input));
+  return decoder->probe(out, input);
+}
+
+size_t limn_image_file_limit(int64_t max_pixels) {
+  /* 16-bit RGBA that does not compress, and room for profiles and previews. */
+  return (size_t)max_pixels * 8 + ((size_t)64 << 20);
+}
+
+limn_status limn_image_read_file(limn_image *out, const char *path, int64_t max_pixels) {
+  char *bytes;
+  limn_image_input input = {.name = path, .max_pixels = max_pixels};
+  memset(out, 0, sizeof *out);
+  LIMN_TRY(limn_read_file(path, limn_image_file_limit(max_pixels), &bytes, &input.size));
+  input.bytes = (const uint8_t *)bytes;
+  limn_status status = limn_image_read(out, &input);
+  free(bytes);
+  return status;
+}
+
+/* The first bytes of the file, up to PROBED_BYTES. */
+static limn_status read_start(const char *path, uint8_t *out, size_t *size) {
+  FILE *stream = fopen(path, "rbe");
+  if (!stream)
+    return limn_fail(LIMN_DATA, "%s: cannot open: %s", path, strerror(errno));
+  setvbuf(stream, NULL, _IONBF, 0); /* one read of all */
+  *size = fread(out, 1, PROBED_BYTES, stream);
+  limn_status status = LIMN_OK;
+  if (ferror(stream))
+    status = limn_fail(LIMN_DATA, "%s: cannot read: %s", path, strerror(errno));
+  fclose(stream);
+  return status;
+}
+
+limn_status limn_image_probe_file(limn_picture_shape *out, const char *path, int64_t max_pixels) {
+  limn_image_input input = {.name = path, .max_pixels = max_pixels};
+  uint8_t *start = malloc(PROBED_BYTES);
+  if (!start)
+    return limn_fail_memory(path);
+  input.bytes = start;
+  limn_status status = read_start(path, start, &input.size);
+  if (status == LIMN_OK)
+    status = limn_image_probe(out, &input);
+  free(start);
+  if (status == LIMN_OK || input.size < PROBED_BYTES)
+    return status;
+  /* A long profile or preview stands before what was looked for. */
+  char *bytes;
+  LIMN_TRY(limn_read_file(path, limn_image_file_limit(max_pixels), &bytes, &input.size));
+  input.bytes = (const uint8_t *)bytes;
+  status = limn_image_probe(out, &input);
+  free(bytes);
+  return status;
+}
+
+bool limn_image_has_known_name(const char *name) {
+  static const char *const extensions[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
+  const char *extension = strrchr(name, '.');
+  for (size_t i = 0; extension && i < sizeof extensions / sizeof *extensions; ++i)
+    if (strcasecmp(extension, extensions[i]) == 0)
+      return true;
+  return false;
+}
+
+limn_status limn_image_check_size(const limn_image_input *input, int64_t height, int64_t width) {
+  if (height < 1 || width < 1)
+    return limn_fail(LIMN_DATA, "%s: %lld x %lld pixels; replace or remove it", input->name, (long long)height,
+                     (long long)width);
+  if (height > input->max_pixels / width)
+    return limn_fail(LIMN_DATA,
+                     "%s: %lld x %lld pixels, over the limit of %lld in all; shrink or remove it, or raise max_pixels",
+                     input->name, (long long)height, (long long)width, (long long)input->max_pixels);
+  if (height > LONGEST_SIDE || width > LONGEST_SIDE)
+    return limn_fail(LIMN_DATA, "%s: %lld x %lld pixels, over the limit of %d a side; shrink or remove it", input->name,
+                     (long long)height, (long long)width, LONGEST_SIDE);
+  return LIMN_OK;
+}
+
+limn_status limn_image_fail_broken(const limn_image_input *input, const char *kind, const char *why) {
+  return limn_fail(LIMN_DATA, "%s: broken %s file (%s); replace or remove it", input->name, kind, why);
+}
+
+limn_status limn_image_fail_memory(const limn_image_input *input) {
+  return limn_fail(LIMN_FAILED, "%s: out of memory while reading", input->name);
+}
