@@ -2,6 +2,7 @@
 #ifndef LIMN_IMAGE_DECODER_H
 #define LIMN_IMAGE_DECODER_H
 
+#include "base/error.h"
 #include "image/image.h"
 
 typedef struct limn_image_decoder {
@@ -16,8 +17,14 @@ extern const limn_image_decoder limn_png_decoder, limn_jpeg_decoder, limn_webp_d
 
 /* What every decoder asks before it allocates. */
 limn_status limn_image_check_size(const limn_image_input *input, int64_t height, int64_t width);
-limn_status limn_image_fail_broken(const limn_image_input *input, const char *kind, const char *why);
-limn_status limn_image_fail_memory(const limn_image_input *input);
+
+static inline limn_status limn_image_fail_broken(const limn_image_input *input, const char *kind, const char *why) {
+  return limn_fail(LIMN_DATA, "%s: broken %s file (%s); replace or remove it", input->name, kind, why);
+}
+
+static inline limn_status limn_image_fail_memory(const limn_image_input *input) {
+  return limn_fail(LIMN_FAILED, "%s: out of memory while reading", input->name);
+}
 
 /* The orientation, 1 to 8, that EXIF data (from its TIFF header on) say; 1 where they say none. */
 int limn_exif_orientation(const uint8_t *tiff, size_t size);

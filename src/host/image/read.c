@@ -119,11 +119,3 @@ limn_status limn_image_check_size(const limn_image_input *input, int64_t height,
                      (long long)height, (long long)width, LONGEST_SIDE);
   return LIMN_OK;
 }
-
-limn_status limn_image_fail_broken(const limn_image_input *input, const char *kind, const char *why) {
-  return limn_fail(LIMN_DATA, "%s: broken %s file (%s); replace or remove it", input->name, kind, why);
-}
-
-limn_status limn_image_fail_memory(const limn_image_input *input) {
-  return limn_fail(LIMN_FAILED, "%s: out of memory while reading", input->name);
-}

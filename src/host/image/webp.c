@@ -50,13 +50,10 @@ static int orientation(const limn_image_input *input) {
   return 1;
 }
 
-static bool is_cut_off(const limn_image_input *input) {
-  return input->size < RIFF_HEADER || little_endian(input->bytes + 4) > input->size - CHUNK_START;
-}
-
-static bool says_exif(const limn_image_input *input) {
+/* Whether only the beginning of a file is here, and its EXIF data are not. */
+static bool lacks_exif(const limn_image_input *input) {
   return input->size > FLAGS_AT && memcmp(input->bytes + RIFF_HEADER, "VP8X", 4) == 0 &&
-         (input->bytes[FLAGS_AT] & EXIF_FLAG);
+         (input->bytes[FLAGS_AT] & EXIF_FLAG) && little_endian(input->bytes + 4) > input->size - CHUNK_START;
 }
 
 static limn_status check(const limn_image_input *input, WebPBitstreamFeatures *features) {
@@ -70,7 +67,7 @@ static limn_status check(const limn_image_input *input, WebPBitstreamFeatures *f
 
 static limn_status webp_probe(limn_picture_shape *out, const limn_image_input *input) {
   WebPBitstreamFeatures features;
-  if (is_cut_off(input) && says_exif(input))
+  if (lacks_exif(input))
     return fail_at(input, VP8_STATUS_NOT_ENOUGH_DATA);
   LIMN_TRY(check(input, &features));
   const bool swap = limn_exif_swaps_sides(orientation(input));
@@ -83,8 +80,6 @@ static limn_status webp_read(limn_image *out, const limn_image_input *input) {
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config))
     return limn_fail(LIMN_FAILED, "libwebp is another version than the one that Limn was built with; build it again");
-  if (is_cut_off(input)) /* libwebp may paint over the last missing bytes */
-    return fail_at(input, VP8_STATUS_NOT_ENOUGH_DATA);
   LIMN_TRY(check(input, &config.input));
   const int channels = config.input.has_alpha ? 4 : 3;
   LIMN_TRY(limn_image_init(out, config.input.height, config.input.width, channels));
