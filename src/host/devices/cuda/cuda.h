@@ -98,9 +98,6 @@ limn_status cuda_refuse_planning(const struct cuda_device *device);
 /* For kernels of a program: the first failure sticks to the call. */
 void cuda_call_check(const struct limn_call *call, cudaError_t error, const char *what);
 
-/* $LIMN_CACHE, else the user's folder of caches with /limn; NULL where there is none or $LIMN_CACHE is empty. */
-const char *cuda_cache_folder(char *buffer, size_t size);
-
 /* peaks.c: peak_flops and peak_bandwidth of the base; 0 where the compute capability is not known. */
 void cuda_find_peaks(struct cuda_device *device, int major, int minor);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cache_folder.h"
 #include "base/error.h"
 #include "devices/cuda/cuda.h"
 
@@ -208,7 +209,7 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                               .measure = options->autotune && !cuda->planning ? cuda_measure_plan : NULL,
                               .measure_context = cuda,
                               .choices = options->engines,
-                              .cache = cuda_cache_folder(cache, sizeof cache)});
+                              .cache = limn_cache_folder(cache, sizeof cache)});
 }
 
 limn_status cuda_device_create(limn_device **out, const limn_device_options *options) {
