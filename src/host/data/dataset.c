@@ -6,153 +6,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cache_folder.h"
 #include "base/error.h"
-#include "data/parallel.h"
-#include "data/source.h"
+#include "data/decode.h"
 
-#define HASHED_PICTURES 1024 /* whose bytes count in the fingerprint where decoding is dear */
+#define WORTH_KEEPING 16000000 /* pixels to decode, a third of a second's work of one processor */
 
 struct limn_dataset {
   limn_data_source *source;
   limn_dataset_options options;
   limn_dataset_info info;
+  limn_decoder decoder;
   size_t picture_bytes;
-  const uint8_t *pixels; /* (count, C, H, W); NULL: decoded at each read */
-  uint8_t *owned_pixels; /* `pixels` where it does not belong to the source */
+  const uint8_t *pixels; /* (count of the source, C, H, W); NULL: decoded at each read */
+  uint8_t *owned_pixels; /* `pixels` where it does not belong to the source or the cache */
+  limn_cache cache;
+  uint32_t *kept; /* (info.count), the numbers that the pictures have in the source; NULL: the same */
 };
-
-/* What opening needs to know of each picture. */
-typedef struct survey {
-  limn_dataset *dataset;
-  limn_picture_shape *shapes; /* (count) */
-  uint64_t *hashes;           /* (count), of the pixels before conversion; 0: not taken */
-  uint32_t stride;            /* every stride-th picture is hashed */
-} survey;
-
-static limn_status probe_one(void *context, uint32_t i) {
-  const survey *all = context;
-  limn_data_source *source = all->dataset->source;
-  return source->ops->probe(source, i, &all->shapes[i]);
-}
-
-/* Size and channels of the data set, from the options or from the pictures. */
-static limn_status settle_shape(const survey *all) {
-  limn_dataset *dataset = all->dataset;
-  const limn_data_source *source = dataset->source;
-  limn_dataset_info *info = &dataset->info;
-  info->height = dataset->options.height ? dataset->options.height : all->shapes[0].height;
-  info->width = dataset->options.width ? dataset->options.width : all->shapes[0].width;
-  info->channels = dataset->options.channels ? dataset->options.channels : 1;
-  for (uint32_t i = 0; i < source->count; ++i) {
-    const limn_picture_shape *shape = &all->shapes[i];
-    if (!dataset->options.height && (shape->height != info->height || shape->width != info->width)) {
-      char first[PATH_MAX], other[PATH_MAX];
-      return limn_fail(LIMN_DATA,
-                       "%s is %d x %d pixels, but %s is %d x %d; give one size for all with --size, e.g. --size 64",
-                       source->ops->name(source, 0, first, sizeof first), info->height, info->width,
-                       source->ops->name(source, i, other, sizeof other), shape->height, shape->width);
-    }
-    if (!dataset->options.channels && shape->channels >= 3)
-      info->channels = 3;
-  }
-  dataset->picture_bytes = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
-  return LIMN_OK;
-}
-
-static void to_planar(const limn_image *image, uint8_t *chw) {
-  size_t channels = (size_t)image->channels, area = (size_t)image->height * (size_t)image->width;
-  if (channels == 1) {
-    memcpy(chw, image->pixels, area);
-    return;
-  }
-  for (size_t c = 0; c < channels; ++c)
-    for (size_t i = 0; i < area; ++i)
-      *chw++ = image->pixels[i * channels + c];
-}
-
-static uint64_t hash_pixels(const uint8_t *pixels, size_t size) { return limn_hash_bytes(1, pixels, size); }
-
-/* Decodes a picture and makes it like all others. hash may be NULL. */
-static limn_status decode(const limn_dataset *dataset, uint32_t index, uint8_t *chw, uint64_t *hash) {
-  limn_data_source *source = dataset->source;
-  const limn_dataset_info *info = &dataset->info;
-  limn_image image = {0};
-  limn_status status;
-  LIMN_TRY_OR_CLEANUP(status, source->ops->read(source, index, &image));
-  if (hash)
-    *hash = hash_pixels(image.pixels, (size_t)image.height * (size_t)image.width * (size_t)image.channels);
-  if (!chw)
-    goto cleanup;
-  if (!dataset->options.height && (image.height != info->height || image.width != info->width)) {
-    char name[PATH_MAX];
-    status = limn_fail(LIMN_DATA, "%s: %d x %d pixels now, changed since the data set was opened",
-                       source->ops->name(source, index, name, sizeof name), image.height, image.width);
-    goto cleanup;
-  }
-  LIMN_TRY_OR_CLEANUP(status, limn_image_convert(&image, info->channels, dataset->options.background));
-  LIMN_TRY_OR_CLEANUP(
-      status, limn_image_resize(&image, info->height, info->width, dataset->options.fit, dataset->options.background));
-  to_planar(&image, chw);
-cleanup:
-  limn_image_release(&image);
-  return status;
-}
-
-/* One picture's part of opening: its pixels, where they are kept, and its hash, where it is taken. */
-static limn_status decode_one(void *context, uint32_t i) {
-  const survey *all = context;
-  limn_dataset *dataset = all->dataset;
-  uint64_t *hash = i % all->stride == 0 ? &all->hashes[i] : NULL;
-  if (dataset->owned_pixels)
-    return decode(dataset, i, dataset->owned_pixels + (size_t)i * dataset->picture_bytes, hash);
-  if (!hash)
-    return LIMN_OK;
-  if (!dataset->pixels)
-    return decode(dataset, i, NULL, hash);
-  *hash = hash_pixels(dataset->pixels + (size_t)i * dataset->picture_bytes, dataset->picture_bytes);
-  return LIMN_OK;
-}
-
-/* Decodes into memory what fits there. */
-static limn_status decode_all(survey *all, size_t memory_limit) {
-  limn_dataset *dataset = all->dataset;
-  limn_data_source *source = dataset->source;
-  const limn_picture_shape *first = &all->shapes[0];
-  const uint8_t *dense = source->ops->dense ? source->ops->dense(source) : NULL;
-  bool as_it_is =
-      dataset->info.channels == 1 && first->height == dataset->info.height && first->width == dataset->info.width;
-  bool fits = dataset->picture_bytes <= memory_limit / source->count;
-  if (dense && as_it_is) {
-    dataset->pixels = dense;
-  } else if (fits) {
-    dataset->pixels = dataset->owned_pixels = malloc(dataset->picture_bytes * source->count);
-    if (!dataset->pixels)
-      return limn_fail(LIMN_FAILED, "out of memory for %u decoded pictures (%.1f GB); give a smaller --size",
-                       source->count, (double)dataset->picture_bytes * source->count * 1e-9);
-  }
-  all->stride = source->cheap ? 1 : (source->count + HASHED_PICTURES - 1) / HASHED_PICTURES;
-  LIMN_TRY(limn_parallel_for(source->count, dataset->options.workers, decode_one, all));
-  if (dataset->owned_pixels && source->ops->forget)
-    source->ops->forget(source);
-  dataset->info.memory_bytes = dataset->pixels ? dataset->picture_bytes * source->count : 0;
-  return LIMN_OK;
-}
-
-static uint64_t fingerprint(const survey *all) {
-  const limn_data_source *source = all->dataset->source;
-  uint64_t hash = limn_hash_bytes(0, source->ops->kind, strlen(source->ops->kind));
-  for (uint32_t i = 0; i < source->count; ++i) {
-    const limn_picture_shape *shape = &all->shapes[i];
-    uint8_t numbers[4 * 3 + 8]; /* written out byte by byte: the same on every machine */
-    const uint32_t shape_words[3] = {(uint32_t)shape->height, (uint32_t)shape->width, (uint32_t)shape->channels};
-    for (int j = 0; j < 12; ++j)
-      numbers[j] = (uint8_t)(shape_words[j / 4] >> (8 * (j % 4)));
-    for (int j = 0; j < 8; ++j)
-      numbers[12 + j] = (uint8_t)(all->hashes[i] >> (8 * j));
-    hash = limn_hash_bytes(source->ops->identify(source, i, hash), numbers, sizeof numbers);
-  }
-  return hash ? hash : 1;
-}
 
 static limn_status check_options(const limn_dataset_options *options) {
   if (options->height < 0 || options->width < 0 || !options->height != !options->width)
@@ -172,47 +42,218 @@ static size_t half_of_memory(void) {
   return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : (size_t)1 << 30;
 }
 
+static void notice(const limn_dataset *dataset, const char *text) {
+  if (dataset->options.notice && text[0])
+    dataset->options.notice(dataset->options.context, text);
+}
+
+/* Where decoded pictures of this data set are kept and under which key; NULL: nowhere. */
+static const char *cache_place(const limn_dataset *dataset, const char *path, char *buffer, limn_cache_key *key) {
+  const limn_dataset_options *options = &dataset->options;
+  const limn_data_source *source = dataset->source;
+  const char *folder = options->cache;
+  if (!source->ops->state || !folder || !folder[0] || strcmp(folder, "off") == 0)
+    return NULL;
+  if (strcmp(folder, "auto") == 0) {
+    char base[PATH_MAX];
+    folder = limn_cache_folder(base, sizeof base);
+    if (!folder || snprintf(buffer, PATH_MAX, "%s/data", folder) >= PATH_MAX)
+      return NULL;
+    folder = buffer;
+  }
+  char *real = realpath(path, NULL);
+  if (!real)
+    return NULL;
+  const int32_t form[] = {options->height, options->width, options->channels, (int32_t)options->fit};
+  *key = (limn_cache_key){
+      .place = limn_hash_bytes(0, real, strlen(real)),
+      .state = source->ops->state(source, 0),
+      .form = limn_hash_bytes(limn_hash_bytes(0, form, sizeof form), options->background, sizeof options->background)};
+  free(real);
+  return folder;
+}
+
+static limn_status use_records(limn_dataset *dataset, const limn_picture_record *records, uint32_t broken) {
+  const limn_data_source *source = dataset->source;
+  limn_dataset_info *info = &dataset->info;
+  info->channels = dataset->decoder.channels;
+  info->height = dataset->decoder.height;
+  info->width = dataset->decoder.width;
+  info->broken = broken;
+  info->count = source->count - broken;
+  info->fingerprint = limn_fingerprint(source, records);
+  dataset->picture_bytes = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
+  if (dataset->cache.pixels) {
+    dataset->pixels = dataset->cache.pixels;
+    info->cache_bytes = dataset->cache.size;
+  } else if (dataset->pixels) {
+    info->memory_bytes = dataset->picture_bytes * source->count;
+  }
+  if (dataset->pixels && source->ops->forget && (dataset->owned_pixels || info->cache_bytes))
+    source->ops->forget(dataset->source);
+  if (!broken)
+    return LIMN_OK;
+  dataset->kept = malloc(info->count * sizeof *dataset->kept);
+  if (!dataset->kept)
+    return limn_fail_memory("the list of pictures");
+  for (uint32_t i = 0, kept = 0; i < source->count; ++i)
+    if (!records[i].broken)
+      dataset->kept[kept++] = i;
+  return LIMN_OK;
+}
+
+/* Whether decoded pictures are there from an earlier run, and then serves them. */
+static limn_status reuse(limn_dataset *dataset, const char *folder, const limn_cache_key *key, bool *done) {
+  const limn_cache *cache = &dataset->cache;
+  *done = limn_cache_open(&dataset->cache, folder, key);
+  if (*done && (cache->facts.count != dataset->source->count ||
+                (cache->facts.broken_count > 0 && !dataset->options.skip_broken))) {
+    limn_cache_close(&dataset->cache);
+    *done = false; /* the pass will tell which pictures are broken */
+  }
+  if (!*done)
+    return LIMN_OK;
+  dataset->decoder.channels = cache->facts.channels;
+  dataset->decoder.height = cache->facts.height;
+  dataset->decoder.width = cache->facts.width;
+  notice(dataset, cache->facts.note);
+  return use_records(dataset, cache->records, cache->facts.broken_count);
+}
+
+/* Room in memory for all rows, where they fit. */
+static limn_status hold_in_memory(limn_dataset *dataset, size_t row_bytes, size_t memory_limit) {
+  uint32_t count = dataset->source->count;
+  if (row_bytes > memory_limit / count)
+    return LIMN_OK;
+  dataset->pixels = dataset->owned_pixels = malloc(row_bytes * count);
+  return dataset->pixels
+             ? LIMN_OK
+             : limn_fail(LIMN_FAILED, "out of memory for %u decoded pictures (%.1f GB); give a smaller --size", count,
+                         (double)row_bytes * count * 1e-9);
+}
+
+static bool worth_keeping(const limn_dataset *dataset, const limn_picture_record *records) {
+  double pixels = 0;
+  for (uint32_t i = 0; i < dataset->source->count; ++i)
+    pixels += (double)records[i].height * records[i].width;
+  return strcmp(dataset->options.cache, "auto") != 0 || pixels >= WORTH_KEEPING;
+}
+
+/* Decodes all into a file. *done is false, with a notice, where that cannot be written. */
+static limn_status decode_to_disk(limn_dataset *dataset, limn_pass *pass, const char *folder, const limn_cache_key *key,
+                                  bool *done) {
+  const limn_decoder *decoder = &dataset->decoder;
+  limn_cache_writer writer = {0};
+  limn_cache_facts facts = {.count = dataset->source->count,
+                            .channels = decoder->channels,
+                            .height = decoder->height,
+                            .width = decoder->width};
+  *done = false;
+  limn_status status = limn_cache_begin(&writer, folder, key, &facts);
+  if (status == LIMN_OK) {
+    pass->writer = &writer;
+    status = limn_pass_decode(pass);
+    pass->writer = NULL;
+    if (status != LIMN_OK) {
+      limn_cache_abandon(&writer);
+      return status;
+    }
+    facts.broken_count = pass->broken_count;
+    limn_pass_note(pass, facts.note, sizeof facts.note);
+    status = limn_cache_commit(&writer, &facts, pass->records);
+  }
+  *done = status == LIMN_OK && limn_cache_open(&dataset->cache, folder, key);
+  if (!*done) {
+    char text[1200];
+    snprintf(text, sizeof text, "decoded pictures are not kept for the next run: %s",
+             status == LIMN_OK ? "their file cannot be read back" : limn_error_message());
+    notice(dataset, text);
+  }
+  return LIMN_OK;
+}
+
+static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const char *folder, const limn_cache_key *key) {
+  limn_data_source *source = dataset->source;
+  const limn_decoder *decoder = &dataset->decoder;
+  LIMN_TRY(limn_pass_probe(pass));
+  const uint8_t *dense = source->ops->dense ? source->ops->dense(source) : NULL;
+  const limn_picture_record *first = &pass->records[0];
+  size_t row_bytes = (size_t)decoder->channels * (size_t)decoder->height * (size_t)decoder->width;
+  bool done = false;
+  if (dense && decoder->channels == 1 && first->height == decoder->height && first->width == decoder->width) {
+    dataset->pixels = pass->dense = dense;
+  } else {
+    if (folder && worth_keeping(dataset, pass->records))
+      LIMN_TRY(decode_to_disk(dataset, pass, folder, key, &done));
+    if (!done)
+      LIMN_TRY(hold_in_memory(dataset, row_bytes, dataset->options.memory_limit));
+    pass->rows = dataset->owned_pixels;
+  }
+  if (!done)
+    LIMN_TRY(limn_pass_decode(pass));
+  char note[LIMN_CACHE_NOTE_SIZE];
+  limn_pass_note(pass, note, sizeof note);
+  notice(dataset, note);
+  return use_records(dataset, pass->records, pass->broken_count);
+}
+
+static limn_status open_pictures(limn_dataset *dataset, const char *path) {
+  char buffer[PATH_MAX];
+  limn_cache_key key;
+  limn_pass pass;
+  bool done = false;
+  const char *folder = cache_place(dataset, path, buffer, &key);
+  if (folder)
+    LIMN_TRY(reuse(dataset, folder, &key, &done));
+  if (done)
+    return LIMN_OK;
+  limn_picture_record *records = calloc(dataset->source->count, sizeof *records);
+  if (!records)
+    return limn_fail_memory("a survey of the data set");
+  limn_status status = limn_pass_init(&pass, &dataset->decoder, records);
+  if (status == LIMN_OK) {
+    status = decode_all(dataset, &pass, folder, &key);
+    limn_pass_release(&pass);
+  }
+  free(records);
+  return status;
+}
+
 limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_dataset_options *options) {
   static const limn_dataset_options defaults = {0};
   *out = NULL;
   if (!options)
     options = &defaults;
   LIMN_TRY(check_options(options));
-  size_t memory_limit = options->memory_limit ? options->memory_limit : half_of_memory();
-  limn_status status = LIMN_OK;
-  survey all = {0};
   limn_dataset *dataset = calloc(1, sizeof *dataset);
   if (!dataset)
     return limn_fail_memory("a data set");
   dataset->options = *options;
-  const limn_source_options source_options = {.memory_limit = memory_limit,
+  if (!options->memory_limit)
+    dataset->options.memory_limit = half_of_memory();
+  const limn_source_options source_options = {.memory_limit = dataset->options.memory_limit,
                                               .max_pixels =
                                                   options->max_pixels ? options->max_pixels : LIMN_MAX_PICTURE_PIXELS,
                                               .labels = options->labels};
-  LIMN_TRY_OR_CLEANUP(status, limn_source_open(&dataset->source, path, &source_options));
-  dataset->options.labels = NULL; /* borrowed until here */
-  limn_data_source *source = dataset->source;
-  all.dataset = dataset;
-  all.shapes = calloc(source->count, sizeof *all.shapes);
-  all.hashes = calloc(source->count, sizeof *all.hashes);
-  if (!all.shapes || !all.hashes) {
-    status = limn_fail_memory("a survey of the data set");
-    goto cleanup;
+  limn_status status = limn_source_open(&dataset->source, path, &source_options);
+  if (status == LIMN_OK) {
+    dataset->decoder = (limn_decoder){.source = dataset->source, .options = &dataset->options};
+    dataset->info.kind = dataset->source->ops->kind;
+    dataset->info.class_count = dataset->source->class_count;
+    status = open_pictures(dataset, path);
   }
-  dataset->info.kind = source->ops->kind;
-  dataset->info.count = source->count;
-  dataset->info.class_count = source->class_count;
-  LIMN_TRY_OR_CLEANUP(status, limn_parallel_for(source->count, options->workers, probe_one, &all));
-  LIMN_TRY_OR_CLEANUP(status, settle_shape(&all));
-  LIMN_TRY_OR_CLEANUP(status, decode_all(&all, memory_limit));
-  dataset->info.fingerprint = fingerprint(&all);
+  /* They belong to the caller, for this call. */
+  dataset->options.labels = NULL;
+  dataset->options.cache = NULL;
+  dataset->options.notice = NULL;
+  dataset->options.context = NULL;
+  dataset->options.stop = NULL;
+  if (status != LIMN_OK) {
+    limn_dataset_close(dataset);
+    return status;
+  }
   *out = dataset;
-  dataset = NULL;
-cleanup:
-  free(all.shapes);
-  free(all.hashes);
-  limn_dataset_close(dataset);
-  return status;
+  return LIMN_OK;
 }
 
 void limn_dataset_close(limn_dataset *dataset) {
@@ -220,23 +261,31 @@ void limn_dataset_close(limn_dataset *dataset) {
     return;
   if (dataset->source)
     dataset->source->ops->destroy(dataset->source);
+  limn_cache_close(&dataset->cache);
   free(dataset->owned_pixels);
+  free(dataset->kept);
   free(dataset);
 }
 
 void limn_dataset_get_info(const limn_dataset *dataset, limn_dataset_info *out) { *out = dataset->info; }
 
+/* The number in the source of a picture of the data set. */
+static uint32_t in_source(const limn_dataset *dataset, uint32_t index) {
+  return dataset->kept ? dataset->kept[index] : index;
+}
+
 limn_status limn_dataset_read(limn_dataset *dataset, uint32_t index, uint8_t *chw) {
   if (index >= dataset->info.count)
     return limn_fail(LIMN_USAGE, "no picture %u in a data set of %u", index, dataset->info.count);
+  index = in_source(dataset, index);
   if (!dataset->pixels)
-    return decode(dataset, index, chw, NULL);
+    return limn_decode(&dataset->decoder, index, chw, NULL);
   memcpy(chw, dataset->pixels + (size_t)index * dataset->picture_bytes, dataset->picture_bytes);
   return LIMN_OK;
 }
 
 int limn_dataset_label(const limn_dataset *dataset, uint32_t index) {
-  return index < dataset->info.count ? dataset->source->ops->label(dataset->source, index) : -1;
+  return index < dataset->info.count ? dataset->source->ops->label(dataset->source, in_source(dataset, index)) : -1;
 }
 
 const char *limn_dataset_class_name(const limn_dataset *dataset, int label) {

@@ -1,7 +1,10 @@
-/* A data set: pictures of one size in memory, as bytes (count, C, H, W), with labels where the source has them. */
+/* A data set: pictures of one size as bytes (count, C, H, W), in memory or in a file of decoded pictures, with labels
+ * where the source has them. */
 #ifndef LIMN_DATA_DATASET_H
 #define LIMN_DATA_DATASET_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,23 +22,33 @@ typedef struct limn_dataset_options {
   int64_t max_pixels;    /* larger pictures are refused; 0: LIMN_MAX_PICTURE_PIXELS */
   const char *labels;    /* a CSV file with the labels of a folder's or an archive's pictures, or NULL; borrowed */
   size_t memory_limit;   /* bytes that decoded pictures may take, 0: half of the physical memory */
+  bool skip_broken;      /* leave broken pictures out instead of refusing the data set */
+  /* Where decoded pictures are kept between runs: a folder; "auto": the user's folder of caches, for what takes long
+   * to decode; "off" or NULL: nowhere. */
+  const char *cache;
+  void (*notice)(void *context, const char *text); /* one line the user should see, from the calling thread; or NULL */
+  void *context;
+  const volatile sig_atomic_t *stop; /* not 0: give up, with LIMN_FAILED. May be NULL */
 } limn_dataset_options;
 
 typedef struct limn_dataset_info {
-  uint32_t count;
+  uint32_t count;  /* of the pictures that are used */
+  uint32_t broken; /* that are left out */
   int channels, height, width;
   int class_count; /* 0: no labels */
   /* Of names, labels, sizes and decoded bytes, never 0: the same data gives the same number on every machine and with
    * all options. Of a folder's pictures, the bytes of up to 1,024 count, evenly spread, and the sizes of all files. */
   uint64_t fingerprint;
-  size_t memory_bytes; /* that the decoded pictures take; 0: they are decoded at each read */
+  size_t memory_bytes; /* that the decoded pictures take in memory, */
+  size_t cache_bytes;  /* or in a file; both 0: they are decoded at each read */
   const char *kind;    /* "idx", "folder", "archive", "cifar", "npy"; static */
 } limn_dataset_info;
 
 /* path: a folder or an archive of picture files, with sub-folders as classes; an IDX file (.gz or plain) or a folder of
- * them (its training split); CIFAR's binary files, likewise; a NumPy array (docs/data.md). Reads what is needed to know
- * count, size and channels; decodes on demand (see loader.h) or all at once when it fits in memory. LIMN_DATA names the
- * file at fault. */
+ * them (its training split); CIFAR's binary files, likewise; a NumPy array (docs/data.md). Decodes every picture once,
+ * unless a file of decoded pictures of the same data is there, so that what is broken is found now: LIMN_DATA names the
+ * file at fault. What fits neither on disk nor in memory is decoded again at each read; should a picture break only
+ * then, the read fails, for without that picture all later batches would be others. */
 limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_dataset_options *options);
 void limn_dataset_close(limn_dataset *dataset);
 void limn_dataset_get_info(const limn_dataset *dataset, limn_dataset_info *out);

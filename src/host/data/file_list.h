@@ -12,6 +12,7 @@ typedef struct limn_file_entry {
   char *path;      /* relative to the folder or the archive, with '/'; owned */
   uint64_t offset; /* an archive's own */
   uint64_t size;   /* of the file */
+  uint64_t times;  /* hash of when it was changed; 0: not known */
   int label;       /* -1: none */
 } limn_file_entry;
 

@@ -105,6 +105,8 @@ static limn_status visit_entry(search *state, const char *folder, const char *na
       relative = NULL;
     } else if (found && S_ISREG(info.st_mode) && picture) {
       status = limn_file_list_add(&state->files, relative, 0, (uint64_t)info.st_size);
+      if (status == LIMN_OK)
+        state->files.items[state->files.count - 1].times = limn_hash_times(0, &info);
       relative = NULL;
     } else if (found && S_ISREG(info.st_mode) && extension) {
       count_other_picture(state, extension);
@@ -226,6 +228,14 @@ static uint64_t folder_identify(const limn_data_source *base, uint32_t index, ui
   return limn_file_list_identify(&((const folder_source *)base)->files, index, hash);
 }
 
+static uint64_t folder_state(const limn_data_source *base, uint64_t hash) {
+  const folder_source *source = (const folder_source *)base;
+  for (uint32_t i = 0; i < base->count; ++i)
+    hash = limn_hash_bytes(folder_identify(base, i, hash), &source->files.items[i].times,
+                           sizeof source->files.items[i].times);
+  return hash;
+}
+
 static const limn_source_ops folder_ops = {
     .kind = "folder",
     .destroy = folder_destroy,
@@ -235,6 +245,7 @@ static const limn_source_ops folder_ops = {
     .class_name = folder_class_name,
     .name = folder_name,
     .identify = folder_identify,
+    .state = folder_state,
 };
 
 static void search_release(search *state) {

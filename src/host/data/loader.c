@@ -11,9 +11,13 @@
 #include "base/philox.h"
 #include "data/parallel.h"
 
-#define MAX_WORKERS      64
-#define MAX_PREFETCH     256
-#define DECODING_WORKERS 4 /* chosen where pictures are decoded at each read; training wants processors too */
+#define MAX_WORKERS  64
+#define MAX_PREFETCH 256
+/* The most threads that are chosen: where pictures lie in memory, in a file, or are decoded at each read. More than
+ * training leaves time for do no harm, since no more batches are made than are taken. */
+#define MEMORY_WORKERS   1
+#define CACHE_WORKERS    4
+#define DECODING_WORKERS 16
 #define MESSAGE_SIZE     1024
 
 /* A place in the ring. Batch b is made in slot b % slot_count. */
@@ -173,7 +177,8 @@ limn_status limn_loader_create(limn_loader **out, limn_dataset *dataset, const l
   limn_dataset_get_info(dataset, &info);
   int workers = options->workers, prefetch = options->prefetch;
   if (workers <= 0) {
-    int processors = limn_processor_count(), most = info.memory_bytes ? 1 : DECODING_WORKERS;
+    int most = info.memory_bytes ? MEMORY_WORKERS : info.cache_bytes ? CACHE_WORKERS : DECODING_WORKERS;
+    int processors = limn_processor_count();
     workers = processors < most ? processors : most;
   }
   workers = workers > MAX_WORKERS ? MAX_WORKERS : workers;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "image/image.h"
 
@@ -33,6 +34,9 @@ struct limn_source_ops {
   const char *(*name)(const limn_data_source *source, uint32_t index, char *buffer, size_t size);
   /* Continues a hash over what tells pictures apart other than size and pixels. */
   uint64_t (*identify)(const limn_data_source *source, uint32_t index, uint64_t hash);
+  /* Optional: continues a hash over everything that changes when the files do (names, sizes, times), without reading
+   * them. Without it decoded pictures are not kept between runs: for sources that have little to decode. */
+  uint64_t (*state)(const limn_data_source *source, uint64_t hash);
   /* Optional: all pictures, dense (count, height, width) grey bytes, when they are in memory in that form; else NULL.
    */
   const uint8_t *(*dense)(const limn_data_source *source);
@@ -67,6 +71,8 @@ limn_status limn_npz_open(limn_data_source **out, const char *path, const limn_s
 limn_status limn_folder_open(limn_data_source **out, const char *path, const limn_source_options *options);
 limn_status limn_archive_open(limn_data_source **out, const char *path, const limn_source_options *options);
 
+/* A hash over when a file was last written or otherwise changed, to be seen without reading it. */
+uint64_t limn_hash_times(uint64_t hash, const struct stat *info);
 /* A 64-bit hash of bytes, continued from `hash`; the same on every machine. */
 uint64_t limn_hash_bytes(uint64_t hash, const void *bytes, size_t size);
 

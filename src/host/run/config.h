@@ -22,6 +22,7 @@ typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_L1                /* Laplace with scale 1 without its constant: |x - y| */
 } limn_likelihood;
 typedef enum limn_binarize { LIMN_BINARIZE_NONE, LIMN_BINARIZE_THRESHOLD, LIMN_BINARIZE_STOCHASTIC } limn_binarize;
+typedef enum limn_on_bad_image { LIMN_BAD_IMAGE_FAIL, LIMN_BAD_IMAGE_SKIP } limn_on_bad_image;
 typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
 typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_CONSTANT,
@@ -47,6 +48,8 @@ struct limn_config {
   int64_t max_pixels; /* of a picture */
   bool flip;          /* augmentation of the training pictures: docs/randomness.md */
   int shift, crop;    /* pixels */
+  int on_bad_image;   /* limn_on_bad_image */
+  char *cache;        /* of decoded pictures: "auto", "off" or a folder */
 
   /* network */
   int filters; /* DCGAN: of the layer next to the image. VAE, autoencoder: of the first encoder layer */

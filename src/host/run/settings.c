@@ -63,6 +63,10 @@ static const limn_setting_row table[] = {
      HELP("pixels by which training pictures are moved at random, up, down, left and right; edges are repeated")},
     {NAME("crop", "data", ALL), FLAG("crop"), INT(crop), FROM_TO(0, 1024), DEFAULT("0"),
      HELP("pixels by which pictures are read larger than size, to train on a window of that at random")},
+    {NAME("on_bad_image", "data", ALL), FLAG("on-bad-image"), CHOICE(on_bad_image, "fail|skip"), DEFAULT("fail"),
+     HELP("what a broken picture does before the first step: ends the run, or is left out and counted")},
+    {NAME("cache", "data", ALL), FLAG("cache"), PATH(cache, "auto, off or a folder"), DEFAULT("auto"),
+     HELP("where decoded pictures are kept for the next run; auto: in the user's caches, what takes long to decode")},
 
     {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
      DEFAULTS("64", "32", "32", "DCGAN: PyTorch's example"),

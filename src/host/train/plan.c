@@ -57,7 +57,7 @@ static limn_status no_batch(void *context, const uint8_t **nchw) {
 static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training_data *data) {
   limn_session session;
   LIMN_TRY(limn_config_check(config));
-  LIMN_TRY(limn_training_data_open(data, config));
+  LIMN_TRY(limn_training_data_open(data, config, NULL));
   LIMN_TRY(limn_session_init(
       &session, config, 1,
       &(limn_session_data){.next = no_batch, .held_out = data->held_out, .held_out_count = data->held_out_count}));

@@ -313,10 +313,19 @@ static void announce(const struct trainer *t) {
     tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = t->session.device->note});
 }
 
+static void tell_notice(void *context, const char *text) {
+  tell(context, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = text});
+}
+
 static limn_status train(struct trainer *t) {
+  limn_status status;
   LIMN_TRY(limn_config_copy(&t->config, t->options->config));
   LIMN_TRY(limn_config_check(t->config));
-  LIMN_TRY(limn_training_data_open(&t->data, t->config));
+  const limn_data_watch watch = {.notice = tell_notice, .context = t, .stop = t->options->stop};
+  status = limn_training_data_open(&t->data, t->config, &watch);
+  t->result->stopped = status == LIMN_FAILED && watch.stop && *watch.stop;
+  if (status != LIMN_OK)
+    return t->result->stopped ? LIMN_OK : status;
   int batches = limn_algorithm_of(t->config)->batches_per_step(t->config);
   t->steps = limn_training_steps(t->config, t->data.training_count, batches);
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;

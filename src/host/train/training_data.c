@@ -50,20 +50,32 @@ static limn_status read_held_out(limn_training_data *d, int margin) {
   return status;
 }
 
-static limn_status open_data(limn_training_data *d, limn_config *config) {
+void limn_training_data_options(const limn_config *config, const limn_data_watch *watch, limn_dataset_options *out) {
+  *out = (limn_dataset_options){.height = config->height ? config->height + config->crop : 0,
+                                .width = config->width ? config->width + config->crop : 0,
+                                .channels = config->channels,
+                                .workers = config->workers,
+                                .fit = (limn_fit)config->fit,
+                                .max_pixels = config->max_pixels,
+                                .labels = config->labels,
+                                .skip_broken = config->on_bad_image == LIMN_BAD_IMAGE_SKIP,
+                                .cache = config->cache};
+  if (watch) {
+    out->notice = watch->notice;
+    out->context = watch->context;
+    out->stop = watch->stop;
+  }
+  parse_background(config->background, out->background);
+}
+
+static limn_status open_data(limn_training_data *d, limn_config *config, const limn_data_watch *watch) {
   if (!config->data || !config->data[0])
     return limn_fail(
         LIMN_USAGE,
         "no data is named; use --data PATH (a folder of pictures, an archive, or IDX, CIFAR or NumPy files)");
   const int crop = config->crop;
-  limn_dataset_options options = {.height = config->height ? config->height + crop : 0,
-                                  .width = config->width ? config->width + crop : 0,
-                                  .channels = config->channels,
-                                  .workers = config->workers,
-                                  .fit = (limn_fit)config->fit,
-                                  .max_pixels = config->max_pixels,
-                                  .labels = config->labels};
-  parse_background(config->background, options.background);
+  limn_dataset_options options;
+  limn_training_data_options(config, watch, &options);
   LIMN_TRY(limn_dataset_open(&d->dataset, config->data, &options));
   limn_dataset_get_info(d->dataset, &d->info);
   if (crop >= d->info.height || crop >= d->info.width)
@@ -83,9 +95,9 @@ static limn_status open_data(limn_training_data *d, limn_config *config) {
   return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d, crop);
 }
 
-limn_status limn_training_data_open(limn_training_data *d, limn_config *config) {
+limn_status limn_training_data_open(limn_training_data *d, limn_config *config, const limn_data_watch *watch) {
   *d = (limn_training_data){0};
-  limn_status status = open_data(d, config);
+  limn_status status = open_data(d, config, watch);
   if (status != LIMN_OK)
     limn_training_data_close(d);
   return status;
