@@ -144,6 +144,78 @@ LIMN_API limn_status limn_bench_ops_create(limn_bench_ops **out, const limn_conf
                                            const limn_bench_ops_options *options);
 LIMN_API void limn_bench_ops_destroy(limn_bench_ops *ops);
 
+/* How fast pictures come, from where they can be: decoded from their files each time, from the file of decoded
+ * pictures, from memory. */
+typedef struct limn_bench_data_row {
+  char from[16];       /* "files", "cache", "memory" */
+  double open_seconds; /* until the first batch can be asked for; every picture was decoded meanwhile but for "cache" */
+  double images_per_second_median, images_per_second_min, images_per_second_max; /* of the loader, over the rounds */
+} limn_bench_data_row;
+
+typedef struct limn_bench_data_result {
+  limn_bench_data_row rows[3];
+  size_t row_count;    /* 1, "memory", for data that has nothing to decode */
+  double make_seconds; /* of opening when the file of decoded pictures has to be made; 0: there is none */
+  size_t decoded_bytes;
+  uint32_t images;
+  int channels, height, width, batch;
+} limn_bench_data_result;
+
+/* Opens the config's data set each way and takes batches of it for `rounds` rounds of half a second. The file of
+ * decoded pictures lies in a folder of its own in $TMPDIR (else /tmp), and is removed. */
+LIMN_API limn_status limn_bench_data(const limn_config *config, int rounds, limn_bench_data_result *result);
+
+/* What a data set holds and what a run would make of it: limn data. */
+typedef struct limn_data_tally {
+  char name[64]; /* "jpg", "RGBA", a class */
+  uint32_t count;
+} limn_data_tally;
+
+typedef struct limn_data_group { /* pictures that look the same; the first one stands for the others */
+  char **names;
+  size_t count;
+  int exact; /* 1: the same pixels; 0: nearly the same as the first */
+} limn_data_group;
+
+typedef struct limn_data_size {
+  int height, width;
+  uint32_t count;
+} limn_data_size;
+
+typedef struct limn_data_report {
+  char kind[32];              /* "png folder" */
+  uint32_t count, broken;     /* pictures in all; of them broken. What follows is about the others */
+  limn_data_tally formats[8]; /* by the ends of the files' names, the most frequent first; none for IDX and the like */
+  limn_data_tally modes[4];   /* "grey", "grey + alpha", "RGB", "RGBA" */
+  size_t format_count;        /* modes: all four */
+  limn_data_size least, median, most; /* each side by itself; count is 0 */
+  limn_data_size sizes[5];            /* the most frequent */
+  size_t size_count, distinct_sizes;
+  limn_data_tally *classes; /* owned, as are the next */
+  size_t class_count;
+  uint32_t unlabelled;
+  char **faults; /* up to LIMN_DATA_LISTED lines, each names a broken picture and says what is wrong with it */
+  size_t fault_count;
+  limn_data_group *groups; /* up to LIMN_DATA_LISTED, exact ones first */
+  size_t group_count;
+  uint32_t exact_copies, near_copies; /* pictures that a group has besides its first */
+  int channels, height, width;        /* of what a run makes of them: as set, or proposed where sizes differ */
+  int proposed;                       /* 1: no size is set and the pictures have several */
+  double mean[3], deviation[3];       /* of that, by channel, pixels as 0 to 1 */
+  int largest_size;  /* the largest square --size that a model can serve and that enlarges no picture; 0: none */
+  uint32_t enlarged; /* pictures that the run's size enlarges */
+  char refusal[256]; /* why no model serves the run's size, "" when one does */
+  size_t decoded_bytes;
+} limn_data_report;
+#define LIMN_DATA_LISTED 1000
+
+/* Reads every picture that the config's `data` names. A broken one is a finding, not a failure. `sheet`: a PNG file to
+ * write, with up to 64 pictures as a run sees them, or NULL. notice: a line when it takes a while, or NULL. LIMN_DATA
+ * when there is no data set at all; *out is yours. */
+LIMN_API limn_status limn_data_report_create(limn_data_report **out, const limn_config *config, const char *sheet,
+                                             void (*notice)(void *context, const char *text), void *context);
+LIMN_API void limn_data_report_destroy(limn_data_report *report);
+
 /* The machine as Limn sees it. */
 typedef struct limn_doctor_line {
   char what[32]; /* "CPU", "oneDNN", "CUDA" */

@@ -15,6 +15,7 @@ static const struct {
     {"sample", "make pictures with a trained generator", cmd_sample},
     {"interpolate", "pictures on the way between seeds", cmd_interpolate},
     {"inspect", "what a run, a checkpoint or a safetensors file holds", cmd_inspect},
+    {"data", "what a data set holds, what is wrong with it and what a run would see", cmd_data},
     {"doctor", "what this machine has for Limn, and what it lacks", cmd_doctor},
     {"bench", "time training steps and the kernels in them", cmd_bench},
     {"plan", "what a training step is on a graphics card that need not be there", cmd_plan},
