@@ -164,6 +164,7 @@ Test(cli, help_of_everything) {
                                       "interpolate --help",
                                       "inspect -h",
                                       "doctor -h",
+                                  "data --help",
                                       "bench --help",
                                       "help bench",
                                       "bench step dcgan --help"};

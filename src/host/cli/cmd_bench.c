@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_data_print.h"
 #include "bench_ops_print.h"
 #include "commands.h"
 #include "console.h"
@@ -30,12 +31,18 @@ enum { OWN_OPTIONS = sizeof(own_options) / sizeof(own_options[0]) };
 static int print_help(void) {
   fputs(
       "usage: limn bench step dcgan|vae|autoencoder [options]\n"
-      "       limn bench ops dcgan|vae|autoencoder [options]\n\n"
+      "       limn bench ops dcgan|vae|autoencoder [options]\n"
+      "       limn bench data --data PATH [--size SIZE] [options]\n\n"
       "Times training steps, or the kernels that they are made of one by one, on made-up pictures of --size and\n"
       "--channels (64 and 3 unless given): no data is read. Every setting of limn train can be given; limn train\n"
       "--help lists them.\n\n"
       "ops: each kernel begins with cold caches on a GPU, and on the CPU with what the one before has left. Peaks are\n"
       "the card's figures, or those of the CPU as measured just before.\n\n"
+      "data: how many pictures a second the loader makes ready when each is decoded from its file, when they come "
+      "from\n"
+      "the cache of decoded pictures, and from memory; and how long a run takes to start then. What the system keeps "
+      "of\n"
+      "the files in memory makes the first two faster than a disk would.\n\n"
       "Options\n",
       stdout);
   cli_options_print(own_options, OWN_OPTIONS);
@@ -144,18 +151,42 @@ static int bench_ops(const cli_args *args, const char *model) {
   return code;
 }
 
+static int bench_data(const cli_args *args, const char *model) {
+  limn_config *config = NULL;
+  char data[CLI_VALUE_SIZE];
+  int64_t rounds = 5;
+  int code = cli_args_integer(args, "rounds", 1, MOST_ROUNDS, &rounds);
+  if (code == CLI_OK)
+    code = cli_flags_config(&config, args, model, NULL);
+  if (code != CLI_OK)
+    return code;
+  limn_bench_data_result result;
+  limn_status status = limn_bench_data(config, (int)rounds, &result);
+  limn_config_get(config, "data", data, sizeof(data));
+  if (status != LIMN_OK)
+    code = cli_fail_status(status);
+  else if (cli_args_has(args, "json"))
+    code = cli_bench_data_print_json(&result, data, (int)rounds);
+  else
+    code = cli_bench_data_print_text(&result, data, (int)rounds);
+  limn_config_destroy(config);
+  return code;
+}
+
 /* `foreign`: options of other benchmarks, up to a NULL. */
 static const struct benchmark {
   const char *name;
   int (*run)(const cli_args *args, const char *model);
-  const char *foreign[3];
+  const char *model; /* whose settings are used when none has to be named; else NULL */
+  const char *foreign[5];
 } benchmarks[] = {
-    {"step", bench_step, {"order", "all"}},
-    {"ops", bench_ops, {"steps-per-round"}},
+    {"step", bench_step, NULL, {"order", "all"}},
+    {"ops", bench_ops, NULL, {"steps-per-round"}},
+    {"data", bench_data, "dcgan", {"order", "all", "warmup", "steps-per-round"}},
 };
 
 static int find_benchmark(const char *name, const struct benchmark **out) {
-  static const char *const names[] = {"step", "ops"};
+  static const char *const names[] = {"step", "ops", "data"};
   for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++)
     if (strcmp(name, benchmarks[i].name) == 0) {
       *out = &benchmarks[i];
@@ -164,26 +195,29 @@ static int find_benchmark(const char *name, const struct benchmark **out) {
   const char *near = limn_nearest(name, names, sizeof(names) / sizeof(names[0]));
   if (near)
     return cli_fail(CLI_USAGE, "unknown benchmark %s; did you mean %s?", name, near);
-  return cli_fail(CLI_USAGE, "unknown benchmark %s; there are step and ops", name);
+  return cli_fail(CLI_USAGE, "unknown benchmark %s; there are step, ops and data", name);
 }
 
 static int run_benchmark(const cli_args *args) {
   const struct benchmark *benchmark = NULL;
   if (args->word_count == 0)
-    return cli_fail(CLI_USAGE, "bench what? limn bench step or limn bench ops, of dcgan|vae|autoencoder");
+    return cli_fail(CLI_USAGE,
+                    "bench what? limn bench step or limn bench ops, of dcgan|vae|autoencoder, or limn bench data");
   int code = find_benchmark(args->words[0], &benchmark);
   if (!benchmark)
     return code;
-  if (args->word_count == 1)
+  size_t words = benchmark->model ? 1 : 2;
+  if (args->word_count < words)
     return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s dcgan|vae|autoencoder", benchmark->name,
                     benchmark->name);
-  if (args->word_count > 2)
-    return cli_fail(CLI_USAGE, "limn bench %s does not know what to do with \"%s\"", benchmark->name, args->words[2]);
+  if (args->word_count > words)
+    return cli_fail(CLI_USAGE, "limn bench %s does not know what to do with \"%s\"", benchmark->name,
+                    args->words[words]);
   for (const char *const *option = benchmark->foreign; *option; option++)
     if (cli_args_has(args, *option))
       return cli_fail(CLI_USAGE, "limn bench %s has no --%s; limn bench --help says what has", benchmark->name,
                       *option);
-  return benchmark->run(args, args->words[1]);
+  return benchmark->run(args, benchmark->model ? benchmark->model : args->words[1]);
 }
 
 int cmd_bench(int argc, char **argv) {
