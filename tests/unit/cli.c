@@ -154,20 +154,13 @@ static void write_pictures(void) {
 TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 300);
 
 Test(cli, help_of_everything) {
-  static const char *const lines[] = {"--help",
-                                      "-h",
-                                      "help",
-                                      "help train",
-                                      "train --help",
-                                      "train vae -h",
-                                      "sample -h",
-                                      "interpolate --help",
-                                      "inspect -h",
-                                      "doctor -h",
-                                  "data --help",
-                                      "bench --help",
-                                      "help bench",
-                                      "bench step dcgan --help"};
+  static const char *const lines[] = {"--help",       "-h",
+                                      "help",         "help train",
+                                      "train --help", "train vae -h",
+                                      "sample -h",    "interpolate --help",
+                                      "inspect -h",   "doctor -h",
+                                      "data --help",  "bench --help",
+                                      "help bench",   "bench step dcgan --help"};
   outcome result;
   for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
     expect(&result, lines[i], 0, "usage: limn ");

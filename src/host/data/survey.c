@@ -51,7 +51,7 @@ static limn_status take_down(limn_survey *survey, uint32_t i, limn_status status
 
 static limn_status probe_one(void *context, uint32_t i) {
   limn_survey *survey = context;
-  return take_down(survey, i, limn_probe(survey->source, i, &survey->shapes[i]));
+  return take_down(survey, i, survey->source->ops->probe(survey->source, i, &survey->shapes[i]));
 }
 
 limn_status limn_survey_probe(limn_survey *survey) {
