@@ -13,6 +13,13 @@ extern "C" {
 
 typedef struct limn_config limn_config;
 
+/* What may become of a setting when a run goes on. */
+typedef enum limn_resume {
+  LIMN_RESUME_FIXED,   /* what the run computes follows from it: it cannot change */
+  LIMN_RESUME_INEXACT, /* it may change, and from there on the run is no longer bit-exact */
+  LIMN_RESUME_FREE,    /* it may change: how long, where and what is written down */
+} limn_resume;
+
 /* One row of the table of settings. All texts are static. */
 typedef struct limn_setting {
   const char *name;        /* "lr" */
@@ -24,6 +31,7 @@ typedef struct limn_setting {
   const char *defaults[3]; /* of dcgan, vae, autoencoder, as text; "" where a text is not set */
   const char *source;      /* where the defaults come from: "Radford et al. 2015", "" for our own choice */
   const char *flag;        /* the flag without dashes when it has one of its own ("size"), else NULL (use --set) */
+  limn_resume resume;
 } limn_setting;
 
 LIMN_API size_t limn_setting_count(void);
@@ -61,6 +69,10 @@ LIMN_API limn_status limn_config_preset(limn_config *config, const char *preset)
 LIMN_API limn_status limn_config_load(limn_config *config, const char *path);
 /* Reads config.yaml of a run: creates the config with the model named there. */
 LIMN_API limn_status limn_config_create_from_file(limn_config **out, const char *path);
+
+/* Makes `config` one that a run of the settings `run` can go on with: what it leaves at its defaults, or to be chosen
+ * from the data, becomes the run's. LIMN_USAGE names every setting that it sets otherwise and that cannot change. */
+LIMN_API limn_status limn_config_resume(limn_config *config, const limn_config *run);
 
 /* The candidate that `word` is most likely a mistyping of, NULL when none is near. Borrowed from `candidates`. */
 LIMN_API const char *limn_nearest(const char *word, const char *const *candidates, size_t count);

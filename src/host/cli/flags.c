@@ -131,18 +131,16 @@ static int apply(limn_config *config, const cli_args *args) {
   return CLI_OK;
 }
 
-/* What the shapes of a run's weights follow from cannot change when it goes on. */
+/* What cannot change when a run goes on is refused before anything is read. */
 static int apply_to_run(limn_config *config, const cli_args *args, const char *run) {
-  static const char *const fixed[] = {"size", "channels", "filters", "latent"};
-  enum { FIXED = sizeof(fixed) / sizeof(fixed[0]) };
-  char before[FIXED][64], after[64];
-  for (size_t i = 0; i < FIXED; i++)
-    limn_config_get(config, fixed[i], before[i], sizeof(before[i]));
+  limn_config *before = NULL;
   int code = apply(config, args);
-  for (size_t i = 0; i < FIXED && code == CLI_OK; i++)
-    if (strcmp(before[i], limn_config_get(config, fixed[i], after, sizeof(after))) != 0)
-      code = cli_fail(CLI_USAGE, "%s cannot become %s with --resume: the networks of %s are made for %s; leave it out",
-                      fixed[i], after, run, before[i]);
+  if (code == CLI_OK)
+    code = cli_run_config(&before, run, NULL);
+  limn_status status = code == CLI_OK ? limn_config_resume(config, before) : LIMN_OK;
+  if (status != LIMN_OK)
+    code = cli_fail_status(status);
+  limn_config_destroy(before);
   return code;
 }
 

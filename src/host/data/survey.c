@@ -13,7 +13,9 @@
 
 limn_status limn_survey_init(limn_survey *survey, const char *path, const limn_dataset_options *options) {
   *survey = (limn_survey){.options = *options, .caller = pthread_self(), .started = limn_clock()};
-  LIMN_TRY(limn_source_open(&survey->source, path, SIZE_MAX));
+  LIMN_TRY(limn_source_open(
+      &survey->source, path,
+      &(limn_source_options){.memory_limit = SIZE_MAX, .max_pixels = options->max_pixels, .labels = options->labels}));
   uint32_t count = survey->source->count;
   survey->decoder = (limn_decoder){.source = survey->source, .options = &survey->options};
   survey->shapes = calloc(count, sizeof *survey->shapes);

@@ -83,8 +83,7 @@ limn_status limn_config_copy(limn_config **out, const limn_config *config) {
 
 const char *limn_config_model(const limn_config *config) { return model_names[config->model]; }
 
-/* steps, epochs and time are one choice: how long to train. */
-static bool is_length(const limn_setting_row *row) {
+bool limn_setting_is_length(const limn_setting_row *row) {
   return row->offset == offsetof(struct limn_config, steps) || row->offset == offsetof(struct limn_config, epochs) ||
          row->offset == offsetof(struct limn_config, time);
 }
@@ -117,12 +116,12 @@ static limn_status settle_lengths(limn_config *config, limn_source source, const
   *weaker = false;
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
-    if (is_length(row) && length_is_set(config, row) && config->sources[i] > source)
+    if (limn_setting_is_length(row) && length_is_set(config, row) && config->sources[i] > source)
       *weaker = true;
   }
   for (size_t i = 0; i < limn_setting_count() && !*weaker; ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
-    if (is_length(row) && length_is_set(config, row) && config->sources[i] < source)
+    if (limn_setting_is_length(row) && length_is_set(config, row) && config->sources[i] < source)
       LIMN_TRY(put(config, i, &(limn_setting_value){.text = ""}, source, origin));
   }
   return LIMN_OK;
@@ -151,7 +150,7 @@ limn_status limn_config_assign(limn_config *config, size_t index, const char *va
   LIMN_TRY(limn_setting_parse(row, value, &parsed));
   if (source < config->sources[index])
     return LIMN_OK;
-  if (is_length(row) && (parsed.integer != 0 || parsed.number != 0)) {
+  if (limn_setting_is_length(row) && (parsed.integer != 0 || parsed.number != 0)) {
     bool weaker;
     LIMN_TRY(settle_lengths(config, source, origin, &weaker));
     if (weaker)

@@ -24,6 +24,7 @@ typedef enum limn_likelihood {
 typedef enum limn_binarize { LIMN_BINARIZE_NONE, LIMN_BINARIZE_THRESHOLD, LIMN_BINARIZE_STOCHASTIC } limn_binarize;
 typedef enum limn_on_bad_image { LIMN_BAD_IMAGE_FAIL, LIMN_BAD_IMAGE_SKIP } limn_on_bad_image;
 typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
+typedef enum limn_full_disk { LIMN_FULL_DISK_STOP, LIMN_FULL_DISK_WAIT } limn_full_disk;
 typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_CONSTANT,
   LIMN_SCHEDULE_LINEAR,
@@ -96,6 +97,9 @@ struct limn_config {
   char *init;
   int64_t checkpoint_every, sample_every, log_every, validate_every; /* steps; 0: chosen from the length */
   int sample_count;                                                  /* images in a sample grid */
+  int keep;                                                          /* newest checkpoints that stay */
+  int64_t keep_every; /* checkpoints of every so many steps stay for good; 0: none */
+  int on_full_disk;   /* limn_full_disk */
 
   /* Where the values come from, by index in the table of settings. */
   unsigned char sources[LIMN_SETTING_LIMIT]; /* limn_source */
@@ -105,6 +109,10 @@ struct limn_config {
 /* Refuses settings that contradict each other or that nothing here can serve yet. LIMN_USAGE; the message names both.
  */
 limn_status limn_config_check(const limn_config *config);
+
+/* The settings that are set otherwise in `config` than in the run that goes on with it, of those that make it no longer
+ * bit-exact: "threads 2, then 4", into buffer, returned; "" when there are none. */
+const char *limn_config_inexact_changes(const limn_config *config, const limn_config *run, char *buffer, size_t size);
 
 /* *out is yours; free it with limn_config_destroy. */
 limn_status limn_config_copy(limn_config **out, const limn_config *config);
