@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -79,7 +80,7 @@ Test(run, creates_the_whole_folder) {
   expect_file("a/b/c/metrics.jsonl", "");
   cr_expect_eq(count_entries("a/b/c/samples"), 0);
   cr_expect_eq(count_entries("a/b/c/checkpoints"), 0);
-  cr_expect_eq(count_entries("a/b/c"), 5, "no temporary file is left");
+  cr_expect_eq(count_entries("a/b/c"), 6, "no temporary file is left");
   cr_expect_str_eq(limn_run_checkpoint_path(run, 200, path, sizeof path), "a/b/c/checkpoints/000200.safetensors");
   cr_expect_str_eq(limn_run_checkpoint_path(run, 12345678, path, sizeof path),
                    "a/b/c/checkpoints/12345678.safetensors");
@@ -95,9 +96,13 @@ Test(run, existing_paths_are_refused) {
   cr_expect_eq(limn_run_create(&again, config, "a"), LIMN_USAGE);
   expect_message("--resume a");
   cr_expect_eq(access("a/config.yaml", R_OK), 0, "the old run is untouched");
-  cr_assert_eq(mkdir("empty", 0777), 0);
-  cr_expect_eq(limn_run_create(&again, config, "empty"), LIMN_USAGE);
+  cr_assert_eq(mkdir("foreign", 0777), 0);
+  append_text("foreign/notes", "of somebody else");
+  cr_expect_eq(limn_run_create(&again, config, "foreign"), LIMN_USAGE);
   expect_message("another --out");
+  cr_expect_eq(limn_run_check_free("foreign"), LIMN_USAGE);
+  expect_file("foreign/notes", "of somebody else");
+  cr_expect_eq(count_entries("foreign"), 1);
   append_text("file", "");
   cr_expect_eq(limn_run_create(&again, config, "file"), LIMN_USAGE);
   cr_expect_eq(limn_run_create(&again, config, "file/run"), LIMN_USAGE);
@@ -153,6 +158,68 @@ Test(run, what_is_no_run_is_refused) {
   cr_expect_null(run);
 }
 
+/* What a kill in the middle of limn_run_create leaves is no obstacle to the same command; a byte of anybody's is. */
+Test(run, a_half_made_folder_is_made_whole) {
+  limn_run *run = NULL;
+  cr_assert_eq(mkdir("a", 0777), 0);
+  limn_run_close(create("a"));
+  cr_assert_eq(unlink("a/config.yaml"), 0);
+  append_text("a/.limn-1-0.tmp", "half a file");
+  cr_expect_eq(limn_run_check_free("a"), LIMN_OK, "%s", limn_error_message());
+  limn_run_close(create("a"));
+  cr_expect_eq(access("a/config.yaml", R_OK), 0);
+  cr_expect_eq(access("a/.limn-1-0.tmp", F_OK), -1);
+  static const char *const things[] = {"a/metrics.jsonl", "a/samples/x", "a/checkpoints/x", "a/x"};
+  for (size_t i = 0; i < sizeof things / sizeof *things; ++i) {
+    unlink("a/config.yaml");
+    append_text(things[i], "x");
+    cr_expect_eq(limn_run_create(&run, config, "a"), LIMN_USAGE, "%s", things[i]);
+    cr_expect_eq(access(things[i], F_OK), 0);
+    cr_assert_eq(i ? unlink(things[i]) : truncate(things[i], 0), 0);
+  }
+}
+
+Test(run, one_run_writes_a_folder) {
+  limn_run *run = create("a"), *other = NULL, *reader = NULL;
+  char piece[64];
+  snprintf(piece, sizeof piece, "a: process %ld on ", (long)getpid());
+  cr_expect_eq(limn_run_resume(&other, "a"), LIMN_FAILED);
+  expect_message(piece);
+  cr_expect_eq(limn_run_open(&reader, "a"), LIMN_OK, "reading is free: %s", limn_error_message());
+  limn_run_close(reader);
+  cr_assert_eq(unlink("a/config.yaml"), 0, "as if it were just being made");
+  cr_expect_eq(limn_run_create(&other, config, "a"), LIMN_FAILED);
+  expect_message(piece);
+  cr_expect_eq(access("a/run.json", F_OK), 0, "what the other made stays");
+  cr_assert_eq(limn_config_write(config, "a/config.yaml"), LIMN_OK);
+  limn_run_close(run);
+  cr_expect_eq(limn_run_resume(&other, "a"), LIMN_OK, "%s", limn_error_message());
+  limn_run_close(other);
+}
+
+/* The kernel gives the lock back, however its holder ended. */
+Test(run, a_dead_process_holds_no_lock) {
+  limn_run_close(create("a"));
+  int ready[2];
+  cr_assert_eq(pipe(ready), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    limn_run *held = NULL;
+    bool good = limn_run_resume(&held, "a") == LIMN_OK && write(ready[1], "x", 1) == 1;
+    while (good)
+      pause();
+    _exit(1);
+  }
+  char byte;
+  limn_run *run = NULL;
+  cr_assert_eq(read(ready[0], &byte, 1), 1);
+  cr_expect_eq(limn_run_resume(&run, "a"), LIMN_FAILED);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  cr_expect_eq(limn_run_resume(&run, "a"), LIMN_OK, "%s", limn_error_message());
+  limn_run_close(run);
+}
+
 Test(run, logs_metrics) {
   limn_run *run = create("a");
   const limn_measure metrics[] = {{"loss", 0.1}, {"nan", NAN}, {"inf", -INFINITY}, {"big", 1e300}, {"n", 3}};
@@ -200,7 +267,7 @@ Test(run, cuts_metrics_back) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     cr_assert_eq(truncate("a/metrics.jsonl", 0), 0);
     append_text("a/metrics.jsonl", cases[i].text);
-    cr_expect_eq(limn_run_truncate_metrics(run, 5), cases[i].left ? LIMN_OK : LIMN_DATA, "%s", cases[i].text);
+    cr_expect_eq(limn_run_truncate_metrics(run, 5, true), cases[i].left ? LIMN_OK : LIMN_DATA, "%s", cases[i].text);
     if (cases[i].left)
       cr_expect_eq(limn_run_log(run, 6, NULL, 0), LIMN_OK);
     char expected[256];
@@ -209,6 +276,16 @@ Test(run, cuts_metrics_back) {
     expect_file("a/metrics.jsonl", expected);
   }
   expect_message("a/metrics.jsonl:2");
+  limn_run_close(run);
+}
+
+Test(run, a_validation_that_is_still_due_is_cut_off) {
+  static const char text[] = "{\"step\": 4, \"validation_loss\": 1}\n{\"step\": 5, \"loss\": 1}\n";
+  limn_run *run = create("a");
+  append_text("a/metrics.jsonl", text);
+  append_text("a/metrics.jsonl", "{\"step\": 5, \"validation_loss\": 1}\n");
+  cr_expect_eq(limn_run_truncate_metrics(run, 5, false), LIMN_OK, "%s", limn_error_message());
+  expect_file("a/metrics.jsonl", text);
   limn_run_close(run);
 }
 
@@ -279,7 +356,13 @@ Test(run, opening_removes_what_killed_writers_left) {
   for (size_t i = 0; i < sizeof kept / sizeof *kept; ++i)
     append_text(kept[i], "of somebody else");
   cr_assert_eq(limn_durable_open(&file, "a/sample-1.png"), LIMN_OK, "being written at this moment");
+  cr_assert_eq(symlink("000001.safetensors", "a/checkpoints/.best.tmp"), 0);
   cr_assert_eq(limn_run_open(&run, "a"), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(access(left[0], F_OK), 0, "a reader changes nothing");
+  limn_run_close(run);
+  cr_assert_eq(limn_run_resume(&run, "a"), LIMN_OK, "%s", limn_error_message());
+  struct stat info;
+  cr_expect_eq(lstat("a/checkpoints/.best.tmp", &info), -1);
   for (size_t i = 0; i < sizeof left / sizeof *left; ++i)
     cr_expect_eq(access(left[i], F_OK), -1, "%s", left[i]);
   for (size_t i = 0; i < sizeof kept / sizeof *kept; ++i)
@@ -299,7 +382,7 @@ Test(run, prunes_checkpoints) {
   append_text("a/checkpoints/9999999.safetensors.bak", "nor this, and it counts for none that we keep");
   cr_expect_eq(limn_run_mark(run, "best", 200), LIMN_OK);
   cr_expect_eq(limn_run_mark(run, "latest", 1000000), LIMN_OK);
-  cr_expect_eq(limn_run_prune(run, 2), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(limn_run_prune(run, UINT64_MAX, 2, 0), LIMN_OK, "%s", limn_error_message());
   static const struct {
     const char *name;
     bool stays;
@@ -310,8 +393,42 @@ Test(run, prunes_checkpoints) {
     snprintf(path, sizeof path, "a/checkpoints/%s.safetensors", files[i].name);
     cr_expect_eq(access(path, F_OK) == 0, files[i].stays, "%s", path);
   }
-  cr_expect_eq(limn_run_prune(run, 100), LIMN_OK);
+  cr_expect_eq(limn_run_prune(run, UINT64_MAX, 100, 0), LIMN_OK);
   cr_expect_eq(count_entries("a/checkpoints"), 8);
+  limn_run_close(run);
+}
+
+Test(run, prunes_by_step) {
+  limn_run *run = create("a");
+  for (uint64_t step = 10; step <= 120; step += 10)
+    save(run, step);
+  cr_expect_eq(limn_run_prune(run, 100, 2, 40), LIMN_OK, "%s", limn_error_message());
+  static const uint64_t left[] = {40, 80, 90, 100, 110, 120}; /* 110 and 120 are of a course that was given up */
+  cr_expect_eq(count_entries("a/checkpoints"), 6);
+  for (size_t i = 0; i < 6; ++i) {
+    char path[256];
+    cr_expect_eq(access(limn_run_checkpoint_path(run, left[i], path, sizeof path), F_OK), 0, "%s", path);
+  }
+  limn_run_close(run);
+}
+
+Test(run, knows_its_room) {
+  limn_run *run = create("a");
+  cr_expect_eq(limn_run_bytes(run), 0);
+  save(run, 1);
+  append_text("a/samples/000001.png", "xy");
+  cr_assert_eq(limn_run_mark(run, "latest", 1), LIMN_OK);
+  cr_expect_eq(limn_run_bytes(run), 3);
+  cr_expect_gt(limn_run_free_bytes(run), 0);
+  cr_expect(limn_run_has_room(run, 1 << 16));
+  struct rlimit limit;
+  cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = 4096;
+  signal(SIGXFSZ, SIG_IGN);
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  cr_expect(!limn_run_has_room(run, 1 << 16));
+  cr_expect(limn_run_has_room(run, 1 << 10));
+  cr_expect_eq(count_entries("a/checkpoints"), 2, "trying leaves nothing");
   limn_run_close(run);
 }
 

@@ -156,8 +156,7 @@ void limn_durable_discard(limn_durable_file *file) {
   memset(file, 0, sizeof *file);
 }
 
-/* ".limn-PID-N.tmp" */
-static bool is_temporary_name(const char *name) {
+bool limn_durable_is_temporary(const char *name) {
   static const char digits[] = "0123456789";
   if (strncmp(name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) != 0)
     return false;
@@ -171,7 +170,7 @@ void limn_durable_clean(const char *folder) {
   if (!entries)
     return;
   for (struct dirent *entry; (entry = readdir(entries));) {
-    if (!is_temporary_name(entry->d_name))
+    if (!limn_durable_is_temporary(entry->d_name))
       continue;
     int descriptor = openat(dirfd(entries), entry->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (descriptor < 0)

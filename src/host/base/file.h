@@ -2,6 +2,7 @@
 #ifndef LIMN_BASE_FILE_H
 #define LIMN_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "limn/status.h"
@@ -17,6 +18,8 @@ limn_status limn_durable_open(limn_durable_file *file, const char *path);
 limn_status limn_durable_commit(limn_durable_file *file);
 /* Gives up: removes the temporary file. Safe on a zeroed or committed struct. */
 void limn_durable_discard(limn_durable_file *file);
+/* Whether a file is called as the temporary ones are: ".limn-PID-N.tmp". */
+bool limn_durable_is_temporary(const char *name);
 /* Removes the temporary files in `folder` that nobody writes any more: their writers were killed. What cannot be
  * removed stays, without an error. */
 void limn_durable_clean(const char *folder);

@@ -42,13 +42,24 @@ static bool step_of_name(const char *name, uint64_t *step) {
   return limn_text_to_uint64(digits, step) && strcmp(checkpoint_name(*step, again), name) == 0;
 }
 
+/* Where a mark is made before it replaces the old one. */
+static const char *temporary_mark(const limn_run *run, const char *mark, char path[PATH_MAX]) {
+  snprintf(path, PATH_MAX, "%s/checkpoints/.%s.tmp", run->path, mark);
+  return path;
+}
+
+void limn_run_clean_marks(limn_run *run) {
+  char path[PATH_MAX];
+  unlink(temporary_mark(run, "latest", path));
+  unlink(temporary_mark(run, "best", path));
+}
+
 limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step) {
   char temporary[PATH_MAX], path[PATH_MAX], name[NAME_SIZE];
   if (access(limn_run_checkpoint_path(run, step, path, sizeof path), F_OK) != 0)
     return limn_fail(LIMN_FAILED, "%s: cannot mark it as %s: %s", path, mark, strerror(errno));
   snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
-  snprintf(temporary, sizeof temporary, "%s/checkpoints/.%s.tmp", run->path, mark);
-  unlink(temporary); /* of a process that was killed */
+  unlink(temporary_mark(run, mark, temporary)); /* of one that failed */
   if (symlink(checkpoint_name(step, name), temporary) != 0)
     return limn_fail(LIMN_FAILED, "%s: cannot make the link: %s", path, strerror(errno));
   if (rename(temporary, path) != 0) {
@@ -148,12 +159,16 @@ limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *ste
                    run->path, mark, run->path);
 }
 
+static bool stays(const step_list *marked, uint64_t step, uint64_t keep_every) {
+  return step_list_has(marked, step) || (keep_every && step % keep_every == 0);
+}
+
 static int newest_first(const void *a, const void *b) {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
   return (x < y) - (x > y);
 }
 
-limn_status limn_run_prune(limn_run *run, int keep) {
+limn_status limn_run_prune(limn_run *run, uint64_t step, int keep, uint64_t keep_every) {
   char folder[PATH_MAX], path[PATH_MAX];
   step_list checkpoints = {0}, marked = {0};
   limn_status status;
@@ -161,10 +176,11 @@ limn_status limn_run_prune(limn_run *run, int keep) {
   LIMN_TRY_OR_CLEANUP(status, list_checkpoints(folder, &checkpoints, &marked));
   if (checkpoints.count > 0)
     qsort(checkpoints.steps, checkpoints.count, sizeof *checkpoints.steps, newest_first);
-  for (size_t i = keep > 0 ? (size_t)keep : 0; i < checkpoints.count; ++i) {
-    if (step_list_has(&marked, checkpoints.steps[i]))
+  for (size_t i = 0; i < checkpoints.count; ++i) {
+    uint64_t old = checkpoints.steps[i];
+    if (old > step || keep-- > 0 || stays(&marked, old, keep_every))
       continue;
-    if (unlink(limn_run_checkpoint_path(run, checkpoints.steps[i], path, sizeof path)) != 0 && errno != ENOENT) {
+    if (unlink(limn_run_checkpoint_path(run, old, path, sizeof path)) != 0 && errno != ENOENT) {
       status = limn_fail(LIMN_FAILED, "%s: cannot delete the old checkpoint: %s", path, strerror(errno));
       goto cleanup;
     }

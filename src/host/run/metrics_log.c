@@ -19,7 +19,8 @@
 #define NUMBER_SIZE 40
 #define NAME_LIMIT  64
 #define PREFIX      "{\"step\": "
-#define DIGITS      9 /* what tells any two floats apart */
+#define VALIDATION  "\"validation_" /* how the names of a validation's measures begin */
+#define DIGITS      9               /* what tells any two floats apart */
 #define METRIC_ROOM (NAME_LIMIT + NUMBER_SIZE)
 
 static limn_status fail_metrics(const limn_run *run, const char *what, int error) {
@@ -144,8 +145,8 @@ static bool read_step(const char *line, size_t length, uint64_t *step) {
   return limn_text_to_uint64(digits, step);
 }
 
-/* Where the lines of steps up to `step` end. */
-static limn_status find_cut(const limn_run *run, FILE *stream, uint64_t step, off_t *cut) {
+/* Where the lines that stay end. */
+static limn_status find_cut(const limn_run *run, FILE *stream, uint64_t step, bool validated, off_t *cut) {
   char *line = NULL;
   size_t capacity = 0;
   off_t offset = 0;
@@ -155,7 +156,8 @@ static limn_status find_cut(const limn_run *run, FILE *stream, uint64_t step, of
   for (ssize_t length; status == LIMN_OK && (length = getline(&line, &capacity, stream)) >= 0; offset += length) {
     uint64_t found;
     ++number;
-    bool stays = read_step(line, (size_t)length, &found) && found <= step;
+    bool stays = read_step(line, (size_t)length, &found) && found <= step &&
+                 (validated || found < step || !strstr(line, VALIDATION));
     if (!stays && !bad) {
       bad = number;
       *cut = offset;
@@ -174,7 +176,7 @@ static limn_status find_cut(const limn_run *run, FILE *stream, uint64_t step, of
   return status;
 }
 
-limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step) {
+limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step, bool validated) {
   char path[PATH_MAX];
   off_t cut = 0;
   LIMN_TRY(limn_run_open_metrics(run));
@@ -182,7 +184,7 @@ limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step) {
   FILE *stream = fopen(path, "re");
   if (!stream)
     return fail_metrics(run, "read", errno);
-  limn_status status = find_cut(run, stream, step, &cut);
+  limn_status status = find_cut(run, stream, step, validated, &cut);
   fclose(stream);
   LIMN_TRY(status);
   if (ftruncate(run->metrics, cut) != 0)

@@ -28,7 +28,7 @@ static const char *path_in(const char *folder, const char *name, char buffer[FIL
 }
 
 static limn_status make_folder(const char *path) {
-  if (mkdir(path, 0777) != 0)
+  if (mkdir(path, 0777) != 0 && errno != EEXIST)
     return limn_fail(LIMN_FAILED, "%s: cannot make the folder: %s", path, strerror(errno));
   return limn_sync_folder_of(path);
 }
@@ -78,25 +78,60 @@ static limn_status make_numbered_folder(const char *model, char path[PATH_MAX]) 
   return limn_fail(LIMN_FAILED, "%s: no number is free for another run: name one by --out", PARENT_OF_RUNS);
 }
 
-static limn_status make_named_folder(const char *path) {
+/* Whether `folder` holds nothing but entries of those names (NULL-terminated) and temporary files. */
+static bool holds_only(const char *folder, const char *const *names) {
+  DIR *entries = opendir(folder);
+  if (!entries)
+    return errno == ENOENT;
+  bool good = true;
+  for (struct dirent *entry; good && (entry = readdir(entries));) {
+    good =
+        strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || limn_durable_is_temporary(entry->d_name);
+    for (size_t i = 0; !good && names[i]; ++i)
+      good = strcmp(entry->d_name, names[i]) == 0;
+  }
+  closedir(entries);
+  return good;
+}
+
+/* Whether `folder` holds nothing but what a killed limn_run_create may have left there: no byte of anybody's. */
+static bool is_half_made(const char *folder) {
+  static const char *const ours[] = {"lock", "samples", "checkpoints", "run.json", "metrics.jsonl", NULL};
+  static const char *const nothing[] = {NULL};
+  char path[FILE_PATH_SIZE];
+  struct stat info;
+  return holds_only(folder, ours) && holds_only(path_in(folder, "samples", path), nothing) &&
+         holds_only(path_in(folder, "checkpoints", path), nothing) &&
+         (stat(path_in(folder, "metrics.jsonl", path), &info) != 0 || info.st_size == 0);
+}
+
+limn_status limn_run_check_free(const char *path) {
   char file[FILE_PATH_SIZE];
-  LIMN_TRY(make_parents(path));
-  if (mkdir(path, 0777) == 0)
-    return limn_sync_folder_of(path);
-  if (errno != EEXIST)
-    return limn_fail(LIMN_FAILED, "%s: cannot make the run's folder: %s", path, strerror(errno));
+  struct stat info;
+  if (!path[0] || lstat(path, &info) != 0)
+    return LIMN_OK;
   if (access(path_in(path, "config.yaml", file), F_OK) == 0)
     return limn_fail(LIMN_USAGE, "%s: a run is here already: go on with it by --resume %s, or choose another --out",
                      path, path);
-  return limn_fail(LIMN_USAGE, "%s: exists already and is no run that --resume could go on with: choose another --out",
-                   path);
+  if (!is_half_made(path))
+    return limn_fail(LIMN_USAGE,
+                     "%s: exists already and is no run that --resume could go on with: choose another --out", path);
+  return LIMN_OK;
+}
+
+static limn_status make_named_folder(const char *path) {
+  LIMN_TRY(make_parents(path));
+  LIMN_TRY(limn_run_check_free(path));
+  if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    return limn_fail(LIMN_FAILED, "%s: cannot make the run's folder: %s", path, strerror(errno));
+  return limn_sync_folder_of(path);
 }
 
 static limn_status allocate(limn_run **out, const char *path) {
   limn_run *run = calloc(1, sizeof *run);
   if (!run)
     return limn_fail_memory("a run");
-  run->metrics = -1;
+  run->metrics = run->lock = -1;
   run->path = strdup(path);
   if (!run->path) {
     free(run);
@@ -147,8 +182,18 @@ cleanup:
   return status;
 }
 
+/* From here on nobody else fills the folder; nobody has, in the moment before. */
+static limn_status claim_folder(limn_run *run) {
+  char path[FILE_PATH_SIZE];
+  LIMN_TRY(limn_run_lock(run));
+  if (access(path_in(run->path, "config.yaml", path), F_OK) == 0)
+    return limn_fail(LIMN_USAGE, "%s: another run has just begun here: choose another --out", run->path);
+  return LIMN_OK;
+}
+
 static limn_status fill_folder(limn_run *run, const limn_config *config) {
   char path[FILE_PATH_SIZE];
+  limn_durable_clean(run->path);
   LIMN_TRY(make_folder(path_in(run->path, "samples", path)));
   LIMN_TRY(make_folder(path_in(run->path, "checkpoints", path)));
   LIMN_TRY(limn_run_open_metrics(run));
@@ -159,7 +204,7 @@ static limn_status fill_folder(limn_run *run, const limn_config *config) {
 
 /* Takes back what fill_folder made, so that the same command can be given again. */
 static void remove_folder(const char *folder) {
-  static const char *const files[] = {"config.yaml", "run.json", "metrics.jsonl"};
+  static const char *const files[] = {"config.yaml", "run.json", "metrics.jsonl", "lock"};
   char path[FILE_PATH_SIZE];
   for (size_t i = 0; i < sizeof files / sizeof *files; ++i)
     unlink(path_in(folder, files[i], path));
@@ -177,12 +222,15 @@ limn_status limn_run_create(limn_run **out, const limn_config *config, const cha
     LIMN_TRY(make_numbered_folder(limn_config_model(config), folder));
   }
   limn_run *run = NULL;
-  limn_status status = allocate(&run, folder);
-  if (status == LIMN_OK)
+  LIMN_TRY(allocate(&run, folder));
+  limn_status status = claim_folder(run);
+  if (status == LIMN_OK) {
     status = fill_folder(run, config);
+    if (status != LIMN_OK)
+      remove_folder(folder);
+  }
   if (status != LIMN_OK) {
     limn_run_close(run);
-    remove_folder(folder);
     return status;
   }
   *out = run;
@@ -208,6 +256,11 @@ static limn_status read_json(limn_run *run) {
               (!value || (digits && strlen(digits) == 16 && strspn(digits, "0123456789abcdef") == 16));
   if (good && digits)
     run->data_fingerprint = strtoull(digits, &end, 16);
+  const char *device = json_string_value(json_object_get(object, "device"));
+  if (good && device && !(run->device = strdup(device))) {
+    json_decref(object);
+    return limn_fail_memory("run.json");
+  }
   json_decref(object);
   return good ? LIMN_OK
               : limn_fail(LIMN_DATA, "%s: data_fingerprint is not 16 hex digits: mend the file or remove it", path);
@@ -230,9 +283,23 @@ limn_status limn_run_open(limn_run **out, const char *path) {
     limn_run_close(run);
     return status;
   }
-  limn_durable_clean(folder);
-  limn_durable_clean(path_in(folder, "samples", file));
-  limn_durable_clean(path_in(folder, "checkpoints", file));
+  *out = run;
+  return LIMN_OK;
+}
+
+limn_status limn_run_resume(limn_run **out, const char *path) {
+  char folder[FILE_PATH_SIZE];
+  limn_run *run = NULL;
+  LIMN_TRY(limn_run_open(&run, path));
+  limn_status status = limn_run_lock(run);
+  if (status != LIMN_OK) {
+    limn_run_close(run);
+    return status;
+  }
+  limn_durable_clean(run->path);
+  limn_durable_clean(path_in(run->path, "samples", folder));
+  limn_durable_clean(path_in(run->path, "checkpoints", folder));
+  limn_run_clean_marks(run);
   *out = run;
   return LIMN_OK;
 }
@@ -242,6 +309,9 @@ void limn_run_close(limn_run *run) {
     return;
   if (run->metrics >= 0)
     close(run->metrics);
+  if (run->lock >= 0)
+    close(run->lock);
+  free(run->device);
   free(run->line);
   free(run->path);
   free(run);
@@ -257,5 +327,7 @@ limn_status limn_run_describe(limn_run *run, const char *device, uint64_t data_f
     run->data_fingerprint = before;
   return status;
 }
+
+const char *limn_run_device(const limn_run *run) { return run->device ? run->device : ""; }
 
 uint64_t limn_run_data_fingerprint(const limn_run *run) { return run->data_fingerprint; }
