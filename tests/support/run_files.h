@@ -18,7 +18,7 @@ typedef struct test_run {
   char message[1024]; /* of the failure */
   char notice[256];   /* the last one */
   int starts, checkpoints, samples, validations;
-  uint64_t stop_at; /* stop when the checkpoint of this step is written: the run ends a step later. 0: never */
+  uint64_t stop_at; /* stop behind this step, at which something must be due, and before that is done. 0: never */
   volatile sig_atomic_t stop;
 } test_run;
 
@@ -29,10 +29,8 @@ static inline void test_on_event(void *context, const limn_event *event) {
   run->validations += event->kind == LIMN_EVENT_VALIDATION;
   if (event->kind == LIMN_EVENT_NOTICE)
     snprintf(run->notice, sizeof run->notice, "%s", event->text);
-  if (event->kind == LIMN_EVENT_CHECKPOINT) {
-    ++run->checkpoints;
-    run->stop = run->stop || (run->stop_at && event->step == run->stop_at);
-  }
+  run->checkpoints += event->kind == LIMN_EVENT_CHECKPOINT;
+  run->stop = run->stop || (run->stop_at && event->kind == LIMN_EVENT_STEPS && event->step == run->stop_at);
 }
 
 /* Trains into test_folder/NAME; resume: goes on in it. */

@@ -345,8 +345,10 @@ Test(cli, resume_continues) {
   outcome result;
   expect(&result, "train dcgan --steps 3 --out run " TINY, 0, NULL);
   expect(&result, "train vae --resume run", 2, "dcgan");
-  expect(&result, "train --resume run --filters 5", 2, "are made for 4");
-  expect(&result, "train --resume run --set latent=9", 2, "--resume");
+  expect(&result, "train --resume run --filters 5 --set latent=9", 2,
+         "filters: the run has 4, the command says 5; latent: the run has 8, the command says 9; leave");
+  cr_assert(one_line(result.err), "%s", result.err);
+  expect(&result, "train --resume run --filters 5 --dry-run", 2, "filters: the run has 4");
   expect(&result, "train --resume run --steps 7", 0, "run\n");
   json_t *root = expect_json("inspect run --json");
   cr_assert(json_integer_value(json_object_get(root, "step")) == 7);

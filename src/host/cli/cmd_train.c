@@ -30,9 +30,10 @@ static int print_help(const char *model) {
   fputs("usage: limn train dcgan|vae|autoencoder --data PATH [options]\n"
         "       limn train --resume RUN [options]\n\n"
         "Trains on a folder or an archive of pictures, or on IDX, CIFAR or NumPy files, and leaves a run folder:\n"
-        "config.yaml, metrics.jsonl, samples/, checkpoints/, run.json. Prints the run folder and the last picture. "
-        "SIGINT and SIGTERM finish\n"
-        "the step, save and stop; a second one quits at once. SIGUSR1 saves and goes on.\n\n"
+        "config.yaml, metrics.jsonl, samples/, checkpoints/, run.json. Prints the run folder and the last picture.\n"
+        "SIGINT, SIGTERM and SIGHUP finish the step, save and stop; a second one quits at once. SIGUSR1 saves and\n"
+        "goes on. A run that goes on may be given another length, interval of writing, path or device; its other\n"
+        "settings stay.\n\n"
         "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.\n\nOptions\n",
         stdout);
   cli_options_print(own_options, sizeof(own_options) / sizeof(own_options[0]));
@@ -95,12 +96,17 @@ static int say_failed(limn_status status, const limn_train_result *result) {
                   result->checkpoint, cli_shell_quote(result->path, run, sizeof(run)));
 }
 
+static void on_event(void *context, const limn_event *event) {
+  if (event->kind == LIMN_EVENT_START)
+    cli_interrupt_begin();
+  cli_progress_event(context, event);
+}
+
 static int train(const limn_config *config, const cli_args *args, const char *resume) {
   char steps[CLI_NUMBER_SIZE], seconds[CLI_NUMBER_SIZE];
   cli_progress progress;
   cli_progress_init(&progress, cli_args_has(args, "quiet") ? -1 : cli_args_has(args, "verbose"));
-  limn_train_options options = {
-      .config = config, .resume = resume, .on_event = cli_progress_event, .context = &progress};
+  limn_train_options options = {.config = config, .resume = resume, .on_event = on_event, .context = &progress};
   cli_interrupt_init(&options.stop, &options.save);
   limn_train_result *result = calloc(1, sizeof(*result));
   if (!result)

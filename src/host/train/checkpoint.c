@@ -9,22 +9,19 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "run/run.h"
 #include "run/safetensors.h"
 
-#define VALUE_SIZE 256
-#define MOST_PAIRS 160
-#define SHAPE_TEXT "%dx%dx%dx%d"
-#define ENGINES    "engines"
+#define VALUE_SIZE  256
+#define MOST_PAIRS  160
+#define HEADER_ROOM 4096 /* of the metadata, and */
+#define TENSOR_ROOM 256  /* of a tensor's entry in the header */
+#define SHAPE_TEXT  "%dx%dx%dx%d"
+#define ENGINES     "engines"
 
-/* Settings that say where and on what a run ran, not what it computed. */
-static bool is_local(const char *name) {
-  static const char *const local[] = {"data",    "labels", "max_pixels", "out",   "init",   "device",
-                                      "threads", "isa",    "workers",    "steps", "epochs", "time"};
-  for (size_t i = 0; i < sizeof local / sizeof *local; ++i)
-    if (strcmp(name, local[i]) == 0)
-      return true;
-  return false;
+/* What the numbers follow from: not how long, where and on what a run ran. */
+static bool is_described(const limn_setting *setting, const limn_config *config) {
+  return (setting->models >> config->model & 1) && setting->resume == LIMN_RESUME_FIXED &&
+         strcmp(setting->type, "path") != 0;
 }
 
 static bool is_kept(const limn_tensor *tensor) {
@@ -82,9 +79,11 @@ static void describe(struct metadata *m, const limn_config *config, const limn_p
     add_pair(m, "best_objective", "%s", limn_text_from_double(state->best_objective, 17, value, sizeof value));
     add_pair(m, "validations_since_best", "%" PRIu64, state->worse);
   }
+  if (state->pending)
+    add_pair(m, "pending", "1");
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting *setting = limn_setting_at(i);
-    if ((setting->models >> config->model & 1) && !is_local(setting->name))
+    if (is_described(setting, config))
       add_pair(m, setting->name, "%s", limn_config_get(config, setting->name, value, sizeof value));
   }
 }
@@ -110,6 +109,17 @@ static limn_status read_kept(void *context, size_t index, float *data) {
   if (!is_finite(data, (size_t)limn_shape_count(tensor->shape)))
     return limn_fail(LIMN_DIVERGED, "%s is not finite", kept->entries[index].name);
   return LIMN_OK;
+}
+
+uint64_t limn_checkpoint_bytes(const limn_session *s) {
+  uint64_t bytes = HEADER_ROOM;
+  for (size_t i = 0; i < limn_store_count(s->store); ++i) {
+    const char *name;
+    const limn_tensor *tensor = limn_store_at(s->store, i, &name);
+    if (is_kept(tensor))
+      bytes += TENSOR_ROOM + sizeof(float) * (uint64_t)limn_shape_count(tensor->shape);
+  }
+  return bytes;
 }
 
 limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_state *state, const char *path) {
@@ -204,7 +214,8 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
   const char *objective = limn_safetensors_metadata(file, "best_objective");
   *state = (limn_progress_state){.step = read_number(file, "step"),
                                  .best_step = read_number(file, "best_step"),
-                                 .worse = read_number(file, "validations_since_best")};
+                                 .worse = read_number(file, "validations_since_best"),
+                                 .pending = read_number(file, "pending") != 0};
   if (status == LIMN_OK && !limn_safetensors_metadata(file, "step"))
     status = limn_fail(LIMN_DATA, "%s does not say which step it is of; is it a checkpoint of Limn's?", path);
   if (objective && !limn_text_to_double(objective, &state->best_objective))
@@ -214,17 +225,12 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
 }
 
 char *limn_checkpoint_engines(const char *path) {
-  limn_run *run = NULL;
   limn_safetensors *file = NULL;
-  char checkpoint[4096], *engines = NULL;
-  uint64_t step = 0;
-  if (limn_run_open(&run, path) == LIMN_OK && limn_run_marked(run, "latest", &step) == LIMN_OK &&
-      limn_safetensors_open(&file, limn_run_checkpoint_path(run, step, checkpoint, sizeof checkpoint)) == LIMN_OK) {
-    const char *text = limn_safetensors_metadata(file, ENGINES);
-    engines = text ? strdup(text) : NULL;
-    limn_safetensors_close(file);
-  }
-  limn_run_close(run);
+  if (limn_safetensors_open(&file, path) != LIMN_OK)
+    return NULL;
+  const char *text = limn_safetensors_metadata(file, ENGINES);
+  char *engines = text ? strdup(text) : NULL;
+  limn_safetensors_close(file);
   return engines;
 }
 
@@ -299,7 +305,7 @@ static limn_status read_config(const limn_safetensors *file, const char *path, l
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting *setting = limn_setting_at(i);
     const char *value = limn_safetensors_metadata(file, setting->name);
-    if (value && (setting->models >> (*out)->model & 1) && !is_local(setting->name))
+    if (value && is_described(setting, *out))
       LIMN_TRY(limn_config_set(*out, setting->name, value, LIMN_SOURCE_FILE));
   }
   return LIMN_OK;

@@ -11,15 +11,18 @@ typedef struct limn_progress_state {
   uint64_t best_step; /* of the best validation; 0: none yet */
   double best_objective;
   uint64_t worse; /* validations since then without improvement */
+  bool pending;   /* the step's validation and pictures are still due: it was stopped before them */
 } limn_progress_state;
 
+/* Bytes of a checkpoint, a little more than less. */
+uint64_t limn_checkpoint_bytes(const limn_session *session);
 /* LIMN_DIVERGED, and no file, when a tensor is not finite. */
 limn_status limn_checkpoint_save(const limn_session *session, const limn_progress_state *state, const char *path);
 /* Everything back; the tensors must all be there with their shapes. */
 limn_status limn_checkpoint_load(limn_session *session, limn_progress_state *state, const char *path);
-/* The engines that the run's latest checkpoint was made with (limn_device_ops.engines); yours to free. NULL: they were
- * not chosen by the clock, or there is no checkpoint that can be read. */
-char *limn_checkpoint_engines(const char *run);
+/* The engines that a checkpoint was made with (limn_device_ops.engines); yours to free. NULL: they were not chosen by
+ * the clock, or the file cannot be read. */
+char *limn_checkpoint_engines(const char *path);
 /* Weights alone (--init): networks that the file has must be whole; others keep their initial weights. LIMN_DATA when
  * nothing in the file fits. */
 limn_status limn_checkpoint_load_weights(limn_session *session, const char *path);

@@ -71,6 +71,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                       .horizon = horizon,
                       .next = data->next,
                       .source = data->source,
+                      .stop = data->stop,
                       .held_out = data->held_out,
                       .held_out_count = data->held_out_count};
   limn_status status = limn_model_init(&s->model, config);
@@ -89,9 +90,9 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
     status = limn_store_create(&s->store, s->device);
   if (status == LIMN_OK)
     status = s->algorithm->build(s);
-  if (status == LIMN_OK)
+  if (status == LIMN_OK && !data->blank)
     status = limn_model_visit(&s->model, initialise, &(struct initialisation){.session = s});
-  if (status == LIMN_OK)
+  if (status == LIMN_OK && !data->blank)
     status = initialise_loss_scales(s);
   if (status == LIMN_DEVICE && s->device && s->device->starved)
     status = limn_say_which_batch_fits(s);

@@ -3,6 +3,8 @@
 #ifndef LIMN_TRAIN_SESSION_H
 #define LIMN_TRAIN_SESSION_H
 
+#include <signal.h>
+
 #include "devices/device.h"
 #include "models/model.h"
 
@@ -30,7 +32,8 @@ typedef struct limn_algorithm {
   /* Fills up to 2 drawings. */
   limn_status (*draw)(struct limn_session *session, limn_drawing *drawings, int *count);
   /* Measures the held-out part; values[i] belongs to session->measures[i]; what a stop is decided by in *objective
-   * (lower is better). NULL: the algorithm has no such measure. */
+   * (lower is better). Ends early, with nothing measured, once *session->stop is set. NULL: the algorithm has no such
+   * measure. */
   limn_status (*validate)(struct limn_session *session, float *values, double *objective);
 } limn_algorithm;
 
@@ -50,6 +53,7 @@ typedef struct limn_session {
   uint64_t horizon; /* step at which schedules end */
   limn_batch_source next;
   void *source;
+  const volatile sig_atomic_t *stop; /* the caller's; may be NULL */
 
   /* Held-out pictures, dense bytes; borrowed. Without any, drawings use what the caller gives as such. */
   const uint8_t *held_out;
@@ -68,9 +72,11 @@ typedef struct limn_session_data {
   void *source;
   const uint8_t *held_out;
   uint32_t held_out_count;
-  const limn_card *card; /* plan for this card instead of running on the config's device. NULL: run */
-  bool planning;         /* of the programs alone, without the device's memory; nothing can run */
-  const char *engines;   /* limn_device_options.engines; NULL: none */
+  const volatile sig_atomic_t *stop; /* ends a validation early; may be NULL */
+  bool blank;                        /* a checkpoint is loaded next: no initial weights are drawn */
+  const limn_card *card;             /* plan for this card instead of running on the config's device. NULL: run */
+  bool planning;                     /* of the programs alone, without the device's memory; nothing can run */
+  const char *engines;               /* limn_device_options.engines; NULL: none */
 } limn_session_data;
 
 /* (N, C, H0, W0): a training batch as it is loaded, `crop` larger than the pictures that windows are cut to. */

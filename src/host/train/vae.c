@@ -224,6 +224,8 @@ static limn_status validate(limn_session *s, float *values, double *objective) {
   float sums[LIMN_MAX_MEASURES];
   int batches = (int)(s->held_out_count / (uint32_t)s->validation_batch);
   for (int b = 0; b < batches; ++b) {
+    if (s->stop && *s->stop)
+      return LIMN_OK;
     const uint8_t *pictures = s->held_out + (size_t)b * (size_t)s->validation_batch * picture_floats(s);
     LIMN_TRY(limn_session_upload_pictures(s, "pictures.validation", pictures));
     LIMN_TRY(limn_program_run(s->validation, (uint64_t)b));

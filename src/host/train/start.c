@@ -1,0 +1,227 @@
+/* Everything up to the first step: a run that begins, or one that goes on. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "train/trainer.h"
+
+static limn_status next_batch(void *context, const uint8_t **nchw) {
+  limn_trainer *t = context;
+  return limn_loader_next(t->loader, nchw);
+}
+
+/* A path that means the same from every folder, since a run may go on from another one. */
+static limn_status make_absolute(char **path) {
+  if (!*path || !(*path)[0] || (*path)[0] == '/')
+    return LIMN_OK;
+  char *here = getcwd(NULL, 0), *absolute = NULL;
+  if (!here)
+    return limn_fail(LIMN_FAILED, "cannot tell which folder this is: %s", strerror(errno));
+  size_t size = strlen(here) + strlen(*path) + 2;
+  absolute = malloc(size);
+  if (absolute)
+    snprintf(absolute, size, "%s/%s", here, *path);
+  free(here);
+  if (!absolute)
+    return limn_fail_memory("a path");
+  free(*path);
+  *path = absolute;
+  return LIMN_OK;
+}
+
+/* The settings that an old run goes on with, and a line on those that make it another one; LIMN_USAGE names those that
+ * cannot change. */
+static limn_status merge_settings(limn_trainer *t, char *changes, size_t size) {
+  char path[LIMN_PATH_SIZE];
+  limn_config *run = NULL;
+  snprintf(path, sizeof path, "%s/config.yaml", limn_run_path(t->run));
+  LIMN_TRY(limn_config_create_from_file(&run, path));
+  limn_status status = limn_config_resume(t->config, run);
+  if (status == LIMN_OK)
+    limn_config_inexact_changes(t->config, run, changes, size);
+  limn_config_destroy(run);
+  return status;
+}
+
+/* The run folder, as far as it can be had before the data are read: an old run is opened, so that nobody else goes on
+ * with it meanwhile; a new one is made later, when it is clear that it can start. */
+static limn_status open_run(limn_trainer *t, char *changes, size_t size) {
+  changes[0] = '\0';
+  if (!t->options->resume)
+    return limn_run_check_free(t->config->out ? t->config->out : "");
+  LIMN_TRY(limn_run_resume(&t->run, t->options->resume));
+  snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
+  return merge_settings(t, changes, size);
+}
+
+/* The checkpoint to go on from, into path; false for a run that starts over, or starts. */
+static bool find_checkpoint(const limn_trainer *t, char *path, size_t size) {
+  uint64_t step = 0;
+  if (!t->run || limn_run_marked(t->run, "latest", &step) != LIMN_OK)
+    return false;
+  limn_run_checkpoint_path(t->run, step, path, size);
+  return true;
+}
+
+/* --init, where a run begins. */
+static limn_status load_initial_weights(limn_trainer *t) {
+  const char *path = t->config->init;
+  return path && path[0] ? limn_checkpoint_load_weights(&t->session, path) : LIMN_OK;
+}
+
+static limn_status describe(limn_trainer *t) {
+  return limn_run_describe(t->run, t->session.device->description, t->data.info.fingerprint);
+}
+
+static limn_status begin_run(limn_trainer *t) {
+  LIMN_TRY(load_initial_weights(t));
+  LIMN_TRY(limn_run_create(&t->run, t->config, t->config->out ? t->config->out : ""));
+  snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
+  return describe(t);
+}
+
+/* Says so when what follows need not be what an unbroken run would have computed. */
+static void tell_whether_exact(const limn_trainer *t, const char *changes) {
+  const char *before = limn_run_device(t->run), *now = t->session.device->description;
+  bool moved = before[0] && strcmp(before, now) != 0;
+  bool changed = changes[0] && strcmp(t->session.device->ops->kind, "cpu") != 0;
+  if (t->state.step > 0 && moved)
+    limn_trainer_notice(t, "no longer bit-exact from step %" PRIu64 " on: trained by %s, now by %s", t->state.step,
+                        before, now);
+  else if (t->state.step > 0 && changed)
+    limn_trainer_notice(t, "no longer bit-exact from step %" PRIu64 " on: %s", t->state.step, changes);
+}
+
+/* A kill may have come between the checkpoint and its mark. */
+static limn_status mark_best(limn_trainer *t) {
+  char path[LIMN_PATH_SIZE];
+  uint64_t marked = 0, best = t->state.best_step;
+  if (best == 0 || (limn_run_marked(t->run, "best", &marked) == LIMN_OK && marked == best) ||
+      access(limn_run_checkpoint_path(t->run, best, path, sizeof path), F_OK) != 0)
+    return LIMN_OK;
+  return limn_run_mark(t->run, "best", best);
+}
+
+static limn_status continue_run(limn_trainer *t, const char *checkpoint, const char *changes) {
+  char path[LIMN_PATH_SIZE];
+  if (!checkpoint) {
+    limn_trainer_notice(t, "the run has no checkpoint yet: it starts over");
+    LIMN_TRY(load_initial_weights(t));
+  } else {
+    LIMN_TRY(limn_checkpoint_load(&t->session, &t->state, checkpoint));
+    t->result->checkpoint = t->result->step = t->state.step;
+    LIMN_TRY(mark_best(t));
+  }
+  tell_whether_exact(t, changes);
+  LIMN_TRY(limn_run_truncate_metrics(t->run, t->state.step, !t->state.pending));
+  LIMN_TRY(describe(t));
+  snprintf(path, sizeof path, "%s/config.yaml", limn_run_path(t->run));
+  return limn_config_write(t->config, path);
+}
+
+static void tell_notice(void *context, const char *text) { limn_trainer_notice(context, "%s", text); }
+
+static limn_status open_data(limn_trainer *t) {
+  const limn_data_watch watch = {.notice = tell_notice, .context = t, .stop = t->options->stop};
+  LIMN_TRY(limn_training_data_open(&t->data, t->config, &watch));
+  uint64_t known = t->run ? limn_run_data_fingerprint(t->run) : 0;
+  if (known && known != t->data.info.fingerprint)
+    return limn_fail(LIMN_DATA, "%s is not the data that %s was trained on; start a new run with --init",
+                     t->config->data, t->options->resume);
+  return LIMN_OK;
+}
+
+static uint64_t chosen(int64_t setting, uint64_t otherwise) {
+  return setting > 0 ? (uint64_t)setting : otherwise ? otherwise : 1;
+}
+
+/* Intervals that were not set follow from the length: about twenty pictures and ten checkpoints a run. */
+static void choose_intervals(limn_trainer *t) {
+  uint64_t steps = t->steps ? t->steps : 10000;
+  t->log_every = chosen(t->config->log_every, 10);
+  t->sample_every = chosen(t->config->sample_every, steps / 20);
+  t->checkpoint_every = chosen(t->config->checkpoint_every, steps / 10 > 500 ? steps / 10 : 500);
+  t->validate_every = chosen(t->config->validate_every, steps / 20 > 100 ? steps / 20 : 100);
+}
+
+/* Bytes that the run may take: the checkpoints that stay, the best and the one that is being written, and the pictures
+ * as if they could not be compressed. A run by time is taken for one of ten thousand steps. */
+static uint64_t disk_need(const limn_trainer *t) {
+  uint64_t steps = t->steps ? t->steps : 10000;
+  uint64_t checkpoints = (uint64_t)t->config->keep + limn_trainer_validates(t) + 1;
+  if (t->config->keep_every > 0)
+    checkpoints += steps / (uint64_t)t->config->keep_every;
+  uint64_t picture = (uint64_t)t->session.batch.c * (uint64_t)t->session.batch.h * (uint64_t)t->session.batch.w;
+  uint64_t pictures = (uint64_t)t->config->sample_count * (steps / t->sample_every + 1);
+  return checkpoints * limn_checkpoint_bytes(&t->session) + pictures * picture;
+}
+
+static void announce(const limn_trainer *t) {
+  int64_t parameters = 0;
+  for (int i = 0; i < 2; ++i)
+    for (int l = 0; l < t->session.model.networks[i].layer_count; ++l)
+      parameters += limn_layer_parameters(&t->session.model.networks[i].layers[l]);
+  char text[384];
+  uint64_t need = disk_need(t), used = limn_run_bytes(t->run), free_bytes = limn_run_free_bytes(t->run);
+  snprintf(text, sizeof text,
+           "%s on %s; %u pictures of %dx%dx%d (%s), %u held out; %.2f M parameters; up to %.1f MB on disk",
+           limn_config_model(t->config), t->session.device->description, t->data.info.count, t->config->channels,
+           t->config->height, t->config->width, t->data.info.kind, t->data.validation_count, (double)parameters / 1e6,
+           (double)need / 1e6);
+  limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_START, .text = text, .path = limn_run_path(t->run)});
+  if (t->session.device->note[0])
+    limn_trainer_notice(t, "%s", t->session.device->note);
+  if (need > used && need - used > free_bytes)
+    limn_trainer_notice(t,
+                        "the run may take %.1f MB more and %.1f MB are free: make room, lower keep, or --set "
+                        "on_full_disk=wait",
+                        (double)(need - used) / 1e6, (double)free_bytes / 1e6);
+}
+
+/* checkpoint: what is loaded next; NULL: nothing. */
+static limn_status open_session(limn_trainer *t, const char *checkpoint) {
+  int batches = limn_algorithm_of(t->config)->batches_per_step(t->config);
+  t->steps = limn_training_steps(t->config, t->data.training_count, batches);
+  uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
+  if (t->config->schedule != LIMN_SCHEDULE_CONSTANT) /* fixed at the start: more steps do not stretch it */
+    t->config->horizon = (int64_t)horizon;
+  char *engines = checkpoint ? limn_checkpoint_engines(checkpoint) : NULL;
+  limn_status status = limn_session_init(&t->session, t->config, horizon,
+                                         &(limn_session_data){.next = next_batch,
+                                                              .source = t,
+                                                              .stop = t->options->stop,
+                                                              .blank = checkpoint != NULL,
+                                                              .engines = engines,
+                                                              .held_out = t->data.held_out,
+                                                              .held_out_count = t->data.held_out_count});
+  free(engines);
+  return status;
+}
+
+limn_status limn_trainer_start(limn_trainer *t) {
+  char checkpoint[LIMN_PATH_SIZE], changes[256];
+  LIMN_TRY(limn_config_copy(&t->config, t->options->config));
+  LIMN_TRY(open_run(t, changes, sizeof changes));
+  LIMN_TRY(limn_config_check(t->config));
+  LIMN_TRY(make_absolute(&t->config->data));
+  LIMN_TRY(make_absolute(&t->config->labels));
+  LIMN_TRY(make_absolute(&t->config->init));
+  limn_status status = open_data(t);
+  if (limn_trainer_stopping(t)) /* which is what opening then fails for */
+    return LIMN_OK;
+  LIMN_TRY(status);
+  bool goes_on = find_checkpoint(t, checkpoint, sizeof checkpoint);
+  LIMN_TRY(open_session(t, goes_on ? checkpoint : NULL));
+  if (limn_trainer_stopping(t))
+    return LIMN_OK;
+  LIMN_TRY(t->run ? continue_run(t, goes_on ? checkpoint : NULL, changes) : begin_run(t));
+  uint64_t first = t->state.step * (uint64_t)t->session.algorithm->batches_per_step(t->config);
+  LIMN_TRY(limn_training_data_load(&t->data, t->config, first, &t->loader));
+  choose_intervals(t);
+  announce(t);
+  return LIMN_OK;
+}

@@ -1,0 +1,54 @@
+/* A training in progress, as the files of the loop share it: start.c opens it, train.c runs its steps, saving.c writes
+ * down what comes of them. */
+#ifndef LIMN_TRAIN_TRAINER_H
+#define LIMN_TRAIN_TRAINER_H
+
+#include "limn/train.h"
+#include "run/run.h"
+#include "train/checkpoint.h"
+#include "train/training_data.h"
+
+#define LIMN_PATH_SIZE 4096
+
+typedef struct limn_trainer {
+  const limn_train_options *options;
+  limn_train_result *result;
+  limn_config *config;
+  limn_training_data data;
+  limn_loader *loader;
+  limn_session session;
+  limn_run *run;
+  limn_progress_state state;
+  uint64_t steps; /* 0: by time */
+  uint64_t begun; /* steps that were done before this call */
+  uint64_t read;  /* steps whose measures have been read */
+  uint64_t log_every, checkpoint_every, sample_every, validate_every;
+  double started, read_time, speed;
+  sig_atomic_t saves; /* value of *save that was acted on */
+  bool finished;      /* the run has reached its length */
+  bool stale;         /* the last validation ended the run's patience */
+} limn_trainer;
+
+/* Calls the caller's on_event with the step filled in. */
+void limn_trainer_tell(const limn_trainer *trainer, limn_event event);
+/* A notice, printf-style. */
+void limn_trainer_notice(const limn_trainer *trainer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline bool limn_trainer_stopping(const limn_trainer *t) { return t->options->stop && *t->options->stop; }
+static inline bool limn_trainer_validates(const limn_trainer *t) {
+  return t->session.algorithm->validate && t->data.validation_count > 0;
+}
+
+/* Everything up to the first step: data, session, run folder, and what a run that goes on left there. Returns early,
+ * with LIMN_OK, when it is to stop. */
+limn_status limn_trainer_start(limn_trainer *trainer);
+
+/* Adds to the message that something is not finite where that was, and what is left. LIMN_DIVERGED. */
+limn_status limn_trainer_diverged(const limn_trainer *trainer, uint64_t step);
+
+/* Writes down; where the disk is full and the settings say so, once there is room again. */
+limn_status limn_trainer_log(limn_trainer *trainer, uint64_t step, const limn_measure *measures, size_t count);
+limn_status limn_trainer_draw(limn_trainer *trainer);
+/* The checkpoint of this step and its marks; then the old ones go. The measures must have been read. */
+limn_status limn_trainer_save(limn_trainer *trainer, bool best);
+
+#endif

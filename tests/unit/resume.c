@@ -1,0 +1,104 @@
+/* A run that goes on: what it may change, what it takes over, and what it does when nothing more can be written. */
+#include "support/run_files.h"
+
+#include "run/run.h"
+
+static char data[TEST_PATH_SIZE];
+
+static void begin(void) {
+  test_folder_create();
+  snprintf(data, sizeof data, "%s", test_path("data"));
+  test_write_data(data, 40, 1, 16, 16);
+}
+
+TestSuite(resume, .init = begin, .fini = test_folder_remove, .timeout = 120);
+
+static const char *const dcgan[] = {"d_steps", "2", "steps", "12", "ema", "0.9", "checkpoint_every", "6", NULL};
+static const char *const vae[] = {"steps",          "12", "validation", "0.25", "checkpoint_every", "6",
+                                  "validate_every", "4",  NULL};
+
+Test(resume, other_data_is_no_resume) {
+  test_train_well("dcgan", dcgan, data, "run");
+  char other[TEST_PATH_SIZE];
+  snprintf(other, sizeof other, "%s", test_path("other"));
+  test_write_data(other, 41, 1, 16, 16);
+  limn_config *config = test_config("dcgan", dcgan);
+  test_set(config, "data", other);
+  test_run run = {0};
+  test_train(&run, config, "run", true);
+  cr_expect_eq(run.status, LIMN_DATA);
+  cr_expect_not_null(strstr(run.message, "is not the data"), "%s", run.message);
+  limn_config_destroy(config);
+}
+
+static void expect_resume(limn_config *config, limn_status status, const char *message, const char *notice) {
+  test_run run = {0};
+  test_train(&run, config, "run", true);
+  cr_assert_eq(run.status, status, "status %d: %s", (int)run.status, run.message);
+  if (message)
+    cr_expect_not_null(strstr(run.message, message), "%s", run.message);
+  if (notice)
+    cr_expect_not_null(strstr(run.notice, notice), "%s", run.notice);
+}
+
+Test(resume, a_run_goes_on_with_its_own_settings) {
+  test_train_well("dcgan", dcgan, data, "run");
+  limn_config *config = test_config("dcgan", dcgan);
+  test_set(config, "lr", "0.5");
+  test_set(config, "d_steps", "1");
+  expect_resume(config, LIMN_USAGE, "lr: the run has 0.0002, the command says 0.5; leave it out", NULL);
+  expect_resume(config, LIMN_USAGE, "d_steps: the run has 2, the command says 1; ", NULL);
+  limn_config_destroy(config);
+  cr_assert_eq(limn_config_create(&config, "dcgan"), LIMN_OK); /* says nothing: all is the run's, and it is over */
+  expect_resume(config, LIMN_OK, NULL, "has all its steps already");
+  test_set(config, "steps", "13");
+  test_set(config, "log_every", "2");
+  test_set(config, "keep", "1");
+  expect_resume(config, LIMN_OK, NULL, NULL);
+  limn_safetensors_close(test_open_checkpoint("run", 13));
+  cr_expect_neq(access(test_path("run/checkpoints/000012.safetensors"), F_OK), 0, "keep is 1 now");
+  limn_config_destroy(config);
+}
+
+Test(resume, another_device_is_no_longer_exact) {
+  test_train_well("dcgan", dcgan, data, "run");
+  limn_config *config = test_config("dcgan", dcgan);
+  test_set(config, "steps", "13");
+  expect_resume(config, LIMN_OK, NULL, "");
+  if (strcmp(test_device(), "cpu") == 0) {
+    test_set(config, "threads", "1");
+    test_set(config, "steps", "14");
+    expect_resume(config, LIMN_OK, NULL, "no longer bit-exact from step 13 on: trained by CPU, 2 threads");
+    test_set(config, "steps", "15"); /* said once: 1 thread is what it trains on now */
+    test_run again = {0};
+    test_train(&again, config, "run", true);
+    cr_expect_eq(again.notice[0], '\0', "%s", again.notice);
+  }
+  limn_config_destroy(config);
+}
+
+/* The run knows where its data lies from whatever folder it goes on. */
+Test(resume, data_is_found_from_another_folder) {
+  cr_assert_eq(chdir(test_folder), 0);
+  test_train_well("dcgan", dcgan, "data", "run");
+  cr_assert_eq(chdir("/"), 0);
+  limn_config *config = NULL;
+  cr_assert_eq(limn_config_create_from_file(&config, test_path("run/config.yaml")), LIMN_OK);
+  test_set(config, "steps", "13");
+  expect_resume(config, LIMN_OK, NULL, NULL);
+  limn_config_destroy(config);
+}
+
+/* As if the run had been killed between a checkpoint and the mark that it is the best. */
+Test(resume, a_lost_mark_of_the_best_comes_back) {
+  test_train_well("vae", vae, data, "run");
+  char target[64] = "", again[64] = "";
+  cr_assert_gt(readlink(test_path("run/checkpoints/best"), target, sizeof target - 1), 0);
+  cr_assert_eq(unlink(test_path("run/checkpoints/best")), 0);
+  limn_config *config = NULL;
+  cr_assert_eq(limn_config_create(&config, "vae"), LIMN_OK);
+  expect_resume(config, LIMN_OK, NULL, NULL);
+  cr_assert_gt(readlink(test_path("run/checkpoints/best"), again, sizeof again - 1), 0);
+  cr_expect_str_eq(target, again);
+  limn_config_destroy(config);
+}
