@@ -96,14 +96,14 @@ static void tell_whether_exact(const limn_trainer *t, const char *changes) {
     limn_trainer_notice(t, "no longer bit-exact from step %" PRIu64 " on: %s", t->state.step, changes);
 }
 
-/* A kill may have come between the checkpoint and its mark. */
-static limn_status mark_best(limn_trainer *t) {
+/* What a kill may have come before, once the checkpoint was there: the mark of the best, the end of the old ones. */
+static limn_status finish_checkpoint(limn_trainer *t) {
   char path[LIMN_PATH_SIZE];
   uint64_t marked = 0, best = t->state.best_step;
-  if (best == 0 || (limn_run_marked(t->run, "best", &marked) == LIMN_OK && marked == best) ||
-      access(limn_run_checkpoint_path(t->run, best, path, sizeof path), F_OK) != 0)
-    return LIMN_OK;
-  return limn_run_mark(t->run, "best", best);
+  bool lost = best > 0 && (limn_run_marked(t->run, "best", &marked) != LIMN_OK || marked != best);
+  if (lost && access(limn_run_checkpoint_path(t->run, best, path, sizeof path), F_OK) == 0)
+    LIMN_TRY(limn_run_mark(t->run, "best", best));
+  return limn_run_prune(t->run, t->state.step, t->config->keep, (uint64_t)t->config->keep_every);
 }
 
 static limn_status continue_run(limn_trainer *t, const char *checkpoint, const char *changes) {
@@ -114,7 +114,7 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
   } else {
     LIMN_TRY(limn_checkpoint_load(&t->session, &t->state, checkpoint));
     t->result->checkpoint = t->result->step = t->state.step;
-    LIMN_TRY(mark_best(t));
+    LIMN_TRY(finish_checkpoint(t));
   }
   tell_whether_exact(t, changes);
   LIMN_TRY(limn_run_truncate_metrics(t->run, t->state.step, !t->state.pending));

@@ -1,0 +1,160 @@
+/* A library for LD_PRELOAD that makes one chosen call of a program fail, or kills the program in its place.
+ *
+ *   LIMN_FAULT=CALL:N:EFFECT   the N-th CALL (1: the first; 0: none) has EFFECT: "kill", or "ENOSPC" and other names
+ *   LIMN_FAULT_COUNTS=FILE     a line "CALL COUNT" for each kind of call is written there when the program exits
+ *
+ * CALL is a name of the list below, or "disk" for all calls that change what is on the disk but fwrite, of which a run
+ * makes thousands. A kill comes instead of the call, so that "disk" has a point between any two changes of the disk.
+ * glibc's stdio writes without a call that a library could stand in for: fwrite and fflush stand for it. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum {
+  MALLOC,
+  OPEN,
+  READ,
+  WRITE,
+  FWRITE,
+  FFLUSH,
+  FSYNC,
+  RENAME,
+  UNLINK,
+  SYMLINK,
+  FTRUNCATE,
+  MKDIR,
+  MMAP,
+  THREAD,
+  DISK
+};
+static const char *const names[] = {"malloc",    "open",  "read",   "write",          "fwrite",
+                                    "fflush",    "fsync", "rename", "unlink",         "symlink",
+                                    "ftruncate", "mkdir", "mmap",   "pthread_create", "disk"};
+enum { CALLS = sizeof names / sizeof *names };
+
+static const struct {
+  const char *name;
+  int number;
+} errors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE},
+              {"EDQUOT", EDQUOT}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}};
+
+static atomic_ulong made[CALLS];
+static int chosen = -1, error; /* error 0: kill */
+static unsigned long turn;
+
+__attribute__((constructor)) static void begin(void) {
+  char call[32], effect[32];
+  const char *text = getenv("LIMN_FAULT");
+  unsigned long number;
+  if (!text || sscanf(text, "%31[^:]:%lu:%31s", call, &number, effect) != 3)
+    return;
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; ++i)
+    if (strcmp(errors[i].name, effect) == 0)
+      error = errors[i].number;
+  turn = number;
+  for (int i = 0; i < CALLS; ++i)
+    if (strcmp(names[i], call) == 0)
+      chosen = i;
+}
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+__attribute__((destructor)) static void end(void) {
+  const char *path = getenv("LIMN_FAULT_COUNTS");
+  int file = path ? NEXT(open)(path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
+  for (int i = 0; file >= 0 && i < CALLS; ++i)
+    dprintf(file, "%s %lu\n", names[i], atomic_load(&made[i]));
+  if (file >= 0)
+    close(file);
+}
+
+/* Whether this call is to fail; errno is set then. */
+static bool strikes(int call) {
+  unsigned long number = atomic_fetch_add(&made[call], 1) + 1;
+  if (call != chosen || number != turn)
+    return false;
+  if (error) {
+    errno = error;
+    return true;
+  }
+  kill(getpid(), SIGKILL);
+  for (;;)
+    pause();
+}
+
+/* A call that changes the disk counts twice. */
+static bool strikes_disk(int call) {
+  bool first = strikes(call);
+  return strikes(DISK) || first;
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* which has an allocator of its own */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size) { return strikes(MALLOC) ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) { return strikes(MALLOC) ? NULL : __libc_calloc(count, size); }
+void *realloc(void *old, size_t size) { return strikes(MALLOC) ? NULL : __libc_realloc(old, size); }
+#endif
+
+int open(const char *path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  bool changes = (flags & O_CREAT) != 0;
+  return (changes ? strikes_disk(OPEN) : strikes(OPEN)) ? -1 : NEXT(open)(path, flags, mode);
+}
+
+FILE *fopen(const char *path, const char *mode) {
+  return (*mode == 'r' ? strikes(OPEN) : strikes_disk(OPEN)) ? NULL : NEXT(fopen)(path, mode);
+}
+
+ssize_t read(int file, void *bytes, size_t size) { return strikes(READ) ? -1 : NEXT(read)(file, bytes, size); }
+
+ssize_t write(int file, const void *bytes, size_t size) {
+  return strikes_disk(WRITE) ? -1 : NEXT(write)(file, bytes, size);
+}
+
+size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
+  if (!strikes(FWRITE))
+    return NEXT(fwrite)(bytes, size, count, stream);
+  stream->_flags |= _IO_ERR_SEEN;
+  return 0;
+}
+
+int fflush(FILE *stream) {
+  if (!strikes_disk(FFLUSH))
+    return NEXT(fflush)(stream);
+  if (stream)
+    stream->_flags |= _IO_ERR_SEEN;
+  return EOF;
+}
+
+int fsync(int file) { return strikes_disk(FSYNC) ? -1 : NEXT(fsync)(file); }
+int rename(const char *from, const char *to) { return strikes_disk(RENAME) ? -1 : NEXT(rename)(from, to); }
+int unlink(const char *path) { return strikes_disk(UNLINK) ? -1 : NEXT(unlink)(path); }
+int symlink(const char *to, const char *path) { return strikes_disk(SYMLINK) ? -1 : NEXT(symlink)(to, path); }
+int ftruncate(int file, off_t size) { return strikes_disk(FTRUNCATE) ? -1 : NEXT(ftruncate)(file, size); }
+int mkdir(const char *path, mode_t mode) { return strikes_disk(MKDIR) ? -1 : NEXT(mkdir)(path, mode); }
+
+void *mmap(void *at, size_t size, int protection, int flags, int file, off_t offset) {
+  return strikes(MMAP) ? MAP_FAILED : NEXT(mmap)(at, size, protection, flags, file, offset);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument) {
+  return strikes(THREAD) ? errno : NEXT(pthread_create)(thread, attributes, work, argument);
+}

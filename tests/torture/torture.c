@@ -1,0 +1,203 @@
+/* Runs that are killed, and whose calls fail, must end as the unbroken run does once they go on.
+ *
+ *   torture kills LIMN FAULTS COUNT SEED    COUNT kills at random moments, several a run
+ *   torture points LIMN FAULTS COUNT SEED   a kill instead of a call that changes the disk, then in the run that goes
+ *                                           on; COUNT points a model, 0: every one
+ *   torture faults LIMN FAULTS COUNT SEED   a call that fails, COUNT of each kind a model, 0: every one
+ *
+ * LIMN is the program, FAULTS the library that faults.c makes. A failure names the seed and the point. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runs.h"
+
+#define MOST_KILLS 8 /* of a run, before it may come to its end */
+
+typedef struct torture {
+  run_setting setting;
+  char whole[RUN_MODELS][32]; /* names of the unbroken runs */
+  double seconds[RUN_MODELS]; /* that they took */
+  unsigned long count;
+  unsigned long long state; /* of the random numbers */
+} torture;
+
+static unsigned long random_below(torture *t, unsigned long limit) { /* xorshift64 */
+  t->state ^= t->state << 13;
+  t->state ^= t->state >> 7;
+  t->state ^= t->state << 17;
+  return (unsigned long)(t->state >> 11) % limit;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static bool complain(const char *name, const char *fault, int code, const char *what) {
+  fprintf(stderr, "torture: %s, %s: code %d: %s\n", name, fault ? fault : "no fault", code, what);
+  return false;
+}
+
+/* What is behind all of it: the run goes on to its end, and nothing shows that it was disturbed. */
+static bool ends_well(torture *t, int model, const char *name) {
+  int code = run_end(run_start(&t->setting, model, name, NULL));
+  if (code != 0 && !run_said_error(&t->setting, name))
+    return complain(name, NULL, code, "it says nothing");
+  if (code != 0)
+    return complain(name, NULL, code, "it does not go on");
+  if (!run_same(&t->setting, t->whole[model], name))
+    return complain(name, NULL, code, "it is not the unbroken run");
+  run_remove(&t->setting, name);
+  return true;
+}
+
+/* The unbroken runs. fault: counted, and none strikes. */
+static bool make_whole_runs(torture *t, const char *fault) {
+  for (int model = 0; model < RUN_MODELS; ++model) {
+    snprintf(t->whole[model], sizeof t->whole[model], "%s-whole", run_models[model]);
+    double start = now();
+    int code = run_end(run_start(&t->setting, model, t->whole[model], fault));
+    t->seconds[model] = now() - start;
+    if (code != 0)
+      return run_said_error(&t->setting, t->whole[model]) && complain(t->whole[model], fault, code, "no unbroken run");
+  }
+  return true;
+}
+
+/* Whether the child was still there to be killed. */
+static bool kill_after(pid_t child, double seconds) {
+  usleep((useconds_t)(1e6 * seconds));
+  if (waitpid(child, NULL, WNOHANG) != 0)
+    return false;
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  return true;
+}
+
+static bool kills(torture *t) {
+  unsigned long killed = 0;
+  if (!make_whole_runs(t, NULL))
+    return false;
+  for (int round = 0; killed < t->count; ++round) {
+    char name[64];
+    int model = round % RUN_MODELS;
+    snprintf(name, sizeof name, "%s-%d", run_models[model], round);
+    for (int i = 0; i < MOST_KILLS && killed < t->count; ++i) {
+      double moment = t->seconds[model] * (double)random_below(t, 1000) / 1000;
+      if (!kill_after(run_start(&t->setting, model, name, NULL), moment))
+        break;
+      ++killed;
+    }
+    if (!ends_well(t, model, name))
+      return false;
+  }
+  printf("%lu kills\n", killed);
+  return true;
+}
+
+/* The i-th of `tries` turns of a call that is made `made` times. */
+static unsigned long turn_of(torture *t, unsigned long i, unsigned long made) {
+  return t->count ? random_below(t, made) + 1 : i + 1;
+}
+
+static bool points(torture *t) {
+  unsigned long killed = 0;
+  if (!make_whole_runs(t, "disk:0:kill"))
+    return false;
+  for (int model = 0; model < RUN_MODELS; ++model) {
+    unsigned long made = run_count(&t->setting, t->whole[model], "disk");
+    for (unsigned long i = 0; i < (t->count ? t->count : made); ++i) {
+      char name[64], fault[64];
+      unsigned long turn = turn_of(t, i, made);
+      snprintf(name, sizeof name, "%s-%lu", run_models[model], turn);
+      for (int again = 0; again < 2; ++again) {
+        snprintf(fault, sizeof fault, "disk:%lu:kill", again ? random_below(t, made) + 1 : turn);
+        int code = run_end(run_start(&t->setting, model, name, fault));
+        killed += code == -SIGKILL;
+        if (code != -SIGKILL && (code != 0 || !again))
+          return complain(name, fault, code, "it was not killed");
+      }
+      if (!ends_well(t, model, name)) {
+        fprintf(stderr, "torture: killed at %lu of %lu, then %s\n", turn, made, fault);
+        return false;
+      }
+    }
+  }
+  printf("%lu kills between two changes of the disk\n", killed);
+  return true;
+}
+
+/* What may fail, and with what; whether libraries that cannot report it make such calls too, and may die of it. */
+static const struct {
+  const char *call, *error;
+  bool may_die;
+} faults[] = {{"open", "EMFILE", false},    {"read", "EIO", false},
+              {"write", "ENOSPC", false},   {"fwrite", "ENOSPC", false},
+              {"fflush", "ENOSPC", false},  {"fsync", "EIO", false},
+              {"rename", "EIO", false},     {"unlink", "EACCES", false},
+              {"symlink", "ENOSPC", false}, {"ftruncate", "EIO", false},
+              {"mkdir", "ENOSPC", false},   {"mmap", "ENOMEM", true},
+              {"malloc", "ENOMEM", true},   {"pthread_create", "EAGAIN", true}};
+enum { FAULTS = sizeof faults / sizeof *faults };
+
+/* One call fails: the program ends by itself and says why, or goes on as if nothing had been. */
+static bool one_fault(torture *t, int model, int kind, unsigned long turn) {
+  char name[64], fault[64];
+  snprintf(name, sizeof name, "%s-%s-%lu", run_models[model], faults[kind].call, turn);
+  snprintf(fault, sizeof fault, "%s:%lu:%s", faults[kind].call, turn, faults[kind].error);
+  int code = run_end(run_start(&t->setting, model, name, fault));
+  if (code == RUN_TIMED_OUT)
+    return complain(name, fault, code, "it hangs");
+  if (code < 0 && !faults[kind].may_die)
+    return complain(name, fault, code, "it died");
+  if (code == 2 || code > 4)
+    return complain(name, fault, code, "not the exit code of such a failure");
+  if (code > 0 && !faults[kind].may_die && !run_said_error(&t->setting, name))
+    return complain(name, fault, code, "no error is told");
+  return ends_well(t, model, name) || complain(name, fault, code, "and so it did not go on");
+}
+
+static bool fail_calls(torture *t) {
+  unsigned long tried = 0;
+  if (!make_whole_runs(t, "disk:0:kill"))
+    return false;
+  for (int model = 0; model < RUN_MODELS; ++model)
+    for (int kind = 0; kind < FAULTS; ++kind) {
+      unsigned long made = run_count(&t->setting, t->whole[model], faults[kind].call);
+      for (unsigned long i = 0; i < (t->count && made ? t->count : made); ++i, ++tried)
+        if (!one_fault(t, model, kind, turn_of(t, i, made)))
+          return false;
+    }
+  printf("%lu calls failed\n", tried);
+  return true;
+}
+
+int main(int argc, char **argv) {
+  static const struct {
+    const char *name;
+    bool (*run)(torture *t);
+  } modes[] = {{"kills", kills}, {"points", points}, {"faults", fail_calls}};
+  torture t = {0};
+  if (argc != 6)
+    return 2;
+  t.count = strtoul(argv[4], NULL, 10);
+  t.state = 0x9E3779B97F4A7C15u ^ strtoull(argv[5], NULL, 10);
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; ++i) {
+    if (strcmp(modes[i].name, argv[1]) != 0)
+      continue;
+    run_setting_init(&t.setting, argv[2], argv[3]);
+    bool good = modes[i].run(&t);
+    if (good)
+      run_setting_release(&t.setting);
+    else
+      fprintf(stderr, "torture: the runs are in %s\n", t.setting.folder);
+    return good ? 0 : 1;
+  }
+  return 2;
+}
