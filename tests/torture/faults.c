@@ -1,6 +1,6 @@
 /* A library for LD_PRELOAD that makes one chosen call of a program fail, or kills the program in its place.
  *
- *   LIMN_FAULT=CALL:N:EFFECT   the N-th CALL (1: the first; 0: none) has EFFECT: "kill", or "ENOSPC" and other names
+ *   LIMN_FAULT=CALL:N:EFFECT   the N-th CALL (1: the first; 0: none) has EFFECT: "kill", "hang", or "ENOSPC" etc.
  *   LIMN_FAULT_COUNTS=FILE     a line "CALL COUNT" for each kind of call is written there when the program exits
  *
  * CALL is a name of the list below, or "disk" for all calls that change what is on the disk but fwrite, of which a run
@@ -51,7 +51,8 @@ static const struct {
               {"EDQUOT", EDQUOT}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}};
 
 static atomic_ulong made[CALLS];
-static int chosen = -1, error; /* error 0: kill */
+static int chosen = -1, error; /* 0: kill or hang */
+static bool hangs;
 static unsigned long turn;
 
 __attribute__((constructor)) static void begin(void) {
@@ -63,6 +64,7 @@ __attribute__((constructor)) static void begin(void) {
   for (size_t i = 0; i < sizeof errors / sizeof *errors; ++i)
     if (strcmp(errors[i].name, effect) == 0)
       error = errors[i].number;
+  hangs = strcmp(effect, "hang") == 0;
   turn = number;
   for (int i = 0; i < CALLS; ++i)
     if (strcmp(names[i], call) == 0)
@@ -89,7 +91,8 @@ static bool strikes(int call) {
     errno = error;
     return true;
   }
-  kill(getpid(), SIGKILL);
+  if (!hangs)
+    kill(getpid(), SIGKILL);
   for (;;)
     pause();
 }

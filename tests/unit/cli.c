@@ -1,131 +1,9 @@
 /* The program from outside: what it prints, how it ends, what it leaves. */
-#include <criterion/criterion.h>
-#include <fcntl.h>
-#include <ftw.h>
+#include "support/program.h"
+
 #include <jansson.h>
 #include <pty.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define MOST_ARGUMENTS 48
-#define MOST_OUTPUT    65536
-
-static char folder[64]; /* of the test; every command runs in it */
-
-typedef struct outcome {
-  int code; /* exit code, or -signal */
-  char out[MOST_OUTPUT], err[MOST_OUTPUT];
-} outcome;
-
-static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *where) {
-  (void)about, (void)kind, (void)where;
-  return remove(path);
-}
-
-static void set_up(void) {
-  strcpy(folder, "/tmp/limn-cli-XXXXXX");
-  cr_assert(mkdtemp(folder) != NULL);
-}
-
-static void tear_down(void) { nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
-
-static const char *in_folder(const char *name, char buffer[256]) {
-  snprintf(buffer, 256, "%s/%s", folder, name);
-  return buffer;
-}
-
-static bool exists(const char *name) {
-  char path[256];
-  return access(in_folder(name, path), F_OK) == 0;
-}
-
-static void slurp(const char *name, char buffer[MOST_OUTPUT]) {
-  char path[256];
-  FILE *stream = fopen(in_folder(name, path), "rb");
-  size_t size = stream ? fread(buffer, 1, MOST_OUTPUT - 1, stream) : 0;
-  buffer[size] = '\0';
-  if (stream)
-    fclose(stream);
-}
-
-/* Starts the program with the words of `line` (no quoting). Standard output goes to the descriptor, which is closed
- * here, standard error to the file "err". */
-static pid_t start(const char *line, int output) {
-  char copy[2048], *arguments[MOST_ARGUMENTS], program[] = LIMN_PROGRAM, path[256], *rest = copy, *word;
-  int count = 0;
-  snprintf(copy, sizeof(copy), "%s", line);
-  arguments[count++] = program;
-  while ((word = strsep(&rest, " ")) != NULL && count + 1 < MOST_ARGUMENTS)
-    if (*word)
-      arguments[count++] = word;
-  arguments[count] = NULL;
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t standard;
-  sigemptyset(&standard);
-  for (size_t i = 0; i < 4; i++)
-    sigaddset(&standard, (int[]){SIGINT, SIGTERM, SIGHUP, SIGUSR1}[i]);
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigdefault(&attributes, &standard);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output, 1);
-  posix_spawn_file_actions_addopen(&actions, 2, in_folder("err", path), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  posix_spawn_file_actions_addchdir_np(&actions, folder);
-  pid_t child = 0;
-  int failed = posix_spawn(&child, LIMN_PROGRAM, &actions, &attributes, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  close(output);
-  cr_assert(failed == 0, "cannot start %s", LIMN_PROGRAM);
-  return child;
-}
-
-static int open_output(const char *path) { return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); }
-
-/* A child that does not end is killed, so that a failing test leaves nothing running. */
-static int end_of(pid_t child) {
-  int status = 0;
-  pid_t ended = 0;
-  for (int i = 0; i < 20000 && (ended = waitpid(child, &status, WNOHANG)) == 0; i++)
-    usleep(10000);
-  if (ended == 0) {
-    kill(child, SIGKILL);
-    ended = waitpid(child, &status, 0);
-  }
-  cr_assert(ended == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void run(outcome *result, const char *line) {
-  char path[256];
-  result->code = end_of(start(line, open_output(in_folder("out", path))));
-  slurp("out", result->out);
-  slurp("err", result->err);
-}
-
-static void expect(outcome *result, const char *line, int code, const char *said) {
-  run(result, line);
-  cr_assert(result->code == code, "limn %s: exit code %d instead of %d; it said: %s", line, result->code, code,
-            result->err);
-  if (said)
-    cr_assert(strstr(code ? result->err : result->out, said), "limn %s: no \"%s\" in: %s%s", line, said, result->out,
-              result->err);
-}
-
-static bool one_line(const char *text) {
-  const char *newline = strchr(text, '\n');
-  return newline && newline[1] == '\0';
-}
 
 static json_t *expect_json(const char *line) {
   static outcome result;
@@ -135,21 +13,6 @@ static json_t *expect_json(const char *line) {
   cr_assert(root != NULL, "limn %s: no JSON (%s): %s", line, error.text, result.out);
   return root;
 }
-
-/* 64 pictures of 16x16: bright squares at places that differ, so that there is something to learn. */
-static void write_pictures(void) {
-  static const unsigned char head[16] = {0, 0, 8, 3, 0, 0, 0, 64, 0, 0, 0, 16, 0, 0, 0, 16};
-  char path[256];
-  FILE *stream = fopen(in_folder("pictures-idx3-ubyte", path), "wb");
-  cr_assert(stream != NULL);
-  fwrite(head, 1, sizeof(head), stream);
-  for (int i = 0; i < 64; i++)
-    for (int pixel = 0; pixel < 256; pixel++)
-      fputc(pixel / 16 / 4 == i % 4 && pixel % 16 / 4 == i / 4 % 4 ? 255 - i : i, stream);
-  cr_assert(fclose(stream) == 0);
-}
-
-#define TINY "--data pictures-idx3-ubyte --filters 4 --latent 8 --batch 8 --threads 1 "
 
 TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 300);
 
@@ -420,47 +283,6 @@ Test(cli, files_that_cannot_be_written_are_one_line) {
   json_t *root = expect_json("train --resume run -q --json --steps 4");
   cr_assert(json_integer_value(json_object_get(root, "checkpoint")) == 4);
   json_decref(root);
-}
-
-/* Waits until the file `name` has `text` in it. */
-static bool comes(const char *name, const char *text) {
-  static char buffer[MOST_OUTPUT];
-  for (int i = 0; i < 600; i++) {
-    slurp(name, buffer);
-    if (strstr(buffer, text))
-      return true;
-    usleep(50000);
-  }
-  return false;
-}
-
-Test(cli, an_interrupted_run_saves_and_says_how_to_resume) {
-  write_pictures();
-  char path[256], line[256];
-  outcome result;
-  pid_t child =
-      start("train dcgan -v --steps 1000000 --out run --set log_every=1 " TINY, open_output(in_folder("out", path)));
-  bool began = comes("err", "step 1/");
-  kill(child, SIGINT);
-  int code = end_of(child);
-  slurp("err", result.err);
-  cr_assert(began, "no first step: %s", result.err);
-  cr_assert(code == 130, "exit code %d: %s", code, result.err);
-  cr_assert(strstr(result.err, "limn train --resume run\n"), "%s", result.err);
-  json_t *root = expect_json("inspect run --json");
-  int step = (int)json_integer_value(json_object_get(root, "step"));
-  json_decref(root);
-  cr_assert(step > 0, "nothing was saved");
-  snprintf(line, sizeof(line), "train --resume run --steps %d", step + 2);
-  expect(&result, line, 0, "run\n");
-
-  child =
-      start("train dcgan -v --steps 1000000 --out second --set log_every=1 " TINY, open_output(in_folder("out", path)));
-  began = comes("err", "step 1/");
-  kill(child, SIGINT);
-  kill(child, SIGTERM);
-  code = end_of(child);
-  cr_assert(began && (code == -SIGINT || code == -SIGTERM), "a second signal did not quit at once: %d", code);
 }
 
 /* What the program writes on a terminal, with both outputs on it. */

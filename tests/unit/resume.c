@@ -1,7 +1,13 @@
 /* A run that goes on: what it may change, what it takes over, and what it does when nothing more can be written. */
 #include "support/run_files.h"
 
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "run/run.h"
+
+#define STEPS 12
 
 static char data[TEST_PATH_SIZE];
 
@@ -101,4 +107,94 @@ Test(resume, a_lost_mark_of_the_best_comes_back) {
   cr_assert_gt(readlink(test_path("run/checkpoints/best"), again, sizeof again - 1), 0);
   cr_expect_str_eq(target, again);
   limn_config_destroy(config);
+}
+
+/* --- a full disk --- */
+
+/* The limit on file sizes stands for a disk that is full: no checkpoint fits, all else does. */
+typedef struct full_disk {
+  int waits, goes_on, saved;
+  bool makes_room; /* once the run waits; else it is stopped then */
+  volatile sig_atomic_t stop;
+} full_disk;
+
+static void limit_files(rlim_t size) {
+  struct rlimit limit;
+  cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  limit.rlim_cur = size;
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void on_full_disk(void *context, const limn_event *event) {
+  full_disk *disk = context;
+  disk->saved += event->kind == LIMN_EVENT_CHECKPOINT;
+  if (event->kind != LIMN_EVENT_NOTICE)
+    return;
+  disk->goes_on += strstr(event->text, "going on") != NULL;
+  if (!strstr(event->text, "waiting for room"))
+    return;
+  ++disk->waits;
+  if (disk->makes_room)
+    limit_files(RLIM_INFINITY);
+  else
+    disk->stop = SIGTERM;
+}
+
+/* Two checkpoints with room, then more steps without. */
+static limn_status fill_disk(full_disk *disk, const char *setting, limn_train_result *result) {
+  char path[TEST_PATH_SIZE];
+  test_train_well("dcgan", dcgan, data, "run");
+  limn_config *config = test_config("dcgan", dcgan);
+  test_set(config, "steps", "18");
+  test_set(config, "on_full_disk", setting);
+  snprintf(path, sizeof path, "%s", test_path("run"));
+  limn_train_options options = {
+      .config = config, .resume = path, .on_event = on_full_disk, .context = disk, .stop = &disk->stop};
+  signal(SIGXFSZ, SIG_IGN);
+  limit_files(8192);
+  limn_status status = limn_train(&options, result);
+  limit_files(RLIM_INFINITY);
+  limn_config_destroy(config);
+  return status;
+}
+
+static void expect_last_good(uint64_t step) {
+  char target[64] = "", expected[64];
+  snprintf(expected, sizeof expected, "%06u.safetensors", (unsigned)step);
+  cr_expect_gt(readlink(test_path("run/checkpoints/latest"), target, sizeof target - 1), 0);
+  cr_expect_str_eq(target, expected);
+  limn_safetensors_close(test_open_checkpoint("run", step));
+  DIR *entries = opendir(test_path("run/checkpoints"));
+  for (struct dirent *entry; (entry = readdir(entries));)
+    cr_expect_not(limn_durable_is_temporary(entry->d_name), "%s is left", entry->d_name);
+  closedir(entries);
+}
+
+Test(resume, a_full_disk_ends_the_run_behind_its_last_checkpoint) {
+  full_disk disk = {0};
+  limn_train_result result;
+  cr_expect_eq(fill_disk(&disk, "stop", &result), LIMN_FAILED);
+  cr_expect_not_null(strstr(limn_error_message(), "File too large"), "%s", limn_error_message());
+  cr_expect_eq(result.checkpoint, STEPS);
+  cr_expect_eq(disk.waits, 0);
+  expect_last_good(STEPS);
+}
+
+Test(resume, or_waits_for_room) {
+  full_disk disk = {.makes_room = true};
+  limn_train_result result;
+  cr_expect_eq(fill_disk(&disk, "wait", &result), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(disk.waits, 1);
+  cr_expect_eq(disk.goes_on, 1);
+  cr_expect_eq(disk.saved, 1);
+  expect_last_good(18);
+}
+
+Test(resume, waiting_for_room_can_be_stopped) {
+  full_disk disk = {0};
+  limn_train_result result;
+  cr_expect_eq(fill_disk(&disk, "wait", &result), LIMN_FAILED);
+  cr_expect_not_null(strstr(limn_error_message(), "File too large"), "%s", limn_error_message());
+  cr_expect_eq(disk.waits, 1);
+  expect_last_good(STEPS);
 }

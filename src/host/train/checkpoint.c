@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "run/run.h"
 #include "run/safetensors.h"
 
 #define VALUE_SIZE  256
@@ -177,7 +179,7 @@ static limn_status upload(limn_tensor *tensor, const char *name, const limn_stor
   return status;
 }
 
-static limn_status fill_store(limn_store *store, const limn_safetensors *file, const char *path) {
+limn_status limn_checkpoint_fill_store(limn_store *store, const limn_safetensors *file, const char *path) {
   for (size_t i = 0; i < limn_store_count(store); ++i) {
     const char *name;
     limn_tensor *tensor = limn_store_at(store, i, &name);
@@ -191,14 +193,6 @@ static limn_status fill_store(limn_store *store, const limn_safetensors *file, c
   return LIMN_OK;
 }
 
-limn_status limn_checkpoint_fill_store(limn_store *store, const char *path) {
-  limn_safetensors *file = NULL;
-  LIMN_TRY(limn_safetensors_open(&file, path));
-  limn_status status = fill_store(store, file, path);
-  limn_safetensors_close(file);
-  return status;
-}
-
 static uint64_t read_number(const limn_safetensors *file, const char *key) {
   const char *text = limn_safetensors_metadata(file, key);
   return text ? strtoull(text, NULL, 10) : 0;
@@ -210,7 +204,7 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
   if (status == LIMN_DATA)
     return limn_fail(status, "%s; remove it to go on from the checkpoint before", limn_error_message());
   LIMN_TRY(status);
-  status = fill_store(s->store, file, path);
+  status = limn_checkpoint_fill_store(s->store, file, path);
   const char *objective = limn_safetensors_metadata(file, "best_objective");
   *state = (limn_progress_state){.step = read_number(file, "step"),
                                  .best_step = read_number(file, "best_step"),
@@ -297,30 +291,52 @@ limn_status limn_checkpoint_load_weights(limn_session *s, const char *path) {
   return status;
 }
 
-static limn_status read_config(const limn_safetensors *file, const char *path, limn_config **out) {
-  const char *format = limn_safetensors_metadata(file, "format"), *model = limn_safetensors_metadata(file, "model");
-  if (!format || strcmp(format, "limn") != 0 || !model)
-    return limn_fail(LIMN_DATA, "%s is no checkpoint of Limn's: its metadata names no model", path);
-  LIMN_TRY(limn_config_create(out, model));
+limn_status limn_checkpoint_open(limn_safetensors **out, const char *path, char *file, size_t size) {
+  struct stat info;
+  limn_run *run = NULL;
+  uint64_t step, before;
+  if (stat(path, &info) != 0)
+    return limn_fail(LIMN_DATA, "%s does not exist; name a run folder or a checkpoint file", path);
+  if (!S_ISDIR(info.st_mode)) {
+    snprintf(file, size, "%s", path);
+    return limn_safetensors_open(out, path);
+  }
+  LIMN_TRY(limn_run_open(&run, path));
+  limn_status status = limn_run_marked(run, "latest", &step);
+  bool found = status == LIMN_OK;
+  while (found) {
+    before = step;
+    status = limn_safetensors_open(out, limn_run_checkpoint_path(run, step, file, size));
+    /* A run that trains may have put a newer one in its place and deleted it. */
+    found = status != LIMN_OK && limn_run_marked(run, "latest", &step) == LIMN_OK && step != before;
+  }
+  limn_run_close(run);
+  return status;
+}
+
+static limn_status set_described(limn_config *config, const limn_safetensors *file) {
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting *setting = limn_setting_at(i);
     const char *value = limn_safetensors_metadata(file, setting->name);
-    if (value && is_described(setting, *out))
-      LIMN_TRY(limn_config_set(*out, setting->name, value, LIMN_SOURCE_FILE));
+    if (value && is_described(setting, config))
+      LIMN_TRY(limn_config_set(config, setting->name, value, LIMN_SOURCE_FILE));
   }
   return LIMN_OK;
 }
 
-limn_status limn_checkpoint_read_config(const char *path, limn_config **out, uint64_t *step) {
-  limn_safetensors *file = NULL;
-  *out = NULL;
-  LIMN_TRY(limn_safetensors_open(&file, path));
-  limn_status status = read_config(file, path, out);
-  *step = read_number(file, "step");
-  limn_safetensors_close(file);
+limn_status limn_checkpoint_read_config(const limn_safetensors *file, const char *path, limn_config **out,
+                                        uint64_t *step) {
+  const char *format = limn_safetensors_metadata(file, "format"), *model = limn_safetensors_metadata(file, "model");
+  limn_config *config = NULL;
+  if (!format || strcmp(format, "limn") != 0 || !model)
+    return limn_fail(LIMN_DATA, "%s is no checkpoint of Limn's: its metadata names no model", path);
+  LIMN_TRY(limn_config_create(&config, model));
+  limn_status status = set_described(config, file);
   if (status != LIMN_OK) {
-    limn_config_destroy(*out);
-    *out = NULL;
+    limn_config_destroy(config);
+    return status;
   }
-  return status;
+  *step = read_number(file, "step");
+  *out = config;
+  return LIMN_OK;
 }

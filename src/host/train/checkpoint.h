@@ -3,6 +3,7 @@
 #ifndef LIMN_TRAIN_CHECKPOINT_H
 #define LIMN_TRAIN_CHECKPOINT_H
 
+#include "limn/safetensors.h"
 #include "train/session.h"
 
 /* What the loop must remember beside the tensors. */
@@ -27,9 +28,13 @@ char *limn_checkpoint_engines(const char *path);
  * nothing in the file fits. */
 limn_status limn_checkpoint_load_weights(limn_session *session, const char *path);
 
+/* Opens the checkpoint that `path` means: that file, or the latest of that run folder, which may be training meanwhile.
+ * *out is yours; its own path comes into `file`, for messages. */
+limn_status limn_checkpoint_open(limn_safetensors **out, const char *path, char *file, size_t size);
 /* The config that a checkpoint's metadata describes. *out is yours. */
-limn_status limn_checkpoint_read_config(const char *path, limn_config **out, uint64_t *step);
-/* A store's tensors, PARAMETER, BUFFER and OPTIMIZER, from a file, each of which must have it. */
-limn_status limn_checkpoint_fill_store(limn_store *store, const char *path);
+limn_status limn_checkpoint_read_config(const limn_safetensors *file, const char *path, limn_config **out,
+                                        uint64_t *step);
+/* A store's tensors, PARAMETER, BUFFER and OPTIMIZER, from a file, which must have each of them. */
+limn_status limn_checkpoint_fill_store(limn_store *store, const limn_safetensors *file, const char *path);
 
 #endif

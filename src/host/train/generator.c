@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/philox.h"
 #include "image/image.h"
-#include "run/run.h"
 #include "train/checkpoint.h"
 
 /* Pictures a pass; no more than a batch of the training, which the user chose by the memory there is. */
@@ -27,39 +25,21 @@ struct limn_generator {
   float *codes, *pixels; /* of a chunk */
 };
 
-static limn_status find_checkpoint(const char *path, char *buffer, size_t size) {
-  struct stat st;
-  if (stat(path, &st) != 0)
-    return limn_fail(LIMN_DATA, "%s does not exist; name a run folder or a checkpoint file", path);
-  if (!S_ISDIR(st.st_mode)) {
-    snprintf(buffer, size, "%s", path);
-    return LIMN_OK;
-  }
-  limn_run *run = NULL;
-  uint64_t step;
-  LIMN_TRY(limn_run_open(&run, path));
-  limn_status status = limn_run_marked(run, "latest", &step);
-  if (status == LIMN_OK)
-    limn_run_checkpoint_path(run, step, buffer, size);
-  limn_run_close(run);
-  return status;
-}
-
-static limn_status build(limn_generator *g, const char *path) {
+static limn_status build(limn_generator *g) {
   limn_graph *graph = NULL;
   LIMN_TRY(limn_graph_create(&graph));
   limn_status status = limn_build_generation(graph, &g->model, g->chunk, g->info.averaged);
   if (status == LIMN_OK)
     status = limn_program_create(&g->program, g->store, graph, NULL);
   limn_graph_destroy(graph);
-  return status == LIMN_OK ? limn_checkpoint_fill_store(g->store, path) : status;
+  return status;
 }
 
-static limn_status open_generator(limn_generator *g, const char *path, const limn_generator_options *options) {
-  char file[4096];
+/* `path`: what the user named; `name`: the file's. */
+static limn_status make_generator(limn_generator *g, const char *path, const limn_safetensors *file, const char *name,
+                                  const limn_generator_options *options) {
   uint64_t step;
-  LIMN_TRY(find_checkpoint(path, file, sizeof file));
-  LIMN_TRY(limn_checkpoint_read_config(file, &g->config, &step));
+  LIMN_TRY(limn_checkpoint_read_config(file, name, &g->config, &step));
   const limn_config *c = g->config;
   if (c->model == LIMN_MODEL_AUTOENCODER)
     return limn_fail(LIMN_USAGE,
@@ -79,11 +59,21 @@ static limn_status open_generator(limn_generator *g, const char *path, const lim
   LIMN_TRY(limn_device_create(
       &g->device, &(limn_device_options){.name = options->device, .threads = options->threads, .seed = c->seed}));
   LIMN_TRY(limn_store_create(&g->store, g->device));
-  LIMN_TRY(build(g, file));
+  LIMN_TRY(build(g));
+  LIMN_TRY(limn_checkpoint_fill_store(g->store, file, name));
   size_t picture = (size_t)c->channels * (size_t)c->height * (size_t)c->width;
   g->codes = calloc((size_t)g->chunk * (size_t)c->latent, sizeof *g->codes);
   g->pixels = malloc((size_t)g->chunk * picture * sizeof *g->pixels);
   return g->codes && g->pixels ? LIMN_OK : limn_fail_memory("a generator");
+}
+
+static limn_status open_generator(limn_generator *g, const char *path, const limn_generator_options *options) {
+  char name[4096];
+  limn_safetensors *file = NULL;
+  LIMN_TRY(limn_checkpoint_open(&file, path, name, sizeof name));
+  limn_status status = make_generator(g, path, file, name, options);
+  limn_safetensors_close(file);
+  return status;
 }
 
 limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options) {
