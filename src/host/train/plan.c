@@ -1,4 +1,4 @@
-/* What a run would be (--dry-run): a session without a run folder. */
+/* What a run would be (--dry-run): a session without a run folder, whose programs are planned and cannot run. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,19 +48,14 @@ static void describe_memory(limn_plan *plan, const limn_session *s) {
   }
 }
 
-static limn_status no_batch(void *context, const uint8_t **nchw) {
-  (void)context;
-  *nchw = NULL;
-  return limn_fail(LIMN_FAILED, "a plan has no pictures");
-}
-
 static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training_data *data) {
   limn_session session;
   LIMN_TRY(limn_config_check(config));
   LIMN_TRY(limn_training_data_open(data, config, NULL));
   LIMN_TRY(limn_session_init(
       &session, config, 1,
-      &(limn_session_data){.next = no_batch, .held_out = data->held_out, .held_out_count = data->held_out_count}));
+      &(limn_session_data){
+          .held_out = data->held_out, .held_out_count = data->held_out_count, .blank = true, .planning = true}));
   plan->layers = calloc(2 * LIMN_MAX_LAYERS, sizeof *plan->layers);
   limn_status status = plan->layers ? LIMN_OK : limn_fail_memory("a plan");
   if (status == LIMN_OK) {
