@@ -37,11 +37,15 @@ typedef struct limn_event {
 } limn_event;
 
 typedef struct limn_train_options {
-  const limn_config *config;                                /* required */
-  const char *resume;                                       /* a run folder to go on with; NULL: a new run */
+  const limn_config *config; /* required */
+  /* A run folder to go on with; NULL: a new run. What config leaves at its defaults is then the run's; what it sets
+   * otherwise and cannot change is refused (limn_config_resume). */
+  const char *resume;
   void (*on_event)(void *context, const limn_event *event); /* called from the training thread; may be NULL */
   void *context;
-  const volatile sig_atomic_t *stop; /* not 0: finish the step, save, return. May be NULL */
+  /* Not 0: finish the step, save, return. A validation and pictures that are due wait until the run goes on. May be
+   * NULL. */
+  const volatile sig_atomic_t *stop;
   const volatile sig_atomic_t *save; /* changes: save at the end of the step and go on. May be NULL */
 } limn_train_options;
 

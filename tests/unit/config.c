@@ -474,3 +474,30 @@ Test(config, comma_locale_changes_nothing) {
   expect_round_trip(config);
   limn_config_destroy(config);
 }
+
+Test(config, a_run_tells_what_it_goes_on_with) {
+  limn_config *run = create("vae"), *config = create("vae");
+  char text[256];
+  set(run, "steps", "500", LIMN_SOURCE_FILE);
+  set(run, "lr", "0.5", LIMN_SOURCE_FILE);
+  set(run, "size", "32", LIMN_SOURCE_FILE);
+  set(config, "size", "0", LIMN_SOURCE_SET); /* from the data, which said 32 */
+  set(config, "time", "2h", LIMN_SOURCE_SET);
+  set(config, "threads", "3", LIMN_SOURCE_SET);
+  set(config, "precision", "fp32", LIMN_SOURCE_SET);
+  cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
+  cr_expect_str_eq(limn_config_get(config, "lr", text, sizeof text), "0.5");
+  cr_expect_str_eq(limn_config_get(config, "size", text, sizeof text), "32");
+  cr_expect_str_eq(limn_config_get(config, "steps", text, sizeof text), "0", "time is another length");
+  cr_expect_str_eq(limn_config_inexact_changes(config, run, text, sizeof text),
+                   "threads 0, then 3; precision auto, then fp32");
+  set(config, "latent", "5", LIMN_SOURCE_SET);
+  cr_expect_eq(limn_config_resume(config, run), LIMN_USAGE);
+  cr_expect_not_null(strstr(limn_error_message(), "latent: the run has 128, the command says 5; "), "%s",
+                     limn_error_message());
+  limn_config *other = create("dcgan");
+  cr_expect_eq(limn_config_resume(other, run), LIMN_USAGE);
+  limn_config_destroy(other);
+  limn_config_destroy(config);
+  limn_config_destroy(run);
+}

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "run/run.h"
+#include "train/checkpoint.h"
 
 #define STEPS 12
 
@@ -109,7 +110,27 @@ Test(resume, a_lost_mark_of_the_best_comes_back) {
   limn_config_destroy(config);
 }
 
-/* --- a full disk --- */
+/* --- room on the disk --- */
+
+/* What is said before the run is an upper bound, and a near one. */
+Test(resume, a_checkpoint_takes_what_was_said) {
+  static const char *const models[] = {"dcgan", "vae", "autoencoder"};
+  for (int i = 0; i < 3; ++i) {
+    const char *const settings[] = {"filters", "16", NULL};
+    limn_config *config = test_config(models[i], settings);
+    limn_session session;
+    struct stat info;
+    cr_assert_eq(limn_session_init(&session, config, 1, &(limn_session_data){.held_out_count = 4}), LIMN_OK, "%s",
+                 limn_error_message());
+    cr_assert_eq(limn_checkpoint_save(&session, &(limn_progress_state){.step = 1}, test_path("file")), LIMN_OK);
+    cr_assert_eq(stat(test_path("file"), &info), 0);
+    uint64_t said = limn_checkpoint_bytes(&session);
+    cr_expect(said >= (uint64_t)info.st_size && said < 2 * (uint64_t)info.st_size, "%s: %ju, not %ju", models[i],
+              (uintmax_t)info.st_size, (uintmax_t)said);
+    limn_session_release(&session);
+    limn_config_destroy(config);
+  }
+}
 
 /* The limit on file sizes stands for a disk that is full: no checkpoint fits, all else does. */
 typedef struct full_disk {

@@ -205,10 +205,10 @@ Test(run, a_dead_process_holds_no_lock) {
   pid_t child = fork();
   if (child == 0) {
     limn_run *held = NULL;
-    bool good = limn_run_resume(&held, "a") == LIMN_OK && write(ready[1], "x", 1) == 1;
-    while (good)
+    if (limn_run_resume(&held, "a") != LIMN_OK || write(ready[1], "x", 1) != 1)
+      _exit(1);
+    for (;;)
       pause();
-    _exit(1);
   }
   char byte;
   limn_run *run = NULL;

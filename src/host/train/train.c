@@ -94,8 +94,8 @@ static limn_status read_measures(limn_trainer *t) {
   return LIMN_OK;
 }
 
-/* *best: whether this is the best so far, and hence to be kept. *cut_off: whether
- * a stop came before its end; then nothing has come of it. */
+/* *best: whether this is the best so far, and hence to be kept. *cut_off: whether a stop came before its end; then
+ * nothing has come of it. */
 static limn_status validate(limn_trainer *t, bool *best, bool *cut_off) {
   float values[LIMN_MAX_MEASURES];
   char names[LIMN_MAX_MEASURES][48];
