@@ -152,8 +152,8 @@ static void build_with_running(case_graph *g, const op_case *c) {
   limn_value beta = case_fixed(g, LIMN_ROLE_PARAMETER, "beta", channels, (const float[4]){0.1f, -0.05f, 0, -0.1f});
   limn_value mean = case_leaf_of(g, LIMN_ROLE_BUFFER, "mean", channels, RANGE_SIGNED, false);
   limn_value variance = case_leaf_of(g, LIMN_ROLE_BUFFER, "variance", channels, RANGE_POSITIVE, false);
-  case_output(g, limn_graph_unary(graph, LIMN_PW_RELU, limn_graph_batchnorm(graph, x, gamma, beta, EPS), 0, 0));
-  limn_graph_update_running(graph, x, mean, variance, LIMN_NONE, 0.1f);
+  case_output(g, limn_graph_unary(graph, LIMN_PW_RELU, limn_graph_batchnorm(graph, x, gamma, beta, attrs_of(c)), 0, 0));
+  limn_graph_update_running(graph, x, mean, variance, LIMN_NONE, attrs_of(c));
 }
 
 /* More rows than one launch of the CUDA device's own kernels takes: a plan of cuDNN's does them where it can (multiples

@@ -186,7 +186,7 @@ Test(data_report, measures_the_pixels_that_a_run_sees) {
   }
   limn_data_report_destroy(r);
   limn_image sheet;
-  cr_assert_eq(limn_image_read_png(&sheet, test_path("sheet.png"), 1000000), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_image_read_file(&sheet, test_path("sheet.png"), 1000000), LIMN_OK, "%s", limn_error_message());
   cr_expect(sheet.height == 32 && sheet.width == 66 && sheet.channels == 3);
   cr_expect(sheet.pixels[0] == 0 && sheet.pixels[3 * 40] == 102 && sheet.pixels[3 * 33] == 255);
   limn_image_release(&sheet);

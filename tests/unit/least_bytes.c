@@ -37,7 +37,8 @@ Test(least_bytes, a_layer_and_its_update) {
   limn_value beta = limn_graph_leaf(graph, PARAMETER, "beta", LIMN_CHANNELS(4));           /* 4 */
   limn_value hyper = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "hyper", LIMN_CHANNELS(4));   /* 4 */
   limn_value y = limn_graph_conv(graph, x, w, LIMN_NONE, (limn_conv_attrs){1, 1, 1, 1});   /* 3200 */
-  limn_value z = limn_graph_batchnorm(graph, y, gamma, beta, 1e-5f);                       /* 3200, statistics 8 */
+  limn_value z = limn_graph_batchnorm(graph, y, gamma, beta,
+                                      (limn_batchnorm_attrs){.eps = 1e-5f, .groups = 1}); /* 3200, statistics 8 */
   limn_value relu = limn_graph_unary(graph, LIMN_PW_RELU, z, 0, 0), dw;
   limn_value loss = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_EXP, relu, 0, 0));
   cr_assert_eq(limn_graph_gradient(graph, loss, &w, 1, &dw), LIMN_OK, "%s", limn_error_message());

@@ -17,13 +17,16 @@ static size_t bytes_of(limn_shape shape, limn_type type) {
   return (size_t)limn_shape_count(shape) * cuda_type_size(type);
 }
 
+static limn_batchnorm_shape rows_of(const cuda_operation *o) {
+  return (limn_batchnorm_shape){.rows = limn_shape_count(o->x) / o->x.c, .channels = o->x.c, .groups = 1};
+}
+
 static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const cuda_plan *plan,
                               const cuda_operation *o) {
   const limn_step_kind kind = o->kind;
   const bool norm = kind == LIMN_STEP_BATCHNORM;
   const size_t channels = sizeof(float) * (size_t)(kind == LIMN_STEP_CONV ? o->y.c : o->x.c);
-  const size_t workspace =
-      plan ? cuda_plan_workspace(plan) : limn_batchnorm_scratch(limn_shape_count(o->x) / o->x.c, o->x.c);
+  const size_t workspace = plan ? cuda_plan_workspace(plan) : limn_batchnorm_scratch(rows_of(o));
   const struct {
     void **memory;
     size_t bytes;
@@ -74,8 +77,7 @@ static limn_status run_once(const struct trial *t, const struct cuda_device *cud
   const limn_batchnorm_forward_args args = {.x = t->x,
                                             .y = t->y,
                                             .type = o->type,
-                                            .rows = limn_shape_count(o->x) / o->x.c,
-                                            .channels = o->x.c,
+                                            .shape = rows_of(o),
                                             .gamma = t->gamma,
                                             .beta = t->bias,
                                             .eps = eps,

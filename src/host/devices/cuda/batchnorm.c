@@ -158,9 +158,9 @@ static limn_status add_forward(limn_builder *b, const limn_step *step) {
   const struct cuda_device *cuda = cuda_device_of(b);
   const limn_shape shape = limn_builder_shape(b, step->inputs[0]);
   const limn_type type = cuda_type(cuda, limn_builder_format(b, step->inputs[0]));
-  const bool whole = limn_batchnorm_is_whole((int64_t)shape.n * shape.h * shape.w, shape.c);
+  const bool whole = limn_batchnorm_launches(shape_of(step, shape)) == 1;
   cuda_plan *plan = NULL;
-  if (step->activation == LIMN_PW_RELU && shape.c <= CUDA_ZEROS && (cuda->timed || !whole))
+  if (step->activation == LIMN_PW_RELU && step->node.groups == 1 && shape.c <= CUDA_ZEROS && (cuda->timed || !whole))
     LIMN_TRY(cuda_plan_create(&plan, cuda->planner,
                               &(cuda_operation){.kind = LIMN_STEP_BATCHNORM,
                                                 .x = shape,
