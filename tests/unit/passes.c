@@ -25,13 +25,6 @@ TestSuite(passes, .init = begin, .fini = end, .timeout = 60);
 
 /* --- the models --- */
 
-static bool reads(const limn_step *step, int value) {
-  for (int i = 0; i < step->input_count; ++i)
-    if (step->inputs[i] == value)
-      return true;
-  return false;
-}
-
 /* What the training step's schedule says of the values that a loss reads: the decoder's pictures, or D's logits. */
 typedef struct losses {
   limn_fusion fusion;
@@ -46,7 +39,7 @@ static void count_readers(losses *l, const limn_schedule *of, int value) {
   int readers = 0;
   for (int i = 0; i < of->step_count; ++i) {
     const limn_step *step = &of->steps[i];
-    if (!reads(step, value))
+    if (!limn_step_reads(step, value))
       continue;
     if (step->kind != LIMN_STEP_POINTWISE) {
       ++l->others;

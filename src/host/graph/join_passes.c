@@ -28,13 +28,6 @@ static bool is_full(const limn_schedule *schedule, int value, limn_shape domain)
   return limn_shape_equal(schedule->shapes[value], domain);
 }
 
-static bool reads(const limn_step *step, int value) {
-  for (int i = 0; i < step->input_count; ++i)
-    if (step->inputs[i] == value)
-      return true;
-  return false;
-}
-
 /* Sums of two wait to be made side by side with others of their kind. */
 static bool can_take_part(const limn_schedule *schedule, const limn_step *step, int64_t small) {
   int64_t count = limn_shape_count(step->domain);
@@ -46,10 +39,10 @@ static bool share_a_pass(const limn_schedule *schedule, const limn_step *a, cons
   if (!limn_shape_equal(a->domain, b->domain))
     return false;
   for (int i = 0; i < a->input_count; ++i)
-    if (is_full(schedule, a->inputs[i], a->domain) && reads(b, a->inputs[i]))
+    if (is_full(schedule, a->inputs[i], a->domain) && limn_step_reads(b, a->inputs[i]))
       return true;
   for (int o = 0; o < a->output_count; ++o)
-    if (is_full(schedule, a->outputs[o], a->domain) && reads(b, a->outputs[o]))
+    if (is_full(schedule, a->outputs[o], a->domain) && limn_step_reads(b, a->outputs[o]))
       return true;
   return false;
 }
@@ -68,7 +61,7 @@ static bool is_big(const limn_schedule *schedule, const limn_step *step, int64_t
 /* What of b's inputs a makes is there before the pass ends only where it has the domain's shape. */
 static bool is_within_reach(const limn_schedule *schedule, const limn_step *a, const limn_step *b) {
   for (int o = 0; o < a->output_count; ++o)
-    if (reads(b, a->outputs[o]) && !is_full(schedule, a->outputs[o], a->domain))
+    if (limn_step_reads(b, a->outputs[o]) && !is_full(schedule, a->outputs[o], a->domain))
       return false;
   return true;
 }
@@ -93,7 +86,7 @@ static bool inputs_live_on(const struct join *join) {
   for (int i = 0; i < a->input_count; ++i) {
     bool lives = !is_full(schedule, a->inputs[i], a->domain);
     for (int k = join->b; k < schedule->step_count && !lives; ++k)
-      lives = reads(&schedule->steps[k], a->inputs[i]);
+      lives = limn_step_reads(&schedule->steps[k], a->inputs[i]);
     if (!lives)
       return false;
   }
@@ -172,7 +165,7 @@ static bool is_read_elsewhere(const struct join *join, int value) {
   const limn_schedule *schedule = join->schedule;
   bool read = schedule->alias[value] != LIMN_NONE;
   for (int k = 0; k < schedule->step_count && !read; ++k)
-    read = k != join->a && k != join->b && reads(&schedule->steps[k], value);
+    read = k != join->a && k != join->b && limn_step_reads(&schedule->steps[k], value);
   return read;
 }
 

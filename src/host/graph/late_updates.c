@@ -26,7 +26,7 @@ static bool writes(const limn_step *step, limn_value leaf) {
   return false;
 }
 
-static bool reads(const limn_step *step, limn_value value) {
+bool limn_step_reads(const limn_step *step, int value) {
   for (int i = 0; i < step->input_count; ++i)
     if (step->inputs[i] == value)
       return true;
@@ -35,13 +35,13 @@ static bool reads(const limn_step *step, limn_value value) {
 
 bool limn_step_must_precede(const limn_step *step, const limn_step *next) {
   for (int o = 0; o < step->output_count; ++o)
-    if (step->outputs[o] != LIMN_NONE && reads(next, step->outputs[o]))
+    if (step->outputs[o] != LIMN_NONE && limn_step_reads(next, step->outputs[o]))
       return true;
   for (int i = 0; i < step->input_count; ++i)
     if (writes(next, step->inputs[i]))
       return true;
   for (int t = 0; t < step->node.target_count; ++t) {
-    if (writes(next, step->node.targets[t]) || reads(next, step->node.targets[t]))
+    if (writes(next, step->node.targets[t]) || limn_step_reads(next, step->node.targets[t]))
       return true;
   }
   return false;

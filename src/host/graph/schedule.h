@@ -69,6 +69,9 @@ void limn_schedule_destroy(limn_schedule *schedule);
 /* Whether the step adds two values of the shape of the sum, and does nothing else. */
 bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *step);
 
+/* Whether the value, or buffer, is an input of the step. */
+bool limn_step_reads(const limn_step *step, int value);
+
 /* Whether `step` has to be over before `next` begins: that writes what it reads or writes, or reads what it writes. */
 bool limn_step_must_precede(const limn_step *step, const limn_step *next);
 
