@@ -234,3 +234,15 @@ limn_status limn_read_file(const char *path, size_t limit, char **out, size_t *s
   fclose(stream);
   return status;
 }
+
+limn_status limn_read_at(int descriptor, void *bytes, size_t size, uint64_t offset, const char *name) {
+  for (size_t done = 0; done < size;) {
+    ssize_t got = pread(descriptor, (char *)bytes + done, size - done, (off_t)(offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      return limn_fail(LIMN_DATA, "%s: cannot read: %s", name, got < 0 ? strerror(errno) : "the file became shorter");
+    done += (size_t)got;
+  }
+  return LIMN_OK;
+}

@@ -3,6 +3,7 @@
 #define LIMN_BASE_FILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "limn/status.h"
@@ -30,5 +31,9 @@ limn_status limn_sync_folder_of(const char *path);
 /* The whole file, with a NUL behind it; *out is yours (free()). Refuses more than `limit` bytes. LIMN_DATA with the
  * path. */
 limn_status limn_read_file(const char *path, size_t limit, char **out, size_t *size);
+
+/* Exactly `size` bytes from `offset` on; safe to call from many threads. name: what is read, for messages. LIMN_DATA.
+ */
+limn_status limn_read_at(int descriptor, void *bytes, size_t size, uint64_t offset, const char *name);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "data/file_list.h"
 #include "data/source.h"
 #include "data/unpack.h"
@@ -139,54 +140,34 @@ static const char *archive_name(const limn_data_source *base, uint32_t index, ch
   return buffer;
 }
 
-/* The bytes of a picture file, (entry->size); *out is yours (free()). */
-static limn_status read_member(const archive_source *source, uint32_t index, const char *name, uint8_t **out) {
+/* One of the two is asked for, the picture or its shape. */
+static limn_status decode(const limn_data_source *base, uint32_t index, limn_image *picture,
+                          limn_picture_shape *shape) {
+  const archive_source *source = (const archive_source *)base;
   const limn_file_entry *entry = &source->files.items[index];
   const size_t limit = limn_image_file_limit(source->max_pixels);
-  *out = NULL;
+  char name[PATH_MAX];
+  archive_name(base, index, name, sizeof name);
   if (entry->size > limit)
     return limn_fail(LIMN_DATA, "%s: over the limit of %zu bytes for such a file", name, limit);
   uint8_t *bytes = malloc(entry->size ? entry->size : 1);
   if (!bytes)
     return limn_fail_memory(name);
-  for (size_t done = 0; done < entry->size;) {
-    ssize_t got = pread(source->copy, bytes + done, entry->size - done, (off_t)(entry->offset + done));
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0) {
-      free(bytes);
-      return limn_fail(LIMN_FAILED, "%s: cannot read it from the temporary file: %s", name,
-                       got < 0 ? strerror(errno) : "it became shorter");
-    }
-    done += (size_t)got;
-  }
-  *out = bytes;
-  return LIMN_OK;
+  const limn_image_input input = {bytes, entry->size, name, source->max_pixels};
+  limn_status status = limn_read_at(source->copy, bytes, entry->size, entry->offset, name);
+  if (status == LIMN_OK)
+    status = picture ? limn_image_read(picture, &input) : limn_image_probe(shape, &input);
+  free(bytes);
+  return status;
 }
 
 static limn_status archive_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
-  const archive_source *source = (const archive_source *)base;
-  char name[PATH_MAX];
-  uint8_t *bytes;
-  archive_name(base, index, name, sizeof name);
-  LIMN_TRY(read_member(source, index, name, &bytes));
-  limn_status status =
-      limn_image_probe(out, &(limn_image_input){bytes, source->files.items[index].size, name, source->max_pixels});
-  free(bytes);
-  return status;
+  return decode(base, index, NULL, out);
 }
 
 static limn_status archive_read(limn_data_source *base, uint32_t index, limn_image *out) {
-  const archive_source *source = (const archive_source *)base;
-  char name[PATH_MAX];
-  uint8_t *bytes;
-  archive_name(base, index, name, sizeof name);
   memset(out, 0, sizeof *out);
-  LIMN_TRY(read_member(source, index, name, &bytes));
-  limn_status status =
-      limn_image_read(out, &(limn_image_input){bytes, source->files.items[index].size, name, source->max_pixels});
-  free(bytes);
-  return status;
+  return decode(base, index, out, NULL);
 }
 
 static int archive_label(const limn_data_source *base, uint32_t index) {

@@ -37,7 +37,8 @@ typedef struct limn_dataset_info {
   int channels, height, width;
   int class_count; /* 0: no labels */
   /* Of names, labels, sizes and decoded bytes, never 0: the same data gives the same number on every machine and with
-   * all options. Of a folder's pictures, the bytes of up to 1,024 count, evenly spread, and the sizes of all files. */
+   * all options but `labels`. Of picture files, the bytes of up to 1,024 count, evenly spread, and the sizes of all
+   * files. */
   uint64_t fingerprint;
   size_t memory_bytes; /* that the decoded pictures take in memory, */
   size_t cache_bytes;  /* or in a file; both 0: they are decoded at each read */

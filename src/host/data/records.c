@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 #define LARGEST_LABEL 65535
 
@@ -37,18 +39,9 @@ static limn_status records_probe(limn_data_source *base, uint32_t index, limn_pi
   return LIMN_OK;
 }
 
-static limn_status read_from_disk(const limn_record_source *source, uint32_t index, uint8_t *out) {
-  const size_t size = limn_records_picture_bytes(source);
-  for (size_t done = 0; done < size;) {
-    ssize_t got = pread(source->descriptor, out + done, size - done, (off_t)(source->first + index * size + done));
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got <= 0)
-      return limn_fail(LIMN_DATA, "%s: cannot read picture %u: %s", source->path, index,
-                       got < 0 ? strerror(errno) : "the file became shorter");
-    done += (size_t)got;
-  }
-  return LIMN_OK;
+static const char *records_name(const limn_data_source *base, uint32_t index, char *buffer, size_t size) {
+  snprintf(buffer, size, "picture %u of %s", index, ((const limn_record_source *)base)->path);
+  return buffer;
 }
 
 static limn_status interleave(limn_image *image) {
@@ -68,10 +61,13 @@ static limn_status records_read(limn_data_source *base, uint32_t index, limn_ima
   const size_t size = limn_records_picture_bytes(source);
   LIMN_TRY(limn_image_init(out, source->height, source->width, source->channels));
   limn_status status = LIMN_OK;
-  if (source->pixels)
+  if (source->pixels) {
     memcpy(out->pixels, source->pixels + (size_t)index * size, size);
-  else
-    status = read_from_disk(source, index, out->pixels);
+  } else {
+    char name[PATH_MAX];
+    status = limn_read_at(source->descriptor, out->pixels, size, source->first + index * size,
+                          records_name(base, index, name, sizeof name));
+  }
   if (status == LIMN_OK && source->planar && source->channels > 1)
     status = interleave(out);
   if (status != LIMN_OK)
@@ -86,11 +82,6 @@ static int records_label(const limn_data_source *base, uint32_t index) {
 
 static const char *records_class_name(const limn_data_source *base, int label) {
   return ((const limn_record_source *)base)->classes[label];
-}
-
-static const char *records_name(const limn_data_source *base, uint32_t index, char *buffer, size_t size) {
-  snprintf(buffer, size, "picture %u of %s", index, ((const limn_record_source *)base)->path);
-  return buffer;
 }
 
 static uint64_t records_identify(const limn_data_source *base, uint32_t index, uint64_t hash) {
