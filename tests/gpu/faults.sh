@@ -116,6 +116,7 @@ what() {
   case "$1" in
   malloc | host) echo 'memory' ;;
   sync) echo 'a kernel failed' ;;
+  plan) echo 'has no engine\|could not' ;;
   *) echo 'fail\|could not' ;;
   esac
 }

@@ -245,14 +245,16 @@ Test(cuda, timed_engines_are_in_the_checkpoint, .timeout = 900) {
   train_timed("other", "true", "cache2", "2", false, false);
   train_timed("untimed", "false", "cache", "1", false, false);
   cr_expect(test_same_file("whole", "stopped", "checkpoints/000006.safetensors"));
-  char *whole = engines_of("whole", 6), *stopped = engines_of("stopped", 6), *other = engines_of("other", 6);
+  char *whole = engines_of("whole", 6), *stopped = engines_of("stopped", 6), *other = engines_of("other", 6),
+       *untimed = engines_of("untimed", 6);
   cr_assert(whole && stopped && other);
   cr_expect_str_eq(whole, stopped);
   cr_expect_str_neq(whole, other, "another clock has chosen the same engines, so that this test shows nothing: %s",
                     whole);
   cr_expect_not_null(strstr(whole, " CONV x="), "%s", whole);
   cr_expect_not_null(strstr(whole, " BATCHNORM x="), "%s", whole);
-  cr_expect_null(engines_of("untimed", 6));
+  cr_expect_null(untimed);
+  free(untimed);
 
   bool noted = true;
   char *told = engines_told(whole, &noted);
