@@ -26,6 +26,6 @@ uint64_t limn_hash_bytes(uint64_t hash, const void *bytes, size_t size) {
 
 /* The time of change too: copying and unpacking can set the time of writing to anything. */
 uint64_t limn_hash_times(uint64_t hash, const struct stat *info) {
-  const int64_t times[] = {info->st_mtim.tv_sec, info->st_mtim.tv_nsec, info->st_ctim.tv_sec, info->st_ctim.tv_nsec};
-  return limn_hash_bytes(hash, times, sizeof times);
+  hash = mix(mix(hash, (uint64_t)info->st_mtim.tv_sec), (uint64_t)info->st_mtim.tv_nsec);
+  return mix(mix(hash, (uint64_t)info->st_ctim.tv_sec), (uint64_t)info->st_ctim.tv_nsec);
 }
