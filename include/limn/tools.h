@@ -1,4 +1,4 @@
-/* What only our own program needs. Not installed. */
+/* What only our own program needs. Not installed, and no shared library exports it. */
 #ifndef LIMN_TOOLS_H
 #define LIMN_TOOLS_H
 
@@ -34,8 +34,8 @@ typedef struct limn_plan {
   double step_flops;
 } limn_plan;
 
-LIMN_API limn_status limn_plan_create(limn_plan **out, const limn_config *config);
-LIMN_API void limn_plan_destroy(limn_plan *plan);
+limn_status limn_plan_create(limn_plan **out, const limn_config *config);
+void limn_plan_destroy(limn_plan *plan);
 
 /* Times training steps on made-up pictures: no data set is read (size and channels must be set, or 64 and 3 are used).
  */
@@ -52,8 +52,7 @@ typedef struct limn_bench_result {
   char device[128];
 } limn_bench_result;
 
-LIMN_API limn_status limn_bench_step(const limn_config *config, const limn_bench_options *options,
-                                     limn_bench_result *result);
+limn_status limn_bench_step(const limn_config *config, const limn_bench_options *options, limn_bench_result *result);
 
 /* What a training step is on a device, kernel by kernel: on the config's own, or on a card that need not be there. No
  * data is read (size and channels must be set, or 64 and 3 are used). */
@@ -106,13 +105,13 @@ typedef struct limn_step_plan {
 
 /* card: "h100" and others, or the path of a FILE.json (docs/plan.md); NULL: the config's device. LIMN_USAGE for a card
  * that is not known, LIMN_DATA for a file that describes none. */
-LIMN_API limn_status limn_step_plan_create(limn_step_plan **out, const limn_config *config, const char *card);
-LIMN_API void limn_step_plan_destroy(limn_step_plan *plan);
+limn_status limn_step_plan_create(limn_step_plan **out, const limn_config *config, const char *card);
+void limn_step_plan_destroy(limn_step_plan *plan);
 
 /* The largest batch whose training fits into the card's memory: estimated, then planned to see, up
  * to 5% short of it. A multiple of 8
  * where it is 8 or more and not the plan's own; 0: none fits. `plan` is that of the same config, with a card. */
-LIMN_API limn_status limn_step_plan_largest_batch(const limn_step_plan *plan, const limn_config *config, int *batch);
+limn_status limn_step_plan_largest_batch(const limn_step_plan *plan, const limn_config *config, int *batch);
 
 /* Times the kernels of a training step one by one, on made-up pictures as limn_bench_step does. */
 typedef struct limn_bench_ops_options {
@@ -140,9 +139,9 @@ typedef struct limn_bench_ops {
 } limn_bench_ops;
 
 /* *out is yours. LIMN_DEVICE where the device cannot time its kernels. */
-LIMN_API limn_status limn_bench_ops_create(limn_bench_ops **out, const limn_config *config,
-                                           const limn_bench_ops_options *options);
-LIMN_API void limn_bench_ops_destroy(limn_bench_ops *ops);
+limn_status limn_bench_ops_create(limn_bench_ops **out, const limn_config *config,
+                                  const limn_bench_ops_options *options);
+void limn_bench_ops_destroy(limn_bench_ops *ops);
 
 /* How fast pictures come, from where they can be: decoded from their files each time, from the file of decoded
  * pictures, from memory. */
@@ -224,7 +223,7 @@ typedef struct limn_doctor_line {
   int usable;
 } limn_doctor_line;
 /* Fills up to `capacity` lines; *count is how many there are. */
-LIMN_API limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count);
+limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ static limn_status create_cpu(limn_device **out, const limn_device_options *opti
   if (precision && strcmp(precision, "auto") != 0 && strcmp(precision, "fp32") != 0)
     return limn_fail(LIMN_USAGE, "precision %s needs a CUDA device (%.600s): choose precision fp32", precision,
                      missing ? missing : "device is cpu");
-  LIMN_TRY(cpu_device_create(out, options));
+  LIMN_TRY(limn_cpu_device_create(out, options));
   if (missing)
     snprintf((*out)->note, sizeof(*out)->note, "no CUDA: %.200s; training on the CPU", missing);
   return LIMN_OK;

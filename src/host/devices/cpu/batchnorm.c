@@ -91,7 +91,7 @@ static void run_normalize(const limn_kernel *k, const struct limn_call *call) {
 
 static limn_status add_statistics(limn_builder *b, const limn_step *step, limn_value value, int statistics) {
   limn_shape shape = limn_builder_shape(b, value);
-  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
+  cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
@@ -104,7 +104,7 @@ static limn_status add_statistics(limn_builder *b, const limn_step *step, limn_v
 static limn_status add_forward(limn_builder *b, const limn_step *step) {
   limn_value x = step->inputs[0];
   limn_shape shape = limn_builder_shape(b, x);
-  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
+  cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   int statistics = limn_builder_output(b, step->outputs[1], CPU_PLAIN);
   LIMN_TRY(add_statistics(b, step, x, statistics));
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
@@ -186,7 +186,7 @@ static void run_backward(const limn_kernel *k, const struct limn_call *call) {
 static limn_status add_backward(limn_builder *b, const limn_step *step) {
   limn_value x = step->inputs[0];
   limn_shape shape = limn_builder_shape(b, x);
-  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
+  cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
@@ -244,7 +244,7 @@ static limn_status add_update_running(limn_builder *b, const limn_step *step) {
   return limn_builder_status(b);
 }
 
-limn_status cpu_build_batchnorm(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_batchnorm(limn_builder *b, const limn_step *step) {
   switch (step->kind) {
   case LIMN_STEP_STATISTICS:
     return add_statistics(b, step, step->inputs[0], limn_builder_output(b, step->outputs[0], CPU_PLAIN));

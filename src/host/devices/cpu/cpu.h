@@ -17,8 +17,8 @@ typedef enum cpu_layout {
 
 /* The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the same
  * blocked or plain, and called plain. */
-cpu_layout cpu_activation_layout(int block, limn_shape shape);
-cpu_layout cpu_weight_layout(int block, limn_shape shape);
+cpu_layout limn_cpu_activation_layout(int block, limn_shape shape);
+cpu_layout limn_cpu_weight_layout(int block, limn_shape shape);
 
 struct onednn; /* onednn.c: engine, stream */
 struct cpu_worker;
@@ -60,41 +60,41 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 }
 
 /* Engines: each turns a step into kernels. */
-limn_status cpu_build_convolution(limn_builder *builder, const limn_step *step); /* onednn.c */
-limn_status cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */
-limn_status cpu_build_rows(limn_builder *builder, const limn_step *step);        /* rows.c */
-limn_status cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
-limn_status cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
-limn_status cpu_build_pictures(limn_builder *builder, const limn_step *step);    /* pictures.c */
+limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* onednn.c */
+limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */
+limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);        /* rows.c */
+limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
+limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
+limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step);    /* pictures.c */
 /* Bias and activation of a CONV_DX step on buffer y, when it has any. */
-limn_status cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
+limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* Converts between layouts, as a kernel. */
-limn_status cpu_build_reorder(limn_builder *builder, limn_shape shape, const int layouts[2], int from, int to);
+limn_status limn_cpu_build_reorder(limn_builder *builder, limn_shape shape, const int layouts[2], int from, int to);
 
 /* oneDNN: to be called on the device's own thread only. */
 /* Limits oneDNN to an instruction set ("auto": no limit), which has to come before its first use in the process. *name
  * is the set that it uses then. Any thread. */
-limn_status onednn_limit(const char *isa, const char **name);
-limn_status onednn_create(struct onednn **out);
-void onednn_destroy(struct onednn *onednn);
+limn_status limn_onednn_limit(const char *isa, const char **name);
+limn_status limn_onednn_create(struct onednn **out);
+void limn_onednn_destroy(struct onednn *onednn);
 /* Converts at once. */
-limn_status onednn_reorder(struct onednn *onednn, int block, limn_shape shape, cpu_layout from_layout,
-                           const float *from, cpu_layout to_layout, float *to);
-void onednn_version(char *buffer, size_t size);
+limn_status limn_onednn_reorder(struct onednn *onednn, int block, limn_shape shape, cpu_layout from_layout,
+                                const float *from, cpu_layout to_layout, float *to);
+void limn_onednn_version(char *buffer, size_t size);
 
 /* The device's own thread (worker.c): runs one job at a time; the caller waits. */
-limn_status cpu_worker_create(struct cpu_worker **out, int threads);
-void cpu_worker_destroy(struct cpu_worker *worker);
+limn_status limn_cpu_worker_create(struct cpu_worker **out, int threads);
+void limn_cpu_worker_destroy(struct cpu_worker *worker);
 /* Runs job(argument) on the worker; the error message comes along. */
-limn_status cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument);
+limn_status limn_cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument);
 
-limn_status cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
-                               const limn_program_options *options, limn_program **out);
-void cpu_program_destroy(limn_program *program);
-limn_status cpu_program_run(limn_program *program, uint64_t step);
-void cpu_program_info(const limn_program *program, limn_program_info *out);
-void cpu_program_row(const limn_program *program, int index, limn_program_row *out);
-limn_status cpu_program_trace(limn_program *program, int rounds, double *seconds);
-limn_status cpu_measure_peaks(limn_device *device, double *flops, double *bandwidth); /* peaks.c */
+limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
+                                    const limn_program_options *options, limn_program **out);
+void limn_cpu_program_destroy(limn_program *program);
+limn_status limn_cpu_program_run(limn_program *program, uint64_t step);
+void limn_cpu_program_info(const limn_program *program, limn_program_info *out);
+void limn_cpu_program_row(const limn_program *program, int index, limn_program_row *out);
+limn_status limn_cpu_program_trace(limn_program *program, int rounds, double *seconds);
+limn_status limn_cpu_measure_peaks(limn_device *device, double *flops, double *bandwidth); /* peaks.c */
 
 #endif

@@ -4,6 +4,6 @@
 
 #include "devices/device.h"
 
-limn_status cpu_device_create(limn_device **out, const limn_device_options *options);
+limn_status limn_cpu_device_create(limn_device **out, const limn_device_options *options);
 
 #endif

@@ -9,11 +9,11 @@
 
 #define ALIGNMENT 64
 
-cpu_layout cpu_activation_layout(int block, limn_shape shape) {
+cpu_layout limn_cpu_activation_layout(int block, limn_shape shape) {
   return block > 1 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED : CPU_PLAIN;
 }
 
-cpu_layout cpu_weight_layout(int block, limn_shape shape) {
+cpu_layout limn_cpu_weight_layout(int block, limn_shape shape) {
   return block > 1 && shape.n % block == 0 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED_WEIGHT
                                                                                             : CPU_PLAIN;
 }
@@ -32,8 +32,8 @@ static limn_status tensor_create(limn_device *device, limn_role role, limn_shape
   const struct cpu_device *cpu = (const struct cpu_device *)device;
   bool weight = role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER;
   cpu_layout layout = role == LIMN_ROLE_PICTURES ? CPU_BYTES
-                      : weight                   ? cpu_weight_layout(cpu->simd->block, shape)
-                                                 : cpu_activation_layout(cpu->simd->block, shape);
+                      : weight                   ? limn_cpu_weight_layout(cpu->simd->block, shape)
+                                                 : limn_cpu_activation_layout(cpu->simd->block, shape);
   size_t each = layout == CPU_BYTES ? 1 : sizeof(float);
   size_t bytes = ((size_t)limn_shape_count(shape) * each + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   struct cpu_tensor *tensor = calloc(1, sizeof *tensor);
@@ -64,7 +64,7 @@ static limn_status transfer_job(void *argument) {
   const struct transfer *t = argument;
   const struct cpu_device *cpu = cpu_of(&t->tensor->base);
   cpu_layout from = t->up ? CPU_PLAIN : t->tensor->layout, to = t->up ? t->tensor->layout : CPU_PLAIN;
-  return onednn_reorder(cpu->onednn, cpu->simd->block, t->tensor->base.shape, from, t->from, to, t->to);
+  return limn_onednn_reorder(cpu->onednn, cpu->simd->block, t->tensor->base.shape, from, t->from, to, t->to);
 }
 
 static limn_status upload(limn_tensor *base, const float *nchw) {
@@ -73,8 +73,8 @@ static limn_status upload(limn_tensor *base, const float *nchw) {
     memcpy(tensor->data, nchw, (size_t)limn_shape_count(base->shape) * sizeof(float));
     return LIMN_OK;
   }
-  return cpu_worker_call(cpu_of(base)->worker, transfer_job,
-                         &(struct transfer){.tensor = tensor, .from = nchw, .to = tensor->data, .up = true});
+  return limn_cpu_worker_call(cpu_of(base)->worker, transfer_job,
+                              &(struct transfer){.tensor = tensor, .from = nchw, .to = tensor->data, .up = true});
 }
 
 static limn_status download(const limn_tensor *base, float *nchw) {
@@ -83,8 +83,8 @@ static limn_status download(const limn_tensor *base, float *nchw) {
     memcpy(nchw, tensor->data, (size_t)limn_shape_count(base->shape) * sizeof(float));
     return LIMN_OK;
   }
-  return cpu_worker_call(cpu_of(base)->worker, transfer_job,
-                         &(struct transfer){.tensor = tensor, .from = tensor->data, .to = nchw, .up = false});
+  return limn_cpu_worker_call(cpu_of(base)->worker, transfer_job,
+                              &(struct transfer){.tensor = tensor, .from = tensor->data, .to = nchw, .up = false});
 }
 
 static limn_status upload_u8(limn_tensor *base, const uint8_t *nchw) {
@@ -94,20 +94,20 @@ static limn_status upload_u8(limn_tensor *base, const uint8_t *nchw) {
 
 static limn_status start_onednn(void *argument) {
   struct cpu_device *cpu = argument;
-  return onednn_create(&cpu->onednn);
+  return limn_onednn_create(&cpu->onednn);
 }
 
 static limn_status stop_onednn(void *argument) {
   struct cpu_device *cpu = argument;
-  onednn_destroy(cpu->onednn);
+  limn_onednn_destroy(cpu->onednn);
   return LIMN_OK;
 }
 
 static void cpu_destroy(limn_device *device) {
   struct cpu_device *cpu = (struct cpu_device *)device;
   if (cpu->worker)
-    cpu_worker_call(cpu->worker, stop_onednn, cpu);
-  cpu_worker_destroy(cpu->worker);
+    limn_cpu_worker_call(cpu->worker, stop_onednn, cpu);
+  limn_cpu_worker_destroy(cpu->worker);
   free(cpu);
 }
 
@@ -119,19 +119,19 @@ static const limn_device_ops cpu_ops = {
     .upload = upload,
     .download = download,
     .upload_u8 = upload_u8,
-    .program_create = cpu_program_create,
-    .program_destroy = cpu_program_destroy,
-    .program_run = cpu_program_run,
-    .program_info = cpu_program_info,
-    .program_row = cpu_program_row,
-    .program_trace = cpu_program_trace,
-    .measure_peaks = cpu_measure_peaks,
+    .program_create = limn_cpu_program_create,
+    .program_destroy = limn_cpu_program_destroy,
+    .program_run = limn_cpu_program_run,
+    .program_info = limn_cpu_program_info,
+    .program_row = limn_cpu_program_row,
+    .program_trace = limn_cpu_program_trace,
+    .measure_peaks = limn_cpu_measure_peaks,
 };
 
 /* Our loops use the instruction set that oneDNN uses, so that both agree on the block of their layouts. */
 static limn_status choose_simd(const char *isa, const limn_simd **out) {
   const char *name;
-  LIMN_TRY(onednn_limit(isa && isa[0] ? isa : "auto", &name));
+  LIMN_TRY(limn_onednn_limit(isa && isa[0] ? isa : "auto", &name));
   *out = strcmp(name, "avx512") == 0 ? &limn_simd_avx512
          : strcmp(name, "avx2") == 0 ? &limn_simd_avx2
                                      : &limn_simd_baseline;
@@ -144,7 +144,7 @@ static int usable_processors(void) {
   return count > 0 ? count : 1;
 }
 
-limn_status cpu_device_create(limn_device **out, const limn_device_options *options) {
+limn_status limn_cpu_device_create(limn_device **out, const limn_device_options *options) {
   struct cpu_device *cpu = calloc(1, sizeof *cpu);
   if (!cpu)
     return limn_fail_memory("the CPU device");
@@ -153,15 +153,15 @@ limn_status cpu_device_create(limn_device **out, const limn_device_options *opti
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
   limn_status status = choose_simd(options->isa, &cpu->simd);
   if (status == LIMN_OK)
-    status = cpu_worker_create(&cpu->worker, cpu->threads);
+    status = limn_cpu_worker_create(&cpu->worker, cpu->threads);
   if (status == LIMN_OK)
-    status = cpu_worker_call(cpu->worker, start_onednn, cpu);
+    status = limn_cpu_worker_call(cpu->worker, start_onednn, cpu);
   if (status != LIMN_OK) {
     cpu_destroy(&cpu->base);
     return status;
   }
   char version[32];
-  onednn_version(version, sizeof version);
+  limn_onednn_version(version, sizeof version);
   snprintf(cpu->base.description, sizeof cpu->base.description, "CPU, %d thread%s, %s, oneDNN %s", cpu->threads,
            cpu->threads == 1 ? "" : "s", cpu->simd->name, version);
   *out = &cpu->base;

@@ -33,7 +33,7 @@ static void run_epilogue(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-limn_status cpu_add_epilogue(limn_builder *b, const limn_step *step, int y) {
+limn_status limn_cpu_add_epilogue(limn_builder *b, const limn_step *step, int y) {
   bool bias = step->input_count > 2;
   if (!bias && step->activation == LIMN_PW_COUNT)
     return LIMN_OK;

@@ -21,7 +21,7 @@ static limn_status check(dnnl_status_t status, const char *what) {
   return limn_fail(LIMN_FAILED, "oneDNN failed at %s (status %d)", what, (int)status);
 }
 
-limn_status onednn_limit(const char *isa, const char **name) {
+limn_status limn_onednn_limit(const char *isa, const char **name) {
   static const struct {
     const char *name;
     dnnl_cpu_isa_t isa;
@@ -44,7 +44,7 @@ limn_status onednn_limit(const char *isa, const char **name) {
   return LIMN_OK;
 }
 
-limn_status onednn_create(struct onednn **out) {
+limn_status limn_onednn_create(struct onednn **out) {
   struct onednn *o = calloc(1, sizeof *o);
   if (!o)
     return limn_fail_memory("oneDNN");
@@ -52,14 +52,14 @@ limn_status onednn_create(struct onednn **out) {
   if (status == LIMN_OK)
     status = check(dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags), "creating its stream");
   if (status != LIMN_OK) {
-    onednn_destroy(o);
+    limn_onednn_destroy(o);
     return status;
   }
   *out = o;
   return LIMN_OK;
 }
 
-void onednn_destroy(struct onednn *o) {
+void limn_onednn_destroy(struct onednn *o) {
   if (!o)
     return;
   if (o->stream)
@@ -69,7 +69,7 @@ void onednn_destroy(struct onednn *o) {
   free(o);
 }
 
-void onednn_version(char *buffer, size_t size) {
+void limn_onednn_version(char *buffer, size_t size) {
   const dnnl_version_t *v = dnnl_version();
   snprintf(buffer, size, "%d.%d.%d", v->major, v->minor, v->patch);
 }
@@ -185,8 +185,8 @@ static limn_status create_reorder(struct onednn *o, const dnnl_memory_desc_t *fr
   return LIMN_OK;
 }
 
-limn_status onednn_reorder(struct onednn *o, int block, limn_shape shape, cpu_layout from_layout, const float *from,
-                           cpu_layout to_layout, float *to) {
+limn_status limn_onednn_reorder(struct onednn *o, int block, limn_shape shape, cpu_layout from_layout,
+                                const float *from, cpu_layout to_layout, float *to) {
   dnnl_memory_desc_t source = describe(block, shape, from_layout), destination = describe(block, shape, to_layout);
   struct call *call = NULL;
   LIMN_TRY(create_reorder(o, &source, &destination, &call));
@@ -208,7 +208,7 @@ static limn_status add_reorder(limn_builder *b, const dnnl_memory_desc_t *from_m
   return add_call(b, "reorder", call, (const int[]){to, from}, 0);
 }
 
-limn_status cpu_build_reorder(limn_builder *b, limn_shape shape, const int layouts[2], int from, int to) {
+limn_status limn_cpu_build_reorder(limn_builder *b, limn_shape shape, const int layouts[2], int from, int to) {
   int block = cpu_device_of(b)->simd->block;
   dnnl_memory_desc_t from_md = describe(block, shape, (cpu_layout)layouts[0]),
                      to_md = describe(block, shape, (cpu_layout)layouts[1]);
@@ -315,9 +315,9 @@ static bool is_slow(const_dnnl_primitive_desc_t pd) {
 /* Our own layouts first; where oneDNN has only slow code for them, whatever it likes, with reorders around. */
 static limn_status choose_pd(dnnl_primitive_desc_t *out, const struct cpu_device *device, const struct conv *c) {
   int block = device->simd->block;
-  struct conv_mds fixed = {.x = describe(block, c->shapes.x, cpu_activation_layout(block, c->shapes.x)),
+  struct conv_mds fixed = {.x = describe(block, c->shapes.x, limn_cpu_activation_layout(block, c->shapes.x)),
                            .w = describe_any(c->shapes.w),
-                           .y = describe(block, c->shapes.y, cpu_activation_layout(block, c->shapes.y))};
+                           .y = describe(block, c->shapes.y, limn_cpu_activation_layout(block, c->shapes.y))};
   struct conv_mds free_choice = {
       .x = describe_any(c->shapes.x), .w = describe_any(c->shapes.w), .y = describe_any(c->shapes.y)};
   int32_t channels = c->shapes.y.c;
@@ -383,7 +383,7 @@ static struct conv_output wanted_output(limn_builder *b, int value, const dnnl_m
                                         bool flat) {
   int block = cpu_device_of(b)->simd->block;
   limn_shape shape = limn_builder_shape(b, value);
-  cpu_layout layout = weight ? cpu_weight_layout(block, shape) : cpu_activation_layout(block, shape);
+  cpu_layout layout = weight ? limn_cpu_weight_layout(block, shape) : limn_cpu_activation_layout(block, shape);
   struct conv_output out = {.ours = describe(block, shape, layout)};
   out.final = limn_builder_output(b, value, layout);
   out.direct = flat || dnnl_memory_desc_equal(&out.ours, md) ? out.final
@@ -450,10 +450,10 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
   LIMN_TRY(add_call(b, names[c->shapes.dense][row], call, buffers, c->shapes.flops));
   if (out.direct != out.final)
     LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
-  return step->kind == LIMN_STEP_CONV_DX ? cpu_add_epilogue(b, step, out.final) : LIMN_OK;
+  return step->kind == LIMN_STEP_CONV_DX ? limn_cpu_add_epilogue(b, step, out.final) : LIMN_OK;
 }
 
-limn_status cpu_build_convolution(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_convolution(limn_builder *b, const limn_step *step) {
   struct conv c = conv_of(b, step);
   dnnl_primitive_desc_t pd = NULL;
   LIMN_TRY(choose_pd(&pd, cpu_device_of(b), &c));

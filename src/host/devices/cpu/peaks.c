@@ -88,10 +88,10 @@ static limn_status measure(void *argument) {
   return measure_bandwidth(job->cpu, &job->bandwidth);
 }
 
-limn_status cpu_measure_peaks(limn_device *device, double *flops, double *bandwidth) {
+limn_status limn_cpu_measure_peaks(limn_device *device, double *flops, double *bandwidth) {
   const struct cpu_device *cpu = (const struct cpu_device *)device;
   struct peaks_job job = {.cpu = cpu};
-  LIMN_TRY(cpu_worker_call(cpu->worker, measure, &job));
+  LIMN_TRY(limn_cpu_worker_call(cpu->worker, measure, &job));
   *flops = job.flops;
   *bandwidth = job.bandwidth;
   return LIMN_OK;

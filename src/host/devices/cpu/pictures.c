@@ -71,7 +71,7 @@ static void run_pictures(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-limn_status cpu_build_pictures(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_pictures(limn_builder *b, const limn_step *step) {
   struct pictures *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");

@@ -230,7 +230,7 @@ static bool classify(limn_shape domain, limn_shape s, kind *out) {
  * sample. */
 static cpu_layout choose_layout(const limn_builder *b, const limn_step *step, bool flat, bool generic) {
   int block = cpu_device_of(b)->simd->block;
-  cpu_layout activation = cpu_activation_layout(block, step->domain);
+  cpu_layout activation = limn_cpu_activation_layout(block, step->domain);
   if (generic)
     return CPU_PLAIN;
   for (int i = 0; i < step->input_count && flat; ++i)
@@ -317,7 +317,7 @@ static unsigned in_place(const struct group *s) {
   return bits;
 }
 
-limn_status cpu_build_pointwise(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_pointwise(limn_builder *b, const limn_step *step) {
   bool flat, generic, sums = false;
   find_spreads(b, step, &flat, &generic);
   struct group *s = calloc(1, sizeof *s);

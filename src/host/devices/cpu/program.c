@@ -45,21 +45,21 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_CONV:
   case LIMN_STEP_CONV_DX:
   case LIMN_STEP_CONV_DW:
-    return cpu_build_convolution(b, steps);
+    return limn_cpu_build_convolution(b, steps);
   case LIMN_STEP_STATISTICS:
   case LIMN_STEP_BATCHNORM:
   case LIMN_STEP_BATCHNORM_BACKWARD:
   case LIMN_STEP_UPDATE_RUNNING:
-    return cpu_build_batchnorm(b, steps);
+    return limn_cpu_build_batchnorm(b, steps);
   case LIMN_STEP_STACK:
   case LIMN_STEP_ROWS:
-    return cpu_build_rows(b, steps);
+    return limn_cpu_build_rows(b, steps);
   case LIMN_STEP_POINTWISE:
-    return cpu_build_pointwise(b, steps);
+    return limn_cpu_build_pointwise(b, steps);
   case LIMN_STEP_PICTURES:
-    return cpu_build_pictures(b, steps);
+    return limn_cpu_build_pictures(b, steps);
   default:
-    return cpu_build_update(b, steps);
+    return limn_cpu_build_update(b, steps);
   }
 }
 
@@ -68,7 +68,7 @@ static const limn_backend backend = {
     .bytes = bytes,
     .leaf_format = leaf_format,
     .leaf_memory = leaf_memory,
-    .convert = cpu_build_reorder,
+    .convert = limn_cpu_build_reorder,
     .build = build,
     .allocate = allocate,
     .free = release,
@@ -91,25 +91,26 @@ static limn_status release_program(void *argument) {
   return LIMN_OK;
 }
 
-void cpu_program_destroy(limn_program *base) {
+void limn_cpu_program_destroy(limn_program *base) {
   struct cpu_program *p = (struct cpu_program *)base;
   if (!p)
     return;
-  cpu_worker_call(((struct cpu_device *)base->device)->worker, release_program, &p->code);
+  limn_cpu_worker_call(((struct cpu_device *)base->device)->worker, release_program, &p->code);
   free(p);
 }
 
-limn_status cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
-                               const limn_program_options *options, limn_program **out) {
+limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
+                                    const limn_program_options *options, limn_program **out) {
   struct cpu_program *program = calloc(1, sizeof *program);
   if (!program)
     return limn_fail_memory("a program");
   program->base.device = device;
   program->code = (limn_code){.backend = &backend, .device = device, .options = *options};
-  limn_status status = cpu_worker_call(((struct cpu_device *)device)->worker, build_program,
-                                       &(struct build_job){.code = &program->code, .graph = graph, .leaves = leaves});
+  limn_status status =
+      limn_cpu_worker_call(((struct cpu_device *)device)->worker, build_program,
+                           &(struct build_job){.code = &program->code, .graph = graph, .leaves = leaves});
   if (status != LIMN_OK) {
-    cpu_program_destroy(&program->base);
+    limn_cpu_program_destroy(&program->base);
     return status;
   }
   *out = &program->base;
@@ -164,27 +165,27 @@ static struct limn_call call_of(const struct cpu_device *cpu, uint64_t step, lim
       .step = step, .seed = cpu->base.seed, .threads = cpu->threads, .simd = cpu->simd, .status = status};
 }
 
-limn_status cpu_program_trace(limn_program *base, int rounds, double *seconds) {
+limn_status limn_cpu_program_trace(limn_program *base, int rounds, double *seconds) {
   const struct cpu_device *cpu = (const struct cpu_device *)base->device;
   limn_status status = LIMN_OK;
   struct trace_job job = {.code = &((const struct cpu_program *)base)->code,
                           .call = call_of(cpu, 0, &status),
                           .rounds = rounds,
                           .seconds = seconds};
-  return cpu_worker_call(cpu->worker, trace_kernels, &job);
+  return limn_cpu_worker_call(cpu->worker, trace_kernels, &job);
 }
 
-limn_status cpu_program_run(limn_program *base, uint64_t step) {
+limn_status limn_cpu_program_run(limn_program *base, uint64_t step) {
   const struct cpu_device *cpu = (const struct cpu_device *)base->device;
   limn_status status = LIMN_OK;
   struct run_job job = {.code = &((const struct cpu_program *)base)->code, .call = call_of(cpu, step, &status)};
-  return cpu_worker_call(cpu->worker, run_kernels, &job);
+  return limn_cpu_worker_call(cpu->worker, run_kernels, &job);
 }
 
-void cpu_program_info(const limn_program *base, limn_program_info *out) {
+void limn_cpu_program_info(const limn_program *base, limn_program_info *out) {
   *out = ((const struct cpu_program *)base)->code.info;
 }
 
-void cpu_program_row(const limn_program *base, int index, limn_program_row *out) {
+void limn_cpu_program_row(const limn_program *base, int index, limn_program_row *out) {
   limn_code_row(&((const struct cpu_program *)base)->code, index, out);
 }

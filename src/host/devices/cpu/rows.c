@@ -19,9 +19,9 @@ static void run_rows(const limn_kernel *k, const struct limn_call *call) {
     memcpy(cpu_at(k, 0) + s->counts[0], cpu_at(k, 2), s->counts[1] * sizeof(float));
 }
 
-limn_status cpu_build_rows(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_rows(limn_builder *b, const limn_step *step) {
   limn_shape shape = step->node.shape;
-  cpu_layout layout = cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
+  cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   struct rows *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");

@@ -91,7 +91,7 @@ static limn_status add_optimizer(limn_builder *b, const limn_step *step, struct 
   return limn_builder_status(b);
 }
 
-limn_status cpu_build_update(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_update(limn_builder *b, const limn_step *step) {
   struct update *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");

@@ -56,7 +56,7 @@ static void *work(void *argument) {
   return NULL;
 }
 
-limn_status cpu_worker_create(struct cpu_worker **out, int threads) {
+limn_status limn_cpu_worker_create(struct cpu_worker **out, int threads) {
   struct cpu_worker *worker = calloc(1, sizeof *worker);
   if (!worker)
     return limn_fail_memory("the CPU device's thread");
@@ -76,7 +76,7 @@ limn_status cpu_worker_create(struct cpu_worker **out, int threads) {
   return LIMN_OK;
 }
 
-void cpu_worker_destroy(struct cpu_worker *worker) {
+void limn_cpu_worker_destroy(struct cpu_worker *worker) {
   if (!worker)
     return;
   pthread_mutex_lock(&worker->mutex);
@@ -106,7 +106,7 @@ static limn_status run_ticket(void *argument) {
   return ticket->status;
 }
 
-limn_status cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument) {
+limn_status limn_cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument) {
   struct ticket ticket = {.job = job, .argument = argument};
   pthread_mutex_lock(&worker->mutex);
   while (worker->job) /* another caller's */
