@@ -17,3 +17,6 @@ target_include_directories(limn_dependencies SYSTEM INTERFACE ${STB_INCLUDE_DIR}
 target_link_libraries(limn_dependencies INTERFACE
   DNNL::dnnl OpenMP::OpenMP_C Threads::Threads PNG::PNG JPEG::JPEG PkgConfig::WEBP PkgConfig::ARCHIVE ZLIB::ZLIB
   PkgConfig::YAML PkgConfig::JANSSON m dl)
+
+# The same as names for the linker, for programs that link the installed archive (cmake/limn.pc.in, cmake/LimnConfig.cmake.in).
+set(LIMN_ARCHIVE_NEEDS dnnl ${OpenMP_C_LIB_NAMES} png jpeg webp archive z yaml jansson m dl)

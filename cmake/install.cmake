@@ -1,0 +1,22 @@
+# cmake --install: program, libraries, headers, the CUDA module, manual pages, completions, documents; and the Debian package.
+# DESTDIR and --prefix hold, and what is installed may be moved: nothing in it names its folder.
+include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Limn)
+file(RELATIVE_PATH LIMN_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+list(TRANSFORM LIMN_ARCHIVE_NEEDS PREPEND -l OUTPUT_VARIABLE LIMN_PC_PRIVATE)
+list(JOIN LIMN_PC_PRIVATE " " LIMN_PC_PRIVATE)
+configure_file(cmake/limn.pc.in package/limn.pc @ONLY)
+configure_package_config_file(cmake/LimnConfig.cmake.in package/LimnConfig.cmake INSTALL_DESTINATION ${package_folder}
+  PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(package/LimnConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+
+install(TARGETS limn_program limn limn_shared)
+if(TARGET limn_cuda AND NOT LIMN_SANITIZE AND NOT LIMN_TSAN AND NOT LIMN_COVERAGE)
+  install(TARGETS limn_cuda LIBRARY DESTINATION lib/limn) # where the library looks, from lib/ and from bin/
+endif()
+install(DIRECTORY include/limn TYPE INCLUDE PATTERN tools.h EXCLUDE)
+install(FILES ${PROJECT_BINARY_DIR}/package/limn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/package/LimnConfig.cmake ${PROJECT_BINARY_DIR}/package/LimnConfigVersion.cmake
+  DESTINATION ${package_folder})
+install(FILES LICENSE README.md TYPE DOC)
+install(DIRECTORY docs TYPE DOC)
