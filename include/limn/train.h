@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "limn/config.h"
+#include "limn/pictures.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +42,7 @@ typedef struct limn_train_options {
   /* A run folder to go on with; NULL: a new run. What config leaves at its defaults is then the run's; what it sets
    * otherwise and cannot change is refused (limn_config_resume). */
   const char *resume;
+  const limn_picture_source *source; /* what to train on, in the place of the setting `data`; NULL: that */
   void (*on_event)(void *context, const limn_event *event); /* called from the training thread; may be NULL */
   void *context;
   /* Not 0: finish the step, save, return. A validation and pictures that are due wait until the run goes on. May be
@@ -60,7 +62,11 @@ typedef struct limn_train_result {
 
 /* Trains until the config's length is reached. The same config, data, device and threads give the same bytes: on the
  * CPU always, on CUDA with the setting `deterministic`. LIMN_DIVERGED names the step and the last good checkpoint.
- * result is filled as far as the run came, on failure too. */
+ * result is filled as far as the run came, on failure too.
+ *
+ * Nothing is printed and no signal handler is touched: progress comes as events, an end is asked for by *stop. Threads
+ * may train at once, each into a run folder of its own, and get what they would get alone; the setting `isa` alone is
+ * the process's: the first run fixes it. */
 LIMN_API limn_status limn_train(const limn_train_options *options, limn_train_result *result);
 
 #ifdef __cplusplus

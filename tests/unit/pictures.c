@@ -298,7 +298,7 @@ Test(pictures, held_out_pictures_are_the_middle) {
       test_config("vae", (const char *const[]){"size", "0", "batch", "2", "validation", "0.5", "crop", "3", NULL});
   test_set(config, "data", test_path("pictures"));
   limn_training_data data;
-  cr_assert_eq(limn_training_data_open(&data, config, NULL), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_training_data_open(&data, config, NULL, NULL), LIMN_OK, "%s", limn_error_message());
   cr_expect_eq(config->height, H - CROP);
   cr_expect_eq(config->width, W - CROP);
   cr_expect_eq(data.info.height, H);
@@ -312,12 +312,12 @@ Test(pictures, held_out_pictures_are_the_middle) {
 
   test_set(config, "size", "0");
   test_set(config, "crop", "10");
-  cr_expect_eq(limn_training_data_open(&data, config, NULL), LIMN_USAGE);
+  cr_expect_eq(limn_training_data_open(&data, config, NULL, NULL), LIMN_USAGE);
   cr_expect_not_null(strstr(limn_error_message(), "crop 10 leaves nothing of pictures of 12 x 10"), "%s",
                      limn_error_message());
   test_set(config, "crop", "2");
   test_set(config, "shift", "8");
-  cr_expect_eq(limn_training_data_open(&data, config, NULL), LIMN_USAGE);
+  cr_expect_eq(limn_training_data_open(&data, config, NULL, NULL), LIMN_USAGE);
   cr_expect_not_null(strstr(limn_error_message(), "shift 8"), "%s", limn_error_message());
   limn_config_destroy(config);
   test_folder_remove();

@@ -235,15 +235,19 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
                                               .max_pixels =
                                                   options->max_pixels ? options->max_pixels : LIMN_MAX_PICTURE_PIXELS,
                                               .labels = options->labels};
-  limn_status status = limn_source_open(&dataset->source, path, &source_options);
+  limn_status status = options->pictures ? limn_callback_open(&dataset->source, options->pictures)
+                                         : limn_source_open(&dataset->source, path, &source_options);
   if (status == LIMN_OK) {
     dataset->decoder = (limn_decoder){.source = dataset->source, .options = &dataset->options};
     dataset->info.kind = dataset->source->ops->kind;
     dataset->info.class_count = dataset->source->class_count;
     status = open_pictures(dataset, path);
   }
+  if (options->pictures)
+    dataset->info.fingerprint = options->pictures->fingerprint;
   /* They belong to the caller, for this call. */
   dataset->options.labels = NULL;
+  dataset->options.pictures = NULL;
   dataset->options.cache = NULL;
   dataset->options.notice = NULL;
   dataset->options.context = NULL;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "image/image.h"
+#include "limn/pictures.h"
 
 typedef struct limn_dataset limn_dataset;
 
@@ -28,7 +29,8 @@ typedef struct limn_dataset_options {
   const char *cache;
   void (*notice)(void *context, const char *text); /* one line the user should see, from the calling thread; or NULL */
   void *context;
-  const volatile sig_atomic_t *stop; /* not 0: give up, with LIMN_FAILED. May be NULL */
+  const volatile sig_atomic_t *stop;   /* not 0: give up, with LIMN_FAILED. May be NULL */
+  const limn_picture_source *pictures; /* in the place of files: `path` is not looked at. NULL: files */
 } limn_dataset_options;
 
 typedef struct limn_dataset_info {
@@ -38,7 +40,7 @@ typedef struct limn_dataset_info {
   int class_count; /* 0: no labels */
   /* Of names, labels, sizes and decoded bytes, never 0: the same data gives the same number on every machine and with
    * all options but `labels`. Of picture files, the bytes of up to 1,024 count, evenly spread, and the sizes of all
-   * files. */
+   * files. Of a caller's pictures, what the caller says. */
   uint64_t fingerprint;
   size_t memory_bytes; /* that the decoded pictures take in memory, */
   size_t cache_bytes;  /* or in a file; both 0: they are decoded at each read */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "image/image.h"
+#include "limn/pictures.h"
 
 #define LIMN_MAX_PICTURE_PIXELS 100000000 /* unless the setting max_pixels says otherwise */
 
@@ -57,6 +58,8 @@ limn_status limn_source_open(limn_data_source **out, const char *path, const lim
 limn_status limn_idx_open(limn_data_source **out, const char *path, const limn_source_options *options);
 /* *file becomes the path of the training images in a folder (yours, free()), NULL when it holds no IDX files at all. */
 limn_status limn_idx_find(const char *folder, char **file);
+/* Copies *pictures; its context has to outlive the source. */
+limn_status limn_callback_open(limn_data_source **out, const limn_picture_source *pictures);
 
 /* path: a .bin file of CIFAR-10 or CIFAR-100, or a folder that limn_cifar_is_folder: its training files. */
 limn_status limn_cifar_open(limn_data_source **out, const char *path, const limn_source_options *options);

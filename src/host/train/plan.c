@@ -51,7 +51,7 @@ static void describe_memory(limn_plan *plan, const limn_session *s) {
 static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training_data *data) {
   limn_session session;
   LIMN_TRY(limn_config_check(config));
-  LIMN_TRY(limn_training_data_open(data, config, NULL));
+  LIMN_TRY(limn_training_data_open(data, config, NULL, NULL));
   LIMN_TRY(limn_session_init(
       &session, config, 1,
       &(limn_session_data){

@@ -127,11 +127,11 @@ static void tell_notice(void *context, const char *text) { limn_trainer_notice(c
 
 static limn_status open_data(limn_trainer *t) {
   const limn_data_watch watch = {.notice = tell_notice, .context = t, .stop = t->options->stop};
-  LIMN_TRY(limn_training_data_open(&t->data, t->config, &watch));
+  LIMN_TRY(limn_training_data_open(&t->data, t->config, t->options->source, &watch));
   uint64_t known = t->run ? limn_run_data_fingerprint(t->run) : 0;
-  if (known && known != t->data.info.fingerprint)
+  if (known && t->data.info.fingerprint && known != t->data.info.fingerprint)
     return limn_fail(LIMN_DATA, "%s is not the data that %s was trained on; start a new run with --init",
-                     t->config->data, t->options->resume);
+                     t->options->source ? "the caller's source" : t->config->data, t->options->resume);
   return LIMN_OK;
 }
 

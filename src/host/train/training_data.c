@@ -68,14 +68,16 @@ void limn_training_data_options(const limn_config *config, const limn_data_watch
   parse_background(config->background, out->background);
 }
 
-static limn_status open_data(limn_training_data *d, limn_config *config, const limn_data_watch *watch) {
-  if (!config->data || !config->data[0])
+static limn_status open_data(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,
+                             const limn_data_watch *watch) {
+  if (!pictures && (!config->data || !config->data[0]))
     return limn_fail(
         LIMN_USAGE,
         "no data is named; use --data PATH (a folder of pictures, an archive, or IDX, CIFAR or NumPy files)");
   const int crop = config->crop;
   limn_dataset_options options;
   limn_training_data_options(config, watch, &options);
+  options.pictures = pictures;
   LIMN_TRY(limn_dataset_open(&d->dataset, config->data, &options));
   limn_dataset_get_info(d->dataset, &d->info);
   if (crop >= d->info.height || crop >= d->info.width)
@@ -91,13 +93,15 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
     LIMN_TRY(limn_choose_batch(config, NULL, d->training_count));
   if ((uint32_t)config->batch > d->training_count)
     return limn_fail(LIMN_DATA, "%s has %u pictures to train on, fewer than one batch of %d; use --batch %u or fewer",
-                     config->data, d->training_count, config->batch, d->training_count);
+                     pictures ? "the caller's source" : config->data, d->training_count, config->batch,
+                     d->training_count);
   return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d, crop);
 }
 
-limn_status limn_training_data_open(limn_training_data *d, limn_config *config, const limn_data_watch *watch) {
+limn_status limn_training_data_open(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,
+                                    const limn_data_watch *watch) {
   *d = (limn_training_data){0};
-  limn_status status = open_data(d, config, watch);
+  limn_status status = open_data(d, config, pictures, watch);
   if (status != LIMN_OK)
     limn_training_data_close(d);
   return status;

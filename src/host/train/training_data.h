@@ -27,9 +27,10 @@ typedef struct limn_data_watch {
 
 /* How a run with this config opens its data. watch may be NULL; texts are borrowed from the config. */
 void limn_training_data_options(const limn_config *config, const limn_data_watch *watch, limn_dataset_options *out);
-/* Opens what config->data names, `crop` pixels larger than the config's size, and resolves that and the channels in the
- * config. watch may be NULL. */
-limn_status limn_training_data_open(limn_training_data *data, limn_config *config, const limn_data_watch *watch);
+/* Opens `pictures` or, where that is NULL, what config->data names, `crop` pixels larger than the config's size, and
+ * resolves that and the channels in the config. watch may be NULL. */
+limn_status limn_training_data_open(limn_training_data *data, limn_config *config, const limn_picture_source *pictures,
+                                    const limn_data_watch *watch);
 void limn_training_data_close(limn_training_data *data);
 limn_status limn_training_data_load(const limn_training_data *data, const limn_config *config, uint64_t first_batch,
                                     limn_loader **out);
