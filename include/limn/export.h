@@ -1,0 +1,23 @@
+/* One network of a checkpoint, for other programs. */
+#ifndef LIMN_EXPORT_H
+#define LIMN_EXPORT_H
+
+#include "limn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Writes a network's weights and running statistics as a safetensors file with the bare names of its PyTorch module
+ * ("main.0.weight"), which load_state_dict(strict=True) takes.
+ *
+ * path: a run folder (its latest checkpoint) or a checkpoint file. network: "generator", "discriminator" or "ema" (the
+ * averaged generator) of a dcgan, "encoder" or "decoder" of a vae or autoencoder. file: appears whole or not at all;
+ * one that is there is replaced. Shapes and numbers are the checkpoint's, float32; the same checkpoint gives the same
+ * bytes. LIMN_USAGE when the checkpoint has no such network, or when `file` is that checkpoint. */
+LIMN_API limn_status limn_export(const char *path, const char *network, const char *file);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
