@@ -17,13 +17,23 @@ static json_t *expect_json(const char *line) {
 TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 300);
 
 Test(cli, help_of_everything) {
-  static const char *const lines[] = {"--help",       "-h",
-                                      "help",         "help train",
-                                      "train --help", "train vae -h",
-                                      "sample -h",    "interpolate --help",
-                                      "inspect -h",   "doctor -h",
-                                      "data --help",  "bench --help",
-                                      "help bench",   "bench step dcgan --help"};
+  static const char *const lines[] = {"--help",
+                                      "-h",
+                                      "help",
+                                      "help train",
+                                      "train --help",
+                                      "train vae -h",
+                                      "sample -h",
+                                      "interpolate --help",
+                                      "inspect -h",
+                                      "export -h",
+                                      "manual -h",
+                                      "completions -h",
+                                      "doctor -h",
+                                      "data --help",
+                                      "bench --help",
+                                      "help bench",
+                                      "bench step dcgan --help"};
   outcome result;
   for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
     expect(&result, lines[i], 0, "usage: limn ");
@@ -92,6 +102,13 @@ Test(cli, usage_errors_say_what_to_do) {
       {"interpolate x --seeds 1,,2", "--seeds 1,2,3"},
       {"bench", "limn bench step"},
       {"doctor x", "\"x\""},
+      {"export", "run folder"},
+      {"export x", "--network generator"},
+      {"export x --network ema", "--output FILE"},
+      {"manual nothing", "no manual page"},
+      {"manual manual", "no manual page"},
+      {"completions", "bash, zsh or fish"},
+      {"completions tcsh", "bash, zsh and fish"},
   };
   outcome result;
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -113,6 +130,22 @@ Test(cli, missing_and_broken_files_are_data_errors) {
   expect(&result, "sample nowhere", 3, "nowhere");
   expect(&result, "train dcgan --steps 1 --data nowhere", 3, "nowhere");
   cr_assert(!exists("runs"), "a run that cannot start leaves no folder");
+}
+
+Test(cli, a_network_is_exported) {
+  outcome result;
+  write_pictures();
+  expect(&result, "train dcgan " TINY "--steps 2 --out r -q", 0, NULL);
+  expect(&result, "export r --network generator -o g.safetensors", 0, NULL);
+  cr_assert_str_eq(result.out, "g.safetensors\n");
+  expect(&result, "inspect g.safetensors", 0, "main.0.weight");
+  json_t *root = expect_json("export r/checkpoints/latest --network discriminator -o d.safetensors --json");
+  cr_expect_str_eq(json_string_value(json_object_get(root, "network")), "discriminator");
+  cr_expect_str_eq(json_string_value(json_object_get(root, "file")), "d.safetensors");
+  json_decref(root);
+  expect(&result, "export r --network decoder -o x", 2, "a dcgan has generator");
+  expect(&result, "export nowhere --network decoder -o x", 3, "nowhere");
+  cr_assert(!exists("x"));
 }
 
 Test(cli, lost_output_is_an_error) {

@@ -26,29 +26,6 @@ static const cli_option own_options[] = {
     CLI_OPTION_JSON,
     CLI_OPTION_HELP,
 };
-enum { OWN_OPTIONS = sizeof(own_options) / sizeof(own_options[0]) };
-
-static int print_help(void) {
-  fputs(
-      "usage: limn bench step dcgan|vae|autoencoder [options]\n"
-      "       limn bench ops dcgan|vae|autoencoder [options]\n"
-      "       limn bench data --data PATH [--size SIZE] [options]\n\n"
-      "Times training steps, or the kernels that they are made of one by one, on made-up pictures of --size and\n"
-      "--channels (64 and 3 unless given): no data is read. Every setting of limn train can be given; limn train\n"
-      "--help lists them.\n\n"
-      "ops: each kernel begins with cold caches on a GPU, and on the CPU with what the one before has left. Peaks are\n"
-      "the card's figures, or those of the CPU as measured just before.\n\n"
-      "data: how many pictures a second the loader makes ready when each is decoded from its file, when they come "
-      "from\n"
-      "the cache of decoded pictures, and from memory; and how long a run takes to start then. What the system keeps "
-      "of\n"
-      "the files in memory makes the first two faster than a disk would.\n\n"
-      "Options\n",
-      stdout);
-  cli_options_print(own_options, OWN_OPTIONS);
-  return CLI_OK;
-}
-
 static int print_json(const limn_config *config, const limn_bench_options *options, const limn_bench_result *result) {
   bool failed = false;
   json_t *root = json_object();
@@ -220,17 +197,23 @@ static int run_benchmark(const cli_args *args) {
   return benchmark->run(args, benchmark->model ? benchmark->model : args->words[1]);
 }
 
-int cmd_bench(int argc, char **argv) {
-  cli_option *options = NULL;
-  size_t option_count = 0;
-  cli_args args = {0};
-  int code = cli_flags_create(&options, &option_count, own_options, OWN_OPTIONS);
-  if (code == CLI_OK)
-    code = cli_args_init(&args, options, option_count, argc, argv);
-  if (code == CLI_OK) {
-    code = cli_args_has(&args, "help") ? print_help() : run_benchmark(&args);
-    cli_args_release(&args);
-  }
-  free(options);
-  return code;
-}
+const cli_command cmd_bench = {
+    .name = "bench",
+    .help = "time training steps and the kernels in them",
+    .usage = "limn bench step dcgan|vae|autoencoder [options]\n"
+             "limn bench ops dcgan|vae|autoencoder [options]\n"
+             "limn bench data --data PATH [--size SIZE] [options]",
+    .about =
+        "Times training steps, or the kernels that they are made of one by one, on made-up pictures of --size and\n"
+        "--channels (64 and 3 unless given): no data is read. Every setting of limn train can be given; limn train\n"
+        "--help lists them.\n\n"
+        "ops: each kernel begins with cold caches on a GPU, and on the CPU with what the one before has left. Peaks\n"
+        "are the card's figures, or those of the CPU as measured just before.\n\n"
+        "data: how many pictures a second the loader makes ready when each is decoded from its file, when they come\n"
+        "from the cache of decoded pictures, and from memory; and how long a run takes to start then. What the system\n"
+        "keeps of the files in memory makes the first two faster than a disk would.",
+    .words = "step ops data " CLI_MODEL_WORDS,
+    CLI_OPTIONS(own_options),
+    .settings = CLI_SETTINGS_TAKEN,
+    .run = run_benchmark,
+};

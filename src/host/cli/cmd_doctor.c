@@ -9,7 +9,7 @@
 #include "table.h"
 
 static const cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_HELP};
-enum { OPTIONS = sizeof(options) / sizeof(options[0]), MOST_LINES = 32 };
+enum { MOST_LINES = 32 };
 
 static int print_text(const limn_doctor_line *lines, size_t count) {
   cli_table table;
@@ -60,21 +60,13 @@ static int doctor(const cli_args *args) {
   return code;
 }
 
-int cmd_doctor(int argc, char **argv) {
-  cli_args args;
-  int code = cli_args_init(&args, options, OPTIONS, argc, argv);
-  if (code != CLI_OK)
-    return code;
-  if (cli_args_has(&args, "help")) {
-    fputs("usage: limn doctor [--json]\n\n"
-          "Says what Limn finds on this machine and what to do about what is missing. Exit code 4 when no device is "
-          "usable.\n\n"
-          "Options\n",
-          stdout);
-    cli_options_print(options, OPTIONS);
-  } else {
-    code = doctor(&args);
-  }
-  cli_args_release(&args);
-  return code;
-}
+const cli_command cmd_doctor = {
+    .name = "doctor",
+    .help = "what this machine has for Limn, and what it lacks",
+    .usage = "limn doctor [--json]",
+    .about = "Says what Limn finds on this machine and what to do about what is missing. Exit code 4 when no device is "
+             "usable.",
+    .words = "",
+    CLI_OPTIONS(options),
+    .run = doctor,
+};

@@ -21,7 +21,6 @@ static const cli_option options[] = {
     {"verbose", 'v', NULL, "a run: its settings; a file: the least, mean and greatest value of each tensor", NULL},
     CLI_OPTION_HELP,
 };
-enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
 static int print_overview(const limn_run_summary *run, const char *path) {
   char text[CLI_NUMBER_SIZE];
@@ -137,19 +136,11 @@ static int inspect(const cli_args *args) {
   return S_ISDIR(about.st_mode) ? inspect_run(path, json, verbose) : cli_inspect_file(path, json, verbose);
 }
 
-int cmd_inspect(int argc, char **argv) {
-  cli_args args;
-  int code = cli_args_init(&args, options, OPTIONS, argc, argv);
-  if (code != CLI_OK)
-    return code;
-  if (cli_args_has(&args, "help")) {
-    fputs("usage: limn inspect RUN|FILE.safetensors [options]\n\n"
-          "A run: model, data, steps, last metrics, checkpoints. A file: metadata and tensors.\n\nOptions\n",
-          stdout);
-    cli_options_print(options, OPTIONS);
-  } else {
-    code = inspect(&args);
-  }
-  cli_args_release(&args);
-  return code;
-}
+const cli_command cmd_inspect = {
+    .name = "inspect",
+    .help = "what a run, a checkpoint or a safetensors file holds",
+    .usage = "limn inspect RUN|FILE.safetensors [options]",
+    .about = "A run: model, data, steps, last metrics, checkpoints. A file: metadata and tensors.",
+    CLI_OPTIONS(options),
+    .run = inspect,
+};

@@ -17,7 +17,7 @@ static const cli_option options[] = {
     {"loop", 0, NULL, "come back to the first seed; the last picture is the one before it", NULL},
     CLI_PICTURE_OPTIONS,
 };
-enum { OPTIONS = sizeof(options) / sizeof(options[0]), MOST_SEEDS = 256, FRAMES_A_LEG = 10 };
+enum { MOST_SEEDS = 256, FRAMES_A_LEG = 10 };
 
 typedef struct path {
   uint64_t seeds[MOST_SEEDS];
@@ -99,7 +99,8 @@ static void name_of(const path *way, char *name, size_t size) {
     snprintf(name + used, size - (size_t)used, "-loop");
 }
 
-static int interpolate(const cli_args *args, path *way) {
+static int interpolate(const cli_args *args) {
+  path route = {.seed_count = 0}, *way = &route;
   cli_pictures pictures;
   char name[256];
   int code = parse_path(args, way);
@@ -129,23 +130,14 @@ static int interpolate(const cli_args *args, path *way) {
   return code;
 }
 
-int cmd_interpolate(int argc, char **argv) {
-  cli_args args;
-  int code = cli_args_init(&args, options, OPTIONS, argc, argv);
-  if (code != CLI_OK)
-    return code;
-  if (cli_args_has(&args, "help")) {
-    fputs(
-        "usage: limn interpolate RUN|CHECKPOINT --from SEED --to SEED [options]\n"
-        "       limn interpolate RUN|CHECKPOINT --seeds A,B,C [--loop] [options]\n\n"
+const cli_command cmd_interpolate = {
+    .name = "interpolate",
+    .help = "pictures on the way between seeds",
+    .usage = "limn interpolate RUN|CHECKPOINT --from SEED --to SEED [options]\n"
+             "limn interpolate RUN|CHECKPOINT --seeds A,B,C [--loop] [options]",
+    .about =
         "Makes pictures on great circles between the latent codes of seeds (spherical interpolation) and prints where\n"
-        "they are: RUN/interpolate-SEEDS.png unless --output or --each says otherwise.\n\nOptions\n",
-        stdout);
-    cli_options_print(options, OPTIONS);
-  } else {
-    path way = {.seed_count = 0};
-    code = interpolate(&args, &way);
-  }
-  cli_args_release(&args);
-  return code;
-}
+        "they are: RUN/interpolate-SEEDS.png unless --output or --each says otherwise.",
+    CLI_OPTIONS(options),
+    .run = interpolate,
+};

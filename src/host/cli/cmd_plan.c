@@ -17,22 +17,8 @@ static const cli_option own_options[] = {
     CLI_OPTION_JSON,
     CLI_OPTION_HELP,
 };
-enum { OWN_OPTIONS = sizeof(own_options) / sizeof(own_options[0]) };
-
-static int print_help(void) {
-  fputs(
-      "usage: limn plan dcgan|vae|autoencoder [--device-spec CARD] [options]\n\n"
-      "Lists the kernels of a training step on --device, or on a card that need not be there, with what each computes\n"
-      "and moves; for a card also how fast the step could be at best, and whether it fits. Nothing is run and no data\n"
-      "is read: pictures are of --size and --channels (64 and 3 unless given). Every setting of limn train can be\n"
-      "given; limn train --help lists them.\n\n"
-      "Options\n",
-      stdout);
-  cli_options_print(own_options, OWN_OPTIONS);
-  return CLI_OK;
-}
-
-static int plan_step(const cli_args *args, const char *model) {
+static int plan_step(const cli_args *args) {
+  const char *model = args->words[0];
   limn_config *config = NULL;
   limn_step_plan *plan = NULL;
   cli_step_plan shown = {.largest = -1, .every = cli_args_has(args, "all")};
@@ -53,28 +39,27 @@ static int plan_step(const cli_args *args, const char *model) {
   return code;
 }
 
-static int check_words(const cli_args *args) {
+static int plan(const cli_args *args) {
   if (args->word_count == 0)
     return cli_fail(CLI_USAGE, "plan what? limn plan dcgan|vae|autoencoder");
   if (args->word_count > 1)
     return cli_fail(CLI_USAGE, "limn plan does not know what to do with \"%s\"", args->words[1]);
-  return CLI_OK;
+  return plan_step(args);
 }
 
-int cmd_plan(int argc, char **argv) {
-  cli_option *options = NULL;
-  size_t option_count = 0;
-  cli_args args = {0};
-  int code = cli_flags_create(&options, &option_count, own_options, OWN_OPTIONS);
-  if (code == CLI_OK)
-    code = cli_args_init(&args, options, option_count, argc, argv);
-  if (code == CLI_OK) {
-    if (cli_args_has(&args, "help"))
-      code = print_help();
-    else if ((code = check_words(&args)) == CLI_OK)
-      code = plan_step(&args, args.words[0]);
-    cli_args_release(&args);
-  }
-  free(options);
-  return code;
-}
+const cli_command cmd_plan = {
+    .name = "plan",
+    .help = "what a training step is on a graphics card that need not be there",
+    .usage = "limn plan dcgan|vae|autoencoder [--device-spec CARD] [options]",
+    .about =
+        "Lists the kernels of a training step on --device, or on a card that need not be there, with what each "
+        "computes\n"
+        "and moves; for a card also how fast the step could be at best, and whether it fits. Nothing is run and no "
+        "data\n"
+        "is read: pictures are of --size and --channels (64 and 3 unless given). Every setting of limn train can be\n"
+        "given; limn train --help lists them.",
+    .words = CLI_MODEL_WORDS,
+    CLI_OPTIONS(own_options),
+    .settings = CLI_SETTINGS_TAKEN,
+    .run = plan,
+};

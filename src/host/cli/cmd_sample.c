@@ -11,7 +11,6 @@ static const cli_option options[] = {
     {"seed", 0, "N", "of the latent codes (default: the run's seed)", NULL},
     CLI_PICTURE_OPTIONS,
 };
-enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
 static limn_status codes(const cli_pictures *pictures, const void *context, int64_t first, int count, float *z) {
   const uint64_t *seed = context;
@@ -40,20 +39,12 @@ static int sample(const cli_args *args) {
   return code;
 }
 
-int cmd_sample(int argc, char **argv) {
-  cli_args args;
-  int code = cli_args_init(&args, options, OPTIONS, argc, argv);
-  if (code != CLI_OK)
-    return code;
-  if (cli_args_has(&args, "help")) {
-    fputs("usage: limn sample RUN|CHECKPOINT [options]\n\n"
-          "Makes pictures and prints where they are: RUN/sample-SEED.png (for a checkpoint, sample-SEED.png here)\n"
-          "unless --output or --each says otherwise. The same seed gives the same pictures.\n\nOptions\n",
-          stdout);
-    cli_options_print(options, OPTIONS);
-  } else {
-    code = sample(&args);
-  }
-  cli_args_release(&args);
-  return code;
-}
+const cli_command cmd_sample = {
+    .name = "sample",
+    .help = "make pictures with a trained generator",
+    .usage = "limn sample RUN|CHECKPOINT [options]",
+    .about = "Makes pictures and prints where they are: RUN/sample-SEED.png (for a checkpoint, sample-SEED.png here)\n"
+             "unless --output or --each says otherwise. The same seed gives the same pictures.",
+    CLI_OPTIONS(options),
+    .run = sample,
+};

@@ -24,23 +24,6 @@ static const cli_option own_options[] = {
     CLI_OPTION_HELP,
 };
 
-static int print_help(const char *model) {
-  if (model && cli_model_index(model) < 0)
-    model = NULL;
-  fputs("usage: limn train dcgan|vae|autoencoder --data PATH [options]\n"
-        "       limn train --resume RUN [options]\n\n"
-        "Trains on a folder or an archive of pictures, or on IDX, CIFAR or NumPy files, and leaves a run folder:\n"
-        "config.yaml, metrics.jsonl, samples/, checkpoints/, run.json. Prints the run folder and the last picture.\n"
-        "SIGINT, SIGTERM and SIGHUP finish the step, save and stop; a second one quits at once. SIGUSR1 saves and\n"
-        "goes on. A run that goes on may be given another length, interval of writing, path or device; its other\n"
-        "settings stay.\n\n"
-        "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.\n\nOptions\n",
-        stdout);
-  cli_options_print(own_options, sizeof(own_options) / sizeof(own_options[0]));
-  cli_flags_print(model);
-  return CLI_OK;
-}
-
 static int check_combination(const cli_args *args, const char *resume) {
   if (args->word_count > 1)
     return cli_fail(CLI_USAGE, "limn train does not know what to do with \"%s\"; pictures are named by --data PATH",
@@ -102,7 +85,7 @@ static void on_event(void *context, const limn_event *event) {
   cli_progress_event(context, event);
 }
 
-static int train(const limn_config *config, const cli_args *args, const char *resume) {
+static int run_training(const limn_config *config, const cli_args *args, const char *resume) {
   char steps[CLI_NUMBER_SIZE], seconds[CLI_NUMBER_SIZE];
   cli_progress progress;
   cli_progress_init(&progress, cli_args_has(args, "quiet") ? -1 : cli_args_has(args, "verbose"));
@@ -127,34 +110,33 @@ static int train(const limn_config *config, const cli_args *args, const char *re
   return code;
 }
 
-int cmd_train(int argc, char **argv) {
-  cli_option *options = NULL;
-  size_t option_count = 0;
-  cli_args args = {0};
+static int train(const cli_args *args) {
   limn_config *config = NULL;
-  int code = cli_flags_create(&options, &option_count, own_options, sizeof(own_options) / sizeof(own_options[0]));
+  const char *resume = cli_args_value(args, "resume");
+  int code = check_combination(args, resume);
   if (code == CLI_OK)
-    code = cli_args_init(&args, options, option_count, argc, argv);
-  if (code != CLI_OK)
-    goto cleanup;
-  const char *model = args.word_count ? args.words[0] : NULL;
-  if (cli_args_has(&args, "help")) {
-    code = print_help(model);
-    goto cleanup;
-  }
-  const char *resume = cli_args_value(&args, "resume");
-  code = check_combination(&args, resume);
+    code = cli_flags_config(&config, args, args->word_count ? args->words[0] : NULL, resume);
   if (code == CLI_OK)
-    code = cli_flags_config(&config, &args, model, resume);
-  if (code != CLI_OK)
-    goto cleanup;
-  if (cli_args_has(&args, "dry-run"))
-    code = cli_plan_print(config, cli_args_has(&args, "json"));
-  else
-    code = train(config, &args, resume);
-cleanup:
+    code = cli_args_has(args, "dry-run") ? cli_plan_print(config, cli_args_has(args, "json"))
+                                         : run_training(config, args, resume);
   limn_config_destroy(config);
-  cli_args_release(&args);
-  free(options);
   return code;
 }
+
+const cli_command cmd_train = {
+    .name = "train",
+    .help = "train a DCGAN, a VAE or an autoencoder on pictures",
+    .usage = "limn train dcgan|vae|autoencoder --data PATH [options]\n"
+             "limn train --resume RUN [options]",
+    .about =
+        "Trains on a folder or an archive of pictures, or on IDX, CIFAR or NumPy files, and leaves a run folder:\n"
+        "config.yaml, metrics.jsonl, samples/, checkpoints/, run.json. Prints the run folder and the last picture.\n"
+        "SIGINT, SIGTERM and SIGHUP finish the step, save and stop; a second one quits at once. SIGUSR1 saves and\n"
+        "goes on. A run that goes on may be given another length, interval of writing, path or device; its other\n"
+        "settings stay.\n\n"
+        "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.",
+    .words = CLI_MODEL_WORDS,
+    CLI_OPTIONS(own_options),
+    .settings = CLI_SETTINGS_LISTED,
+    .run = train,
+};

@@ -35,19 +35,14 @@ static const char *value_name(const limn_setting *setting) {
   return "VALUE";
 }
 
-int cli_flags_create(cli_option **out, size_t *count, const cli_option *own, size_t own_count) {
-  cli_option *options = calloc(own_count + limn_setting_count(), sizeof(*options));
-  if (!options)
-    return cli_fail_memory();
-  memcpy(options, own, own_count * sizeof(*own));
-  *count = own_count;
+size_t cli_flags_fill(cli_option *options) {
+  size_t count = 0;
   for (size_t i = 0; i < limn_setting_count(); i++) {
     const limn_setting *setting = limn_setting_at(i);
     if (setting->flag)
-      options[(*count)++] = (cli_option){setting->flag, 0, value_name(setting), setting->help, setting};
+      options[count++] = (cli_option){setting->flag, 0, value_name(setting), setting->help, setting};
   }
-  *out = options;
-  return CLI_OK;
+  return count;
 }
 
 static int no_model(const char *model) {
@@ -190,8 +185,8 @@ static void describe_default(const limn_setting *setting, const char *model, cha
     snprintf(text + used, size - used, " [%s]", setting->source);
 }
 
-static void print_setting(const limn_setting *setting, const char *model) {
-  char standard[256], text[1024], models[64] = "", name[96];
+void cli_setting_describe(const limn_setting *setting, const char *model, char *text, size_t size) {
+  char standard[256], models[64] = "";
   describe_default(setting, model, standard, sizeof(standard));
   if (!model && (setting->models & 7u) != 7u)
     for (int i = 0; i < MODELS; i++)
@@ -199,17 +194,21 @@ static void print_setting(const limn_setting *setting, const char *model) {
         size_t used = strlen(models);
         snprintf(models + used, sizeof(models) - used, "%s%s", used ? ", " : "; only ", cli_models[i]);
       }
-  snprintf(text, sizeof(text), "%s (%s%s%s)", setting->help,
-           setting->range && *setting->range ? setting->range : setting->type, standard, models);
-  if (setting->flag) {
-    cli_option_print(0, setting->flag, value_name(setting), text);
-  } else {
-    snprintf(name, sizeof(name), "set %s=%s", setting->name, value_name(setting) ? value_name(setting) : "true");
-    cli_option_print(0, name, NULL, text);
-  }
+  snprintf(text, size, "%s (%s%s%s)", setting->help, setting->range && *setting->range ? setting->range : setting->type,
+           standard, models);
+}
+
+const char *cli_setting_option(const limn_setting *setting, char *buffer, size_t size) {
+  const char *value = value_name(setting);
+  if (setting->flag)
+    snprintf(buffer, size, "%s%s%s", setting->flag, value ? " " : "", value ? value : "");
+  else
+    snprintf(buffer, size, "set %s=%s", setting->name, value ? value : "true");
+  return buffer;
 }
 
 void cli_flags_print(const char *model) {
+  char text[CLI_SETTING_TEXT_SIZE], option[CLI_SETTING_OPTION_SIZE];
   const char *group = "";
   for (size_t i = 0; i < limn_setting_count(); i++) {
     const limn_setting *setting = limn_setting_at(i);
@@ -218,6 +217,7 @@ void cli_flags_print(const char *model) {
     if (strcmp(group, setting->group) != 0)
       printf("\nSettings: %s\n", setting->group);
     group = setting->group;
-    print_setting(setting, model);
+    cli_setting_describe(setting, model, text, sizeof(text));
+    cli_option_print(0, cli_setting_option(setting, option, sizeof(option)), NULL, text);
   }
 }

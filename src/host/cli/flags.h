@@ -13,8 +13,8 @@ extern const char *const cli_models[];
 int cli_model_index(const char *model);
 bool cli_setting_applies(const limn_setting *setting, const char *model);
 
-/* `own` followed by an option for each setting with a flag. *out is yours (free()). */
-int cli_flags_create(cli_option **out, size_t *count, const cli_option *own, size_t own_count);
+/* An option for each setting with a flag into `options`, which has room for all settings; returns how many. */
+size_t cli_flags_fill(cli_option *options);
 
 /* The config that the arguments ask for: a model's defaults (or, when resume is not NULL, that run's config.yaml), then
  * --preset, --config, --set and the flags, each where it was given. `model` may be NULL with resume. *out is yours. */
@@ -22,6 +22,14 @@ int cli_flags_config(limn_config **out, const cli_args *args, const char *model,
 
 /* The settings of a run folder. `model`, when not NULL, has to be the run's. *out is yours. */
 int cli_run_config(limn_config **out, const char *run, const char *model);
+
+/* What --help says of a setting: its help, range, default and, with model NULL, the models that have it. */
+#define CLI_SETTING_TEXT_SIZE 1024
+void cli_setting_describe(const limn_setting *setting, const char *model, char *text, size_t size);
+/* How it is given, without the leading dashes: "lr X", or "set beta1=X" without a flag of its own. Into buffer,
+ * returned. */
+#define CLI_SETTING_OPTION_SIZE 128
+const char *cli_setting_option(const limn_setting *setting, char *buffer, size_t size);
 
 /* Settings by group with ranges and defaults, for --help. model NULL: of all models. */
 void cli_flags_print(const char *model);

@@ -7,38 +7,25 @@
 #include "spinning.h"
 #include "suggest.h"
 
-static const struct {
-  const char *name, *help;
-  int (*run)(int argc, char **argv);
-} commands[] = {
-    {"train", "train a DCGAN, a VAE or an autoencoder on pictures", cmd_train},
-    {"sample", "make pictures with a trained generator", cmd_sample},
-    {"interpolate", "pictures on the way between seeds", cmd_interpolate},
-    {"inspect", "what a run, a checkpoint or a safetensors file holds", cmd_inspect},
-    {"data", "what a data set holds, what is wrong with it and what a run would see", cmd_data},
-    {"doctor", "what this machine has for Limn, and what it lacks", cmd_doctor},
-    {"bench", "time training steps and the kernels in them", cmd_bench},
-    {"plan", "what a training step is on a graphics card that need not be there", cmd_plan},
-};
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
-
 static void print_help(FILE *stream) {
   fputs("usage: limn COMMAND ...\n\nLimn trains image generators and makes pictures with them.\n\n", stream);
-  for (int i = 0; i < COMMANDS; i++)
-    fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].help);
+  for (size_t i = 0; cli_commands[i]; i++)
+    if (cli_commands[i]->help)
+      fprintf(stream, "  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->help);
   fputs("\nlimn help COMMAND says more about one; limn --version prints the version.\n"
         "A first run: limn train dcgan --data /usr/share/datasets/fashion-mnist --preset demo\n",
         stream);
 }
 
 static int dispatch(int argc, char **argv) {
-  for (int i = 0; i < COMMANDS; i++)
-    if (strcmp(argv[0], commands[i].name) == 0)
-      return commands[i].run(argc, argv);
+  const cli_command *command = cli_command_find(argv[0]);
+  if (command)
+    return cli_command_run(command, argc, argv);
   cli_suggestion suggestion;
   cli_suggestion_init(&suggestion);
-  for (int i = 0; i < COMMANDS; i++)
-    cli_suggestion_offer(&suggestion, commands[i].name, commands[i].name, "", "");
+  for (size_t i = 0; cli_commands[i]; i++)
+    if (cli_commands[i]->help)
+      cli_suggestion_offer(&suggestion, cli_commands[i]->name, cli_commands[i]->name, "", "");
   cli_suggestion_offer(&suggestion, "--help", "--help", "", "");
   cli_suggestion_offer(&suggestion, "--version", "--version", "", "");
   const char *kind = argv[0][0] == '-' ? "option" : "command";

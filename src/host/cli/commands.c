@@ -1,0 +1,63 @@
+#include "commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "flags.h"
+
+const cli_command *const cli_commands[] = {&cmd_train,  &cmd_sample, &cmd_interpolate, &cmd_inspect,
+                                           &cmd_export, &cmd_data,   &cmd_doctor,      &cmd_bench,
+                                           &cmd_plan,   &cmd_manual, &cmd_completions, NULL};
+
+const cli_command *cli_command_find(const char *name) {
+  for (size_t i = 0; cli_commands[i]; i++)
+    if (strcmp(name, cli_commands[i]->name) == 0)
+      return cli_commands[i];
+  return NULL;
+}
+
+int cli_command_options(const cli_command *command, cli_option **out, size_t *count) {
+  bool settings = command->settings != CLI_SETTINGS_NONE;
+  size_t own = command->option_count;
+  cli_option *options = calloc(own + (settings ? limn_setting_count() : 0) + 1, sizeof(*options));
+  if (!options)
+    return cli_fail_memory();
+  memcpy(options, command->options, own * sizeof(*options));
+  *count = own + (settings ? cli_flags_fill(options + own) : 0);
+  *out = options;
+  return CLI_OK;
+}
+
+static void print_help(const cli_command *command, const cli_args *args) {
+  const char *before = "usage: ";
+  for (const char *line = command->usage; *line; before = "       ") {
+    int length = (int)strcspn(line, "\n");
+    printf("%s%.*s\n", before, length, line);
+    line += length + (line[length] == '\n');
+  }
+  printf("\n%s\n\nOptions\n", command->about);
+  cli_options_print(command->options, command->option_count);
+  if (command->settings != CLI_SETTINGS_LISTED)
+    return;
+  const char *model = args->word_count ? args->words[0] : NULL;
+  cli_flags_print(model && cli_model_index(model) >= 0 ? model : NULL);
+}
+
+int cli_command_run(const cli_command *command, int argc, char **argv) {
+  cli_option *options = NULL;
+  size_t option_count = 0;
+  cli_args args = {0};
+  int code = cli_command_options(command, &options, &option_count);
+  if (code == CLI_OK)
+    code = cli_args_init(&args, options, option_count, argc, argv);
+  if (code == CLI_OK) {
+    if (cli_args_has(&args, "help"))
+      print_help(command, &args);
+    else
+      code = command->run(&args);
+    cli_args_release(&args);
+  }
+  free(options);
+  return code;
+}
