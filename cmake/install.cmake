@@ -3,6 +3,7 @@
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Limn)
 file(RELATIVE_PATH LIMN_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" LIMN_PREFIX_FROM_PC ${LIMN_PREFIX_FROM_PC})
 list(TRANSFORM LIMN_ARCHIVE_NEEDS PREPEND -l OUTPUT_VARIABLE LIMN_PC_PRIVATE)
 list(JOIN LIMN_PC_PRIVATE " " LIMN_PC_PRIVATE)
 configure_file(cmake/limn.pc.in package/limn.pc @ONLY)
@@ -18,5 +19,19 @@ install(DIRECTORY include/limn TYPE INCLUDE PATTERN tools.h EXCLUDE)
 install(FILES ${PROJECT_BINARY_DIR}/package/limn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_BINARY_DIR}/package/LimnConfig.cmake ${PROJECT_BINARY_DIR}/package/LimnConfigVersion.cmake
   DESTINATION ${package_folder})
-install(FILES LICENSE README.md TYPE DOC)
-install(DIRECTORY docs TYPE DOC)
+install(FILES LICENSE TYPE DOC RENAME copyright) # as Debian calls it
+install(FILES README.md TYPE DOC)
+install(DIRECTORY docs examples TYPE DOC)
+
+# Manual pages and completions are what the program says about itself.
+set(pages_folder ${PROJECT_BINARY_DIR}/package/man1)
+set(completions_folder ${PROJECT_BINARY_DIR}/package/completions)
+add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/package/stamp
+  COMMAND sh ${PROJECT_SOURCE_DIR}/cmake/make_pages.sh $<TARGET_FILE:limn_program> ${pages_folder} ${completions_folder}
+  COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/package/stamp
+  DEPENDS limn_program cmake/make_pages.sh COMMENT "Manual pages and completions" VERBATIM)
+add_custom_target(limn_pages ALL DEPENDS ${PROJECT_BINARY_DIR}/package/stamp)
+install(DIRECTORY ${pages_folder} TYPE MAN)
+install(FILES ${completions_folder}/limn DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${completions_folder}/_limn DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+install(FILES ${completions_folder}/limn.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
