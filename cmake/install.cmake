@@ -29,9 +29,13 @@ set(completions_folder ${PROJECT_BINARY_DIR}/package/completions)
 add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/package/stamp
   COMMAND sh ${PROJECT_SOURCE_DIR}/cmake/make_pages.sh $<TARGET_FILE:limn_program> ${pages_folder} ${completions_folder}
   COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/package/stamp
-  DEPENDS limn_program cmake/make_pages.sh COMMENT "Manual pages and completions" VERBATIM)
+  COMMAND sh -c "gzip -9nc cmake/debian/changelog >${PROJECT_BINARY_DIR}/package/changelog.gz"
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+  DEPENDS limn_program cmake/make_pages.sh cmake/debian/changelog COMMENT "Manual pages and completions" VERBATIM)
 add_custom_target(limn_pages ALL DEPENDS ${PROJECT_BINARY_DIR}/package/stamp)
 install(DIRECTORY ${pages_folder} TYPE MAN)
+install(FILES ${PROJECT_BINARY_DIR}/package/changelog.gz TYPE DOC)
+install(FILES cmake/debian/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME limn)
 install(FILES ${completions_folder}/limn DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES ${completions_folder}/_limn DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES ${completions_folder}/limn.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
