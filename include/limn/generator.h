@@ -27,24 +27,28 @@ typedef struct limn_generator_info {
   int averaged; /* 1: the moving average of the weights is used */
 } limn_generator_info;
 
-/* path: a run folder (its latest checkpoint) or a checkpoint file of one. options may be NULL. */
+/* path: a run folder (its latest checkpoint) or a checkpoint file of one. options may be NULL. LIMN_DATA when there is
+ * no such checkpoint or it is broken, LIMN_USAGE for an autoencoder, whose codes have no distribution, LIMN_DEVICE when
+ * the device cannot be used. *out is yours; close it with limn_generator_close. One thread at a time may use a
+ * generator; several generators may work at once. */
 LIMN_API limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options);
 LIMN_API void limn_generator_close(limn_generator *generator);
 LIMN_API void limn_generator_get_info(const limn_generator *generator, limn_generator_info *out);
 
-/* Latent codes number first ... first + count - 1 of a seed: N(0, 1), (count, latent). docs/randomness.md says how to
- * make them elsewhere. */
+/* Latent codes number first ... first + count - 1 of a seed: N(0, 1), (count, latent), into z. A pure function of seed
+ * and number; docs/randomness.md says how to make them elsewhere. */
 LIMN_API limn_status limn_generator_latents(const limn_generator *generator, uint64_t seed, uint64_t first, int count,
                                             float *z);
-/* Pictures of the codes z (count, latent) as (count, channels, height, width) in [0, 1]. Inference mode: each picture
- * depends on its own z alone. */
+/* Pictures of the codes z (count, latent) as (count, channels, height, width) in [0, 1], 0 black, rows from the top,
+ * into `pixels`. Inference mode: each picture depends on its own z alone, and the same z gives the same picture on the
+ * same machine. */
 LIMN_API limn_status limn_generator_run(limn_generator *generator, const float *z, int count, float *pixels);
 
-/* Spherical interpolation (Shoemake 1985) between two codes of length `latent`, t in [0, 1]. */
+/* Spherical interpolation (Shoemake 1985) between two codes of length `latent`, t in [0, 1]; z may be one of them. */
 LIMN_API void limn_latent_interpolate(const float *from, const float *to, int latent, double t, float *z);
 
 /* Writes (count, channels, height, width) in [0, 1] as one PNG: a single picture, or a grid of `columns` (0: near
- * square). */
+ * square). channels: 1 or 3. The file appears whole or not at all; one that is there is replaced. */
 LIMN_API limn_status limn_write_pictures(const char *path, const float *pixels, int count, int channels, int height,
                                          int width, int columns);
 

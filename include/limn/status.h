@@ -1,7 +1,12 @@
 /* Results of fallible calls.
  *
  * Every fallible function returns a limn_status: 0 on success, negative on failure. The failing call leaves a one-line
- * message for its own thread, which says what failed, with the actual values, and what to do about it. */
+ * message for its own thread, which says what failed, with the actual values, and what to do about it.
+ *
+ * What holds for all of the library: an `out` parameter comes first and is set on success alone, unless it is said
+ * otherwise; what is "yours" is freed by the function of the same name with `destroy` or `close`, which takes NULL;
+ * what is "borrowed" lives as long as what lent it. Nothing is printed, no signal handler is touched and the process is
+ * never ended. Objects may be used by one thread at a time, different ones by different threads at once. */
 #ifndef LIMN_STATUS_H
 #define LIMN_STATUS_H
 
