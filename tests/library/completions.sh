@@ -8,7 +8,8 @@ trap 'rm -rf "$work"' EXIT
 failures=0
 
 "$limn" completions bash >"$work/limn.bash"
-compopt() { :; } # only there while bash itself completes
+# shellcheck disable=SC2317 # called by what is sourced next
+compopt() { :; } # bash has it only while it completes
 # shellcheck disable=SC1091 # made just now
 source "$work/limn.bash"
 

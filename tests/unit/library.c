@@ -1,4 +1,5 @@
 /* The library inside somebody else's program: pictures from a function, and no trace on the process. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 
@@ -182,6 +183,48 @@ static void end_trace(struct trace *t, const char *what) {
               "%s: the handler of signal %d has changed", what, number);
     cr_expect_eq(sigismember(&mask, number), sigismember(&t->mask, number), "%s: signal %d", what, number);
   }
+}
+
+/* Of the threads that work beside this one, how many there are and how many take a signal. */
+struct threads {
+  int others, open;
+};
+
+static void count_threads(void *context, const limn_event *event) {
+  struct threads *threads = context;
+  struct dirent *entry;
+  if (event->kind != LIMN_EVENT_STEPS)
+    return;
+  DIR *tasks = opendir("/proc/self/task");
+  while (tasks && (entry = readdir(tasks))) {
+    char path[300], line[256];
+    unsigned long long blocked = 0;
+    if (entry->d_name[0] == '.' || atoi(entry->d_name) == getpid())
+      continue;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+    FILE *status = fopen(path, "r");
+    while (status && fgets(line, sizeof line, status))
+      sscanf(line, "SigBlk: %llx", &blocked);
+    if (status)
+      fclose(status);
+    ++threads->others;
+    threads->open += !(blocked >> (SIGUSR1 - 1) & 1) || !(blocked >> (SIGINT - 1) & 1);
+  }
+  closedir(tasks);
+}
+
+Test(library, signals_reach_the_hosts_own_threads) {
+  struct threads threads = {0};
+  limn_picture_source source = grey_source();
+  limn_config *config = test_config("dcgan", short_run);
+  limn_train_result result;
+  test_set(config, "out", test_path("run"));
+  limn_train_options options = {.config = config, .source = &source, .on_event = count_threads, .context = &threads};
+  cr_assert_eq(limn_train(&options, &result), LIMN_OK, "%s", limn_error_message());
+  cr_expect_gt(threads.others, 1, "%d threads", threads.others);
+  if (strcmp(test_device(), "cpu") == 0) /* a driver has threads of its own */
+    cr_expect_eq(threads.open, 0, "%d of %d threads take signals", threads.open, threads.others);
+  limn_config_destroy(config);
 }
 
 Test(library, leaves_no_trace_on_the_process) {

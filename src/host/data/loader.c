@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "base/thread.h"
 #include "data/parallel.h"
 
 #define MAX_WORKERS  64

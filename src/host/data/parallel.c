@@ -1,11 +1,11 @@
 #include "data/parallel.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/thread.h"
 
 #define MAX_WORKERS  64
 #define CHUNK        16 /* calls between two visits to the lock */
@@ -19,15 +19,6 @@ int limn_processor_count(void) {
     return MAX_WORKERS;
   int count = CPU_COUNT(&set);
   return count > 0 ? count : 1;
-}
-
-int limn_thread_start(pthread_t *thread, void *(*run)(void *context), void *context) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(thread, NULL, run, context);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return error;
 }
 
 typedef struct shared_work {

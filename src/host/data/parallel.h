@@ -2,16 +2,12 @@
 #ifndef LIMN_DATA_PARALLEL_H
 #define LIMN_DATA_PARALLEL_H
 
-#include <pthread.h>
 #include <stdint.h>
 
 #include "limn/status.h"
 
 /* The processors that this process may use, at least 1. */
 int limn_processor_count(void);
-
-/* Starts a thread that takes no signals, so that they reach the program's own threads. 0, or an errno value. */
-int limn_thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
 
 /* Calls job(context, i) for every i in 0..count-1, from up to `workers` threads (0: one a processor), the calling one
  * among them. After a failure no later i is begun; the status and message are those of the lowest i that failed. */

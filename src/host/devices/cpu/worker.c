@@ -11,6 +11,7 @@
 #endif
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "devices/cpu/cpu.h"
 
 struct cpu_worker {
@@ -64,7 +65,7 @@ limn_status limn_cpu_worker_create(struct cpu_worker **out, int threads) {
   pthread_mutex_init(&worker->mutex, NULL);
   pthread_cond_init(&worker->wake, NULL);
   pthread_cond_init(&worker->done, NULL);
-  int error = pthread_create(&worker->thread, NULL, work, worker);
+  int error = limn_thread_start(&worker->thread, work, worker);
   if (error) {
     pthread_cond_destroy(&worker->done);
     pthread_cond_destroy(&worker->wake);
