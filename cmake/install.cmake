@@ -23,15 +23,17 @@ install(FILES LICENSE TYPE DOC RENAME copyright) # as Debian calls it
 install(FILES README.md TYPE DOC)
 install(DIRECTORY docs examples TYPE DOC)
 
+configure_file(cmake/debian/changelog package/changelog @ONLY)
+
 # Manual pages and completions are what the program says about itself.
 set(pages_folder ${PROJECT_BINARY_DIR}/package/man1)
 set(completions_folder ${PROJECT_BINARY_DIR}/package/completions)
 add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/package/stamp
   COMMAND sh ${PROJECT_SOURCE_DIR}/cmake/make_pages.sh $<TARGET_FILE:limn_program> ${pages_folder} ${completions_folder}
   COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/package/stamp
-  COMMAND sh -c "gzip -9nc cmake/debian/changelog >${PROJECT_BINARY_DIR}/package/changelog.gz"
-  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-  DEPENDS limn_program cmake/make_pages.sh cmake/debian/changelog COMMENT "Manual pages and completions" VERBATIM)
+  COMMAND gzip -9nkf changelog
+  WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/package
+  DEPENDS limn_program cmake/make_pages.sh ${PROJECT_BINARY_DIR}/package/changelog COMMENT "Manual pages and completions" VERBATIM)
 add_custom_target(limn_pages ALL DEPENDS ${PROJECT_BINARY_DIR}/package/stamp)
 install(DIRECTORY ${pages_folder} TYPE MAN)
 install(FILES ${PROJECT_BINARY_DIR}/package/changelog.gz TYPE DOC)

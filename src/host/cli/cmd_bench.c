@@ -26,6 +26,7 @@ static const cli_option own_options[] = {
     CLI_OPTION_JSON,
     CLI_OPTION_HELP,
 };
+
 static int print_json(const limn_config *config, const limn_bench_options *options, const limn_bench_result *result) {
   bool failed = false;
   json_t *root = json_object();

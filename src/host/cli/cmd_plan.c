@@ -17,6 +17,7 @@ static const cli_option own_options[] = {
     CLI_OPTION_JSON,
     CLI_OPTION_HELP,
 };
+
 static int plan_step(const cli_args *args) {
   const char *model = args->words[0];
   limn_config *config = NULL;
@@ -52,12 +53,10 @@ const cli_command cmd_plan = {
     .help = "what a training step is on a graphics card that need not be there",
     .usage = "limn plan dcgan|vae|autoencoder [--device-spec CARD] [options]",
     .about =
-        "Lists the kernels of a training step on --device, or on a card that need not be there, with what each "
-        "computes\n"
-        "and moves; for a card also how fast the step could be at best, and whether it fits. Nothing is run and no "
-        "data\n"
-        "is read: pictures are of --size and --channels (64 and 3 unless given). Every setting of limn train can be\n"
-        "given; limn train --help lists them.",
+        "Lists the kernels of a training step on --device, or on a card that need not be there, with what each\n"
+        "computes and moves; for a card also how fast the step could be at best, and whether it fits. Nothing is run\n"
+        "and no data is read: pictures are of --size and --channels (64 and 3 unless given). Every setting of limn\n"
+        "train can be given; limn train --help lists them.",
     .words = CLI_MODEL_WORDS,
     CLI_OPTIONS(own_options),
     .settings = CLI_SETTINGS_TAKEN,
