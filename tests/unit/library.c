@@ -196,7 +196,8 @@ static void count_threads(void *context, const limn_event *event) {
   if (event->kind != LIMN_EVENT_STEPS)
     return;
   DIR *tasks = opendir("/proc/self/task");
-  while (tasks && (entry = readdir(tasks))) {
+  cr_assert_not_null(tasks);
+  while ((entry = readdir(tasks))) {
     char path[300], line[256];
     unsigned long long blocked = 0;
     if (entry->d_name[0] == '.' || atoi(entry->d_name) == getpid())
