@@ -358,7 +358,9 @@ Test(bench, what_the_program_refuses) {
   } cases[] = {
       {"bench", 2, "limn bench step or limn bench ops"},
       {"bench opps dcgan", 2, "did you mean ops?"},
-      {"bench zzzzzz dcgan", 2, "there are step and ops"},
+      {"bench zzzzzz dcgan", 2, "there are step, ops and data"},
+      {"bench data dcgan", 2, "\"dcgan\""},
+      {"bench data --warmup 2", 2, "bench data has no --warmup"},
       {"bench ops", 2, "limn bench ops dcgan|vae|autoencoder"},
       {"bench ops dcgan vae", 2, "\"vae\""},
       {"bench ops dcgna", 2, "did you mean dcgan?"},

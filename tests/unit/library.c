@@ -24,7 +24,7 @@ static limn_status read_png(void *context, uint32_t index, uint8_t *chw, char *m
   limn_image image = {0};
   int channels = *(const int *)context;
   snprintf(path, sizeof path, "%s/%04u.png", data, index);
-  if (limn_image_read_png(&image, path, 1 << 20) != LIMN_OK) {
+  if (limn_image_read_file(&image, path, 1 << 20) != LIMN_OK) {
     snprintf(message, size, "%s", limn_error_message());
     return LIMN_DATA;
   }
