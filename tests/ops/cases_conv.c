@@ -146,6 +146,21 @@ static void build_twice(case_graph *g, const op_case *c) {
   }
 }
 
+/* Two layers, so that a gradient passes an activation on its way from one convolution to the other. Positive numbers:
+ * what is activated stays away from the kink. */
+static void build_layers(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_POSITIVE), w = case_parameter(g, "w", c->w, RANGE_POSITIVE);
+  limn_shape up = {c->w.n + 3, c->w.n, 3, 3};
+  limn_value y = limn_graph_conv(graph, x, w, LIMN_NONE, c->conv);
+  if (c->variant % 2)
+    y = limn_graph_affine(graph, y, -1, 0);
+  limn_pointwise function = c->variant < 2 ? LIMN_PW_LEAKY_RELU : LIMN_PW_RELU;
+  limn_value active = limn_graph_unary(graph, function, y, 0.2f, 0);
+  case_output(g, limn_graph_conv(graph, active, case_parameter(g, "v", up, RANGE_SIGNED), LIMN_NONE,
+                                 (limn_conv_attrs){1, 1, 1, 1}));
+}
+
 /* A value read by two ops, one of them a convolution that could otherwise swallow the activation. */
 static void build_shared(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
@@ -195,6 +210,16 @@ static void add_compositions(case_table *table) {
     }
 }
 
+static void add_two_layers(case_table *table) {
+  static const char *const names[] = {"leaky", "leaky-below", "relu", "relu-below"};
+  for (int variant = 0; variant < 4; ++variant)
+    for (int32_t channels = 16; channels <= 20; channels += 4) {
+      op_case row = {
+          .build = build_layers, .x = {2, 3, 6, 8}, .w = {channels, 3, 4, 4}, .conv = {2, 2, 1, 1}, .variant = variant};
+      case_add(table, row, "conv/two-layers-%d-channels-%s", channels, names[variant]);
+    }
+}
+
 static void add_nan(case_table *table) {
   static const conv_tail tails[] = {TAIL_NONE, TAIL_BIAS_RELU, TAIL_BIAS_LEAKY};
   for (int i = 0; i < 3; ++i)
@@ -215,4 +240,5 @@ void cases_add_conv(case_table *table) {
   add_layers(table);
   add_dense(table);
   add_compositions(table);
+  add_two_layers(table);
 }

@@ -393,6 +393,40 @@ Test(graph, fusion_does_not_carry_a_read_over_an_update) {
   limn_schedule_destroy(schedule);
 }
 
+/* x -> leaky ReLU -> two convolutions after one another: the gradient between them goes through a leaky ReLU. */
+static limn_value chain(limn_value *activated) {
+  limn_value x = input("x", 2, 3, 8, 8), w = parameter("w", 4, 3, 3, 3), v = parameter("v", 5, 4, 3, 3), dw;
+  *activated = limn_graph_unary(graph, LIMN_PW_LEAKY_RELU, limn_graph_conv(graph, x, w, LIMN_NONE, ONE), 0.2f, 0);
+  limn_value y = limn_graph_conv(graph, *activated, v, LIMN_NONE, ONE);
+  cr_assert_eq(limn_graph_gradient(graph, limn_graph_sum_all(graph, y), &w, 1, &dw), LIMN_OK);
+  limn_graph_assign(graph, output("dw", limn_graph_shape(graph, dw)), dw);
+  return dw;
+}
+
+static const limn_step *gradient_of_data(const limn_schedule *schedule) {
+  for (int i = 0; i < schedule->step_count; ++i)
+    if (schedule->steps[i].kind == LIMN_STEP_CONV_DX)
+      return &schedule->steps[i];
+  return NULL;
+}
+
+Test(graph, an_activations_gradient_is_fused_behind_the_convolutions) {
+  limn_value activated;
+  chain(&activated);
+  limn_fusion fusion = ALL_FUSED;
+  limn_schedule *plain = schedule_of(fusion);
+  fusion.conv_gradient = true;
+  limn_schedule *fused = schedule_of(fusion);
+  const limn_step *step = gradient_of_data(fused), *before = gradient_of_data(plain);
+  cr_assert(step && before);
+  cr_expect_eq(fused->step_count, plain->step_count - 1);
+  cr_expect(step->activation == LIMN_PW_LEAKY_GRAD && step->slope == 0.2f);
+  cr_expect(limn_step_activated(step) == activated && limn_step_bias(step) == LIMN_NONE);
+  cr_expect(before->activation == LIMN_PW_COUNT && limn_step_activated(before) == LIMN_NONE);
+  limn_schedule_destroy(fused);
+  limn_schedule_destroy(plain);
+}
+
 Test(graph, an_activation_is_fused_only_when_nobody_else_reads_below_it) {
   limn_value x = input("x", 2, 3, 8, 8), w = parameter("w", 4, 3, 3, 3);
   limn_value conv = limn_graph_conv(graph, x, w, LIMN_NONE, ONE),

@@ -50,10 +50,25 @@ static void add_inputs(limn_step *step, const limn_node *n) {
     step->inputs[step->input_count++] = n->inputs[i];
 }
 
+/* The gradient of a ReLU behind the gradient of the convolution that read it. The activated value must be there by
+ * then, and may not change in between, as a leaf might. */
+static bool is_fused_gradient(const struct scheduling *s, limn_value v) {
+  const limn_node *n = limn_graph_node(s->graph, v);
+  limn_value dy = n->inputs[0], y = n->inputs[1];
+  const limn_node *before = limn_graph_node(s->graph, dy), *activated = limn_graph_node(s->graph, y);
+  return s->fusion.conv_gradient && (n->pointwise == LIMN_PW_RELU_GRAD || n->pointwise == LIMN_PW_LEAKY_GRAD) &&
+         !s->absorbed[v] && before->op == LIMN_OP_CONV_DX && before->input_count == 2 && s->uses[dy] == 1 &&
+         s->schedule->alias[dy] == LIMN_NONE && y < dy && activated->op != LIMN_OP_LEAF &&
+         activated->op != LIMN_OP_FILL && limn_shape_equal(n->shape, before->shape) &&
+         limn_shape_equal(n->shape, activated->shape);
+}
+
 bool limn_scheduling_is_fused_activation(const struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
-  if (n->op != LIMN_OP_POINTWISE || n->input_count != 1)
+  if (n->op != LIMN_OP_POINTWISE)
     return false;
+  if (n->input_count != 1)
+    return is_fused_gradient(s, v);
   bool linear_pieces = n->pointwise == LIMN_PW_RELU || n->pointwise == LIMN_PW_LEAKY_RELU;
   bool smooth = n->pointwise == LIMN_PW_TANH || n->pointwise == LIMN_PW_SIGMOID;
   const limn_node *before = limn_graph_node(s->graph, n->inputs[0]);
@@ -74,6 +89,8 @@ static limn_value fuse_activation(struct scheduling *s, limn_step *step, limn_va
   const limn_node *n = limn_graph_node(s->graph, user);
   step->activation = n->pointwise;
   step->slope = n->alpha;
+  if (n->input_count > 1)
+    step->inputs[step->input_count++] = n->inputs[1];
   s->done[user] = true;
   return user;
 }

@@ -9,7 +9,8 @@
 
 typedef enum limn_step_kind {
   LIMN_STEP_CONV,    /* x, w [, bias] -> y, then the activation */
-  LIMN_STEP_CONV_DX, /* y, w [, bias] -> x-like, then the activation */
+  LIMN_STEP_CONV_DX, /* y, w [, bias] -> x-like, then the activation; or y, w, u -> x-like, then RELU_GRAD or LEAKY_GRAD
+                        by u, what that activation once made */
   LIMN_STEP_CONV_DW, /* x, y -> w */
 
   /* Statistics are (2 groups, C, 1, 1): of each of the node's groups the means, then the biased variances. */
@@ -47,9 +48,22 @@ typedef struct limn_step {
   limn_instruction *instructions; /* owned by the schedule */
 } limn_step;
 
+/* Of a CONV or CONV_DX step, which has at most one of them: its bias; the activated value by which it ends in a
+ * gradient. LIMN_NONE: none. */
+static inline bool limn_step_ends_in_gradient(const limn_step *step) {
+  return step->activation == LIMN_PW_RELU_GRAD || step->activation == LIMN_PW_LEAKY_GRAD;
+}
+static inline int limn_step_bias(const limn_step *step) {
+  return step->input_count > 2 && !limn_step_ends_in_gradient(step) ? step->inputs[2] : LIMN_NONE;
+}
+static inline int limn_step_activated(const limn_step *step) {
+  return limn_step_ends_in_gradient(step) ? step->inputs[2] : LIMN_NONE;
+}
+
 /* What a device can fuse, and whether it gains from updates that stand side by side. */
 typedef struct limn_fusion {
   bool conv_activation, batchnorm_activation, pointwise;
+  bool conv_gradient; /* an activation's gradient behind a CONV_DX */
   bool late_updates;
   int64_t small; /* pointwise steps of so many elements the device joins by itself */
 } limn_fusion;

@@ -9,7 +9,7 @@
 #define ROUNDS 5 /* the fastest counts: what disturbs a round only makes it slower */
 
 struct trial {
-  void *x, *w, *y, *bias, *gamma, *statistics, *spare, *workspace;
+  void *x, *w, *y, *bias, *activated, *gamma, *statistics, *spare, *workspace;
   cudaEvent_t begin, end;
 };
 
@@ -34,6 +34,7 @@ static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const c
                {&t->w, norm ? 0 : bytes_of(o->w, kind == LIMN_STEP_CONV_DW ? o->result : o->type)},
                {&t->y, bytes_of(o->y, kind == LIMN_STEP_CONV || norm ? o->result : o->type)},
                {&t->bias, o->bias ? channels : 0},
+               {&t->activated, cuda_operation_ends_in_gradient(o) ? bytes_of(o->x, o->type) : 0},
                {&t->gamma, norm ? channels : 0},
                {&t->statistics, norm ? 2 * channels : 0},
                {&t->spare, norm ? 2 * channels : 0},
@@ -49,7 +50,7 @@ static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const c
 }
 
 static void trial_release(struct trial *t) {
-  void *const memory[] = {t->x, t->w, t->y, t->bias, t->gamma, t->statistics, t->spare, t->workspace};
+  void *const memory[] = {t->x, t->w, t->y, t->bias, t->activated, t->gamma, t->statistics, t->spare, t->workspace};
   for (size_t i = 0; i < sizeof memory / sizeof *memory; ++i)
     if (memory[i])
       cudaFree(memory[i]);
@@ -68,6 +69,7 @@ static limn_status run_once(const struct trial *t, const struct cuda_device *cud
                                           .w = t->w,
                                           .y = t->y,
                                           .bias = t->bias,
+                                          .activated = t->activated,
                                           .gamma = t->gamma,
                                           .zeros = t->gamma,
                                           .statistics = t->statistics,

@@ -15,7 +15,7 @@ static void release(void *state) {
   free(s);
 }
 
-/* Operands: result, the two inputs, bias, workspace. */
+/* Operands: result, the two inputs, bias, workspace, activated value. */
 static void run_convolution(const limn_kernel *k, const struct limn_call *call) {
   const struct convolution *s = k->state;
   void *x = k->p[1], *w = k->p[2], *y = k->p[0];
@@ -28,7 +28,8 @@ static void run_convolution(const limn_kernel *k, const struct limn_call *call) 
   }
   if (*call->status == LIMN_OK)
     *call->status =
-        cuda_plan_run(s->plan, call->device->cudnn, &(cuda_operands){.x = x, .w = w, .y = y, .bias = k->p[3]}, k->p[4]);
+        cuda_plan_run(s->plan, call->device->cudnn,
+                      &(cuda_operands){.x = x, .w = w, .y = y, .bias = k->p[3], .activated = k->p[5]}, k->p[4]);
 }
 
 /* Weights' gradients are wanted in fp32; one that could not be made so says it (scripts/plans counts them). */
@@ -69,7 +70,7 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
                       .attrs = step->node.conv,
                       .type = cuda_type(cuda, reads),
                       .result = step->kind == LIMN_STEP_CONV_DW ? LIMN_F32 : cuda_type(cuda, reads),
-                      .bias = step->kind != LIMN_STEP_CONV_DW && step->input_count > 2,
+                      .bias = step->kind != LIMN_STEP_CONV_DW && limn_step_bias(step) != LIMN_NONE,
                       .activation = step->activation,
                       .slope = step->slope};
   struct convolution *s = calloc(1, sizeof *s);
@@ -87,16 +88,18 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
   }
   int made = c.result == LIMN_F32 ? CUDA_FLOAT : CUDA_HALF;
   size_t workspace = cuda_plan_workspace(s->plan);
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], made), limn_builder_input(b, step->inputs[0], reads),
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], made),
+                         limn_builder_input(b, step->inputs[0], reads),
                          limn_builder_input(b, step->inputs[1], reads),
-                         c.bias && !epilogue ? limn_builder_input(b, step->inputs[2], CUDA_FLOAT) : LIMN_ABSENT,
-                         workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT};
+                         c.bias && !epilogue ? limn_builder_input(b, limn_step_bias(step), CUDA_FLOAT) : LIMN_ABSENT,
+                         workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT,
+                         epilogue ? LIMN_ABSENT : limn_builder_input(b, limn_step_activated(step), reads)};
   limn_builder_add(b,
                    (limn_kernel){.name = name_of(step, &c),
                                  .run = run_convolution,
                                  .release = release,
                                  .state = s,
-                                 .count = 5,
+                                 .count = 6,
                                  .flops = shapes->flops,
                                  .engine = cuda_plan_engine(s->plan),
                                  .workspace = workspace ? 4 : 0},

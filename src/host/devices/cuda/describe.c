@@ -125,6 +125,28 @@ cudnnBackendDescriptor_t cuda_describe_pointwise(cuda_descriptors *set, cudnnPoi
   return d;
 }
 
+/* dx = x > 0 ? dy : slope dy. What the activation made has the sign of what it read, and serves as well. */
+static cudnnBackendDescriptor_t describe_gradient(cuda_descriptors *set, double slope, cudnnBackendDescriptor_t dy,
+                                                  cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t dx) {
+  const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+  const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_RELU_BWD;
+  cudnnBackendDescriptor_t p =
+      cuda_descriptor_create(set, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, "describe an activation's gradient");
+  cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
+  cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute);
+  if (slope != 0)
+    cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, CUDNN_TYPE_DOUBLE, 1, &slope);
+  cuda_descriptor_finalize(set, p);
+  cudnnBackendDescriptor_t d = cuda_descriptor_create(set, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR,
+                                                      "describe the operation of an activation's gradient");
+  cuda_descriptor_set(set, d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &p);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_OPERATION_POINTWISE_DYDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &dy);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &x);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_OPERATION_POINTWISE_DXDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &dx);
+  cuda_descriptor_finalize(set, d);
+  return d;
+}
+
 /* LIMN_PW_COUNT is the bare conversion to the result's type: engines that convolve 16-bit inputs into an fp32 result
  * are offered when the two are described as two operations, and not when they are described as one. */
 static cudnnPointwiseMode_t mode_of(limn_pointwise activation) {
@@ -178,7 +200,11 @@ cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_operati
     operations[count++] = cuda_describe_pointwise(set, CUDNN_POINTWISE_ADD, 0, value, bias, sum);
     value = sum;
   }
-  if (last)
+  if (cuda_operation_ends_in_gradient(c))
+    operations[count++] = describe_gradient(
+        set, c->activation == LIMN_PW_LEAKY_GRAD ? c->slope : 0, value,
+        cuda_describe_tensor(set, (tensor){.uid = CUDA_UID_ACTIVATED, .shape = shape, .type = c->type}), made);
+  else if (last)
     operations[count++] = cuda_describe_pointwise(
         set, mode_of(c->activation), c->activation == LIMN_PW_LEAKY_RELU ? c->slope : 0, value, NULL, made);
   return cuda_describe_graph(set, operations, count);
@@ -193,13 +219,15 @@ const char *cuda_operation_name(const cuda_operation *c, char *out, size_t size)
   }
   const char *kind = c->kind == LIMN_STEP_CONV ? "CONV" : c->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
   char activation[40] = "";
-  if (c->activation == LIMN_PW_LEAKY_RELU)
-    snprintf(activation, sizeof activation, " leaky_relu(%.9g)", (double)c->slope);
+  if (c->activation == LIMN_PW_LEAKY_RELU || c->activation == LIMN_PW_LEAKY_GRAD)
+    snprintf(activation, sizeof activation, " leaky_relu%s(%.9g)", c->activation == LIMN_PW_LEAKY_GRAD ? "_grad" : "",
+             (double)c->slope);
   else if (c->activation != LIMN_PW_COUNT)
     snprintf(activation, sizeof activation, " %s",
-             c->activation == LIMN_PW_TANH      ? "tanh"
-             : c->activation == LIMN_PW_SIGMOID ? "sigmoid"
-                                                : "relu");
+             c->activation == LIMN_PW_TANH        ? "tanh"
+             : c->activation == LIMN_PW_SIGMOID   ? "sigmoid"
+             : c->activation == LIMN_PW_RELU_GRAD ? "relu_grad"
+                                                  : "relu");
   snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d) %s->%s%s%s", kind,
            c->x.n, c->x.c, c->x.h, c->x.w, c->w.n, c->w.c, c->w.h, c->w.w, c->y.n, c->y.c, c->y.h, c->y.w,
            c->attrs.stride_h, c->attrs.stride_w, c->attrs.pad_h, c->attrs.pad_w, types[c->type], types[c->result],

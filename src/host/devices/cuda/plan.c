@@ -104,7 +104,7 @@ static bool same_operation(const cuda_operation *a, const cuda_operation *b) {
          a->attrs.stride_h == b->attrs.stride_h && a->attrs.stride_w == b->attrs.stride_w &&
          a->attrs.pad_h == b->attrs.pad_h && a->attrs.pad_w == b->attrs.pad_w && a->type == b->type &&
          a->result == b->result && a->bias == b->bias && a->activation == b->activation &&
-         (a->activation != LIMN_PW_LEAKY_RELU || a->slope == b->slope);
+         ((a->activation != LIMN_PW_LEAKY_RELU && a->activation != LIMN_PW_LEAKY_GRAD) || a->slope == b->slope);
 }
 
 /* Why cuDNN need not even be asked; NULL: it does. */
@@ -114,6 +114,10 @@ static const char *beyond(const cuda_operation *c) {
     return "a batch normalisation is planned with ReLU and a multiple of 4 channels";
   if (c->kind == LIMN_STEP_CONV_DW && (c->bias || a != LIMN_PW_COUNT))
     return "a gradient of weights has neither bias nor activation";
+  if (cuda_operation_ends_in_gradient(c))
+    return c->kind == LIMN_STEP_CONV_DX && !c->bias && c->type == c->result
+               ? NULL
+               : "an activation's gradient can follow a gradient of data alone";
   if (a != LIMN_PW_COUNT && a != LIMN_PW_RELU && a != LIMN_PW_LEAKY_RELU && a != LIMN_PW_TANH && a != LIMN_PW_SIGMOID)
     return "that scalar function is none of those that can follow";
   if (a == LIMN_PW_LEAKY_RELU && !(c->slope >= 0 && c->slope <= 1))
@@ -291,6 +295,8 @@ static limn_status run_batchnorm(const cuda_plan *plan, cudnnHandle_t handle, co
 limn_status cuda_plan_run(const cuda_plan *plan, cudnnHandle_t handle, const cuda_operands *o, void *workspace) {
   if (plan->operation.kind == LIMN_STEP_BATCHNORM)
     return run_batchnorm(plan, handle, o, workspace);
-  const pointer operands[] = {{CUDA_UID_X, o->x}, {CUDA_UID_W, o->w}, {CUDA_UID_Y, o->y}, {CUDA_UID_BIAS, o->bias}};
-  return execute(plan, handle, operands, plan->operation.bias ? 4 : 3, workspace);
+  const bool gradient = cuda_operation_ends_in_gradient(&plan->operation);
+  const pointer last = gradient ? (pointer){CUDA_UID_ACTIVATED, o->activated} : (pointer){CUDA_UID_BIAS, o->bias};
+  const pointer operands[] = {{CUDA_UID_X, o->x}, {CUDA_UID_W, o->w}, {CUDA_UID_Y, o->y}, last};
+  return execute(plan, handle, operands, gradient || plan->operation.bias ? 4 : 3, workspace);
 }

@@ -50,12 +50,18 @@ typedef struct cuda_operation {
   limn_step_kind kind;
   limn_shape x, w, y;
   limn_conv_attrs attrs;
-  limn_type type;            /* of the two inputs */
-  limn_type result;          /* of what is made; the bias is fp32 */
-  bool bias;                 /* CONV: (1, O, 1, 1); CONV_DX: (1, I, 1, 1) */
-  limn_pointwise activation; /* RELU, LEAKY_RELU, TANH, SIGMOID behind the bias; LIMN_PW_COUNT: none */
-  float slope;               /* of LEAKY_RELU */
+  limn_type type;   /* of the two inputs */
+  limn_type result; /* of what is made; the bias is fp32 */
+  bool bias;        /* CONV: (1, O, 1, 1); CONV_DX: (1, I, 1, 1) */
+  /* RELU, LEAKY_RELU, TANH, SIGMOID behind the bias; behind a CONV_DX without one also RELU_GRAD, LEAKY_GRAD, which
+   * need what the activation once made, of x's shape and `type`. LIMN_PW_COUNT: none. */
+  limn_pointwise activation;
+  float slope; /* of LEAKY_RELU, LEAKY_GRAD */
 } cuda_operation;
+
+static inline bool cuda_operation_ends_in_gradient(const cuda_operation *o) {
+  return o->activation == LIMN_PW_RELU_GRAD || o->activation == LIMN_PW_LEAKY_GRAD;
+}
 
 #define CUDA_OWN_ENGINE "own" /* chosen by the clock: Limn's own kernels */
 
@@ -72,6 +78,7 @@ const char *cuda_plan_engine(const cuda_plan *plan); /* "eng6_k2=3_k13=1": its n
 typedef struct cuda_operands {
   void *x, *w, *y;
   const float *bias;
+  const void *activated; /* of RELU_GRAD, LEAKY_GRAD */
   /* Of a batch normalisation. */
   const float *gamma, *zeros; /* (C), (C) */
   float *statistics;          /* (2, C): mean and biased variance of x; made */

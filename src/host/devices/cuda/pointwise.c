@@ -106,36 +106,44 @@ limn_status cuda_build_pointwise(limn_builder *b, const limn_step *steps, int le
   return add_group(b, steps);
 }
 
-/* Operands: y, bias. */
+/* Operands: y, then the bias or the activated value. */
 limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int format) {
   const struct cuda_device *cuda = cuda_device_of(b);
   limn_shape shape = limn_builder_shape(b, step->outputs[0]);
-  bool bias = step->input_count > 2, active = step->activation != LIMN_PW_COUNT;
-  if (!bias && !active)
+  const int bias = limn_step_bias(step), activated = limn_step_activated(step);
+  const int other = bias != LIMN_NONE ? bias : activated;
+  if (other == LIMN_NONE && step->activation == LIMN_PW_COUNT)
     return LIMN_OK;
   struct pointwise *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   limn_group *group = &s->group;
   limn_type type = cuda_type(cuda, format);
+  int other_format = activated != LIMN_NONE ? limn_builder_format(b, activated) : CUDA_FLOAT;
   group->domain = cuda_extents(shape);
-  group->input_count = 1 + bias;
+  group->input_count = other == LIMN_NONE ? 1 : 2;
   group->inputs[0].type = type;
   set_strides(&group->inputs[0], shape, shape);
-  set_strides(&group->inputs[1], shape, LIMN_CHANNELS(shape.c));
+  if (other != LIMN_NONE) {
+    group->inputs[1].type = cuda_type(cuda, other_format);
+    set_strides(&group->inputs[1], shape, limn_builder_shape(b, other));
+  }
   int value = 0; /* the operand that holds the value so far */
-  if (bias) {
+  if (bias != LIMN_NONE) {
     group->instructions[group->instruction_count] = (limn_instruction){.function = LIMN_PW_ADD, .x = 0, .y = 1};
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
-  if (active) {
-    group->instructions[group->instruction_count] =
-        (limn_instruction){.function = step->activation, .x = value, .y = value, .alpha = step->slope};
+  if (step->activation != LIMN_PW_COUNT) {
+    group->instructions[group->instruction_count] = (limn_instruction){
+        .function = step->activation, .x = value, .y = activated == LIMN_NONE ? value : 1, .alpha = step->slope};
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
   s->results[0] = (limn_result){.operand = value, .to = group->domain, .type = type};
   s->result_count = 1;
-  limn_builder_add(b, (limn_kernel){.name = "bias and activation", .run = run_pointwise, .state = s, .count = 2 + bias},
-                   (const int[]){y, y, bias ? limn_builder_input(b, step->inputs[2], CUDA_FLOAT) : LIMN_ABSENT});
+  limn_builder_add(
+      b,
+      (limn_kernel){
+          .name = "bias and activation", .run = run_pointwise, .state = s, .count = 1 + (int)group->input_count},
+      (const int[]){y, y, other == LIMN_NONE ? LIMN_ABSENT : limn_builder_input(b, other, other_format)});
   return limn_builder_status(b);
 }

@@ -95,6 +95,7 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
 
 static const limn_backend backend = {
     .fusion = {.conv_activation = true,
+               .conv_gradient = true,
                .batchnorm_activation = true,
                .pointwise = true,
                .late_updates = true,
