@@ -66,7 +66,7 @@ Test(broken_pictures, are_left_out_as_if_they_had_never_been_there) {
   for (size_t memory_limit = 0; memory_limit < 2; ++memory_limit) {
     cr_assert_eq(open_and_check(memory_limit, 3), without);
     cr_assert(strstr(noticed, "3 of 43 pictures are broken and left out; the first: "), "%s", noticed);
-    cr_assert(strstr(noticed, "a/0.png: not a PNG file"), "%s", noticed);
+    cr_assert(strstr(noticed, "a/0.png: not a PNG, JPEG or WebP file"), "%s", noticed);
   }
 }
 

@@ -246,6 +246,7 @@ Test(library, leaves_no_trace_on_the_process) {
   cr_expect_eq(status, LIMN_DIVERGED, "%s", limn_error_message());
 
   test_set(config, "data", test_path("nowhere"));
+  test_set(config, "out", test_path("none"));
   begin_trace(&trace);
   status = limn_train(&(limn_train_options){.config = config}, &result);
   end_trace(&trace, "a run without data");

@@ -94,14 +94,16 @@ Test(passes, a_reconstruction_and_its_gradient_read_the_pictures_once) {
       }
 }
 
-/* Real, fake, and fake again in the generator's step: the loss, its gradient and the mean score. */
+/* Real and fake together, and fake again in the generator's step: the loss, its gradient and the mean scores. */
 Test(passes, a_gan_loss_its_gradient_and_the_score_read_the_logits_once) {
   static const char *const names[] = {"non_saturating", "minimax", "least_squares", "hinge"};
   for (int i = 0; i < 4; ++i) {
-    losses l = losses_of("dcgan", (const char *const[]){"loss", names[i], NULL}, LIMN_STEP_CONV,
-                         (limn_shape){4, 1, 1, 1}, true);
-    cr_expect_eq(l.values, 3, "%s: %d passes of D", names[i], l.values);
-    cr_expect_eq(l.readers, 3, "%s: %d steps", names[i], l.readers);
+    for (int passes = 1; passes <= 2; ++passes) {
+      losses l = losses_of("dcgan", (const char *const[]){"loss", names[i], NULL}, LIMN_STEP_CONV,
+                           (limn_shape){4 * passes, 1, 1, 1}, true);
+      cr_expect_eq(l.values, 1, "%s: %d passes of D", names[i], l.values);
+      cr_expect_eq(l.readers, 1, "%s: %d steps", names[i], l.readers);
+    }
   }
 }
 

@@ -148,7 +148,7 @@ Test(train, an_augmented_run_goes_on_as_if_it_had_not_been) {
     test_train(&runs[2], config, parted, true);
     for (int i = 0; i < 3; ++i)
       cr_assert_eq(runs[i].status, LIMN_OK, "%s", runs[i].message);
-    cr_expect_eq(runs[1].result.step, 7);
+    cr_expect_eq(runs[1].result.step, 6);
     expect_same_run(k, whole, parted);
     limn_config_destroy(config);
   }

@@ -66,6 +66,8 @@ void limn_pass_release(limn_pass *pass) { pthread_mutex_destroy(&pass->lock); }
 static limn_status tolerate(limn_pass *pass, uint32_t i, limn_status status) {
   if (status != LIMN_DATA)
     return status;
+  if (!pass->decoder->options->skip_broken && pass->decoder->options->pictures)
+    return status; /* the caller's own words */
   if (!pass->decoder->options->skip_broken)
     return limn_fail(LIMN_DATA, "%s (--on-bad-image skip leaves such pictures out)", limn_error_message());
   pthread_mutex_lock(&pass->lock);
