@@ -162,7 +162,7 @@ typedef struct limn_bench_data_result {
 
 /* Opens the config's data set each way and takes batches of it for `rounds` rounds of half a second. The file of
  * decoded pictures lies in a folder of its own in $TMPDIR (else /tmp), and is removed. */
-LIMN_API limn_status limn_bench_data(const limn_config *config, int rounds, limn_bench_data_result *result);
+limn_status limn_bench_data(const limn_config *config, int rounds, limn_bench_data_result *result);
 
 /* What a data set holds and what a run would make of it: limn data. */
 typedef struct limn_data_tally {
@@ -211,9 +211,9 @@ typedef struct limn_data_report {
 /* Reads every picture that the config's `data` names. A broken one is a finding, not a failure. `sheet`: a PNG file to
  * write, with up to 64 pictures as a run sees them, or NULL. notice: a line when it takes a while, or NULL. LIMN_DATA
  * when there is no data set at all; *out is yours. */
-LIMN_API limn_status limn_data_report_create(limn_data_report **out, const limn_config *config, const char *sheet,
-                                             void (*notice)(void *context, const char *text), void *context);
-LIMN_API void limn_data_report_destroy(limn_data_report *report);
+limn_status limn_data_report_create(limn_data_report **out, const limn_config *config, const char *sheet,
+                                    void (*notice)(void *context, const char *text), void *context);
+void limn_data_report_destroy(limn_data_report *report);
 
 /* The machine as Limn sees it. */
 typedef struct limn_doctor_line {
