@@ -1,5 +1,10 @@
 /* Pictures in zip and tar archives. */
 #include "support/archives.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "data/source.h"
 #include "support/data.h"
 #include "support/picture_files.h"
@@ -186,4 +191,74 @@ Test(archives, cut_off_anywhere) {
       limn_dataset_close(dataset);
     }
   }
+}
+
+/* Tells files with decoded pictures apart, of which the folder holds one. */
+static uint64_t only_file(const char *folder) {
+  DIR *entries = opendir(folder);
+  uint64_t found = 0;
+  int count = 0;
+  cr_assert_not_null(entries);
+  for (struct dirent *entry; (entry = readdir(entries));)
+    if (entry->d_name[0] != '.') {
+      found = limn_hash_bytes(entry->d_ino, entry->d_name, strlen(entry->d_name));
+      ++count;
+    }
+  closedir(entries);
+  cr_assert_eq(count, 1, "%d files", count);
+  return found;
+}
+
+Test(archives, decoded_pictures_are_kept) {
+  char path[TEST_PATH_SIZE], kept[TEST_PATH_SIZE], labels[TEST_PATH_SIZE];
+  limn_dataset_options options = {.height = 4, .width = 4, .cache = lasting(kept, "kept")};
+  const limn_dataset_options uncached = {.height = 4, .width = 4};
+  lasting(path, "data.tar");
+  lasting(labels, "labels.csv");
+  write_archive(path, "ustar", "none");
+  const uint64_t fingerprint = fingerprint_of(path, &uncached);
+  cr_assert_eq(fingerprint_of(path, &options), fingerprint);
+  uint64_t last = only_file(kept);
+  cr_assert_eq(fingerprint_of(path, &options), fingerprint);
+  cr_assert_eq(only_file(kept), last, "decoded again");
+
+  /* Other labels are another state of the same data, as in a folder. */
+  static const char *const csv[] = {"a.png,x\nb.PNG,x\n2.png,x\n1.png,x\nphoto.jpg,x\n\xc3\xa9t\xc3\xa9.png,x\n",
+                                    "a.png,x\nb.PNG,y\n2.png,x\n1.png,x\nphoto.jpg,x\n\xc3\xa9t\xc3\xa9.png,x\n"};
+  options.labels = labels;
+  for (int i = 0; i < 2; ++i) {
+    limn_dataset_info info;
+    test_write(labels, csv[i], strlen(csv[i]));
+    limn_dataset *dataset = open_data(path, &options, &info);
+    cr_assert(info.cache_bytes > 0 && info.class_count == i + 1, "%d", info.class_count);
+    limn_dataset_close(dataset);
+    cr_assert_neq(only_file(kept), last);
+    last = only_file(kept);
+  }
+  options.labels = NULL;
+  cr_assert_eq(fingerprint_of(path, &options), fingerprint);
+
+  /* Another archive, as large as before, with the old names, sizes and date: its time of change tells. */
+  struct stat before, after;
+  uint8_t bytes[65536];
+  test_archive made = test_archive_open(path, "ustar", "none");
+  add_png(&made, "a.png", 1);
+  test_archive_close(&made);
+  size_t size = test_read(path, bytes, sizeof bytes);
+  cr_assert_eq(fingerprint_of(path, &options), fingerprint_of(path, &uncached));
+  cr_assert_eq(stat(path, &before), 0);
+  made = test_archive_open(test_path("other"), "ustar", "none");
+  add_png(&made, "a.png", 2);
+  test_archive_close(&made);
+  cr_assert_eq(test_read(test_path("other"), bytes, sizeof bytes), size);
+  test_write(path, bytes, size);
+  cr_assert_eq(utimensat(AT_FDCWD, path, (const struct timespec[]){before.st_atim, before.st_mtim}, 0), 0);
+  cr_assert_eq(stat(path, &after), 0);
+  cr_assert(after.st_size == before.st_size && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec);
+  limn_dataset_info info;
+  limn_dataset *dataset = open_data(path, &options, &info);
+  uint8_t chw[48];
+  cr_assert_eq(limn_dataset_read(dataset, 0, chw), LIMN_OK);
+  cr_assert_eq(chw[0], 2);
+  limn_dataset_close(dataset);
 }

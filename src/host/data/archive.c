@@ -22,7 +22,8 @@ typedef struct archive_source {
   char *path;
   int64_t max_pixels;
   limn_file_list files;
-  int copy; /* the temporary file; -1: none */
+  uint64_t state; /* hash of the archive's size and of when it was changed, before it was read */
+  int copy;       /* the temporary file; -1: none */
 } archive_source;
 
 /* Copying under way. */
@@ -110,6 +111,15 @@ static limn_status copy_pictures(copying *all) {
   return LIMN_OK;
 }
 
+static limn_status remember_state(archive_source *source) {
+  struct stat info;
+  if (stat(source->path, &info) != 0)
+    return limn_fail(LIMN_DATA, "%s: cannot open: %s", source->path, strerror(errno));
+  const int64_t size = info.st_size;
+  source->state = limn_hash_times(limn_hash_bytes(0, &size, sizeof size), &info);
+  return LIMN_OK;
+}
+
 static limn_status copy_all(archive_source *source) {
   copying all = {.source = source, .buffer = malloc(COPY_SIZE)};
   limn_status status = LIMN_OK;
@@ -182,6 +192,15 @@ static uint64_t archive_identify(const limn_data_source *base, uint32_t index, u
   return limn_file_list_identify(&((const archive_source *)base)->files, index, hash);
 }
 
+/* The archive stands for all that is in it; labels may come from another file. */
+static uint64_t archive_state(const limn_data_source *base, uint64_t hash) {
+  const archive_source *source = (const archive_source *)base;
+  hash = limn_hash_bytes(hash, &source->state, sizeof source->state);
+  for (uint32_t i = 0; i < base->count; ++i)
+    hash = archive_identify(base, i, hash);
+  return hash;
+}
+
 static void archive_forget(limn_data_source *base) {
   archive_source *source = (archive_source *)base;
   if (source->copy >= 0)
@@ -206,6 +225,7 @@ static const limn_source_ops archive_ops = {
     .class_name = archive_class_name,
     .name = archive_name,
     .identify = archive_identify,
+    .state = archive_state,
     .forget = archive_forget,
 };
 
@@ -219,6 +239,7 @@ limn_status limn_archive_open(limn_data_source **out, const char *path, const li
   limn_status status = source->path ? LIMN_OK : limn_fail_memory("a file name");
   if (status != LIMN_OK)
     goto cleanup;
+  LIMN_TRY_OR_CLEANUP(status, remember_state(source));
   LIMN_TRY_OR_CLEANUP(status, copy_all(source));
   LIMN_TRY_OR_CLEANUP(status, refuse_twice(source));
   /* Archives are mostly made of one folder, which is then no class. */
