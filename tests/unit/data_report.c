@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "image/image.h"
 #include "limn/tools.h"
+#include "support/archives.h"
 #include "support/pictures.h"
 
 TestSuite(data_report, .init = test_folder_create, .fini = test_folder_remove, .timeout = 120);
@@ -66,6 +67,23 @@ Test(data_report, counts_what_is_there) {
   limn_data_report_destroy(r);
   r = report_on("data", "80x60", NULL);
   cr_expect_eq(r->enlarged, 62, "%u", r->enlarged);
+  limn_data_report_destroy(r);
+}
+
+Test(data_report, an_archive_has_the_formats_of_its_files) {
+  const uint8_t grey = 7;
+  uint8_t bytes[4096];
+  test_write_plain(test_path("made"), 64, 64, 1, &grey);
+  size_t size = test_read(test_path("made"), bytes, sizeof bytes);
+  test_archive made = test_archive_open(test_path("data.zip"), "zip", "none");
+  test_archive_add(&made, "a.png", bytes, size);
+  test_archive_add(&made, "b/c.PNG", bytes, size);
+  test_archive_add(&made, "b.c/d.jpg", bytes, size);
+  test_archive_close(&made);
+  limn_data_report *r = report_on("data.zip", NULL, NULL);
+  cr_expect(r->format_count == 2 && r->formats[0].count == 2 && r->formats[1].count == 1, "%zu", r->format_count);
+  cr_expect_str_eq(r->formats[0].name, "png");
+  cr_expect_str_eq(r->formats[1].name, "jpg");
   limn_data_report_destroy(r);
 }
 

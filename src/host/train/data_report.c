@@ -146,7 +146,6 @@ static limn_status count_kinds(limn_data_report *report, const limn_survey *surv
   for (size_t i = 0; i < 4; ++i)
     snprintf(report->modes[i].name, sizeof report->modes->name, "%s", modes[i]);
   for (uint32_t i = 0; i < source->count; ++i) {
-    char name[PATH_MAX];
     if (!survey->usable[i])
       continue;
     int label = source->ops->label(source, i);
@@ -155,8 +154,8 @@ static limn_status count_kinds(limn_data_report *report, const limn_survey *surv
       ++report->classes[label].count;
     else
       ++report->unlabelled;
-    if (source->ops->state)
-      count_format(report, source->ops->name(source, i, name, sizeof name));
+    if (source->ops->file)
+      count_format(report, source->ops->file(source, i));
     report->enlarged += survey->shapes[i].height < report->height || survey->shapes[i].width < report->width;
   }
   qsort(report->formats, report->format_count, sizeof *report->formats, by_count);
