@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "data/file_list.h"
 
 #define LARGEST_LABEL 65535
 
@@ -140,13 +141,13 @@ limn_status limn_records_leave_on_disk(limn_record_source *source, uint64_t firs
 }
 
 limn_status limn_records_add_class(limn_record_source *source, const char *name) {
-  size_t count = (size_t)source->base.class_count;
-  char **classes = realloc(source->classes, (count + 1) * sizeof *classes);
-  if (!classes)
-    return limn_fail_memory("the classes of a data set");
+  const size_t count = (size_t)source->base.class_count;
+  void *classes = source->classes;
+  limn_status status = limn_grow(&classes, count, &source->class_capacity, sizeof *source->classes);
   source->classes = classes;
-  classes[count] = strdup(name);
-  if (!classes[count])
+  LIMN_TRY(status);
+  source->classes[count] = strdup(name);
+  if (!source->classes[count])
     return limn_fail_memory("the classes of a data set");
   ++source->base.class_count;
   return LIMN_OK;

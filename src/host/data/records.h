@@ -18,6 +18,7 @@ typedef struct limn_record_source {
   uint64_t first;  /* where in it they begin */
   int32_t *labels; /* (count), NULL: none; owned */
   char **classes;  /* (base.class_count); owned */
+  size_t class_capacity;
 } limn_record_source;
 
 /* *out is destroyed by its ops. */
