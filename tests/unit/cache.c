@@ -186,6 +186,21 @@ Test(cache, changed_pictures_are_decoded_again) {
   cr_assert_eq(count_files(".pictures", path), 1);
 }
 
+/* A picture that one limit leaves out is there under the next. */
+Test(cache, another_limit_of_pixels_is_another_file) {
+  limn_dataset_info info;
+  limn_dataset_options wanted = options();
+  wanted.skip_broken = true;
+  wanted.max_pixels = 5 * 6; /* pictures are 5, 6 and 7 high */
+  limn_dataset_close(open_with(&wanted, &info));
+  cr_assert_eq(info.count, COUNT / 3);
+  cr_assert_not_null(strstr(noticed, "left out"), "%s", noticed);
+  wanted.max_pixels = 0;
+  limn_dataset_close(open_with(&wanted, &info));
+  cr_assert_eq(info.count, COUNT);
+  cr_assert_str_empty(noticed);
+}
+
 Test(cache, what_nobody_uses_goes_after_a_month) {
   char path[TEST_PATH_SIZE], fresh[TEST_PATH_SIZE];
   time_t now = time(NULL);

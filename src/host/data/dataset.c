@@ -64,7 +64,8 @@ static const char *cache_place(const limn_dataset *dataset, const char *path, ch
   char *real = realpath(path, NULL);
   if (!real)
     return NULL;
-  const int32_t form[] = {options->height, options->width, options->channels, (int32_t)options->fit};
+  /* The limit decides which pictures are left out. */
+  const int64_t form[] = {options->height, options->width, options->channels, options->fit, options->max_pixels};
   *key = (limn_cache_key){
       .place = limn_hash_bytes(0, real, strlen(real)),
       .state = source->ops->state(source, 0),
@@ -231,9 +232,10 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
   dataset->options = *options;
   if (!options->memory_limit)
     dataset->options.memory_limit = half_of_memory();
+  if (!options->max_pixels)
+    dataset->options.max_pixels = LIMN_MAX_PICTURE_PIXELS;
   const limn_source_options source_options = {.memory_limit = dataset->options.memory_limit,
-                                              .max_pixels =
-                                                  options->max_pixels ? options->max_pixels : LIMN_MAX_PICTURE_PIXELS,
+                                              .max_pixels = dataset->options.max_pixels,
                                               .labels = options->labels};
   limn_status status = options->pictures ? limn_callback_open(&dataset->source, options->pictures)
                                          : limn_source_open(&dataset->source, path, &source_options);
