@@ -6,6 +6,7 @@
 #   LIMN_CUDA_INCLUDE_DIRS, LIMN_CUDNN_LIBRARY, LIMN_CUBLAS_LIBRARY, LIMN_CUDA_STUB  what was found
 #   LIMN_CUDA_MODULE_SOURCES, LIMN_CUDA_KERNELS                                      C files and .cu files of the module
 #   LIMN_PLANNING_DRIVER            the file that the target limn_planning_driver makes (cmake/make_planning_driver.sh)
+#   LIMN_GENERATED_DIR              the folder of headers that are made
 #   limn_nvidia                     the libraries as a target, for programs that link them
 #   limn_cuda_settings              how a module's C files are compiled and how it is linked, whatever its kernels are
 #   limn_cuda                       the module; only where nvcc is
@@ -90,6 +91,20 @@ list(FILTER LIMN_CUDA_MODULE_SOURCES EXCLUDE REGEX "/base/error\\.c$")
 list(APPEND LIMN_CUDA_MODULE_SOURCES ${CMAKE_SOURCE_DIR}/src/host/devices/builder.c)
 file(GLOB LIMN_CUDA_KERNELS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/*.cu)
 
+# A plan on disk holds what one build called its tensors and how it laid them out, which no name of an operation tells:
+# it is for builds of the same sources alone.
+set(LIMN_GENERATED_DIR ${CMAKE_BINARY_DIR}/generated)
+file(GLOB describing CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/host/devices/cuda/*.[ch])
+set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${describing})
+set(hashes "")
+foreach(source ${describing})
+  file(SHA256 ${source} hash)
+  string(APPEND hashes ${hash})
+endforeach()
+string(SHA256 hash "${hashes}")
+string(SUBSTRING ${hash} 0 16 hash)
+file(CONFIGURE OUTPUT ${LIMN_GENERATED_DIR}/plan_sources.h CONTENT "#define LIMN_PLAN_SOURCES \"@hash@\"\n" @ONLY)
+
 # The planning driver, out of the toolkit's stub or, where there is none, one made from cuda.h. Both are made while
 # configuring too: CMake links a library by its path only if it can read its SONAME there and then.
 set(planning_folder ${CMAKE_BINARY_DIR}/planning)
@@ -120,7 +135,8 @@ if(LIMN_NVRTC_BUILTINS)
 endif()
 
 add_library(limn_cuda_settings INTERFACE)
-target_include_directories(limn_cuda_settings INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/src/host)
+target_include_directories(limn_cuda_settings INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src
+  ${CMAKE_SOURCE_DIR}/src/host ${LIMN_GENERATED_DIR})
 target_include_directories(limn_cuda_settings SYSTEM INTERFACE ${LIMN_CUDA_INCLUDE_DIRS})
 target_compile_definitions(limn_cuda_settings INTERFACE _GNU_SOURCE LIMN_VERSION="${PROJECT_VERSION}")
 target_link_libraries(limn_cuda_settings INTERFACE limn_warnings ${LIMN_CUDNN_LIBRARY} Threads::Threads m dl)

@@ -1,7 +1,7 @@
 /* Finalized plans as files. What is fused is compiled while it is planned, which takes 0.3 to 3 s; its plan,
  * compiled kernel included, comes back from a file in 1 to 15 ms, and cuDNN's engines need not be searched at all.
  *
- *   limn-plan 1
+ *   limn-plan 0123456789abcdef                                    a hash of the sources that describe operations
  *   cudnn 91900 card 0123456789abcdef rules deterministic=0 tf32=1 timed=0
  *   CONV x=(...) ...                                              the operation's name
  *   eng7_k17=-1_k24=21                                            the engine; "own" with no plan behind it
@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "devices/cuda/planning.h"
+#include "plan_sources.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 #define KEY_SIZE 640
@@ -32,7 +33,8 @@ uint64_t cuda_cache_hash(const char *bytes, size_t size) {
 static char *key_and_path(const cuda_planner *planner, const cuda_operation *operation, const char *wanted,
                           char key[KEY_SIZE]) {
   char name[256];
-  snprintf(key, KEY_SIZE, "limn-plan 1\ncudnn %zu card %016" PRIx64 " rules deterministic=%d tf32=%d %s%s\n%s\n",
+  snprintf(key, KEY_SIZE,
+           "limn-plan " LIMN_PLAN_SOURCES "\ncudnn %zu card %016" PRIx64 " rules deterministic=%d tf32=%d %s%s\n%s\n",
            cudnnGetVersion(), planner->card, planner->deterministic, planner->tf32,
            wanted             ? "engine="
            : planner->measure ? "timed=1"
