@@ -102,4 +102,11 @@ static inline void test_write_data(const char *folder, int count, int channels, 
   free(rows);
 }
 
+/* The test's folder with `count` grey pictures of 16x16 pixels in data, whose path it fills in. */
+static inline void test_begin_with_data(char data[TEST_PATH_SIZE], int count) {
+  test_folder_create();
+  snprintf(data, TEST_PATH_SIZE, "%s", test_path("data"));
+  test_write_data(data, count, 1, 16, 16);
+}
+
 #endif

@@ -12,11 +12,7 @@
 
 static char data[TEST_PATH_SIZE];
 
-static void begin(void) {
-  test_folder_create();
-  snprintf(data, sizeof data, "%s", test_path("data"));
-  test_write_data(data, 40, 1, 16, 16);
-}
+static void begin(void) { test_begin_with_data(data, 40); }
 
 TestSuite(resume, .init = begin, .fini = test_folder_remove, .timeout = 120);
 

@@ -46,9 +46,8 @@ static limn_status callback_read(limn_data_source *base, uint32_t index, limn_im
   if (!planes)
     return limn_fail_memory("a picture");
   status = ask(pictures, index, planes);
-  for (size_t c = 0; status == LIMN_OK && c < channels; ++c)
-    for (size_t i = 0; i < area; ++i)
-      out->pixels[i * channels + c] = planes[c * area + i];
+  if (status == LIMN_OK)
+    limn_image_from_planes(out, planes);
   free(planes);
   return status;
 }

@@ -83,7 +83,7 @@ static limn_status use_records(limn_dataset *dataset, const limn_picture_record 
   info->broken = broken;
   info->count = source->count - broken;
   info->fingerprint = limn_fingerprint(source, records);
-  dataset->picture_bytes = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
+  dataset->picture_bytes = limn_decoder_row_bytes(&dataset->decoder);
   if (dataset->cache.pixels) {
     dataset->pixels = dataset->cache.pixels;
     info->cache_bytes = dataset->cache.size;
@@ -179,7 +179,7 @@ static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const char
   LIMN_TRY(limn_pass_probe(pass));
   const uint8_t *dense = source->ops->dense ? source->ops->dense(source) : NULL;
   const limn_picture_record *first = &pass->records[0];
-  size_t row_bytes = (size_t)decoder->channels * (size_t)decoder->height * (size_t)decoder->width;
+  size_t row_bytes = limn_decoder_row_bytes(decoder);
   bool done = false;
   if (dense && decoder->channels == 1 && first->height == decoder->height && first->width == decoder->width) {
     dataset->pixels = pass->dense = dense;

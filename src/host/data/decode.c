@@ -1,28 +1,14 @@
 #include "data/decode.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "data/parallel.h"
 
 #define HASHED_PICTURES 1024 /* whose bytes count in the fingerprint where decoding is dear */
-#define PATIENCE        2.0  /* seconds after which it is said what is going on */
-
-static void to_planar(const limn_image *image, uint8_t *chw) {
-  size_t channels = (size_t)image->channels, area = (size_t)image->height * (size_t)image->width;
-  if (channels == 1) {
-    memcpy(chw, image->pixels, area);
-    return;
-  }
-  for (size_t c = 0; c < channels; ++c)
-    for (size_t i = 0; i < area; ++i)
-      *chw++ = image->pixels[i * channels + c];
-}
 
 static uint64_t hash_pixels(const uint8_t *pixels, size_t size) { return limn_hash_bytes(1, pixels, size); }
 
@@ -30,7 +16,7 @@ limn_status limn_make_row(const limn_decoder *decoder, limn_image *image, uint8_
   LIMN_TRY(limn_image_convert(image, decoder->channels, decoder->options->background));
   LIMN_TRY(
       limn_image_resize(image, decoder->height, decoder->width, decoder->options->fit, decoder->options->background));
-  to_planar(image, chw);
+  limn_image_to_planes(image, chw);
   return LIMN_OK;
 }
 
@@ -56,7 +42,8 @@ cleanup:
 }
 
 limn_status limn_pass_init(limn_pass *pass, limn_decoder *decoder, limn_picture_record *records) {
-  *pass = (limn_pass){.decoder = decoder, .records = records, .caller = pthread_self(), .started = limn_clock()};
+  *pass = (limn_pass){.decoder = decoder, .records = records};
+  limn_progress_begin(&pass->progress);
   return pthread_mutex_init(&pass->lock, NULL) == 0 ? LIMN_OK : limn_fail_memory("a lock");
 }
 
@@ -136,24 +123,21 @@ limn_status limn_pass_probe(limn_pass *pass) {
 /* After a while, one line from the thread that asked for all this. */
 static void tell_progress(limn_pass *pass) {
   const limn_decoder *decoder = pass->decoder;
-  uint32_t done = pass->done, count = decoder->source->count;
-  if (pass->told || !decoder->options->notice || !pthread_equal(pthread_self(), pass->caller))
-    return;
-  double seconds = limn_clock() - pass->started;
-  if (seconds < PATIENCE || done == 0)
+  uint32_t done, count = decoder->source->count;
+  double seconds;
+  if (!limn_progress_due(&pass->progress, &done, &seconds) || !decoder->options->notice)
     return;
   char text[256];
   snprintf(text, sizeof text, "decoding %u pictures to %dx%d: %.0f a second, about %.0f s%s", count, decoder->height,
            decoder->width, done / seconds, (count - done) * seconds / done,
            pass->writer ? ", once: they are kept for the next run" : "");
-  pass->told = true;
   decoder->options->notice(decoder->options->context, text);
 }
 
 static limn_status decode_row(limn_pass *pass, uint32_t i) {
   const limn_decoder *decoder = pass->decoder;
   uint64_t *hash = &pass->records[i].hash;
-  size_t row_bytes = (size_t)decoder->channels * (size_t)decoder->height * (size_t)decoder->width;
+  size_t row_bytes = limn_decoder_row_bytes(decoder);
   if (pass->dense) {
     *hash = hash_pixels(pass->dense + i * row_bytes, row_bytes);
     return LIMN_OK;
@@ -176,13 +160,12 @@ static limn_status decode_one(void *context, uint32_t i) {
   limn_pass *pass = context;
   LIMN_TRY(check_stop(pass));
   tell_progress(pass);
-  ++pass->done;
   return pass->records[i].broken ? LIMN_OK : tolerate(pass, i, decode_row(pass, i));
 }
 
 limn_status limn_pass_decode(limn_pass *pass) {
   const limn_decoder *decoder = pass->decoder;
-  pass->done = 0;
+  pass->progress.done = 0;
   LIMN_TRY(limn_parallel_for(decoder->source->count, decoder->options->workers, decode_one, pass));
   /* A picture with a good head and broken pixels must not settle the shape of the others. */
   limn_decoder before = *decoder;

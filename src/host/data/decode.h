@@ -8,6 +8,7 @@
 
 #include "data/cache.h"
 #include "data/dataset.h"
+#include "data/progress.h"
 #include "data/source.h"
 
 /* What pictures are made into: rows (C, H, W). */
@@ -16,6 +17,10 @@ typedef struct limn_decoder {
   const limn_dataset_options *options;
   int channels, height, width;
 } limn_decoder;
+
+static inline size_t limn_decoder_row_bytes(const limn_decoder *decoder) {
+  return (size_t)decoder->channels * (size_t)decoder->height * (size_t)decoder->width;
+}
 
 /* The row of a picture as the source has it; `image` comes back changed. Thread-safe, as is the next. */
 limn_status limn_make_row(const limn_decoder *decoder, limn_image *image, uint8_t *chw);
@@ -31,10 +36,7 @@ typedef struct limn_pass {
   pthread_mutex_t lock;         /* over what follows */
   uint32_t broken_count, first_broken;
   char reason[LIMN_CACHE_NOTE_SIZE]; /* why the first one is */
-  double started;
-  atomic_uint done;
-  bool told; /* that it takes a while */
-  pthread_t caller;
+  limn_progress progress;
 } limn_pass;
 
 /* `records` has to be zeroed. Fails only for lack of memory. */

@@ -13,7 +13,7 @@
 
 static int luma_of(const limn_image *image, size_t pixel) {
   const uint8_t *p = image->pixels + pixel * (size_t)image->channels;
-  int value = image->channels >= 3 ? (299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000 : p[0];
+  int value = image->channels >= 3 ? limn_image_luma(p) : p[0];
   int alpha = image->channels % 2 == 0 ? p[image->channels - 1] : 255;
   return value * alpha / 255; /* over black */
 }

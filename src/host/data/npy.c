@@ -1,6 +1,5 @@
-/* NumPy arrays of pictures: .npy, and .npz with labels beside them. Bytes alone: floating-point numbers could mean [0,
- * 1],
- * [-1, 1] or [0, 255], and a wrong guess would spoil a training run without a word. */
+/* NumPy arrays of pictures: .npy, and .npz with labels beside them. Bytes alone: the range of floating-point numbers
+ * could be 0 to 1, -1 to 1 or 0 to 255, and a wrong guess would spoil a training run without a word. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 
 /* How pictures lie in an array. */
 typedef struct layout {
+  uint64_t start; /* bytes of the file ahead of them */
   uint64_t count, height, width, channels;
   bool planar;
 } layout;
@@ -57,11 +57,12 @@ static limn_status find_layout(layout *out, const limn_npy_header *header, int64
         "%s: shape %s %s; pictures are (count, height, width), (count, height, width, channels) or (count, "
         "channels, height, width) with 1, 3 or 4 channels",
         name, shape_text(header, text, sizeof text), last ? "may mean two things" : "is not that of pictures");
-  *out = (layout){.count = s[0], .height = s[1], .width = s[2], .channels = 1};
+  *out = (layout){.start = header->length, .count = s[0], .height = s[1], .width = s[2], .channels = 1};
   if (last)
     out->channels = s[3];
   if (second)
-    *out = (layout){.count = s[0], .channels = s[1], .height = s[2], .width = s[3], .planar = true};
+    *out = (layout){
+        .start = header->length, .count = s[0], .channels = s[1], .height = s[2], .width = s[3], .planar = true};
   if (out->count == 0 || out->height == 0 || out->width == 0)
     return limn_fail(LIMN_DATA, "%s: shape %s is empty", name, shape_text(header, text, sizeof text));
   if (out->count > INT32_MAX || out->width > (uint64_t)max_pixels || out->height > (uint64_t)max_pixels / out->width)
@@ -70,12 +71,20 @@ static limn_status find_layout(layout *out, const limn_npy_header *header, int64
   return LIMN_OK;
 }
 
-static void set_layout(limn_record_source *source, const layout *found) {
+static limn_status read_layout(layout *out, limn_npy_read read, void *context, const char *name, int64_t max_pixels) {
+  limn_npy_header header;
+  LIMN_TRY(limn_npy_read_header(&header, read, context, name));
+  return find_layout(out, &header, max_pixels, name);
+}
+
+/* Returns the bytes of all pictures: of at most 2^31 of 2^29 pixels of 4 bytes, no overflow. */
+static uint64_t set_layout(limn_record_source *source, const layout *found) {
   source->base.count = (uint32_t)found->count;
   source->height = (int)found->height;
   source->width = (int)found->width;
   source->channels = (int)found->channels;
   source->planar = found->planar;
+  return found->count * limn_records_picture_bytes(source);
 }
 
 /* ---- .npy ---- */
@@ -107,16 +116,12 @@ static limn_status check_length(const file_reader *file, uint64_t expected) {
 }
 
 static limn_status read_npy(limn_record_source *source, file_reader *file, const limn_source_options *options) {
-  limn_npy_header header;
   layout found;
-  LIMN_TRY(limn_npy_read_header(&header, read_file, file, file->path));
-  LIMN_TRY(find_layout(&found, &header, options->max_pixels, file->path));
-  set_layout(source, &found);
-  /* Of at most 2^31 pictures of 2^29 pixels of 4 bytes: no overflow. */
-  const uint64_t bytes = found.count * limn_records_picture_bytes(source);
-  LIMN_TRY(check_length(file, header.length + bytes));
+  LIMN_TRY(read_layout(&found, read_file, file, file->path, options->max_pixels));
+  const uint64_t bytes = set_layout(source, &found);
+  LIMN_TRY(check_length(file, found.start + bytes));
   if (bytes > options->memory_limit)
-    return limn_records_leave_on_disk(source, header.length);
+    return limn_records_leave_on_disk(source, found.start);
   source->pixels = malloc(bytes);
   return source->pixels ? read_file(file, source->pixels, bytes) : limn_fail_memory(file->path);
 }
@@ -187,10 +192,8 @@ static bool is_better(const char *const names[NAME_COUNT], const char *name, con
 }
 
 static bool looks_like_pictures(npz_reader *npz) {
-  limn_npy_header header;
   layout found;
-  return limn_npy_read_header(&header, read_part, npz, npz->name) == LIMN_OK &&
-         find_layout(&found, &header, INT32_MAX, npz->name) == LIMN_OK;
+  return read_layout(&found, read_part, npz, npz->name, INT32_MAX) == LIMN_OK;
 }
 
 static limn_status choose(npz_choice *out, const char *path) {
@@ -221,12 +224,9 @@ cleanup:
 }
 
 static limn_status read_pictures(limn_record_source *source, npz_reader *npz, const limn_source_options *options) {
-  limn_npy_header header;
   layout found;
-  LIMN_TRY(limn_npy_read_header(&header, read_part, npz, npz->name));
-  LIMN_TRY(find_layout(&found, &header, options->max_pixels, npz->name));
-  set_layout(source, &found);
-  const uint64_t bytes = found.count * limn_records_picture_bytes(source);
+  LIMN_TRY(read_layout(&found, read_part, npz, npz->name, options->max_pixels));
+  const uint64_t bytes = set_layout(source, &found);
   if (bytes > options->memory_limit)
     return limn_fail(
         LIMN_DATA, "%s: its %.1f GB of pictures do not fit in memory; save them with numpy.save to read them from disk",

@@ -48,10 +48,7 @@ static const char *records_name(const limn_data_source *base, uint32_t index, ch
 static limn_status interleave(limn_image *image) {
   limn_image interleaved;
   LIMN_TRY(limn_image_init(&interleaved, image->height, image->width, image->channels));
-  const size_t channels = (size_t)image->channels, area = (size_t)image->height * (size_t)image->width;
-  for (size_t c = 0; c < channels; ++c)
-    for (size_t i = 0; i < area; ++i)
-      interleaved.pixels[i * channels + c] = image->pixels[c * area + i];
+  limn_image_from_planes(&interleaved, image->pixels);
   limn_image_release(image);
   *image = interleaved;
   return LIMN_OK;

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "data/parallel.h"
 
-#define PATIENCE 2.0 /* seconds after which it is said what is going on */
-
 limn_status limn_survey_init(limn_survey *survey, const char *path, const limn_dataset_options *options) {
-  *survey = (limn_survey){.options = *options, .caller = pthread_self(), .started = limn_clock()};
+  *survey = (limn_survey){.options = *options};
+  limn_progress_begin(&survey->progress);
   LIMN_TRY(limn_source_open(
       &survey->source, path,
       &(limn_source_options){.memory_limit = SIZE_MAX, .max_pixels = options->max_pixels, .labels = options->labels}));
@@ -78,7 +76,7 @@ static void add_sums(limn_survey *survey, const uint8_t *row) {
 static limn_status look_at(limn_survey *survey, uint32_t i) {
   limn_image image = {0};
   const limn_decoder *decoder = &survey->decoder;
-  uint8_t *row = malloc((size_t)decoder->channels * (size_t)decoder->height * (size_t)decoder->width);
+  uint8_t *row = malloc(limn_decoder_row_bytes(decoder));
   limn_status status = row ? survey->source->ops->read(survey->source, i, &image) : limn_fail_memory("a picture");
   if (status == LIMN_OK) {
     limn_sketch_make(&survey->sketches[i], &image);
@@ -92,15 +90,12 @@ static limn_status look_at(limn_survey *survey, uint32_t i) {
 }
 
 static void tell_progress(limn_survey *survey) {
-  uint32_t done = survey->done++, count = survey->source->count;
-  if (survey->told || !survey->options.notice || !pthread_equal(pthread_self(), survey->caller))
-    return;
-  double seconds = limn_clock() - survey->started;
-  if (seconds < PATIENCE || done == 0)
+  uint32_t done, count = survey->source->count;
+  double seconds;
+  if (!limn_progress_due(&survey->progress, &done, &seconds) || !survey->options.notice)
     return;
   char text[128];
   snprintf(text, sizeof text, "looking at %u pictures: about %.0f s", count, (count - done) * seconds / done);
-  survey->told = true;
   survey->options.notice(survey->options.context, text);
 }
 
@@ -119,7 +114,7 @@ limn_status limn_survey_read(limn_survey *survey) {
 
 limn_status limn_survey_sheet(const limn_survey *survey, uint32_t count, limn_image *out) {
   const limn_decoder *decoder = &survey->decoder;
-  size_t row_bytes = (size_t)decoder->channels * (size_t)decoder->height * (size_t)decoder->width;
+  size_t row_bytes = limn_decoder_row_bytes(decoder);
   count = count < survey->usable_count ? count : survey->usable_count;
   uint8_t *row = malloc(row_bytes);
   float *pixels = malloc(row_bytes * count * sizeof *pixels);

@@ -18,10 +18,8 @@ typedef struct limn_survey {
   uint32_t usable_count;
   pthread_mutex_t lock;         /* over what follows */
   uint64_t sums[3], squares[3]; /* of the rows, by channel */
-  double started;
-  atomic_uint done;
-  bool told, has_lock;
-  pthread_t caller;
+  bool has_lock;
+  limn_progress progress;
 } limn_survey;
 
 /* Of options, skip_broken, cache and stop count for nothing. Release the survey on failure too. */

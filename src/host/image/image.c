@@ -34,6 +34,24 @@ limn_status limn_image_init(limn_image *image, int height, int width, int channe
   return LIMN_OK;
 }
 
+void limn_image_to_planes(const limn_image *image, uint8_t *chw) {
+  size_t channels = (size_t)image->channels, area = (size_t)image->height * (size_t)image->width;
+  if (channels == 1) {
+    memcpy(chw, image->pixels, area);
+    return;
+  }
+  for (size_t c = 0; c < channels; ++c)
+    for (size_t i = 0; i < area; ++i)
+      *chw++ = image->pixels[i * channels + c];
+}
+
+void limn_image_from_planes(limn_image *image, const uint8_t *chw) {
+  size_t channels = (size_t)image->channels, area = (size_t)image->height * (size_t)image->width;
+  for (size_t c = 0; c < channels; ++c)
+    for (size_t i = 0; i < area; ++i)
+      image->pixels[i * channels + c] = *chw++;
+}
+
 /* foreground over background, alpha 0 to 255, rounded to nearest. */
 static uint8_t over(unsigned foreground, unsigned background, unsigned alpha) {
   return (uint8_t)((foreground * alpha + background * (255 - alpha) + 127) / 255);

@@ -49,6 +49,10 @@ bool limn_image_has_known_name(const char *name);
 /* Durable: temporary file, fsync, rename, fsync of the folder. channels 1 or 3. */
 limn_status limn_image_write_png(const limn_image *image, const char *path);
 
+/* Between the picture's own order and planes, (channels, height, width) of its size; chw: the caller's. */
+void limn_image_to_planes(const limn_image *image, uint8_t *chw);
+void limn_image_from_planes(limn_image *image, const uint8_t *chw);
+
 /* The grey of a colour: ITU-R BT.601's luma, rounded. */
 uint8_t limn_image_luma(const uint8_t rgb[3]);
 /* Composites alpha over background (RGB), then converts to 1 (luma) or 3 channels, in place. */

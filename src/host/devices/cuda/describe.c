@@ -99,21 +99,26 @@ static cudnnBackendDescriptor_t describe_operation(cuda_descriptors *set, const 
   return d;
 }
 
+/* slope: of RELU_FWD and RELU_BWD below zero. */
+static cudnnBackendDescriptor_t describe_mode(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope) {
+  const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+  const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN; /* which compiled kernels do in any case */
+  cudnnBackendDescriptor_t d =
+      cuda_descriptor_create(set, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, "describe an activation");
+  cuda_descriptor_set(set, d, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute);
+  if (mode == CUDNN_POINTWISE_RELU_FWD)
+    cuda_descriptor_set(set, d, CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_TYPE_NAN_PROPOGATION, 1, &nan);
+  if (slope != 0)
+    cuda_descriptor_set(set, d, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, CUDNN_TYPE_DOUBLE, 1, &slope);
+  cuda_descriptor_finalize(set, d);
+  return d;
+}
+
 cudnnBackendDescriptor_t cuda_describe_pointwise(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope,
                                                  cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t b,
                                                  cudnnBackendDescriptor_t y) {
-  const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
-  const cudnnNanPropagation_t nan = CUDNN_PROPAGATE_NAN; /* which compiled kernels do in any case */
-  cudnnBackendDescriptor_t p =
-      cuda_descriptor_create(set, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, "describe an activation");
-  cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
-  cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute);
-  if (mode == CUDNN_POINTWISE_RELU_FWD) {
-    cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_TYPE_NAN_PROPOGATION, 1, &nan);
-    if (slope != 0)
-      cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, CUDNN_TYPE_DOUBLE, 1, &slope);
-  }
-  cuda_descriptor_finalize(set, p);
+  cudnnBackendDescriptor_t p = describe_mode(set, mode, slope);
   cudnnBackendDescriptor_t d =
       cuda_descriptor_create(set, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, "describe an activation's operation");
   cuda_descriptor_set(set, d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &p);
@@ -128,15 +133,7 @@ cudnnBackendDescriptor_t cuda_describe_pointwise(cuda_descriptors *set, cudnnPoi
 /* dx = x > 0 ? dy : slope dy. What the activation made has the sign of what it read, and serves as well. */
 static cudnnBackendDescriptor_t describe_gradient(cuda_descriptors *set, double slope, cudnnBackendDescriptor_t dy,
                                                   cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t dx) {
-  const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
-  const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_RELU_BWD;
-  cudnnBackendDescriptor_t p =
-      cuda_descriptor_create(set, CUDNN_BACKEND_POINTWISE_DESCRIPTOR, "describe an activation's gradient");
-  cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
-  cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute);
-  if (slope != 0)
-    cuda_descriptor_set(set, p, CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, CUDNN_TYPE_DOUBLE, 1, &slope);
-  cuda_descriptor_finalize(set, p);
+  cudnnBackendDescriptor_t p = describe_mode(set, CUDNN_POINTWISE_RELU_BWD, slope);
   cudnnBackendDescriptor_t d = cuda_descriptor_create(set, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR,
                                                       "describe the operation of an activation's gradient");
   cuda_descriptor_set(set, d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &p);
