@@ -46,6 +46,7 @@ typedef enum case_flags {
   CASE_NO_SECOND = 1, /* where something is differentiable, a second derivative is refused by the name "batchnorm" */
   CASE_REFUSED = 2,   /* building fails, and the message says `refusal` */
   CASE_ROUNDED = 4,   /* every single element is the reference's, rounded to float */
+  CASE_LARGE = 8,     /* for devices alone: central differences would take long and run over many a kink */
 } case_flags;
 
 typedef struct op_case op_case;

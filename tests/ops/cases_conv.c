@@ -120,6 +120,44 @@ static void add_layers(case_table *table) {
   }
 }
 
+typedef struct halving_row {
+  limn_shape x;
+  int32_t o;
+  conv_tail tail;
+} halving_row;
+
+static void add_halving(case_table *table, const halving_row *rows, size_t count) {
+  const size_t first = table->count;
+  for (size_t i = 0; i < count; ++i)
+    add_three(table, rows[i].x, (limn_shape){rows[i].o, rows[i].x.c, 4, 4}, (limn_conv_attrs){2, 2, 1, 1},
+              rows[i].tail);
+  for (size_t i = first; i < table->count; ++i)
+    table->cases[i].flags |= CASE_LARGE;
+}
+
+/* What the CPU's Winograd engine takes, and a little of what it must leave: whole and torn tiles, one tile, more tiles
+ * than a thread takes at a time, groups of pictures that do not come out even, more weights than are kept. */
+static void add_winograd(case_table *table) {
+  static const halving_row rows[] = {
+      {{2, 32, 32, 32}, 128, TAIL_NONE},     {{3, 64, 16, 24}, 128, TAIL_BIAS_RELU},
+      {{17, 32, 8, 8}, 64, TAIL_BIAS},       {{5, 32, 28, 28}, 64, TAIL_BIAS_LEAKY},
+      {{16, 96, 14, 14}, 128, TAIL_NONE},    {{66, 32, 8, 8}, 32, TAIL_BIAS_TANH},
+      {{1, 32, 32, 40}, 128, TAIL_SIGMOID},  {{16, 128, 8, 8}, 192, TAIL_BIAS},
+      {{1, 32, 64, 32}, 96, TAIL_BIAS_RELU},
+  };
+  add_halving(table, rows, sizeof rows / sizeof *rows);
+}
+
+/* Its engine for few channels: rows that fill no vector and rows of more than one, a last chunk that is not full, more
+ * pictures than threads. */
+static void add_few_channels(case_table *table) {
+  static const halving_row rows[] = {
+      {{5, 1, 28, 28}, 32, TAIL_NONE},    {{2, 3, 64, 48}, 16, TAIL_BIAS_TANH}, {{3, 7, 2, 10}, 48, TAIL_BIAS},
+      {{1, 5, 6, 2}, 16, TAIL_BIAS_RELU}, {{4, 2, 14, 42}, 16, TAIL_SIGMOID},
+  };
+  add_halving(table, rows, sizeof rows / sizeof *rows);
+}
+
 static void add_dense(case_table *table) {
   static const limn_shape inputs[] = {{1, 20, 1, 1}, {3, 32, 4, 4}, {2, 3, 5, 7}, {5, 100, 1, 1}};
   static const int32_t outputs[] = {1, 16, 20};
@@ -238,6 +276,8 @@ void cases_add_conv(case_table *table) {
   add_geometries(table);
   add_channels(table);
   add_layers(table);
+  add_winograd(table);
+  add_few_channels(table);
   add_dense(table);
   add_compositions(table);
   add_two_layers(table);

@@ -69,7 +69,7 @@ static limn_status run_and_compare(comparison *k, uint64_t step, bool keep, cons
   k->too_large = k->too_large || is_too_large(k);
   if (k->too_large)
     return LIMN_OK;
-  tolerance_advance(k->setup.built.graph, k->units);
+  tolerance_advance(k->setup.built.graph, k->options->winograd, k->units);
   for (limn_value v = 0; v < k->setup.count; ++v) {
     if (!is_compared(k, v))
       continue;

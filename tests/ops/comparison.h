@@ -5,8 +5,8 @@
 #include "setup.h"
 
 typedef struct comparison_options {
-  double constant; /* the device's, see tolerance.h */
-  double largest;  /* number that the device's types hold; 0: any float */
+  double constant, winograd; /* the device's, see tolerance.h */
+  double largest;            /* number that the device's types hold; 0: any float */
   limn_program_options program;
 } comparison_options;
 

@@ -2,6 +2,14 @@
 
 #include <math.h>
 
+/* What devices/cpu/winograd.c takes, and more; an upper bound does no harm to a small case. */
+static bool may_be_winograd(const limn_graph *graph, const limn_node *node) {
+  if (node->op != LIMN_OP_CONV && node->op != LIMN_OP_CONV_DX && node->op != LIMN_OP_CONV_DW)
+    return false;
+  limn_shape w = node->op == LIMN_OP_CONV_DW ? node->shape : limn_graph_shape(graph, node->inputs[1]);
+  return w.h == 4 && w.w == 4 && node->conv.stride_h == 2 && w.n % 32 == 0 && w.c % 32 == 0;
+}
+
 /* K: how many terms make one element of the node's value. */
 static double reduction_length(const limn_graph *graph, const limn_node *node) {
   limn_shape a = node->input_count > 0 ? limn_graph_shape(graph, node->inputs[0]) : LIMN_SCALAR;
@@ -25,7 +33,7 @@ static double reduction_length(const limn_graph *graph, const limn_node *node) {
   }
 }
 
-void tolerance_advance(const limn_graph *graph, double *units) {
+void tolerance_advance(const limn_graph *graph, double winograd, double *units) {
   for (limn_value v = 0; v < limn_graph_count(graph); ++v) {
     const limn_node *node = limn_graph_node(graph, v);
     if (node->op == LIMN_OP_LEAF)
@@ -35,7 +43,7 @@ void tolerance_advance(const limn_graph *graph, double *units) {
       worst = fmax(worst, units[node->inputs[i]]);
     for (int i = 0; i < node->target_count; ++i)
       worst = fmax(worst, units[node->targets[i]]);
-    worst += sqrt(reduction_length(graph, node));
+    worst += (may_be_winograd(graph, node) ? winograd : 1) * sqrt(reduction_length(graph, node));
     units[v] = worst;
     for (int i = 0; i < node->target_count; ++i)
       units[node->targets[i]] = worst;

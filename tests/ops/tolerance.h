@@ -11,12 +11,13 @@
  *
  *   max |device - reference| <= constant * 2^-23 * (sum of sqrt(K)) * max |reference|
  *
- * `constant` is the engine's own: 1 would be perfect luck; Winograd's convolutions need more than direct ones. */
+ * `constant` is the engine's own: 1 would be perfect luck. */
 #define TOLERANCE_UNIT 0x1p-23
 
 /* units[v] becomes the sum of sqrt(K) of value v after one more run; what leaves hold carries over from run to run.
- * units has limn_graph_count elements and is all zero before the first run. */
-void tolerance_advance(const limn_graph *graph, double *units);
+ * units has limn_graph_count elements and is all zero before the first run. winograd: a further factor for convolutions
+ * that the device may compute by Winograd's way, which adds and subtracts large numbers around its products. */
+void tolerance_advance(const limn_graph *graph, double winograd, double *units);
 
 /* max |device - reference| / max |reference|: 0 when all are equal, INFINITY where one is not finite and the other is
  * not the same. */

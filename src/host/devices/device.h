@@ -99,6 +99,7 @@ typedef struct limn_device_options {
   int index;             /* cuda: the N of the name. Set by limn_device_create */
   int threads;           /* 0: as many as the process may use */
   const char *isa;       /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
+  int direct;            /* cpu: 1: no convolution by Winograd's way */
   const char *precision; /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. The CPU has fp32 alone */
   int deterministic;     /* 1: the same inputs give the same bytes, or an error */
   int autotune;          /* cuda: times the engines of a convolution once and takes the fastest */

@@ -90,6 +90,7 @@ struct limn_config {
   char *device;
   int threads; /* 0: all that the process may use */
   char *isa;
+  bool winograd;
   char *precision;
   bool deterministic;
   bool autotune;

@@ -79,6 +79,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
     status = limn_device_create(&s->device, &(limn_device_options){.name = config->device,
                                                                    .threads = config->threads,
                                                                    .isa = config->isa,
+                                                                   .direct = !config->winograd,
                                                                    .precision = config->precision,
                                                                    .deterministic = config->deterministic,
                                                                    .autotune = config->autotune,

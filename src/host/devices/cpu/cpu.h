@@ -27,6 +27,7 @@ struct cpu_device {
   limn_device base;
   const limn_simd *simd;
   int threads;
+  bool winograd; /* is allowed */
   struct cpu_worker *worker;
   struct onednn *onednn;
 };
@@ -60,12 +61,26 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 }
 
 /* Engines: each turns a step into kernels. */
-limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* onednn.c */
-limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */
-limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);        /* rows.c */
-limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
-limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
-limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step);    /* pictures.c */
+limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* convolution.c: by one of: */
+limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
+/* Whether the engine is made for that convolution. oneDNN is for all. */
+bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
+bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+/* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
+static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
+  return s->w.h == 4 && s->w.w == 4 && a->stride_h == 2 && a->stride_w == 2 && a->pad_h == 1 && a->pad_w == 1 &&
+         s->x.h == 2 * s->y.h && s->x.w == 2 * s->y.w;
+}
+/* Matrices lie an odd number of cache lines apart: powers of two would all fall into the same few sets of the cache. */
+static inline size_t cpu_odd_lines(size_t floats) { return ((floats + 15) / 16 | 1) * 16; }
+
+limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
+limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
+limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
+limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
+limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step);  /* pictures.c */
 /* Bias and activation of a CONV_DX step on buffer y, when it has any. */
 limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* Converts between layouts, as a kernel. */

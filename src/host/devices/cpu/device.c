@@ -151,6 +151,7 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   cpu->base.ops = &cpu_ops;
   cpu->base.seed = options->seed;
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
+  cpu->winograd = !options->direct;
   limn_status status = choose_simd(options->isa, &cpu->simd);
   if (status == LIMN_OK)
     status = limn_cpu_worker_create(&cpu->worker, cpu->threads);

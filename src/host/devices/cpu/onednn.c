@@ -453,7 +453,7 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
   return step->kind == LIMN_STEP_CONV_DX ? limn_cpu_add_epilogue(b, step, out.final) : LIMN_OK;
 }
 
-limn_status limn_cpu_build_convolution(limn_builder *b, const limn_step *step) {
+limn_status limn_onednn_build_convolution(limn_builder *b, const limn_step *step) {
   struct conv c = conv_of(b, step);
   dnnl_primitive_desc_t pd = NULL;
   LIMN_TRY(choose_pd(&pd, cpu_device_of(b), &c));

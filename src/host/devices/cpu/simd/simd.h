@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "devices/cpu/simd/few_channels.h"
+#include "devices/cpu/simd/winograd.h"
 #include "graph/graph.h"
 
 /* out[i] = f(x[i], y[i]); unary functions ignore y. out may be x or y, and must not overlap them otherwise. */
@@ -49,6 +51,9 @@ typedef struct limn_simd {
   /* Multiply-adds as fast as the CPU can do them: `rounds` times x = 1 x + 1 in each of a few vectors, which begin at
    * 0, 1, 2, ... Returns the sum of what a lane of each comes to; *flops is how many operations they were. */
   float (*multiply_adds)(size_t rounds, double *flops);
+
+  const limn_winograd *winograd; /* lanes 0: this instruction set has none */
+  const limn_few_channels *few_channels;
 } limn_simd;
 
 extern const limn_simd limn_simd_baseline, limn_simd_avx2, limn_simd_avx512;
@@ -73,5 +78,7 @@ void LIMN_SIMD(channel_sums)(const float *x, int pixels, int block, float *sum);
 void LIMN_SIMD(adam)(float *w, float *m, float *v, const float *g, size_t n, const struct limn_simd_adam *p);
 void LIMN_SIMD(sgd)(float *w, float *momentum, const float *g, size_t n, const struct limn_simd_sgd *p);
 float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
+extern const limn_winograd LIMN_SIMD(winograd);
+extern const limn_few_channels LIMN_SIMD(few_channels);
 
 #endif

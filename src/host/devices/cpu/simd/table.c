@@ -28,4 +28,6 @@ const limn_simd ISA_TABLE = {
     .adam = LIMN_SIMD(adam),
     .sgd = LIMN_SIMD(sgd),
     .multiply_adds = LIMN_SIMD(multiply_adds),
+    .winograd = &LIMN_SIMD(winograd),
+    .few_channels = &LIMN_SIMD(few_channels),
 };
