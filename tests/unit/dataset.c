@@ -1,8 +1,8 @@
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 
+#include "base/parallel.h"
 #include "data/loader.h"
-#include "data/parallel.h"
 #include "support/data.h"
 #include "support/picture_files.h"
 #include "support/pictures.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 #define HASHED_PICTURES 1024 /* whose bytes count in the fingerprint where decoding is dear */
 

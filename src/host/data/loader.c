@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/philox.h"
 #include "base/thread.h"
-#include "data/parallel.h"
 
 #define MAX_WORKERS  64
 #define MAX_PREFETCH 256

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 limn_status limn_survey_init(limn_survey *survey, const char *path, const limn_dataset_options *options) {
   *survey = (limn_survey){.options = *options};

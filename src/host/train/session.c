@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/philox.h"
 #include "train/memory.h"
 #include "train/optimizer.h"
@@ -12,10 +13,29 @@
 #define ASSUMED_SIZE     64
 #define ASSUMED_CHANNELS 3
 
+#define VALUES_AT_A_TIME ((size_t)4096)
+
 struct initialisation {
   limn_session *session;
   uint32_t index;
 };
+
+struct normal_values {
+  uint64_t seed;
+  uint32_t stream;
+  float mean, deviation, *values;
+  size_t count;
+};
+
+static limn_status draw_some(void *context, uint32_t i) {
+  const struct normal_values *n = context;
+  const size_t first = i * VALUES_AT_A_TIME, left = n->count - first;
+  const size_t count = left < VALUES_AT_A_TIME ? left : VALUES_AT_A_TIME;
+  limn_philox_normal(n->seed, n->stream, 0, first, n->values + first, count);
+  for (size_t j = first; j < first + count; ++j)
+    n->values[j] = n->mean + n->deviation * n->values[j];
+  return LIMN_OK;
+}
 
 /* The values of parameter number i come from stream INITIAL + i. */
 static limn_status initialise(void *context, const char *name, limn_role role, limn_shape shape, float mean,
@@ -28,11 +48,16 @@ static limn_status initialise(void *context, const char *name, limn_role role, l
   float *values = calloc(count, sizeof *values);
   if (!values)
     return limn_fail_memory("initial weights");
-  if (deviation != 0)
-    limn_philox_normal(s->device->seed, stream, 0, 0, values, count);
-  for (size_t i = 0; i < count; ++i)
-    values[i] = deviation != 0 ? mean + deviation * values[i] : mean;
-  limn_status status = limn_session_upload(s, name, values);
+  limn_status status = LIMN_OK;
+  if (deviation == 0)
+    for (size_t i = 0; i < count; ++i)
+      values[i] = mean;
+  else
+    status =
+        limn_parallel_for((uint32_t)((count + VALUES_AT_A_TIME - 1) / VALUES_AT_A_TIME), s->config->threads, draw_some,
+                          &(struct normal_values){s->device->seed, stream, mean, deviation, values, count});
+  if (status == LIMN_OK)
+    status = limn_session_upload(s, name, values);
   char average[128];
   snprintf(average, sizeof average, "ema.%s", name);
   if (status == LIMN_OK && limn_store_find(s->store, average)) /* the average begins at the weights */

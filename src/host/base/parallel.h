@@ -1,6 +1,6 @@
-/* Worker threads of the data folder. */
-#ifndef LIMN_DATA_PARALLEL_H
-#define LIMN_DATA_PARALLEL_H
+/* Work that several threads share. */
+#ifndef LIMN_BASE_PARALLEL_H
+#define LIMN_BASE_PARALLEL_H
 
 #include <stdint.h>
 

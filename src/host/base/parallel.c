@@ -1,4 +1,4 @@
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 #include <sched.h>
 #include <stdbool.h>
