@@ -157,7 +157,7 @@ static const limn_setting_row table[] = {
     {NAME("deterministic", "run", ALL), INEXACT, FLAG("deterministic"), SWITCH(deterministic), DEFAULT("false"),
      HELP("refuses whatever does not repeat bit for bit")},
     {NAME("autotune", "run", ALL), INEXACT, FLAG("autotune"), SWITCH(autotune), DEFAULT("false"),
-     HELP("times the GPU's engines for each convolution once; the cache of plans and the checkpoint keep the fastest")},
+     HELP("times the engines for each convolution once; the checkpoint keeps the fastest")},
     {NAME("out", "run", ALL), FREE, FLAG("out"), PATH(out, "a path that does not exist yet, or an empty folder"), DEFAULT(""),
      HELP("the run's folder; without it runs/MODEL-NNN")},
     {NAME("init", "run", ALL), FLAG("init"), PATH(init, "a safetensors file"), DEFAULT(""),

@@ -1,11 +1,97 @@
 /* Which engine computes a convolution: a fixed function of the step, the instruction set and the threads, found by
- * measuring (docs/performance.md). */
+ * measuring (docs/performance.md); the one that the options name; or, with autotune, the one that is fastest here. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/choices.h"
 #include "devices/cpu/cpu.h"
 
+static bool suits_all(const limn_builder *b, const limn_step *step) {
+  (void)b;
+  (void)step;
+  return true;
+}
+
+static const cpu_engine engines[] = {
+    {CPU_FEW_CHANNELS, limn_cpu_few_channels_suits, limn_cpu_build_few_channels},
+    {CPU_WINOGRAD, limn_cpu_winograd_suits, limn_cpu_build_winograd},
+    {"onednn", suits_all, limn_onednn_build_convolution},
+};
+#define ENGINE_COUNT (sizeof engines / sizeof *engines)
+
+static const char *name_of(const limn_step *step, const limn_conv_shapes *s, char *out, size_t size) {
+  const limn_conv_attrs *a = &step->node.conv;
+  const char *kind = step->kind == LIMN_STEP_CONV ? "CONV" : step->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
+  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)", kind, s->x.n,
+           s->x.c, s->x.h, s->x.w, s->w.n, s->w.c, s->w.h, s->w.w, s->y.n, s->y.c, s->y.h, s->y.w, a->stride_h,
+           a->stride_w, a->pad_h, a->pad_w);
+  return out;
+}
+
+/* The engine that `text` names for the operation; NULL where it names none, or one that is not to be had here. */
+static const cpu_engine *named_engine(const char *text, const limn_builder *b, const limn_step *step,
+                                      const char *operation, bool *named) {
+  char name[LIMN_ENGINE_SIZE];
+  *named = limn_choices_find(text, operation, name, sizeof name);
+  for (size_t i = 0; *named && i < ENGINE_COUNT; ++i)
+    if (strcmp(engines[i].name, name) == 0 && engines[i].suits(b, step))
+      return &engines[i];
+  return NULL;
+}
+
+static limn_status fastest_engine(struct cpu_device *cpu, const limn_builder *b, const limn_step *step,
+                                  const limn_conv_shapes *shapes, const cpu_engine **out) {
+  double least = (double)INFINITY;
+  for (size_t i = 0; i < ENGINE_COUNT; ++i) {
+    double seconds = 0;
+    if (!engines[i].suits(b, step))
+      continue;
+    LIMN_TRY(limn_cpu_time_engine(cpu, step, shapes, &engines[i], &seconds));
+    if (seconds < least)
+      *out = &engines[i];
+    least = fmin(least, seconds);
+  }
+  return LIMN_OK;
+}
+
+/* What was told or timed is kept, to be told again. */
+static limn_status choose(limn_builder *b, const limn_step *step, const cpu_engine **out) {
+  struct cpu_device *cpu = (struct cpu_device *)limn_builder_device(b);
+  const limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
+  char operation[256];
+  bool told, timed;
+  int count = 1;
+  *out = &engines[ENGINE_COUNT - 1]; /* which suits all */
+  for (size_t i = ENGINE_COUNT - 1; i-- > 0;)
+    if (engines[i].suits(b, step)) {
+      *out = &engines[i];
+      ++count;
+    }
+  if (cpu->forced)
+    *out = cpu->forced;
+  if (cpu->forced || !(cpu->told || (cpu->autotune && count > 1)))
+    return LIMN_OK;
+  name_of(step, &shapes, operation, sizeof operation);
+  const cpu_engine *engine = named_engine(cpu->told, b, step, operation, &told);
+  if (told && !engine)
+    snprintf(cpu->base.note, sizeof cpu->base.note,
+             "some of the engines that the run began with are not to be had here and are chosen anew: %s",
+             cpu->base.description);
+  if (!engine)
+    engine = named_engine(cpu->found, b, step, operation, &timed);
+  if (engine)
+    *out = engine;
+  else if (cpu->autotune && count > 1)
+    LIMN_TRY(fastest_engine(cpu, b, step, &shapes, out));
+  else
+    return LIMN_OK;
+  return limn_choices_add(&cpu->found, operation, (*out)->name);
+}
+
 limn_status limn_cpu_build_convolution(limn_builder *b, const limn_step *step) {
-  if (limn_cpu_few_channels_suits(b, step))
-    return limn_cpu_build_few_channels(b, step);
-  if (limn_cpu_winograd_suits(b, step))
-    return limn_cpu_build_winograd(b, step);
-  return limn_onednn_build_convolution(b, step);
+  const cpu_engine *engine = NULL;
+  LIMN_TRY(choose(b, step, &engine));
+  return engine->build(b, step);
 }

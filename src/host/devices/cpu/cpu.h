@@ -23,11 +23,21 @@ cpu_layout limn_cpu_weight_layout(int block, limn_shape shape);
 struct onednn; /* onednn.c: engine, stream */
 struct cpu_worker;
 
+/* An engine for convolutions: whether it is made for one, and its way to compute it. */
+typedef struct cpu_engine {
+  const char *name; /* without spaces */
+  bool (*suits)(const limn_builder *builder, const limn_step *step);
+  limn_status (*build)(limn_builder *builder, const limn_step *step);
+} cpu_engine;
+
 struct cpu_device {
   limn_device base;
   const limn_simd *simd;
   int threads;
   bool winograd; /* is allowed */
+  bool autotune;
+  char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
+  const cpu_engine *forced; /* while it is timed */
   struct cpu_worker *worker;
   struct onednn *onednn;
 };
@@ -46,6 +56,10 @@ struct limn_call {
   limn_status *status; /* a kernel that fails says so here, and the run ends */
 };
 
+/* autotune.c: seconds that the step takes alone, by that engine, on memory of its own. On the worker's thread. */
+limn_status limn_cpu_time_engine(struct cpu_device *cpu, const limn_step *step, const limn_conv_shapes *shapes,
+                                 const cpu_engine *engine, double *seconds);
+
 static inline const struct cpu_device *cpu_device_of(const limn_builder *builder) {
   return (const struct cpu_device *)limn_builder_device(builder);
 }
@@ -60,14 +74,15 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
   return limn_builder_add(builder, (limn_kernel){.name = name, .run = run, .state = state, .count = count}, buffers);
 }
 
-/* Engines: each turns a step into kernels. */
-limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* convolution.c: by one of: */
+/* Each turns a step into kernels. */
+limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* convolution.c */
 limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
-/* Whether the engine is made for that convolution. oneDNN is for all. */
 bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+#define CPU_WINOGRAD     "winograd"
+#define CPU_FEW_CHANNELS "few-channels"
 /* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
 static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
   return s->w.h == 4 && s->w.w == 4 && a->stride_h == 2 && a->stride_w == 2 && a->pad_h == 1 && a->pad_w == 1 &&
@@ -106,6 +121,9 @@ limn_status limn_cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(v
 limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
                                     const limn_program_options *options, limn_program **out);
 void limn_cpu_program_destroy(limn_program *program);
+/* Seconds that a run of the graph takes, the fastest of some. On the worker's thread. */
+limn_status limn_cpu_time_graph(struct cpu_device *cpu, const limn_graph *graph, limn_tensor *const *leaves,
+                                double *seconds);
 limn_status limn_cpu_program_run(limn_program *program, uint64_t step);
 void limn_cpu_program_info(const limn_program *program, limn_program_info *out);
 void limn_cpu_program_row(const limn_program *program, int index, limn_program_row *out);

@@ -108,7 +108,15 @@ static void cpu_destroy(limn_device *device) {
   if (cpu->worker)
     limn_cpu_worker_call(cpu->worker, stop_onednn, cpu);
   limn_cpu_worker_destroy(cpu->worker);
+  free(cpu->told);
+  free(cpu->found);
   free(cpu);
+}
+
+static limn_status engines(const limn_device *base, char **out) {
+  const char *found = ((const struct cpu_device *)base)->found;
+  *out = found ? strdup(found) : NULL;
+  return found && !*out ? limn_fail_memory("the choices of engines") : LIMN_OK;
 }
 
 static const limn_device_ops cpu_ops = {
@@ -126,6 +134,7 @@ static const limn_device_ops cpu_ops = {
     .program_row = limn_cpu_program_row,
     .program_trace = limn_cpu_program_trace,
     .measure_peaks = limn_cpu_measure_peaks,
+    .engines = engines,
 };
 
 /* Our loops use the instruction set that oneDNN uses, so that both agree on the block of their layouts. */
@@ -152,7 +161,10 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   cpu->base.seed = options->seed;
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
   cpu->winograd = !options->direct;
-  limn_status status = choose_simd(options->isa, &cpu->simd);
+  cpu->autotune = options->autotune;
+  cpu->told = options->engines ? strdup(options->engines) : NULL;
+  limn_status status =
+      options->engines && !cpu->told ? limn_fail_memory("the CPU device") : choose_simd(options->isa, &cpu->simd);
   if (status == LIMN_OK)
     status = limn_cpu_worker_create(&cpu->worker, cpu->threads);
   if (status == LIMN_OK)

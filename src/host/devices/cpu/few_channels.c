@@ -92,7 +92,7 @@ limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) 
   if (!kernel)
     return limn_builder_status(b);
   kernel->flops = s.flops;
-  kernel->engine = "few channels";
+  kernel->engine = CPU_FEW_CHANNELS;
   kernel->workspace = 4;
   return LIMN_OK;
 }

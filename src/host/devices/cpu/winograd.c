@@ -337,7 +337,7 @@ limn_status limn_cpu_build_winograd(limn_builder *b, const limn_step *step) {
   if (!kernel)
     return limn_builder_status(b);
   kernel->flops = s.flops;
-  kernel->engine = "winograd";
+  kernel->engine = CPU_WINOGRAD;
   kernel->workspace = data ? 4 : 3;
   return data && !fused ? limn_cpu_add_epilogue(b, step, out) : LIMN_OK;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "devices/choices.h"
 #include "devices/cuda/planning.h"
 
 #define MOST_OPERANDS 11
@@ -158,7 +159,7 @@ static limn_status find_plan(cuda_choice *choice, const cuda_planner *planner, c
 static limn_status choose(cuda_choice *choice, cuda_planner *planner, const cuda_operation *operation) {
   char name[256], wanted[sizeof choice->engine];
   cuda_operation_name(operation, name, sizeof name);
-  bool told = cuda_choices_find(planner->told, name, wanted, sizeof wanted);
+  bool told = limn_choices_find(planner->told, name, wanted, sizeof wanted);
   if (told) {
     LIMN_TRY(find_plan(choice, planner, operation, wanted));
     told = choice->engine[0];
@@ -167,7 +168,7 @@ static limn_status choose(cuda_choice *choice, cuda_planner *planner, const cuda
   if (!told)
     LIMN_TRY(find_plan(choice, planner, operation, NULL));
   limn_status status = choice->engine[0] && (told || planner->measure)
-                           ? cuda_choices_add(&planner->found, name, choice->engine)
+                           ? limn_choices_add(&planner->found, name, choice->engine)
                            : LIMN_OK;
   if (status != LIMN_OK && choice->plan)
     cudnnBackendDestroyDescriptor(choice->plan);

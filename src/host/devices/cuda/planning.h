@@ -1,5 +1,5 @@
 /* The parts of planning, private to plan.c and the files beside it: describe (operation -> operation graph), choose
- * (graph -> engine -> plan), remember (plan <-> file, choices <-> text). */
+ * (graph -> engine -> plan), remember (plan <-> file). */
 #ifndef LIMN_DEVICES_CUDA_PLANNING_H
 #define LIMN_DEVICES_CUDA_PLANNING_H
 
@@ -13,7 +13,7 @@ struct cuda_planner {
   cuda_measure measure;                /* NULL: engines are not timed */
   void *measure_context;
   char *cache;        /* folder, or NULL */
-  char *told, *found; /* choices that were given and that were made, or NULL (choices.c) */
+  char *told, *found; /* choices that were given and that were made, or NULL (devices/choices.h) */
   int missed;         /* of the given ones, those that cuDNN does not have */
   cuda_plan *plans;   /* every plan of this planner that somebody holds */
 };
@@ -86,11 +86,5 @@ bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cud
 void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
                       const char *wanted);
 uint64_t cuda_cache_hash(const char *bytes, size_t size);
-
-/* choices.c: text with a line "ENGINE OPERATION" for each operation. false where `text`, which may be NULL, has no line
- * for that operation; engine: as large as a cuda_choice's. */
-bool cuda_choices_find(const char *text, const char *operation, char *engine, size_t size);
-/* Adds the line unless the operation has one. */
-limn_status cuda_choices_add(char **text, const char *operation, const char *engine);
 
 #endif

@@ -1,12 +1,12 @@
-/* Which engine does which operation, as the text that checkpoints keep. */
+#include "devices/choices.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "devices/cuda/planning.h"
 
-bool cuda_choices_find(const char *text, const char *operation, char *engine, size_t size) {
+bool limn_choices_find(const char *text, const char *operation, char *engine, size_t size) {
   const size_t length = strlen(operation);
   for (const char *line = text; line && *line;) {
     const size_t whole = strcspn(line, "\n"), first = strcspn(line, " \n");
@@ -20,9 +20,9 @@ bool cuda_choices_find(const char *text, const char *operation, char *engine, si
   return false;
 }
 
-limn_status cuda_choices_add(char **text, const char *operation, const char *engine) {
-  char known[sizeof((cuda_choice *)NULL)->engine];
-  if (cuda_choices_find(*text, operation, known, sizeof known))
+limn_status limn_choices_add(char **text, const char *operation, const char *engine) {
+  char known[LIMN_ENGINE_SIZE];
+  if (limn_choices_find(*text, operation, known, sizeof known))
     return LIMN_OK;
   const size_t before = *text ? strlen(*text) : 0, more = strlen(engine) + strlen(operation) + 3;
   char *longer = realloc(*text, before + more);
