@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/box_muller.h"
 #include "base/philox.h"
 
 TestSuite(philox, .timeout = 60);
@@ -150,4 +151,35 @@ Test(philox, permutations_are_even) {
   for (int i = 0; i < 27; ++i)
     chi2 += counts[i] ? (counts[i] - EPOCHS / 6.0) * (counts[i] - EPOCHS / 6.0) / (EPOCHS / 6.0) : 0;
   cr_expect_lt(chi2, 20.5, "chi squared with 5 degrees of freedom is %g; 20.5 is its 99.9th percentile", chi2);
+}
+
+/* In units of the float nearest to what the C library's functions come to: half of one is a correct rounding. */
+static double distance(float made, double wanted) {
+  const float nearest = fabsf((float)wanted);
+  return fabs(wanted) < 1e-12 ? fabs((double)made - wanted) > 1e-12
+                              : fabs((double)made - wanted) / ((double)nextafterf(nearest, INFINITY) - (double)nearest);
+}
+
+Test(philox, normals_are_those_of_the_formula) {
+  enum { WORDS = 4 * LIMN_BOX_MULLER_BLOCKS };
+  uint32_t words[WORDS];
+  float normals[WORDS];
+  double worst = 0;
+  for (uint64_t round = 0; round < 2000; ++round) {
+    const uint32_t key[2] = {7, 11};
+    for (uint32_t i = 0; i < WORDS; i += 4)
+      limn_philox((const uint32_t[4]){i, (uint32_t)round, 0, 0}, key, words + i);
+    for (uint32_t i = 0; round < 2 && i < WORDS; ++i) /* both ends of the logarithm, and of a turn */
+      words[i] = round == 0 ? i / 2 << 8 : UINT32_MAX - (i / 2 << 8);
+    for (uint32_t i = 1; round == 2 && i < WORDS; i += 2) /* around the eighths of a turn, where series change */
+      words[i] = (i / 32 << 29) + ((i / 2 % 16 - 8) << 8);
+    limn_box_muller(words, normals);
+    for (int i = 0; i < WORDS; i += 2) {
+      const double radius = sqrt(-2 * log(((double)(words[i] >> 8) + 0.5) * 0x1p-24)),
+                   angle = 6.283185307179586 * ((double)(words[i + 1] >> 8) * 0x1p-24);
+      worst =
+          fmax(worst, fmax(distance(normals[i], radius * cos(angle)), distance(normals[i + 1], radius * sin(angle))));
+    }
+  }
+  cr_expect_lt(worst, 0.5001, "%g units", worst);
 }

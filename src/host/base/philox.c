@@ -1,6 +1,8 @@
 #include "base/philox.h"
 
-#include <math.h>
+#include <string.h>
+
+#include "base/box_muller.h"
 
 #define ROUNDS 10
 
@@ -30,14 +32,6 @@ static void block(uint64_t seed, uint32_t stream, uint64_t step, uint64_t index,
 
 static float to_uniform(uint32_t bits) { return (float)(bits >> 8) * 0x1p-24f; }
 
-/* Box & Muller 1958. The half keeps the logarithm's argument away from 0 and 1. */
-static void to_normals(uint32_t bits0, uint32_t bits1, float *first, float *second) {
-  double radius = sqrt(-2.0 * log(((double)(bits0 >> 8) + 0.5) * 0x1p-24));
-  double angle = 6.283185307179586 * ((double)(bits1 >> 8) * 0x1p-24);
-  *first = (float)(radius * cos(angle));
-  *second = (float)(radius * sin(angle));
-}
-
 void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
   for (size_t i = 0; i < count; i += 4) {
     uint32_t bits[4];
@@ -48,14 +42,16 @@ void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t
 }
 
 void limn_philox_normal(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
-  for (size_t i = 0; i < count; i += 4) {
-    uint32_t bits[4];
-    float normals[4];
-    block(seed, stream, step, (first + i) / 4, bits);
-    to_normals(bits[0], bits[1], &normals[0], &normals[1]);
-    to_normals(bits[2], bits[3], &normals[2], &normals[3]);
-    for (size_t j = 0; j < 4 && i + j < count; ++j)
-      out[i + j] = normals[j];
+  uint32_t words[4 * LIMN_BOX_MULLER_BLOCKS];
+  float normals[4 * LIMN_BOX_MULLER_BLOCKS];
+  for (size_t i = 0; i < count; i += sizeof normals / sizeof *normals) {
+    size_t some = count - i < sizeof normals / sizeof *normals ? count - i : sizeof normals / sizeof *normals;
+    for (size_t j = 0; j < some; j += 4)
+      block(seed, stream, step, (first + i + j) / 4, words + j);
+    for (size_t j = (some + 3) / 4 * 4; j < sizeof words / sizeof *words; ++j)
+      words[j] = 0;
+    limn_box_muller(words, normals);
+    memcpy(out + i, normals, some * sizeof *normals);
   }
 }
 
