@@ -74,14 +74,6 @@ static void print_line(cli_table *table, const struct line *line, int digits) {
                 rate(line->floor * 100, line->seconds, "%.0f%%", peak), line->row ? line->row->engine : "");
 }
 
-/* The CPU's kernels have no engines to name. */
-static const char *engine_title(const limn_bench_ops *ops) {
-  for (size_t i = 0; i < ops->row_count; i++)
-    if (ops->rows[i].step.engine[0])
-      return "engine";
-  return "";
-}
-
 static int print_rows(const cli_bench_ops *shown) {
   const limn_bench_ops *ops = shown->ops;
   struct line sum = {0}, *lines = malloc((ops->row_count + 1) * sizeof(*lines));
@@ -92,8 +84,7 @@ static int print_rows(const cli_bench_ops *shown) {
     qsort(lines, count, sizeof(*lines), longest_first);
   cli_table table;
   cli_table_init(&table, "lrrrrrrrl");
-  cli_table_row(&table, "kernel", "makes", "ms", "min to max", "share", "GFLOP/s", "GB/s", "of peak",
-                engine_title(ops));
+  cli_table_row(&table, "kernel", "makes", "ms", "min to max", "share", "GFLOP/s", "GB/s", "of peak", "engine");
   for (size_t i = 0; i < count; i++)
     print_line(&table, &lines[i], decimals(ops));
   for (size_t i = 0; i < ops->row_count; i++)

@@ -17,7 +17,7 @@ static bool suits_all(const limn_builder *b, const limn_step *step) {
 static const cpu_engine engines[] = {
     {CPU_FEW_CHANNELS, limn_cpu_few_channels_suits, limn_cpu_build_few_channels},
     {CPU_WINOGRAD, limn_cpu_winograd_suits, limn_cpu_build_winograd},
-    {"onednn", suits_all, limn_onednn_build_convolution},
+    {CPU_ONEDNN, suits_all, limn_onednn_build_convolution},
 };
 #define ENGINE_COUNT (sizeof engines / sizeof *engines)
 

@@ -83,6 +83,7 @@ limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
 #define CPU_WINOGRAD     "winograd"
 #define CPU_FEW_CHANNELS "few-channels"
+#define CPU_ONEDNN       "onednn"
 /* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
 static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
   return s->w.h == 4 && s->w.w == 4 && a->stride_h == 2 && a->stride_w == 2 && a->pad_h == 1 && a->pad_w == 1 &&

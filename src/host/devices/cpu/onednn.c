@@ -165,6 +165,7 @@ static limn_status add_call(limn_builder *b, const char *name, struct call *call
   kernel->bind = bind_call;
   kernel->release = call_destroy;
   kernel->flops = flops;
+  kernel->engine = CPU_ONEDNN;
   return LIMN_OK;
 }
 
