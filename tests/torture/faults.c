@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -39,12 +40,13 @@ enum {
   FTRUNCATE,
   MKDIR,
   MMAP,
+  STATVFS,
   THREAD,
   DISK
 };
-static const char *const names[] = {"malloc",    "open",  "read",   "write",          "fwrite",
-                                    "fflush",    "fsync", "rename", "unlink",         "symlink",
-                                    "ftruncate", "mkdir", "mmap",   "pthread_create", "disk"};
+static const char *const names[] = {"malloc", "open",    "read",           "write",   "fwrite",    "fflush",
+                                    "fsync",  "rename",  "unlink",         "symlink", "ftruncate", "mkdir",
+                                    "mmap",   "statvfs", "pthread_create", "disk"};
 enum { CALLS = sizeof names / sizeof *names };
 
 static const struct {
@@ -176,6 +178,8 @@ int mkdir(const char *path, mode_t mode) { return strikes_disk(MKDIR) ? -1 : NEX
 void *mmap(void *at, size_t size, int protection, int flags, int file, off_t offset) {
   return strikes(MMAP) ? MAP_FAILED : NEXT(mmap)(at, size, protection, flags, file, offset);
 }
+
+int statvfs(const char *path, struct statvfs *about) { return strikes(STATVFS) ? -1 : NEXT(statvfs)(path, about); }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument) {
   return strikes(THREAD) ? errno : NEXT(pthread_create)(thread, attributes, work, argument);

@@ -10,49 +10,103 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define PATH_SIZE     512
 #define MOST_WORDS    64
+#define PAGE          4096
+#define PICTURES      64
+#define SIDE          16
 #define MOST_BYTES    (4 << 20) /* of a file of such a run */
 #define LONGEST_RUN_S 120
 
 const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder"};
 
 #define COMMON                                                                                                         \
-  "--filters", "4", "--latent", "8", "--batch", "8", "--threads", "1", "--steps", "150", "--deterministic", "-q",      \
-      "--out", "run", "--set", "sample_count=4", "--set", "log_every=3", "--set", "sample_every=20", "--set",          \
-      "checkpoint_every=15", "--set", "keep=2", "--set", "keep_every=60"
+  "--filters", "4", "--latent", "8", "--batch", "8", "--threads", "1", "--steps", "150", "--deterministic", "--out",   \
+      "run", "--set", "sample_count=4", "--set", "sample_every=20", "--set", "keep=2"
+#define SAVED  "--set", "log_every=3", "--set", "checkpoint_every=15", "--set", "keep_every=60"
+#define LOGGED "--set", "log_every=1", "--set", "checkpoint_every=45", "--set", "keep_every=90" /* a page between two  \
+                                                                                                 */
 #define VALIDATED "--set", "validation=0.25", "--set", "validate_every=25", "--patience", "100"
 
+/* One model waits on a full disk, and one trains on picture files, which it keeps decoded beside its run. */
 static const char *const settings[RUN_MODELS][MOST_WORDS] = {
-    {COMMON, "--set", "ema=0.9", "--set", "d_steps=2", "--set", "schedule=cosine", "--set", "warmup=9"},
-    {COMMON, VALIDATED, "--set", "schedule=linear", "--set", "beta_warmup=50"},
-    {COMMON, VALIDATED, "--set", "noise=0.3", "--set", "clip=1"},
+    {COMMON, SAVED, "--set", "ema=0.9", "--set", "d_steps=2", "--set", "schedule=cosine", "--set", "warmup=9"},
+    {COMMON, LOGGED, VALIDATED, "--set", "schedule=linear", "--set", "beta_warmup=50", "--set", "on_full_disk=wait"},
+    {COMMON, LOGGED, VALIDATED, "--set", "noise=0.3", "--set", "clip=1", "--cache", "cache"},
 };
+static const char *const data[RUN_MODELS] = {"pictures-idx3-ubyte", "pictures-idx3-ubyte", "pictures"};
+static const bool is_quiet[RUN_MODELS] = {true, false, true}; /* the one that waits says so */
 
 static void give_up(const char *what) {
   perror(what);
   exit(2);
 }
 
+/* FOLDER/NAME/FILE; FOLDER/NAME where the file is "". */
 static const char *path_of(const run_setting *s, const char *name, const char *file, char path[PATH_SIZE]) {
   snprintf(path, PATH_SIZE, "%s/%s%s%s", s->folder, name, *file ? "/" : "", file);
   return path;
 }
 
-/* 64 pictures of 16x16: bright squares at places that differ. */
-static void write_pictures(const run_setting *s) {
-  static const unsigned char head[16] = {0, 0, 8, 3, 0, 0, 0, 64, 0, 0, 0, 16, 0, 0, 0, 16};
+static FILE *create(const run_setting *s, const char *name, const char *file) {
   char path[PATH_SIZE];
-  FILE *stream = fopen(path_of(s, "pictures-idx3-ubyte", "", path), "wb");
+  FILE *stream = fopen(path_of(s, name, file, path), "wb");
   if (!stream)
     give_up(path);
-  fwrite(head, 1, sizeof head, stream);
-  for (int i = 0; i < 64; ++i)
-    for (int pixel = 0; pixel < 256; ++pixel)
-      fputc(pixel / 16 / 4 == i % 4 && pixel % 16 / 4 == i / 4 % 4 ? 255 - i : i, stream);
-  if (fclose(stream) != 0)
+  return stream;
+}
+
+static void put_number(FILE *stream, unsigned long number) {
+  for (int shift = 24; shift >= 0; shift -= 8)
+    fputc((int)(number >> shift & 255), stream);
+}
+
+/* kind: four letters, and behind them the bytes. */
+static void put_chunk(FILE *stream, const unsigned char *kind, size_t size) {
+  put_number(stream, size);
+  fwrite(kind, 1, size + 4, stream);
+  put_number(stream, crc32(0, kind, (uInt)size + 4));
+}
+
+static void write_png(FILE *stream, const unsigned char *pixels) {
+  static const unsigned char head[] = "\x89PNG\r\n\x1a\n", end[] = "IEND",
+                             about[] = {'I', 'H', 'D', 'R', 0, 0, 0, SIDE, 0, 0, 0, SIDE, 8, 0, 0, 0, 0};
+  unsigned char rows[SIDE * (SIDE + 1)] = {0}, packed[1024] = "IDAT";
+  uLongf size = sizeof packed - 4;
+  for (int row = 0; row < SIDE; ++row) /* each behind the number of its filter, 0 */
+    memcpy(rows + row * (SIDE + 1) + 1, pixels + row * SIDE, SIDE);
+  if (compress(packed + 4, &size, rows, sizeof rows) != Z_OK)
+    give_up("zlib");
+  fwrite(head, 1, 8, stream);
+  put_chunk(stream, about, sizeof about - 4);
+  put_chunk(stream, packed, size);
+  put_chunk(stream, end, 0);
+}
+
+/* Bright squares at places that differ, as one IDX file and as PNG files. */
+static void write_pictures(const run_setting *s) {
+  static const unsigned char head[16] = {0, 0, 8, 3, 0, 0, 0, PICTURES, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
+  char path[PATH_SIZE];
+  FILE *all = create(s, "pictures-idx3-ubyte", "");
+  fwrite(head, 1, sizeof head, all);
+  if (mkdir(path_of(s, "pictures", "", path), 0777) != 0)
     give_up(path);
+  for (int i = 0; i < PICTURES; ++i) {
+    unsigned char pixels[SIDE * SIDE];
+    char name[16];
+    for (int at = 0; at < SIDE * SIDE; ++at)
+      pixels[at] = (unsigned char)(at / SIDE / 4 == i % 4 && at % SIDE / 4 == i / 4 % 4 ? 255 - i : i);
+    fwrite(pixels, 1, sizeof pixels, all);
+    snprintf(name, sizeof name, "%02d.png", i);
+    FILE *one = create(s, "pictures", name);
+    write_png(one, pixels);
+    if (fclose(one) != 0)
+      give_up(name);
+  }
+  if (fclose(all) != 0)
+    give_up("the pictures");
 }
 
 void run_setting_init(run_setting *s, const char *program, const char *faults) {
@@ -70,8 +124,16 @@ static int remove_entry(const char *path, const struct stat *about, int kind, st
 
 void run_setting_release(run_setting *s) { nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
 
+/* What a run says and counts lies beside its folder, which may be a full disk. */
+static const char *note_of(const run_setting *s, const char *name, const char *kind, char path[PATH_SIZE]) {
+  snprintf(path, PATH_SIZE, "%s/%s.%s", s->folder, name, kind);
+  return path;
+}
+
 void run_remove(const run_setting *s, const char *name) {
   char path[PATH_SIZE];
+  unlink(note_of(s, name, "said", path));
+  unlink(note_of(s, name, "counts", path));
   nftw(path_of(s, name, "", path), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -83,20 +145,21 @@ static void become(const run_setting *s, int model, const char *name, const char
   if (access(path_of(s, name, "run/config.yaml", path), F_OK) == 0) {
     words[count++] = "--resume";
     words[count++] = "run";
-    words[count++] = "-q";
   } else {
     words[count++] = run_models[model];
     words[count++] = "--data";
-    words[count++] = path_of(s, "pictures-idx3-ubyte", "", pictures);
+    words[count++] = path_of(s, data[model], "", pictures);
     words[count++] = "--device";
     words[count++] = getenv("LIMN_TEST_DEVICE") ? getenv("LIMN_TEST_DEVICE") : "cpu";
     for (int i = 0; settings[model][i]; ++i)
       words[count++] = settings[model][i];
   }
-  int said = open(path_of(s, name, "said", path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (is_quiet[model])
+    words[count++] = "-q";
+  int said = open(note_of(s, name, "said", path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (said < 0 || dup2(said, 1) < 0 || dup2(said, 2) < 0 || chdir(path_of(s, name, "", path)) != 0)
     _exit(99);
-  setenv("LIMN_FAULT_COUNTS", path_of(s, name, "counts", counts), 1);
+  setenv("LIMN_FAULT_COUNTS", note_of(s, name, "counts", counts), 1);
   if (fault) {
     setenv("LIMN_FAULT", fault, 1);
     setenv("LD_PRELOAD", s->faults, 1);
@@ -147,7 +210,7 @@ static size_t slurp(const char *path, char **bytes) {
 
 unsigned long run_count(const run_setting *s, const char *name, const char *call) {
   char path[PATH_SIZE], *text, wanted[32];
-  slurp(path_of(s, name, "counts", path), &text);
+  slurp(note_of(s, name, "counts", path), &text);
   snprintf(wanted, sizeof wanted, "\n%s ", call);
   const char *line = text ? strstr(text, wanted) : NULL;
   if (text && !line && strncmp(text, wanted + 1, strlen(wanted) - 1) == 0)
@@ -157,9 +220,17 @@ unsigned long run_count(const run_setting *s, const char *name, const char *call
   return count;
 }
 
+bool run_said(const run_setting *s, const char *name, const char *wanted) {
+  char path[PATH_SIZE], *text;
+  slurp(note_of(s, name, "said", path), &text);
+  bool found = text && strstr(text, wanted);
+  free(text);
+  return found;
+}
+
 bool run_said_error(const run_setting *s, const char *name) {
   char path[PATH_SIZE], *text;
-  size_t size = slurp(path_of(s, name, "said", path), &text);
+  size_t size = slurp(note_of(s, name, "said", path), &text);
   if (text && size > 0)
     text[size - 1] = '\0'; /* the last newline */
   const char *newline = text ? strrchr(text, '\n') : NULL;
@@ -234,4 +305,20 @@ bool run_same(const run_setting *s, const char *a, const char *b) {
   for (int i = 0; i < 3; ++i)
     same = part_is_same(s, a, b, parts[i]) && part_is_same(s, b, a, parts[i]) && same;
   return same;
+}
+
+static unsigned long pages; /* nftw hands nothing on to what it calls */
+
+static int count_pages(const char *path, const struct stat *about, int kind, struct FTW *where) {
+  (void)path, (void)where;
+  if (kind == FTW_F)
+    pages += ((unsigned long)about->st_size + PAGE - 1) / PAGE;
+  return 0;
+}
+
+unsigned long run_pages(const run_setting *s, const char *name) {
+  char path[PATH_SIZE];
+  pages = 0;
+  nftw(path_of(s, name, "", path), count_pages, 16, FTW_PHYS);
+  return pages;
 }

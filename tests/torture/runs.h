@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define RUN_MODELS    3
-#define RUN_TIMED_OUT (-1000)
+#define RUN_MODELS       3
+#define MODEL_WITH_CACHE 2 /* which keeps decoded pictures in FOLDER/NAME/cache */
+#define RUN_TIMED_OUT    (-1000)
 
 /* What is tortured: set once in main. */
 typedef struct run_setting {
@@ -21,14 +22,17 @@ void run_setting_init(run_setting *setting, const char *program, const char *fau
 void run_setting_release(run_setting *setting);
 
 /* Trains in FOLDER/NAME/run: goes on where a run is, begins one where none is. fault: LIMN_FAULT, or NULL; the counts
- * of calls go to FOLDER/NAME/counts, what it says to FOLDER/NAME/said. */
+ * of calls go to FOLDER/NAME.counts, what it says to FOLDER/NAME.said. */
 pid_t run_start(const run_setting *setting, int model, const char *name, const char *fault);
 /* Its exit code, minus the signal that ended it, or RUN_TIMED_OUT (then it is killed). */
 int run_end(pid_t child);
 /* Calls of that name in the last run there that came to its end. */
 unsigned long run_count(const run_setting *setting, const char *name, const char *call);
-/* Whether what the run said ends with a line of an error. */
+/* Whether the run said that, and whether what it said ends with a line of an error. */
+bool run_said(const run_setting *setting, const char *name, const char *wanted);
 bool run_said_error(const run_setting *setting, const char *name);
+/* Pages of 4096 bytes that the run's files take, the decoded pictures beside it too. */
+unsigned long run_pages(const run_setting *setting, const char *name);
 
 /* Whether the runs A and B left the same files: all bytes but the speeds in metrics.jsonl and the lock. Says what
  * differs. */

@@ -5,19 +5,25 @@
  *                                           on; COUNT points a model, 0: every one
  *   torture faults LIMN FAULTS COUNT SEED [CALL]   a call that fails, COUNT of each kind (or of CALL alone) a model, 0:
  *                                                  every one
+ *   torture full LIMN FAULTS COUNT SEED     a disk that is full when the run has filled so many pages, COUNT sizes a
+ *                                           model, 0: every one; exit code 77 where the kernel permits no such disk
  *
  * LIMN is the program, FAULTS the library that faults.c makes. A failure names the seed and the point. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "runs.h"
 
-#define MOST_KILLS 8 /* of a run, before it may come to its end */
+#define MOST_KILLS  8 /* of a run, before it may come to its end */
+#define CACHE_PAGES 5 /* that its decoded pictures take */
+#define SKIPPED     77
 
 typedef struct torture {
   run_setting setting;
@@ -138,10 +144,10 @@ static bool points(torture *t) {
 /* What may fail, and with what. */
 static const struct {
   const char *call, *error;
-} faults[] = {
-    {"open", "EMFILE"},  {"read", "EIO"},    {"write", "ENOSPC"},  {"fwrite", "ENOSPC"},        {"fflush", "ENOSPC"},
-    {"fsync", "EIO"},    {"rename", "EIO"},  {"unlink", "EACCES"}, {"symlink", "ENOSPC"},       {"ftruncate", "EIO"},
-    {"mkdir", "ENOSPC"}, {"mmap", "ENOMEM"}, {"malloc", "ENOMEM"}, {"pthread_create", "EAGAIN"}};
+} faults[] = {{"open", "EMFILE"},    {"read", "EIO"},      {"write", "ENOSPC"},         {"fwrite", "ENOSPC"},
+              {"fflush", "ENOSPC"},  {"fsync", "EIO"},     {"rename", "EIO"},           {"unlink", "EACCES"},
+              {"symlink", "ENOSPC"}, {"ftruncate", "EIO"}, {"mkdir", "ENOSPC"},         {"mmap", "ENOMEM"},
+              {"statvfs", "EIO"},    {"malloc", "ENOMEM"}, {"pthread_create", "EAGAIN"}};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* One call fails: the program ends by itself and says why, or goes on as if nothing had been. */
@@ -178,14 +184,110 @@ static bool fail_calls(torture *t) {
   return true;
 }
 
+/* What a run may be writing when the disk is full; the last stands for making its folder. */
+static const char *const moments[] = {"metrics.jsonl", "samples/", "checkpoints/", ""};
+enum { MOMENTS = sizeof moments / sizeof *moments };
+
+static int moment_of(const torture *t, const char *name) {
+  int moment = 0;
+  while (!run_said(&t->setting, name, moments[moment]))
+    ++moment;
+  return moment;
+}
+
+/* Whether the run waits for room; else it has ended, and run_end will tell how. */
+static bool comes_to_wait(const torture *t, const char *name, pid_t child) {
+  siginfo_t about = {0};
+  bool waits = false;
+  while (!waits && about.si_pid == 0 && waitid(P_PID, (id_t)child, &about, WEXITED | WNOHANG | WNOWAIT) == 0) {
+    usleep(5000);
+    waits = run_said(&t->setting, name, "waiting for room");
+  }
+  return waits;
+}
+
+static bool ends_for_lack_of_room(torture *t, const char *name, pid_t child) {
+  int code = run_end(child);
+  return (code == 1 && run_said_error(&t->setting, name) && run_said(&t->setting, name, "No space left on device")) ||
+         complain(name, "full disk", code, "it does not say that the disk is full");
+}
+
+/* A run ends and says why, also when it is called again, and goes on once there is room; one that is to wait does so
+ * as soon as it has a folder. */
+static bool one_full_disk(torture *t, int model, unsigned long pages, unsigned long *times) {
+  char name[64], path[128];
+  snprintf(name, sizeof name, "%s-%lu-pages", run_models[model], pages);
+  snprintf(path, sizeof path, "%s/%s", t->setting.folder, name);
+  disk_mount(path, pages);
+  pid_t child = run_start(&t->setting, model, name, NULL);
+  bool waits = comes_to_wait(t, name, child), good = true;
+  ++times[moment_of(t, name)];
+  if (!waits) {
+    good = ends_for_lack_of_room(t, name, child) &&
+           ends_for_lack_of_room(t, name, run_start(&t->setting, model, name, NULL));
+    if (run_said(&t->setting, name, "run folder: "))
+      return complain(name, "full disk", 1, "it does not wait");
+  }
+  disk_make_room(path);
+  int code = waits ? run_end(child) : 0;
+  if (code != 0)
+    return complain(name, "full disk", code, "it does not go on when there is room");
+  good = good && ends_well(t, model, name);
+  disk_unmount(path);
+  run_remove(&t->setting, name);
+  return good;
+}
+
+/* The disk fills while pictures are being kept decoded, since nobody knows beforehand how large it is: the run goes on
+ * without. */
+static bool full_of_pictures(torture *t) {
+  for (unsigned long pages = 1; pages < CACHE_PAGES; ++pages) {
+    char name[64], path[128];
+    snprintf(name, sizeof name, "%s-cache-%lu", run_models[MODEL_WITH_CACHE], pages);
+    snprintf(path, sizeof path, "%s/%s", t->setting.folder, name);
+    mkdir(path, 0777);
+    strcat(path, "/cache");
+    disk_mount(path, pages);
+    int code = run_end(run_start(&t->setting, MODEL_WITH_CACHE, name, "statvfs:1:EIO"));
+    disk_unmount(path);
+    if (code != 0)
+      return complain(name, "full disk", code, "it does not go on without");
+    if (!ends_well(t, MODEL_WITH_CACHE, name))
+      return false;
+  }
+  return true;
+}
+
+static bool fill_disks(torture *t) {
+  unsigned long filled = 0, times[MOMENTS] = {0};
+  if (!make_whole_runs(t, NULL) || !full_of_pictures(t))
+    return false;
+  for (int model = 0; model < RUN_MODELS; ++model) {
+    unsigned long too_small = run_pages(&t->setting, t->whole[model]) - 1;
+    for (unsigned long i = 0; i < (t->count ? t->count : too_small); ++i, ++filled)
+      if (!one_full_disk(t, model, turn_of(t, i, too_small), times))
+        return false;
+  }
+  printf("%lu full disks: %lu while metrics were written, %lu pictures, %lu checkpoints, %lu the folder\n", filled,
+         times[0], times[1], times[2], times[3]);
+  bool all = true;
+  for (int i = 0; i < MOMENTS; ++i)
+    all = all && times[i] > 0;
+  return t->count > 0 || all || complain("all sizes", "full disk", 0, "one of these moments never came");
+}
+
 int main(int argc, char **argv) {
   static const struct {
     const char *name;
     bool (*run)(torture *t);
-  } modes[] = {{"kills", kills}, {"points", points}, {"faults", fail_calls}};
+  } modes[] = {{"kills", kills}, {"points", points}, {"faults", fail_calls}, {"full", fill_disks}};
   torture t = {0};
   if (argc < 6 || argc > 7)
     return 2;
+  if (strcmp(argv[1], "full") == 0 && !disk_prepare()) {
+    puts("skipped: this kernel lets us mount no disk of our own");
+    return SKIPPED;
+  }
   t.only = argv[6];
   t.count = strtoul(argv[4], NULL, 10);
   t.state = 0x9E3779B97F4A7C15u ^ strtoull(argv[5], NULL, 10);
