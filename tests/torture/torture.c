@@ -242,11 +242,11 @@ static bool one_full_disk(torture *t, int model, unsigned long pages, unsigned l
  * without. */
 static bool full_of_pictures(torture *t) {
   for (unsigned long pages = 1; pages < CACHE_PAGES; ++pages) {
-    char name[64], path[128];
+    char name[64], path[192];
     snprintf(name, sizeof name, "%s-cache-%lu", run_models[MODEL_WITH_CACHE], pages);
     snprintf(path, sizeof path, "%s/%s", t->setting.folder, name);
     mkdir(path, 0777);
-    strcat(path, "/cache");
+    snprintf(path, sizeof path, "%s/%s/cache", t->setting.folder, name);
     disk_mount(path, pages);
     int code = run_end(run_start(&t->setting, MODEL_WITH_CACHE, name, "statvfs:1:EIO"));
     disk_unmount(path);
