@@ -32,6 +32,9 @@ typedef struct limn_plan {
   int batch;
   size_t weight_bytes, optimizer_bytes, arena_bytes, unshared_arena_bytes, data_bytes;
   double step_flops;
+  char cache_path[4096]; /* of the file of decoded pictures; "": there is none */
+  size_t cache_bytes;
+  int cache_found; /* 1: it was there; 0: the plan has made it, as the run would have */
 } limn_plan;
 
 limn_status limn_plan_create(limn_plan **out, const limn_config *config);
@@ -166,7 +169,7 @@ limn_status limn_bench_data(const limn_config *config, int rounds, limn_bench_da
 
 /* What a data set holds and what a run would make of it: limn data. */
 typedef struct limn_data_tally {
-  char name[64]; /* "jpg", "RGBA", a class */
+  char name[64]; /* "JPEG", "RGBA", a class */
   uint32_t count;
 } limn_data_tally;
 
@@ -181,12 +184,22 @@ typedef struct limn_data_size {
   uint32_t count;
 } limn_data_size;
 
+typedef struct limn_data_need { /* of training with the config's settings */
+  char device[128];
+  int batch;
+  size_t
+      memory_bytes; /* of the device, with what is kept for its libraries; pictures that are held decoded come on top */
+  size_t checkpoint_bytes; /* at most, on disk */
+  char problem[256];       /* why that cannot be told, "" when it can */
+} limn_data_need;
+
 typedef struct limn_data_report {
   char kind[32];              /* "png folder" */
   uint32_t count, broken;     /* pictures in all; of them broken. What follows is about the others */
-  limn_data_tally formats[8]; /* by the ends of the files' names, the most frequent first; none for IDX and the like */
-  limn_data_tally modes[4];   /* "grey", "grey + alpha", "RGB", "RGBA" */
-  size_t format_count;        /* modes: all four */
+  limn_data_tally formats[8]; /* by the decoder that reads them, the most frequent first; none for IDX and the like */
+  limn_data_tally modes[16];  /* "grey", "RGB 16-bit", "palette", "CMYK": as stored, the most frequent first */
+  size_t format_count, mode_count;
+  uint32_t turned;                    /* that EXIF says are stored another way up */
   limn_data_size least, median, most; /* each side by itself; count is 0 */
   limn_data_size sizes[5];            /* the most frequent */
   size_t size_count, distinct_sizes;
@@ -203,7 +216,8 @@ typedef struct limn_data_report {
   double mean[3], deviation[3];       /* of that, by channel, pixels as 0 to 1 */
   int largest_size;  /* the largest square --size that a model can serve and that enlarges no picture; 0: none */
   uint32_t enlarged; /* pictures that the run's size enlarges */
-  char refusal[256]; /* why no model serves the run's size, "" when one does */
+  char refusal[256]; /* why no model serves the run's size, "" when one does; then: */
+  limn_data_need need;
   size_t decoded_bytes;
 } limn_data_report;
 #define LIMN_DATA_LISTED 1000

@@ -34,7 +34,7 @@ static limn_image make_alike(const limn_image *picture, int channels, limn_fit f
   memcpy(made.pixels, picture->pixels, (size_t)made.height * (size_t)made.width * (size_t)made.channels);
   FUZZ_CHECK(limn_image_resize(&made, height, width, fit, background) == LIMN_OK);
   FUZZ_CHECK(limn_image_convert(&made, channels, background) == LIMN_OK);
-  fuzz_check_picture(&made, &(limn_picture_shape){height, width, channels});
+  fuzz_check_picture(&made, &(limn_picture_shape){.height = height, .width = width, .channels = channels});
   return made;
 }
 
@@ -44,7 +44,8 @@ static void check_written(const limn_image *image) {
   limn_image again;
   FUZZ_CHECK(limn_image_write_png(image, path) == LIMN_OK);
   FUZZ_CHECK(limn_image_read_file(&again, path, MAX_PIXELS) == LIMN_OK);
-  fuzz_check_picture(&again, &(limn_picture_shape){image->height, image->width, image->channels});
+  fuzz_check_picture(
+      &again, &(limn_picture_shape){.height = image->height, .width = image->width, .channels = image->channels});
   size_t size = (size_t)image->height * (size_t)image->width * (size_t)image->channels;
   FUZZ_CHECK(memcmp(again.pixels, image->pixels, size) == 0);
   limn_image_release(&again);

@@ -7,6 +7,7 @@
 #include "image/image.h"
 #include "limn/tools.h"
 #include "support/archives.h"
+#include "support/picture_files.h"
 #include "support/pictures.h"
 
 TestSuite(data_report, .init = test_folder_create, .fini = test_folder_remove, .timeout = 120);
@@ -51,8 +52,8 @@ Test(data_report, counts_what_is_there) {
   limn_data_report *r = report_on("data", NULL, NULL);
   cr_assert(r->count == 70 && r->broken == 2 && r->fault_count == 2);
   cr_expect(strstr(r->faults[0], "b/cut.png") && strstr(r->faults[1], "b/text.png"), "%s", r->faults[0]);
-  cr_expect(r->format_count == 1 && r->formats[0].count == 68 && strcmp(r->formats[0].name, "png") == 0);
-  cr_expect(r->modes[0].count == 61 && r->modes[1].count == 1 && r->modes[2].count == 6 && r->modes[3].count == 0);
+  cr_expect(r->format_count == 1 && r->formats[0].count == 68 && strcmp(r->formats[0].name, "PNG") == 0);
+  cr_expect(r->mode_count == 3 && r->modes[0].count == 61 && r->modes[1].count == 6 && r->modes[2].count == 1);
   cr_expect(r->distinct_sizes == 7 && r->size_count == 5 && r->sizes[0].height == 64 && r->sizes[0].count == 62);
   cr_expect(r->least.height == 64 && r->least.width == 64 && r->most.height == 100 && r->most.width == 75);
   cr_expect(r->median.height == 64 && r->median.width == 64);
@@ -70,6 +71,67 @@ Test(data_report, counts_what_is_there) {
   limn_data_report_destroy(r);
 }
 
+static void expect_tally(const limn_data_tally *tallies, size_t count, const char *name, uint32_t expected) {
+  uint32_t found = 0;
+  for (size_t i = 0; i < count; ++i)
+    found += strcmp(tallies[i].name, name) == 0 ? tallies[i].count : 0;
+  cr_expect_eq(found, expected, "%s: %u, not %u", name, found, expected);
+}
+
+/* Named as it comes: what they are is told by their bytes. */
+static void write_every_mode(void) {
+  static const int colors[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
+                               PNG_COLOR_TYPE_RGB_ALPHA, PNG_COLOR_TYPE_PALETTE};
+  static const uint8_t rows[64 * 64 * 8];
+  int made = 0;
+  mkdir(test_path("modes"), 0755);
+  for (int depth = 8; depth <= 16; depth += 8)
+    for (int i = 0; i < (depth == 8 ? 5 : 4); ++i) {
+      test_png kind = {.width = 64, .height = 64, .depth = depth, .color = colors[i]};
+      test_write_png(test_path("modes/%d.jpg", made++), &kind, rows, sizeof rows / 64);
+    }
+  test_png clear = {.width = 64, .height = 64, .depth = 2, .color = PNG_COLOR_TYPE_PALETTE, .transparent = true};
+  test_write_png(test_path("modes/%d.webp", made++), &clear, rows, sizeof rows / 64);
+  for (int i = 0; i < 3; ++i) {
+    test_jpeg kind = {.height = 64,
+                      .width = 64,
+                      .pixels = i ? JCS_RGB : JCS_CMYK,
+                      .file = i ? JCS_YCbCr : JCS_CMYK,
+                      .orientation = i == 1   ? 6
+                                     : i == 2 ? 1
+                                              : 0};
+    test_bytes file = test_make_jpeg(&kind, rows);
+    test_write(test_path("modes/%d.png", made++), file.bytes, file.size);
+    free(file.bytes);
+  }
+  test_bytes simple = test_make_webp(rows, 64, 64, true, true), file = test_extend_webp(simple, 64, 64, 3, false);
+  test_write(test_path("modes/%d.jpeg", made++), file.bytes, file.size);
+  free(simple.bytes);
+  free(file.bytes);
+}
+
+Test(data_report, tells_every_mode_and_format_by_content) {
+  write_every_mode();
+  limn_data_report *r = report_on("modes", NULL, NULL);
+  cr_assert(r->count == 14 && r->broken == 0, "%s", r->fault_count ? r->faults[0] : "");
+  static const struct {
+    const char *name;
+    uint32_t count;
+  } modes[] = {{"grey", 1},           {"grey + alpha", 1},        {"RGB", 3},        {"RGBA", 2}, {"palette", 1},
+               {"grey 16-bit", 1},    {"grey + alpha 16-bit", 1}, {"RGB 16-bit", 1}, {"CMYK", 1}, {"RGBA 16-bit", 1},
+               {"palette + alpha", 1}},
+    formats[] = {{"PNG", 10}, {"JPEG", 3}, {"WebP", 1}};
+  cr_expect_eq(r->mode_count, sizeof modes / sizeof *modes);
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; ++i)
+    expect_tally(r->modes, r->mode_count, modes[i].name, modes[i].count);
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; ++i)
+    expect_tally(r->formats, r->format_count, formats[i].name, formats[i].count);
+  cr_expect_str_eq(r->modes[0].name, "RGB", "the most frequent first");
+  cr_expect_str_eq(r->formats[2].name, "WebP");
+  cr_expect_eq(r->turned, 2, "%u", r->turned);
+  limn_data_report_destroy(r);
+}
+
 Test(data_report, an_archive_has_the_formats_of_its_files) {
   const uint8_t grey = 7;
   uint8_t bytes[4096];
@@ -77,13 +139,11 @@ Test(data_report, an_archive_has_the_formats_of_its_files) {
   size_t size = test_read(test_path("made"), bytes, sizeof bytes);
   test_archive made = test_archive_open(test_path("data.zip"), "zip", "none");
   test_archive_add(&made, "a.png", bytes, size);
-  test_archive_add(&made, "b/c.PNG", bytes, size);
   test_archive_add(&made, "b.c/d.jpg", bytes, size);
   test_archive_close(&made);
   limn_data_report *r = report_on("data.zip", NULL, NULL);
-  cr_expect(r->format_count == 2 && r->formats[0].count == 2 && r->formats[1].count == 1, "%zu", r->format_count);
-  cr_expect_str_eq(r->formats[0].name, "png");
-  cr_expect_str_eq(r->formats[1].name, "jpg");
+  cr_expect(r->format_count == 1 && r->formats[0].count == 2, "%zu", r->format_count);
+  cr_expect_str_eq(r->formats[0].name, "PNG");
   limn_data_report_destroy(r);
 }
 
@@ -131,7 +191,8 @@ Test(data_report, the_program_says_it_in_words_and_as_json) {
   write_data();
   cr_assert_eq(run("data data"), 0, "%s", text_of("err"));
   static const char *const said[] = {"pictures    70, 2 broken",
-                                     "modes       grey 61, grey + alpha 1, RGB 6",
+                                     "formats     PNG 68",
+                                     "modes       grey 61, RGB 6, grey + alpha 1",
                                      "classes     2: a 6, b 61",
                                      "b/cut.png: broken PNG file",
                                      "broken: 2; a run is refused",
@@ -152,6 +213,60 @@ Test(data_report, the_program_says_it_in_words_and_as_json) {
   cr_expect_eq(json_array_size(json_array_get(same, 0)), 2);
   cr_expect_eq(access(test_path("sheet.png"), F_OK), 0);
   json_decref(root);
+}
+
+/* As the session of a run has it. */
+Test(data_report, reckons_what_training_takes) {
+  write_data();
+  double memory[2], checkpoint[2];
+  for (int i = 0; i < 2; ++i) {
+    char line[128];
+    const char *device;
+    int batch;
+    snprintf(line, sizeof line, "data data --json --size 32 --device cpu --model %s --batch %d", i ? "vae" : "dcgan",
+             i ? 100 : 8);
+    json_t *root = json_of(line), *verdict = json_object_get(root, "verdict");
+    cr_assert_eq(json_unpack(root, "{s:{s:F, s:F, s:i, s:s}}", "training", "memory_bytes", &memory[i],
+                             "checkpoint_bytes", &checkpoint[i], "batch", &batch, "device", &device),
+                 0);
+    cr_expect_eq(batch, i ? 100 : 8);
+    cr_expect(strstr(device, "CPU") || strstr(device, "cpu"), "%s", device);
+    bool few = false;
+    for (size_t j = 0; j < json_array_size(verdict); ++j)
+      few = few || strstr(json_string_value(json_array_get(verdict, j)), "fewer pictures than a batch of 100");
+    cr_expect_eq(few, i == 1);
+    json_decref(root);
+  }
+  cr_assert_eq(run("train dcgan --data data --on-bad-image skip --size 32 --device cpu --batch 8 --steps 1 --out run"),
+               0, "%s", text_of("err"));
+  struct stat info;
+  cr_assert_eq(stat(test_path("run/checkpoints/000001.safetensors"), &info), 0);
+  cr_expect(checkpoint[0] >= (double)info.st_size && checkpoint[0] < 1.1 * (double)info.st_size, "%g, not %ju",
+            checkpoint[0], (uintmax_t)info.st_size);
+  cr_expect(memory[0] > checkpoint[0] && memory[1] > 0 && checkpoint[1] > 0 && checkpoint[1] != checkpoint[0]);
+  cr_assert_eq(run("data data --size 20x300"), 0);
+  cr_expect_null(strstr(text_of("out"), "\ntraining"), "%s", text_of("out"));
+  cr_assert_eq(run("data data --size 32 --device cuda:99"), 0);
+  cr_expect_not_null(strstr(text_of("out"), "what training takes cannot be told: "), "%s", text_of("out"));
+}
+
+Test(data_report, a_dry_run_tells_the_file_of_decoded_pictures) {
+  write_data();
+  const char *line = "train dcgan --data data --on-bad-image skip --size 32 --device cpu --batch 8 --cache kept "
+                     "--steps 1 --dry-run --json";
+  for (int found = 0; found < 2; ++found) {
+    const char *path;
+    struct stat info;
+    int bytes, was;
+    json_t *root = json_of(line);
+    cr_assert_eq(json_unpack(root, "{s:{s:s, s:i, s:b}}", "cache", "path", &path, "bytes", &bytes, "found", &was), 0);
+    cr_assert_eq(stat(test_path("%s", path), &info), 0, "%s", path);
+    cr_expect(bytes == (int)info.st_size && was == found);
+    json_decref(root);
+  }
+  cr_assert_eq(run("train dcgan --data data --on-bad-image skip --size 32 --batch 8 --cache off --steps 1 --dry-run"),
+               0);
+  cr_expect_null(strstr(text_of("out"), "of decoded pictures"));
 }
 
 Test(data_report, the_program_ends_with_3_when_nothing_is_usable) {

@@ -5,6 +5,7 @@
 #include "flags.h"
 
 static const cli_option own_options[] = {
+    {"model", 0, "dcgan|vae|autoencoder", "whose training is reckoned and whose settings are taken (dcgan)", NULL},
     {"contact-sheet", 0, "FILE.png", "a picture of up to 64 of them, evenly spread, as a run sees them", NULL},
     {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},
     {"set", 0, "NAME=VALUE", "one setting by its name; may be given again", NULL},
@@ -20,10 +21,11 @@ static void tell(void *context, const char *text) {
 static int examine(const cli_args *args) {
   limn_config *config = NULL;
   limn_data_report *report = NULL;
+  const char *model = cli_args_value(args, "model");
   cli_data shown = {.path = args->word_count ? args->words[0] : NULL, .sheet = cli_args_value(args, "contact-sheet")};
   int code = cli_args_expect_words(args, 1, "a folder or file of pictures");
-  if (code == CLI_OK) /* the settings of the data are those of every model */
-    code = cli_flags_config(&config, args, "vae", NULL);
+  if (code == CLI_OK)
+    code = cli_flags_config(&config, args, model ? model : "dcgan", NULL);
   if (code != CLI_OK)
     return code;
   limn_status status = limn_config_set(config, "data", shown.path, LIMN_SOURCE_FLAG);
@@ -34,6 +36,7 @@ static int examine(const cli_args *args) {
   } else {
     bool usable = report->broken < report->count;
     shown.report = report;
+    shown.model = limn_config_model(config);
     shown.sheet = usable ? shown.sheet : NULL;
     code = cli_args_has(args, "json") ? cli_data_print_json(&shown) : cli_data_print_text(&shown);
     if (code == CLI_OK && !usable)
@@ -50,8 +53,8 @@ const cli_command cmd_data = {
     .usage = "limn data PATH [--size SIZE] [--channels N] [options]",
     .about =
         "Reads every picture and says what there is: formats, modes, sizes, classes, broken pictures, copies, what a\n"
-        "run makes of them, and which --size suits. Every setting of limn train that is about data can be given; limn\n"
-        "train --help lists them. Without --size, where sizes differ, one is proposed.\n\n"
+        "run makes of them, which --size suits, and what memory and disk training takes. Every setting of limn train\n"
+        "can be given; limn train --help lists them. Without --size, where sizes differ, one is proposed.\n\n"
         "Copies have the same pixels. Nearly the same are pictures that look alike when they are shrunk, as scaled or\n"
         "re-encoded ones do.\n\n"
         "Exit code 3 when nothing is usable.",

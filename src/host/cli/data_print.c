@@ -21,14 +21,12 @@ static void append(char *line, size_t size, const char *format, ...) {
   va_end(arguments);
 }
 
-/* "RGB 270, grey 20", without those that are not there. */
+/* "RGB 270, grey 20". */
 static void tally_text(const limn_data_tally *tallies, size_t count, char *line, size_t size) {
   char number[CLI_NUMBER_SIZE];
   line[0] = '\0';
   for (size_t i = 0; i < count; i++)
-    if (tallies[i].count)
-      append(line, size, "%s%s %s", line[0] ? ", " : "", tallies[i].name[0] ? tallies[i].name : "no ending",
-             cli_format_count(tallies[i].count, number));
+    append(line, size, "%s%s %s", line[0] ? ", " : "", tallies[i].name, cli_format_count(tallies[i].count, number));
 }
 
 static void sizes_rows(cli_table *table, const limn_data_report *r) {
@@ -79,6 +77,18 @@ static void pixels_rows(cli_table *table, const limn_data_report *r) {
   cli_table_row(table, "", line);
 }
 
+static void need_row(cli_table *table, const cli_data *data) {
+  const limn_data_need *need = &data->report->need;
+  char line[256], memory[CLI_NUMBER_SIZE], disk[CLI_NUMBER_SIZE];
+  if (!need->batch)
+    return;
+  snprintf(line, sizeof(line), "%s, batch %d: %s of memory, %s on disk a checkpoint", data->model, need->batch,
+           cli_format_bytes((double)need->memory_bytes, memory),
+           cli_format_bytes((double)need->checkpoint_bytes, disk));
+  cli_table_row(table, "training", line);
+  cli_table_row(table, "", need->device);
+}
+
 static int print_overview(const cli_data *data) {
   const limn_data_report *r = data->report;
   char line[512], number[CLI_NUMBER_SIZE], other[CLI_NUMBER_SIZE];
@@ -92,8 +102,12 @@ static int print_overview(const cli_data *data) {
     tally_text(r->formats, r->format_count, line, sizeof(line));
     if (line[0])
       cli_table_row(&table, "formats", line);
-    tally_text(r->modes, 4, line, sizeof(line));
+    tally_text(r->modes, r->mode_count, line, sizeof(line));
     cli_table_row(&table, "modes", line);
+    if (r->turned) {
+      snprintf(line, sizeof(line), "turned upright, as EXIF says: %s", cli_format_count(r->turned, number));
+      cli_table_row(&table, "", line);
+    }
     sizes_rows(&table, r);
     classes_rows(&table, r);
     snprintf(line, sizeof(line), "%s exact, %s nearly the same", cli_format_count(r->exact_copies, number),
@@ -101,6 +115,7 @@ static int print_overview(const cli_data *data) {
     cli_table_row(&table, "copies", line);
     pixels_rows(&table, r);
   }
+  need_row(&table, data);
   if (data->sheet)
     cli_table_row(&table, "sheet", data->sheet);
   return cli_table_print(&table, 0);
@@ -180,6 +195,10 @@ static void judge(verdicts *all, const limn_data_report *r) {
   if (r->near_copies)
     add(all, "nearly like others: %s; see whether they are scaled or re-encoded copies",
         cli_format_count(r->near_copies, number));
+  if (r->need.problem[0])
+    add(all, "what training takes cannot be told: %s", r->need.problem);
+  if ((uint32_t)r->need.batch > r->count - r->broken)
+    add(all, "fewer pictures than a batch of %d: a run needs a smaller --batch", r->need.batch);
   uint32_t least = UINT32_MAX, most = 0;
   for (size_t i = 0; i < r->class_count; i++) {
     least = r->classes[i].count < least ? r->classes[i].count : least;
@@ -250,6 +269,14 @@ static json_t *run_json(const limn_data_report *r) {
   return run;
 }
 
+static json_t *need_json(const cli_data *data) {
+  const limn_data_need *need = &data->report->need;
+  return need->batch ? json_pack("{s:s, s:s, s:i, s:I, s:I}", "model", data->model, "device", need->device, "batch",
+                                 need->batch, "memory_bytes", (json_int_t)need->memory_bytes, "checkpoint_bytes",
+                                 (json_int_t)need->checkpoint_bytes)
+                     : json_null();
+}
+
 static json_t *texts_json(char *const *texts, size_t count) {
   bool failed = false;
   json_t *array = json_array();
@@ -286,13 +313,15 @@ int cli_data_print_json(const cli_data *data) {
   cli_json_put(root, "pictures", json_integer(r->count), &failed);
   cli_json_put(root, "broken", json_integer(r->broken), &failed);
   cli_json_put(root, "formats", tallies_json(r->formats, r->format_count), &failed);
-  cli_json_put(root, "modes", tallies_json(r->modes, usable ? 4 : 0), &failed);
+  cli_json_put(root, "modes", tallies_json(r->modes, r->mode_count), &failed);
+  cli_json_put(root, "turned_by_exif", json_integer(r->turned), &failed);
   cli_json_put(root, "sizes", usable ? sizes_json(r) : json_null(), &failed);
   cli_json_put(root, "classes", tallies_json(r->classes, r->class_count), &failed);
   cli_json_put(root, "without_class", json_integer(r->unlabelled), &failed);
   cli_json_put(root, "exact_copies", json_integer(r->exact_copies), &failed);
   cli_json_put(root, "near_copies", json_integer(r->near_copies), &failed);
   cli_json_put(root, "run", usable ? run_json(r) : json_null(), &failed);
+  cli_json_put(root, "training", need_json(data), &failed);
   cli_json_put(root, "broken_pictures", texts_json(r->faults, r->fault_count), &failed);
   cli_json_put(root, "same_pixels", groups_json(r, 1), &failed);
   cli_json_put(root, "nearly_same", groups_json(r, 0), &failed);

@@ -6,8 +6,8 @@
 
 typedef struct cli_data {
   const limn_data_report *report;
-  const char *path;
-  const char *sheet; /* that was written, NULL: none */
+  const char *path, *model; /* whose training is reckoned */
+  const char *sheet;        /* that was written, NULL: none */
 } cli_data;
 
 int cli_data_print_text(const cli_data *data);

@@ -71,6 +71,12 @@ static int print_run(const limn_plan *plan, const limn_config *config) {
            cli_format_count(plan->images, count), cli_format_count(plan->validation_images, held), plan->channels,
            plan->height, plan->width);
   cli_table_row(&table, "", text);
+  if (plan->cache_bytes) {
+    cli_table_row(&table, "cache", plan->cache_path);
+    snprintf(text, sizeof(text), "%s of decoded pictures, %s", cli_format_bytes((double)plan->cache_bytes, count),
+             plan->cache_found ? "there already" : "made just now");
+    cli_table_row(&table, "", text);
+  }
   if (plan->steps)
     snprintf(text, sizeof(text), "%s steps of %d images", cli_format_count(plan->steps, count), plan->batch);
   else
@@ -145,6 +151,11 @@ static int print_json(const limn_plan *plan, const limn_config *config) {
                json_pack("{s:s, s:I, s:I, s:i, s:i, s:i}", "kind", plan->data_kind, "images", (json_int_t)plan->images,
                          "validation_images", (json_int_t)plan->validation_images, "channels", plan->channels, "height",
                          plan->height, "width", plan->width),
+               &failed);
+  cli_json_put(root, "cache",
+               plan->cache_bytes ? json_pack("{s:o, s:I, s:b}", "path", cli_json_text(plan->cache_path), "bytes",
+                                             (json_int_t)plan->cache_bytes, "found", plan->cache_found)
+                                 : json_null(),
                &failed);
   cli_json_put(root, "steps", json_integer((json_int_t)plan->steps), &failed);
   cli_json_put(root, "batch", json_integer(plan->batch), &failed);

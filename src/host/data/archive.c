@@ -188,10 +188,6 @@ static const char *archive_class_name(const limn_data_source *base, int label) {
   return ((const archive_source *)base)->files.classes[label];
 }
 
-static const char *archive_file(const limn_data_source *base, uint32_t index) {
-  return ((const archive_source *)base)->files.items[index].path;
-}
-
 static uint64_t archive_identify(const limn_data_source *base, uint32_t index, uint64_t hash) {
   return limn_file_list_identify(&((const archive_source *)base)->files, index, hash);
 }
@@ -228,7 +224,6 @@ static const limn_source_ops archive_ops = {
     .label = archive_label,
     .class_name = archive_class_name,
     .name = archive_name,
-    .file = archive_file,
     .identify = archive_identify,
     .state = archive_state,
     .forget = archive_forget,

@@ -71,12 +71,11 @@ static bool is_whole(const limn_cache *cache, const limn_cache_key *key, size_t 
 }
 
 bool limn_cache_open(limn_cache *cache, const char *folder, const limn_cache_key *key) {
-  char path[PATH_MAX];
   struct stat info;
   *cache = (limn_cache){.descriptor = -1};
-  if (path_of(folder, key, path) != LIMN_OK)
+  if (path_of(folder, key, cache->path) != LIMN_OK)
     return false;
-  cache->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  cache->descriptor = open(cache->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (cache->descriptor < 0)
     return false;
   flock(cache->descriptor, LOCK_SH | LOCK_NB); /* refused only while it is being cleared away, which does no harm */

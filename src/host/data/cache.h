@@ -5,6 +5,7 @@
 #ifndef LIMN_DATA_CACHE_H
 #define LIMN_DATA_CACHE_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +41,7 @@ typedef struct limn_cache {
   void *map;
   size_t size;
   int descriptor; /* locked, so that nobody clears the file away */
+  char path[PATH_MAX];
 } limn_cache;
 
 /* true: open; close it. false: there is none, or what is there is damaged and has to be made anew. */

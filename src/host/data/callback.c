@@ -22,7 +22,7 @@ static void callback_destroy(limn_data_source *base) { free(base); }
 static limn_status callback_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
   const limn_picture_source *pictures = pictures_of(base);
   (void)index;
-  *out = (limn_picture_shape){pictures->height, pictures->width, pictures->channels};
+  *out = (limn_picture_shape){.height = pictures->height, .width = pictures->width, .channels = pictures->channels};
   return LIMN_OK;
 }
 

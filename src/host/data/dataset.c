@@ -87,6 +87,7 @@ static limn_status use_records(limn_dataset *dataset, const limn_picture_record 
   if (dataset->cache.pixels) {
     dataset->pixels = dataset->cache.pixels;
     info->cache_bytes = dataset->cache.size;
+    info->cache_path = dataset->cache.path;
   } else if (dataset->pixels) {
     info->memory_bytes = dataset->picture_bytes * source->count;
   }
@@ -118,6 +119,7 @@ static limn_status reuse(limn_dataset *dataset, const char *folder, const limn_c
   dataset->decoder.height = cache->facts.height;
   dataset->decoder.width = cache->facts.width;
   notice(dataset, cache->facts.note);
+  dataset->info.cache_found = true;
   return use_records(dataset, cache->records, cache->facts.broken_count);
 }
 
@@ -242,6 +244,7 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
   if (status == LIMN_OK) {
     dataset->decoder = (limn_decoder){.source = dataset->source, .options = &dataset->options};
     dataset->info.kind = dataset->source->ops->kind;
+    dataset->info.cache_path = "";
     dataset->info.class_count = dataset->source->class_count;
     status = open_pictures(dataset, path);
   }

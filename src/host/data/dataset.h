@@ -42,9 +42,11 @@ typedef struct limn_dataset_info {
    * all options but `labels`. Of picture files, the bytes of up to 1,024 count, evenly spread, and the sizes of all
    * files. Of a caller's pictures, what the caller says. */
   uint64_t fingerprint;
-  size_t memory_bytes; /* that the decoded pictures take in memory, */
-  size_t cache_bytes;  /* or in a file; both 0: they are decoded at each read */
-  const char *kind;    /* "idx", "folder", "archive", "cifar", "npy"; static */
+  size_t memory_bytes;    /* that the decoded pictures take in memory, */
+  size_t cache_bytes;     /* or in a file; both 0: they are decoded at each read */
+  const char *cache_path; /* of that file, "": there is none; the data set's */
+  bool cache_found;       /* it was there already */
+  const char *kind;       /* "idx", "folder", "archive", "cifar", "npy"; static */
 } limn_dataset_info;
 
 /* path: a folder or an archive of picture files, with sub-folders as classes; an IDX file (.gz or plain) or a folder of

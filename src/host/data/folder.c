@@ -224,10 +224,6 @@ static const char *folder_name(const limn_data_source *base, uint32_t index, cha
   return full_path((const folder_source *)base, index, buffer, size);
 }
 
-static const char *folder_file(const limn_data_source *base, uint32_t index) {
-  return ((const folder_source *)base)->files.items[index].path;
-}
-
 static uint64_t folder_identify(const limn_data_source *base, uint32_t index, uint64_t hash) {
   return limn_file_list_identify(&((const folder_source *)base)->files, index, hash);
 }
@@ -248,7 +244,6 @@ static const limn_source_ops folder_ops = {
     .label = folder_label,
     .class_name = folder_class_name,
     .name = folder_name,
-    .file = folder_file,
     .identify = folder_identify,
     .state = folder_state,
 };

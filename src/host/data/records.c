@@ -36,7 +36,7 @@ static void records_destroy(limn_data_source *base) {
 static limn_status records_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
   const limn_record_source *source = (const limn_record_source *)base;
   (void)index;
-  *out = (limn_picture_shape){source->height, source->width, source->channels};
+  *out = (limn_picture_shape){.height = source->height, .width = source->width, .channels = source->channels};
   return LIMN_OK;
 }
 

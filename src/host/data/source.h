@@ -33,8 +33,6 @@ struct limn_source_ops {
   const char *(*class_name)(const limn_data_source *source, int label);
   /* The picture's name for a message, into buffer, returned. */
   const char *(*name)(const limn_data_source *source, uint32_t index, char *buffer, size_t size);
-  /* Optional: the path of the picture's own file, within the data set; borrowed. */
-  const char *(*file)(const limn_data_source *source, uint32_t index);
   /* Continues a hash over what tells pictures apart other than size and pixels. */
   uint64_t (*identify)(const limn_data_source *source, uint32_t index, uint64_t hash);
   /* Optional: continues a hash over everything that changes when the files do (names, sizes, times), without reading

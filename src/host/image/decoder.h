@@ -6,6 +6,7 @@
 #include "image/image.h"
 
 typedef struct limn_image_decoder {
+  const char *kind; /* "PNG" */
   /* How the files begin; a '.' of the pattern stands for any byte. */
   const char *magic;
   size_t magic_size;

@@ -34,6 +34,16 @@ limn_status limn_image_init(limn_image *image, int height, int width, int channe
   return LIMN_OK;
 }
 
+const char *limn_picture_mode(const limn_picture_shape *shape) {
+  static const char *const modes[][4] = {
+      [LIMN_STORED_PLAIN] = {"grey", "grey + alpha", "RGB", "RGBA"},
+      [LIMN_STORED_16_BIT] = {"grey 16-bit", "grey + alpha 16-bit", "RGB 16-bit", "RGBA 16-bit"},
+      [LIMN_STORED_PALETTE] = {"", "", "palette", "palette + alpha"},
+      [LIMN_STORED_CMYK] = {"", "", "CMYK", ""},
+  };
+  return modes[shape->storage][shape->channels - 1];
+}
+
 void limn_image_to_planes(const limn_image *image, uint8_t *chw) {
   size_t channels = (size_t)image->channels, area = (size_t)image->height * (size_t)image->width;
   if (channels == 1) {

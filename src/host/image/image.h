@@ -18,10 +18,24 @@ typedef struct limn_image {
 void limn_image_release(limn_image *image); /* frees the pixels and empties the struct; safe on an empty one */
 limn_status limn_image_init(limn_image *image, int height, int width, int channels); /* zero-filled */
 
-/* The size of a picture and its channels, as in limn_image. */
+/* How a file keeps what is read as 8-bit channels. */
+typedef enum limn_storage {
+  LIMN_STORED_PLAIN, /* as channels of up to 8 bits */
+  LIMN_STORED_16_BIT,
+  LIMN_STORED_PALETTE,
+  LIMN_STORED_CMYK
+} limn_storage;
+
+/* The size of a picture and its channels, as in limn_image, and what its file is. */
 typedef struct limn_picture_shape {
   int32_t height, width, channels;
+  limn_storage storage;
+  bool turned;        /* stored another way up, as EXIF says */
+  const char *format; /* "PNG"; static; NULL: no file of its own */
 } limn_picture_shape;
+
+/* "RGB", "grey 16-bit", "palette + alpha", "CMYK"; static. */
+const char *limn_picture_mode(const limn_picture_shape *shape);
 
 /* A picture file in memory. */
 typedef struct limn_image_input {

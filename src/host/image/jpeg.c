@@ -158,10 +158,14 @@ static limn_status jpeg_probe(limn_picture_shape *out, const limn_image_input *i
   LIMN_TRY(input_open(&file, input));
   const int height = (int)file.jpeg.image_height, width = (int)file.jpeg.image_width;
   const bool swap = limn_exif_swaps_sides(file.orientation);
-  *out = (limn_picture_shape){swap ? width : height, swap ? height : width, file.jpeg.num_components == 1 ? 1 : 3};
+  *out = (limn_picture_shape){.height = swap ? width : height,
+                              .width = swap ? height : width,
+                              .channels = file.jpeg.num_components == 1 ? 1 : 3,
+                              .storage = file.jpeg.num_components == 4 ? LIMN_STORED_CMYK : LIMN_STORED_PLAIN,
+                              .turned = file.orientation > 1};
   input_close(&file);
   return LIMN_OK;
 }
 
 const limn_image_decoder limn_jpeg_decoder = {
-    .magic = "\xff\xd8\xff", .magic_size = 3, .probe = jpeg_probe, .read = jpeg_read};
+    .kind = KIND, .magic = "\xff\xd8\xff", .magic_size = 3, .probe = jpeg_probe, .read = jpeg_read};

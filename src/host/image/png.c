@@ -92,6 +92,12 @@ static int expanded_channels(const png_file *file) {
   return ((color & PNG_COLOR_MASK_COLOR) ? 3 : 1) + (alpha ? 1 : 0);
 }
 
+static limn_storage storage_of(const png_file *file) {
+  if (png_get_color_type(file->png, file->info) == PNG_COLOR_TYPE_PALETTE)
+    return LIMN_STORED_PALETTE;
+  return png_get_bit_depth(file->png, file->info) == 16 ? LIMN_STORED_16_BIT : LIMN_STORED_PLAIN;
+}
+
 /* `image` has the size and channels of the file. */
 static bool read_pixels(png_file *file, const limn_image *image) {
   if (setjmp(png_jmpbuf(file->png)))
@@ -124,8 +130,10 @@ static limn_status input_open(png_file *file, const limn_image_input *input, lim
     status = fail_broken(file);
     goto cleanup;
   }
-  *shape = (limn_picture_shape){(int)png_get_image_height(file->png, file->info),
-                                (int)png_get_image_width(file->png, file->info), expanded_channels(file)};
+  *shape = (limn_picture_shape){.height = (int)png_get_image_height(file->png, file->info),
+                                .width = (int)png_get_image_width(file->png, file->info),
+                                .channels = expanded_channels(file),
+                                .storage = storage_of(file)};
   LIMN_TRY_OR_CLEANUP(status, limn_image_check_size(input, shape->height, shape->width));
   return LIMN_OK;
 cleanup:
@@ -154,7 +162,7 @@ static limn_status png_probe(limn_picture_shape *out, const limn_image_input *in
 }
 
 const limn_image_decoder limn_png_decoder = {
-    .magic = "\x89PNG\r\n\x1a\n", .magic_size = 8, .probe = png_probe, .read = png_read};
+    .kind = KIND, .magic = "\x89PNG\r\n\x1a\n", .magic_size = 8, .probe = png_probe, .read = png_read};
 
 static bool write_pixels(png_file *file, const limn_image *image) {
   if (setjmp(png_jmpbuf(file->png)))

@@ -43,7 +43,9 @@ limn_status limn_image_read(limn_image *out, const limn_image_input *input) {
 limn_status limn_image_probe(limn_picture_shape *out, const limn_image_input *input) {
   const limn_image_decoder *decoder;
   LIMN_TRY(find_decoder(&decoder, input));
-  return decoder->probe(out, input);
+  LIMN_TRY(decoder->probe(out, input));
+  out->format = decoder->kind;
+  return LIMN_OK;
 }
 
 size_t limn_image_file_limit(int64_t max_pixels) {

@@ -70,9 +70,12 @@ static limn_status webp_probe(limn_picture_shape *out, const limn_image_input *i
   if (lacks_exif(input))
     return fail_at(input, VP8_STATUS_NOT_ENOUGH_DATA);
   LIMN_TRY(check(input, &features));
-  const bool swap = limn_exif_swaps_sides(orientation(input));
-  *out = (limn_picture_shape){swap ? features.width : features.height, swap ? features.height : features.width,
-                              features.has_alpha ? 4 : 3};
+  const int stored = orientation(input);
+  const bool swap = limn_exif_swaps_sides(stored);
+  *out = (limn_picture_shape){.height = swap ? features.width : features.height,
+                              .width = swap ? features.height : features.width,
+                              .channels = features.has_alpha ? 4 : 3,
+                              .turned = stored > 1};
   return LIMN_OK;
 }
 
@@ -97,4 +100,4 @@ static limn_status webp_read(limn_image *out, const limn_image_input *input) {
 }
 
 const limn_image_decoder limn_webp_decoder = {
-    .magic = "RIFF....WEBP", .magic_size = 12, .probe = webp_probe, .read = webp_read};
+    .kind = KIND, .magic = "RIFF....WEBP", .magic_size = 12, .probe = webp_probe, .read = webp_read};

@@ -9,6 +9,8 @@
 #include "data/survey.h"
 #include "limn/tools.h"
 #include "models/network.h"
+#include "train/checkpoint.h"
+#include "train/memory.h"
 #include "train/training_data.h"
 
 #define SHEET_PICTURES 64
@@ -110,32 +112,23 @@ static void choose_shape(limn_data_report *report, limn_survey *survey, const li
   survey->decoder.channels = report->channels;
 }
 
-static void count_format(limn_data_report *report, const char *name) {
-  const size_t most = sizeof report->formats / sizeof *report->formats;
-  const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
-  char format[16] = "";
-  for (size_t i = 0; dot && dot[i + 1] && i + 1 < sizeof format; ++i) {
-    char c = dot[i + 1];
-    format[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-  }
+static void count_one(limn_data_tally *tallies, size_t *count, const char *name) {
   size_t i = 0;
-  while (i < report->format_count && strcmp(report->formats[i].name, format) != 0)
+  while (i < *count && strcmp(tallies[i].name, name) != 0)
     ++i;
-  if (i == most)
-    return;
-  if (i == report->format_count)
-    snprintf(report->formats[report->format_count++].name, sizeof report->formats->name, "%s", format);
-  ++report->formats[i].count;
+  if (i == *count)
+    snprintf(tallies[(*count)++].name, sizeof tallies->name, "%s", name);
+  ++tallies[i].count;
 }
 
 static int by_count(const void *a, const void *b) {
   uint32_t one = ((const limn_data_tally *)a)->count, two = ((const limn_data_tally *)b)->count;
-  return one > two ? -1 : one < two;
+  return one != two ? (one > two ? -1 : 1)
+                    : strcmp(((const limn_data_tally *)a)->name, ((const limn_data_tally *)b)->name);
 }
 
 /* Formats, modes, classes. */
 static limn_status count_kinds(limn_data_report *report, const limn_survey *survey) {
-  static const char *const modes[] = {"grey", "grey + alpha", "RGB", "RGBA"};
   limn_data_source *source = survey->source;
   report->class_count = (size_t)source->class_count;
   report->classes = calloc(report->class_count + 1, sizeof *report->classes);
@@ -143,22 +136,23 @@ static limn_status count_kinds(limn_data_report *report, const limn_survey *surv
     return limn_fail_memory("the classes of the data set");
   for (size_t i = 0; i < report->class_count; ++i)
     snprintf(report->classes[i].name, sizeof report->classes->name, "%s", source->ops->class_name(source, (int)i));
-  for (size_t i = 0; i < 4; ++i)
-    snprintf(report->modes[i].name, sizeof report->modes->name, "%s", modes[i]);
   for (uint32_t i = 0; i < source->count; ++i) {
     if (!survey->usable[i])
       continue;
     int label = source->ops->label(source, i);
-    ++report->modes[survey->shapes[i].channels - 1].count;
+    const limn_picture_shape *shape = &survey->shapes[i];
+    count_one(report->modes, &report->mode_count, limn_picture_mode(shape));
+    if (shape->format)
+      count_one(report->formats, &report->format_count, shape->format);
+    report->turned += shape->turned;
     if (label >= 0 && label < source->class_count)
       ++report->classes[label].count;
     else
       ++report->unlabelled;
-    if (source->ops->file)
-      count_format(report, source->ops->file(source, i));
-    report->enlarged += survey->shapes[i].height < report->height || survey->shapes[i].width < report->width;
+    report->enlarged += shape->height < report->height || shape->width < report->width;
   }
   qsort(report->formats, report->format_count, sizeof *report->formats, by_count);
+  qsort(report->modes, report->mode_count, sizeof *report->modes, by_count);
   return LIMN_OK;
 }
 
@@ -219,6 +213,35 @@ static limn_status write_sheet(const limn_survey *survey, const char *path) {
   return status;
 }
 
+static limn_status plan_training(limn_data_need *need, limn_config *config, uint32_t pictures) {
+  limn_session session;
+  LIMN_TRY(limn_config_check(config));
+  if (config->batch == 0)
+    LIMN_TRY(limn_choose_batch(config, NULL, pictures));
+  LIMN_TRY(limn_session_plan(&session, config, NULL));
+  snprintf(need->device, sizeof need->device, "%s", session.device->description);
+  need->batch = config->batch;
+  need->memory_bytes = limn_session_memory(&session).sum_bytes;
+  need->checkpoint_bytes = limn_checkpoint_bytes(&session);
+  limn_session_release(&session);
+  return LIMN_OK;
+}
+
+/* A device that is not to be had is no reason to say nothing about the pictures. */
+static void tell_need(limn_data_report *report, const limn_config *wanted, uint32_t pictures) {
+  limn_config *config = NULL;
+  limn_status status = limn_config_copy(&config, wanted);
+  if (status == LIMN_OK) {
+    config->height = report->height;
+    config->width = report->width;
+    config->channels = report->channels;
+    status = plan_training(&report->need, config, pictures);
+  }
+  if (status != LIMN_OK)
+    snprintf(report->need.problem, sizeof report->need.problem, "%s", limn_error_message());
+  limn_config_destroy(config);
+}
+
 static limn_status fill(limn_data_report *report, limn_survey *survey, const limn_config *config, const char *sheet) {
   snprintf(report->kind, sizeof report->kind, "%s", survey->source->ops->kind);
   report->count = survey->source->count;
@@ -239,6 +262,8 @@ static limn_status fill(limn_data_report *report, limn_survey *survey, const lim
   report->decoded_bytes =
       (size_t)survey->usable_count * (size_t)report->channels * (size_t)report->height * (size_t)report->width;
   LIMN_TRY(list_same(report, survey));
+  if (!report->refusal[0])
+    tell_need(report, config, survey->usable_count);
   return sheet ? write_sheet(survey, sheet) : LIMN_OK;
 }
 

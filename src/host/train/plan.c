@@ -71,6 +71,9 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
     plan->batch = config->batch;
     plan->data_bytes = data->info.memory_bytes + (size_t)data->held_out_count * (size_t)config->channels *
                                                      (size_t)config->height * (size_t)config->width;
+    snprintf(plan->cache_path, sizeof plan->cache_path, "%s", data->info.cache_path);
+    plan->cache_bytes = data->info.cache_bytes;
+    plan->cache_found = data->info.cache_found;
     int batches = session.algorithm->batches_per_step(config);
     plan->steps = (int64_t)limn_training_steps(config, data->training_count, batches);
   }
