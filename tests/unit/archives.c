@@ -56,11 +56,11 @@ static void write_archive(const char *path, const char *format, const char *filt
 
 static const limn_dataset_options four = {.height = 4, .width = 4};
 
-static void expect_archive(const char *path) {
+static void expect_archive_with(const char *path, const limn_dataset_options *options) {
   static const uint8_t greys[6] = {10, 11, 20, 21, 200, 30};
   static const int labels[6] = {0, 0, 1, 1, 1, -1};
   limn_dataset_info info;
-  limn_dataset *dataset = open_data(path, &four, &info);
+  limn_dataset *dataset = open_data(path, options, &info);
   cr_assert_str_eq(info.kind, "archive");
   cr_assert(info.count == 6 && info.class_count == 2 && info.channels == 3, "%u, %d", info.count, info.class_count);
   cr_assert_str_eq(limn_dataset_class_name(dataset, 0), "cat");
@@ -73,6 +73,8 @@ static void expect_archive(const char *path) {
   }
   limn_dataset_close(dataset);
 }
+
+static void expect_archive(const char *path) { expect_archive_with(path, &four); }
 
 Test(archives, of_every_kind) {
   static const char *const kinds[][2] = {{"zip", "none"},  {"pax", "none"},  {"gnutar", "none"}, {"ustar", "gzip"},
@@ -209,6 +211,38 @@ static uint64_t only_file(const char *folder) {
   return found;
 }
 
+static const char *kept_file(const char *folder) {
+  static char path[TEST_PATH_SIZE];
+  DIR *entries = opendir(folder);
+  cr_assert_not_null(entries);
+  for (struct dirent *entry; (entry = readdir(entries));)
+    if (entry->d_name[0] != '.')
+      snprintf(path, sizeof path, "%.200s/%.250s", folder, entry->d_name);
+  closedir(entries);
+  return path;
+}
+
+Test(archives, kept_pictures_tell_which_are_broken) {
+  char path[TEST_PATH_SIZE], kept[TEST_PATH_SIZE];
+  limn_dataset_options options = {.height = 4, .width = 4, .cache = lasting(kept, "kept"), .skip_broken = true};
+  test_archive made = test_archive_open(lasting(path, "a.zip"), "zip", "none");
+  add_png(&made, "1.png", 1);
+  test_archive_add(&made, "2.png", "hello", 5);
+  add_png(&made, "3.png", 3);
+  test_archive_close(&made);
+  const uint64_t fingerprint = fingerprint_of(path, &options);
+  setenv("TMPDIR", test_path("nowhere"), 1);
+  limn_dataset_info info;
+  limn_dataset *dataset = open_data(path, &options, &info);
+  uint8_t chw[16];
+  cr_assert_eq(limn_dataset_read(dataset, 1, chw), LIMN_OK);
+  cr_assert(info.count == 2 && info.broken == 1 && chw[0] == 3 && info.fingerprint == fingerprint);
+  limn_dataset_close(dataset);
+  unsetenv("TMPDIR");
+  options.skip_broken = false;
+  expect_error(path, &options, LIMN_DATA, "2.png in ");
+}
+
 Test(archives, decoded_pictures_are_kept) {
   char path[TEST_PATH_SIZE], kept[TEST_PATH_SIZE], labels[TEST_PATH_SIZE];
   limn_dataset_options options = {.height = 4, .width = 4, .cache = lasting(kept, "kept")};
@@ -222,7 +256,26 @@ Test(archives, decoded_pictures_are_kept) {
   cr_assert_eq(fingerprint_of(path, &options), fingerprint);
   cr_assert_eq(only_file(kept), last, "decoded again");
 
-  /* Other labels are another state of the same data, as in a folder. */
+  /* It need not be unpacked for that, and must be for another size; where nothing can be, that shows. */
+  setenv("TMPDIR", test_path("nowhere"), 1);
+  expect_archive_with(path, &options);
+  cr_assert_eq(fingerprint_of(path, &options), fingerprint);
+  limn_dataset_options other = options;
+  other.width = 5;
+  expect_error(path, &other, LIMN_FAILED, "no temporary file can be made");
+  expect_error(path, &uncached, LIMN_FAILED, "no temporary file can be made");
+  unsetenv("TMPDIR");
+
+  /* A name that is damaged in the file is not believed. */
+  uint8_t bytes[65536];
+  size_t size = test_read(kept_file(kept), bytes, sizeof bytes);
+  bytes[576 + 6 * 24 + 8] ^= 1;
+  test_write(kept_file(kept), bytes, size);
+  expect_archive_with(path, &options);
+  cr_assert_neq(only_file(kept), last, "decoded again");
+  last = only_file(kept);
+
+  /* Other labels are of the same pictures. */
   static const char *const csv[] = {"a.png,x\nb.PNG,x\n2.png,x\n1.png,x\nphoto.jpg,x\n\xc3\xa9t\xc3\xa9.png,x\n",
                                     "a.png,x\nb.PNG,y\n2.png,x\n1.png,x\nphoto.jpg,x\n\xc3\xa9t\xc3\xa9.png,x\n"};
   options.labels = labels;
@@ -232,19 +285,19 @@ Test(archives, decoded_pictures_are_kept) {
     limn_dataset *dataset = open_data(path, &options, &info);
     cr_assert(info.cache_bytes > 0 && info.class_count == i + 1, "%d", info.class_count);
     limn_dataset_close(dataset);
-    cr_assert_neq(only_file(kept), last);
-    last = only_file(kept);
+    cr_assert_eq(fingerprint_of(path, &options), info.fingerprint);
+    cr_assert_neq(info.fingerprint, fingerprint);
+    cr_assert_eq(only_file(kept), last, "decoded again");
   }
   options.labels = NULL;
   cr_assert_eq(fingerprint_of(path, &options), fingerprint);
 
   /* Another archive, as large as before, with the old names, sizes and date: its time of change tells. */
   struct stat before, after;
-  uint8_t bytes[65536];
   test_archive made = test_archive_open(path, "ustar", "none");
   add_png(&made, "a.png", 1);
   test_archive_close(&made);
-  size_t size = test_read(path, bytes, sizeof bytes);
+  size = test_read(path, bytes, sizeof bytes);
   cr_assert_eq(fingerprint_of(path, &options), fingerprint_of(path, &uncached));
   cr_assert_eq(stat(path, &before), 0);
   made = test_archive_open(test_path("other"), "ustar", "none");

@@ -1,6 +1,7 @@
 /* Picture files in a zip or tar archive. An archive can be read only from front to back, and pictures are wanted in any
  * order and by many threads: so opening copies them, compressed as they are, into one temporary file without a name.
- * Any size of archive takes little memory that way, and what fits in memory is read from the system's cache. */
+ * Any size of archive takes little memory that way, and what fits in memory is read from the system's cache. Where all
+ * pictures are there decoded, their names are too, and nothing is copied. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -192,13 +193,14 @@ static uint64_t archive_identify(const limn_data_source *base, uint32_t index, u
   return limn_file_list_identify(&((const archive_source *)base)->files, index, hash);
 }
 
-/* The archive stands for all that is in it; labels may come from another file. */
+/* The archive stands for all that is in it. */
 static uint64_t archive_state(const limn_data_source *base, uint64_t hash) {
   const archive_source *source = (const archive_source *)base;
-  hash = limn_hash_bytes(hash, &source->state, sizeof source->state);
-  for (uint32_t i = 0; i < base->count; ++i)
-    hash = archive_identify(base, i, hash);
-  return hash;
+  return limn_hash_bytes(hash, &source->state, sizeof source->state);
+}
+
+static const limn_file_list *archive_files(const limn_data_source *base) {
+  return &((const archive_source *)base)->files;
 }
 
 static void archive_forget(limn_data_source *base) {
@@ -226,6 +228,7 @@ static const limn_source_ops archive_ops = {
     .name = archive_name,
     .identify = archive_identify,
     .state = archive_state,
+    .files = archive_files,
     .forget = archive_forget,
 };
 
@@ -240,8 +243,11 @@ limn_status limn_archive_open(limn_data_source **out, const char *path, const li
   if (status != LIMN_OK)
     goto cleanup;
   LIMN_TRY_OR_CLEANUP(status, remember_state(source));
-  LIMN_TRY_OR_CLEANUP(status, copy_all(source));
-  LIMN_TRY_OR_CLEANUP(status, refuse_twice(source));
+  if (!options->recall || !options->recall(options->context, archive_state(&source->base, 0), &source->files)) {
+    limn_file_list_release(&source->files);
+    LIMN_TRY_OR_CLEANUP(status, copy_all(source));
+    LIMN_TRY_OR_CLEANUP(status, refuse_twice(source));
+  }
   /* Archives are mostly made of one folder, which is then no class. */
   if (options->labels && options->labels[0])
     status = limn_labels_read(&source->files, options->labels, path);

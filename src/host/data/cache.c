@@ -18,7 +18,7 @@
 #include "data/source.h"
 
 #define MAGIC        "LIMNPIX" /* with its NUL: 8 bytes */
-#define VERSION      1
+#define VERSION      2
 #define SUFFIX       ".pictures"
 #define PAGE         4096
 #define UNUSED_DAYS  30
@@ -27,17 +27,18 @@
 typedef struct cache_head {
   char magic[8];
   uint32_t version, reserved;
-  uint64_t sum; /* of the head with 0 here, and of the records */
+  uint64_t sum; /* of the head with 0 here, of the records and of the names */
   limn_cache_key key;
   limn_cache_facts facts;
 } cache_head;
 _Static_assert(sizeof(cache_head) == 576 && sizeof(limn_picture_record) == 24,
                "no gaps, whose bytes would be anything");
 
-static uint64_t checksum(cache_head head, const limn_picture_record *records) {
+static uint64_t checksum(cache_head head, const limn_picture_record *records, const char *names) {
   head.sum = 0;
   uint64_t hash = limn_hash_bytes(0, &head, sizeof head);
-  return limn_hash_bytes(hash, records, head.facts.count * sizeof *records);
+  hash = limn_hash_bytes(hash, records, head.facts.count * sizeof *records);
+  return limn_hash_bytes(hash, names, head.facts.names_bytes);
 }
 
 /* false: no file can be so large. */
@@ -45,7 +46,7 @@ static bool layout(const limn_cache_facts *facts, size_t *first_row, size_t *row
   if (facts->channels < 1 || facts->height < 1 || facts->width < 1 || facts->count < 1 || facts->channels > 4 ||
       facts->height > LIMN_MAX_PICTURE_PIXELS / facts->width)
     return false;
-  size_t head = sizeof(cache_head) + facts->count * sizeof(limn_picture_record);
+  size_t head = sizeof(cache_head) + facts->count * sizeof(limn_picture_record) + facts->names_bytes;
   *first_row = (head + PAGE - 1) / PAGE * PAGE;
   *row_bytes = (size_t)facts->channels * (size_t)facts->height * (size_t)facts->width;
   if (*row_bytes > (SIZE_MAX / 2 - *first_row) / facts->count)
@@ -60,14 +61,17 @@ static limn_status path_of(const char *folder, const limn_cache_key *key, char *
   return length > 0 && length < PATH_MAX ? LIMN_OK : limn_fail(LIMN_FAILED, "%s: the path is too long", folder);
 }
 
+static const limn_picture_record *records_of(const cache_head *head) { return (const limn_picture_record *)(head + 1); }
+
+static const char *names_of(const cache_head *head) { return (const char *)(records_of(head) + head->facts.count); }
+
 static bool is_whole(const limn_cache *cache, const limn_cache_key *key, size_t *first_row) {
   const cache_head *head = cache->map;
   size_t row_bytes, size;
   return memcmp(head->magic, MAGIC, sizeof head->magic) == 0 && head->version == VERSION &&
          memcmp(&head->key, key, sizeof *key) == 0 && layout(&head->facts, first_row, &row_bytes, &size) &&
          size == cache->size && head->facts.note[LIMN_CACHE_NOTE_SIZE - 1] == '\0' &&
-         head->facts.broken_count < head->facts.count &&
-         head->sum == checksum(*head, (const limn_picture_record *)(head + 1));
+         head->facts.broken_count < head->facts.count && head->sum == checksum(*head, records_of(head), names_of(head));
 }
 
 bool limn_cache_open(limn_cache *cache, const char *folder, const limn_cache_key *key) {
@@ -93,7 +97,8 @@ bool limn_cache_open(limn_cache *cache, const char *folder, const limn_cache_key
   futimens(cache->descriptor, NULL); /* used today; a folder that is only read keeps its dates */
   const cache_head *head = cache->map;
   cache->facts = head->facts;
-  cache->records = (const limn_picture_record *)(head + 1);
+  cache->records = records_of(head);
+  cache->names = names_of(head);
   cache->pixels = (const uint8_t *)cache->map + first_row;
   return true;
 unusable:
@@ -202,11 +207,12 @@ void limn_cache_put(limn_cache_writer *writer, uint32_t index, const uint8_t *ch
 bool limn_cache_failed(const limn_cache_writer *writer) { return writer->failure != 0; }
 
 limn_status limn_cache_commit(limn_cache_writer *writer, const limn_cache_facts *facts,
-                              const limn_picture_record *records) {
+                              const limn_picture_record *records, const char *names) {
   cache_head head = {.magic = MAGIC, .version = VERSION, .key = writer->key, .facts = *facts};
-  head.sum = checksum(head, records);
+  head.sum = checksum(head, records, names);
   put(writer, &head, sizeof head, 0);
   put(writer, records, facts->count * sizeof *records, sizeof head);
+  put(writer, names, facts->names_bytes, sizeof head + facts->count * sizeof *records);
   int reason = writer->failure;
   if (reason == 0)
     return limn_durable_commit(&writer->file);

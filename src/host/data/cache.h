@@ -1,7 +1,8 @@
 /* Decoded pictures on disk, so that the next run of the same pictures begins at once and reads them as fast as memory.
  *
- * A file of this machine's own: a head, a record a picture, and the pixels from a page's start on, row i for picture i
- * of the source. Its name says what it was made from; a file appears whole or not at all, and is never changed. */
+ * A file of this machine's own: a head, a record a picture, the names of the files where the source cannot have them as
+ * fast, and the pixels from a page's start on, row i for picture i of the source. Its name says what it was made from;
+ * a file appears whole or not at all, and is never changed. */
 #ifndef LIMN_DATA_CACHE_H
 #define LIMN_DATA_CACHE_H
 
@@ -14,7 +15,7 @@
 #include "base/file.h"
 #include "limn/status.h"
 
-#define LIMN_CACHE_NOTE_SIZE 508
+#define LIMN_CACHE_NOTE_SIZE 504
 
 /* Hashes: of where the data lies, of everything that changes when it does, and of what is made of it. */
 typedef struct limn_cache_key {
@@ -31,12 +32,14 @@ typedef struct limn_picture_record {
 typedef struct limn_cache_facts {
   uint32_t count, broken_count;    /* pictures of the source; of these are broken */
   int32_t channels, height, width; /* of every row */
+  uint32_t names_bytes;
   char note[LIMN_CACHE_NOTE_SIZE]; /* the line about broken ones; "" */
 } limn_cache_facts;
 
 typedef struct limn_cache {
   limn_cache_facts facts;
   const limn_picture_record *records; /* (count) */
+  const char *names;                  /* (names_bytes), whatever the maker put there */
   const uint8_t *pixels;              /* (count, C, H, W) */
   void *map;
   size_t size;
@@ -64,7 +67,7 @@ void limn_cache_put(limn_cache_writer *writer, uint32_t index, const uint8_t *ch
 bool limn_cache_failed(const limn_cache_writer *writer);
 /* Publishes the file, or tells why not; releases the writer either way. */
 limn_status limn_cache_commit(limn_cache_writer *writer, const limn_cache_facts *facts,
-                              const limn_picture_record *records);
+                              const limn_picture_record *records, const char *names);
 void limn_cache_abandon(limn_cache_writer *writer); /* safe on a zeroed struct */
 
 #endif

@@ -47,31 +47,65 @@ static void notice(const limn_dataset *dataset, const char *text) {
     dataset->options.notice(dataset->options.context, text);
 }
 
-/* Where decoded pictures of this data set are kept and under which key; NULL: nowhere. */
-static const char *cache_place(const limn_dataset *dataset, const char *path, char *buffer, limn_cache_key *key) {
+/* Where decoded pictures are kept and under which key. */
+typedef struct cache_place {
+  limn_dataset *dataset;
+  const char *folder; /* NULL: nowhere */
+  char buffer[PATH_MAX];
+  limn_cache_key key; /* but for the state, which the source knows */
+} cache_place;
+
+static const char *cache_folder(const limn_dataset *dataset, char *buffer) {
+  const char *folder = dataset->options.cache;
+  char base[PATH_MAX];
+  if (!folder || !folder[0] || strcmp(folder, "off") == 0)
+    return NULL;
+  if (strcmp(folder, "auto") != 0)
+    return folder;
+  folder = limn_cache_folder(base, sizeof base);
+  return folder && snprintf(buffer, PATH_MAX, "%s/data", folder) < PATH_MAX ? buffer : NULL;
+}
+
+static void find_place(cache_place *place, limn_dataset *dataset, const char *path) {
   const limn_dataset_options *options = &dataset->options;
-  const limn_data_source *source = dataset->source;
-  const char *folder = options->cache;
-  if (!source->ops->state || !folder || !folder[0] || strcmp(folder, "off") == 0)
-    return NULL;
-  if (strcmp(folder, "auto") == 0) {
-    char base[PATH_MAX];
-    folder = limn_cache_folder(base, sizeof base);
-    if (!folder || snprintf(buffer, PATH_MAX, "%s/data", folder) >= PATH_MAX)
-      return NULL;
-    folder = buffer;
+  place->dataset = dataset;
+  place->folder = cache_folder(dataset, place->buffer);
+  char *real = place->folder && path ? realpath(path, NULL) : NULL;
+  if (!real) {
+    place->folder = NULL;
+    return;
   }
-  char *real = realpath(path, NULL);
-  if (!real)
-    return NULL;
   /* The limit decides which pictures are left out. */
   const int64_t form[] = {options->height, options->width, options->channels, options->fit, options->max_pixels};
-  *key = (limn_cache_key){
+  place->key = (limn_cache_key){
       .place = limn_hash_bytes(0, real, strlen(real)),
-      .state = source->ops->state(source, 0),
       .form = limn_hash_bytes(limn_hash_bytes(0, form, sizeof form), options->background, sizeof options->background)};
   free(real);
-  return folder;
+}
+
+/* Whether decoded pictures are there from an earlier run. Where some are broken that may not be, a pass over all will
+ * tell which. */
+static bool open_cache(limn_dataset *dataset, const cache_place *place) {
+  if (!limn_cache_open(&dataset->cache, place->folder, &place->key))
+    return false;
+  if (dataset->cache.facts.broken_count == 0 || dataset->options.skip_broken)
+    return true;
+  limn_cache_close(&dataset->cache);
+  return false;
+}
+
+/* limn_source_options.recall */
+static bool recall(void *context, uint64_t state, limn_file_list *files) {
+  cache_place *place = context;
+  limn_dataset *dataset = place->dataset;
+  const limn_cache *cache = &dataset->cache;
+  place->key.state = state;
+  if (!open_cache(dataset, place))
+    return false;
+  if (limn_file_list_unpack(files, cache->names, cache->facts.names_bytes) && files->count == cache->facts.count)
+    return true;
+  limn_cache_close(&dataset->cache);
+  return false;
 }
 
 static limn_status use_records(limn_dataset *dataset, const limn_picture_record *records, uint32_t broken) {
@@ -104,14 +138,13 @@ static limn_status use_records(limn_dataset *dataset, const limn_picture_record 
   return LIMN_OK;
 }
 
-/* Whether decoded pictures are there from an earlier run, and then serves them. */
-static limn_status reuse(limn_dataset *dataset, const char *folder, const limn_cache_key *key, bool *done) {
+/* Serves what decoded pictures are there from an earlier run. */
+static limn_status reuse(limn_dataset *dataset, const cache_place *place, bool *done) {
   const limn_cache *cache = &dataset->cache;
-  *done = limn_cache_open(&dataset->cache, folder, key);
-  if (*done && (cache->facts.count != dataset->source->count ||
-                (cache->facts.broken_count > 0 && !dataset->options.skip_broken))) {
+  *done = cache->pixels || open_cache(dataset, place); /* a source that recalls its files has it open */
+  if (*done && cache->facts.count != dataset->source->count) {
     limn_cache_close(&dataset->cache);
-    *done = false; /* the pass will tell which pictures are broken */
+    *done = false;
   }
   if (!*done)
     return LIMN_OK;
@@ -142,30 +175,45 @@ static bool worth_keeping(const limn_dataset *dataset, const limn_picture_record
   return strcmp(dataset->options.cache, "auto") != 0 || pixels >= WORTH_KEEPING;
 }
 
+/* What is kept beside the pixels; *names is yours, NULL for nothing. */
+static limn_status pack_names(const limn_dataset *dataset, limn_cache_facts *facts, char **names) {
+  const limn_data_source *source = dataset->source;
+  size_t size = 0;
+  *names = NULL;
+  if (source->ops->files)
+    LIMN_TRY(limn_file_list_pack(source->ops->files(source), names, &size));
+  facts->names_bytes = (uint32_t)size;
+  return size <= UINT32_MAX ? LIMN_OK : limn_fail(LIMN_FAILED, "%zu bytes of names are too many", size);
+}
+
 /* Decodes all into a file. *done is false, with a notice, where that cannot be written. */
-static limn_status decode_to_disk(limn_dataset *dataset, limn_pass *pass, const char *folder, const limn_cache_key *key,
-                                  bool *done) {
+static limn_status decode_to_disk(limn_dataset *dataset, limn_pass *pass, const cache_place *place, bool *done) {
   const limn_decoder *decoder = &dataset->decoder;
   limn_cache_writer writer = {0};
   limn_cache_facts facts = {.count = dataset->source->count,
                             .channels = decoder->channels,
                             .height = decoder->height,
                             .width = decoder->width};
+  char *names;
   *done = false;
-  limn_status status = limn_cache_begin(&writer, folder, key, &facts);
+  limn_status status = pack_names(dataset, &facts, &names);
+  if (status == LIMN_OK)
+    status = limn_cache_begin(&writer, place->folder, &place->key, &facts);
   if (status == LIMN_OK) {
     pass->writer = &writer;
     status = limn_pass_decode(pass);
     pass->writer = NULL;
     if (status != LIMN_OK) {
       limn_cache_abandon(&writer);
+      free(names);
       return status;
     }
     facts.broken_count = pass->broken_count;
     limn_pass_note(pass, facts.note, sizeof facts.note);
-    status = limn_cache_commit(&writer, &facts, pass->records);
+    status = limn_cache_commit(&writer, &facts, pass->records, names);
   }
-  *done = status == LIMN_OK && limn_cache_open(&dataset->cache, folder, key);
+  free(names);
+  *done = status == LIMN_OK && limn_cache_open(&dataset->cache, place->folder, &place->key);
   if (!*done) {
     char text[1200];
     snprintf(text, sizeof text, "decoded pictures are not kept for the next run: %s",
@@ -175,7 +223,7 @@ static limn_status decode_to_disk(limn_dataset *dataset, limn_pass *pass, const 
   return LIMN_OK;
 }
 
-static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const char *folder, const limn_cache_key *key) {
+static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const cache_place *place) {
   limn_data_source *source = dataset->source;
   const limn_decoder *decoder = &dataset->decoder;
   LIMN_TRY(limn_pass_probe(pass));
@@ -186,8 +234,8 @@ static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const char
   if (dense && decoder->channels == 1 && first->height == decoder->height && first->width == decoder->width) {
     dataset->pixels = pass->dense = dense;
   } else {
-    if (folder && worth_keeping(dataset, pass->records))
-      LIMN_TRY(decode_to_disk(dataset, pass, folder, key, &done));
+    if (place->folder && source->ops->state && worth_keeping(dataset, pass->records))
+      LIMN_TRY(decode_to_disk(dataset, pass, place, &done));
     if (!done)
       LIMN_TRY(hold_in_memory(dataset, row_bytes, dataset->options.memory_limit));
     pass->rows = dataset->owned_pixels;
@@ -200,14 +248,13 @@ static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const char
   return use_records(dataset, pass->records, pass->broken_count);
 }
 
-static limn_status open_pictures(limn_dataset *dataset, const char *path) {
-  char buffer[PATH_MAX];
-  limn_cache_key key;
+static limn_status open_pictures(limn_dataset *dataset, cache_place *place) {
   limn_pass pass;
   bool done = false;
-  const char *folder = cache_place(dataset, path, buffer, &key);
-  if (folder)
-    LIMN_TRY(reuse(dataset, folder, &key, &done));
+  if (place->folder && dataset->source->ops->state) {
+    place->key.state = dataset->source->ops->state(dataset->source, 0);
+    LIMN_TRY(reuse(dataset, place, &done));
+  }
   if (done)
     return LIMN_OK;
   limn_picture_record *records = calloc(dataset->source->count, sizeof *records);
@@ -215,7 +262,7 @@ static limn_status open_pictures(limn_dataset *dataset, const char *path) {
     return limn_fail_memory("a survey of the data set");
   limn_status status = limn_pass_init(&pass, &dataset->decoder, records);
   if (status == LIMN_OK) {
-    status = decode_all(dataset, &pass, folder, &key);
+    status = decode_all(dataset, &pass, place);
     limn_pass_release(&pass);
   }
   free(records);
@@ -236,9 +283,13 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
     dataset->options.memory_limit = half_of_memory();
   if (!options->max_pixels)
     dataset->options.max_pixels = LIMN_MAX_PICTURE_PIXELS;
+  cache_place place;
+  find_place(&place, dataset, path);
   const limn_source_options source_options = {.memory_limit = dataset->options.memory_limit,
                                               .max_pixels = dataset->options.max_pixels,
-                                              .labels = options->labels};
+                                              .labels = options->labels,
+                                              .recall = place.folder ? recall : NULL,
+                                              .context = &place};
   limn_status status = options->pictures ? limn_callback_open(&dataset->source, options->pictures)
                                          : limn_source_open(&dataset->source, path, &source_options);
   if (status == LIMN_OK) {
@@ -246,7 +297,7 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
     dataset->info.kind = dataset->source->ops->kind;
     dataset->info.cache_path = "";
     dataset->info.class_count = dataset->source->class_count;
-    status = open_pictures(dataset, path);
+    status = open_pictures(dataset, &place);
   }
   if (options->pictures)
     dataset->info.fingerprint = options->pictures->fingerprint;

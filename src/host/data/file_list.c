@@ -161,3 +161,34 @@ uint64_t limn_file_list_identify(const limn_file_list *list, uint32_t index, uin
   const char *name = list->classes[file->label];
   return limn_hash_bytes(hash, name, strlen(name));
 }
+
+limn_status limn_file_list_pack(const limn_file_list *list, char **bytes, size_t *size) {
+  *size = 0;
+  for (size_t i = 0; i < list->count; ++i)
+    *size += sizeof list->items->size + strlen(list->items[i].path) + 1;
+  char *to = *bytes = malloc(*size ? *size : 1);
+  if (!to)
+    return limn_fail_memory("the list of a data set's files");
+  for (size_t i = 0; i < list->count; ++i) {
+    const limn_file_entry *file = &list->items[i];
+    memcpy(to, &file->size, sizeof file->size);
+    to += sizeof file->size;
+    to = stpcpy(to, file->path) + 1;
+  }
+  return LIMN_OK;
+}
+
+bool limn_file_list_unpack(limn_file_list *list, const char *bytes, size_t size) {
+  for (size_t at = 0, length; at < size; at += sizeof(uint64_t) + length + 1) {
+    uint64_t file_size;
+    const size_t left = size - at;
+    if (left <= sizeof file_size)
+      return false;
+    memcpy(&file_size, bytes + at, sizeof file_size);
+    const char *path = bytes + at + sizeof file_size;
+    length = strnlen(path, left - sizeof file_size);
+    if (length == left - sizeof file_size || limn_file_list_add(list, strdup(path), 0, file_size) != LIMN_OK)
+      return false;
+  }
+  return true;
+}

@@ -47,6 +47,11 @@ limn_status limn_labels_read(limn_file_list *list, const char *csv_path, const c
 /* Continues a hash over what tells the picture apart other than its pixels. */
 uint64_t limn_file_list_identify(const limn_file_list *list, uint32_t index, uint64_t hash);
 
+/* The paths and sizes as bytes, for a file of this machine's own; *bytes is yours. And back, into an empty list: false
+ * when memory runs out or the bytes are no such list. */
+limn_status limn_file_list_pack(const limn_file_list *list, char **bytes, size_t *size);
+bool limn_file_list_unpack(limn_file_list *list, const char *bytes, size_t size);
+
 /* Makes room for one more item of an array. */
 limn_status limn_grow(void **items, size_t count, size_t *capacity, size_t item_size);
 

@@ -230,9 +230,11 @@ static uint64_t folder_identify(const limn_data_source *base, uint32_t index, ui
 
 static uint64_t folder_state(const limn_data_source *base, uint64_t hash) {
   const folder_source *source = (const folder_source *)base;
-  for (uint32_t i = 0; i < base->count; ++i)
-    hash = limn_hash_bytes(folder_identify(base, i, hash), &source->files.items[i].times,
-                           sizeof source->files.items[i].times);
+  for (uint32_t i = 0; i < base->count; ++i) {
+    const limn_file_entry *file = &source->files.items[i];
+    const uint64_t numbers[2] = {file->size, file->times};
+    hash = limn_hash_bytes(limn_hash_bytes(hash, file->path, strlen(file->path)), numbers, sizeof numbers);
+  }
   return hash;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "data/file_list.h"
 #include "image/image.h"
 #include "limn/pictures.h"
 
@@ -38,6 +39,9 @@ struct limn_source_ops {
   /* Optional: continues a hash over everything that changes when the files do (names, sizes, times), without reading
    * them. Without it decoded pictures are not kept between runs: for sources that have little to decode. */
   uint64_t (*state)(const limn_data_source *source, uint64_t hash);
+  /* Optional: the list of its files, borrowed, where that takes long to make: what is kept between runs has it too, and
+   * limn_source_options.recall brings it back. */
+  const limn_file_list *(*files)(const limn_data_source *source);
   /* Optional: all pictures, dense (count, height, width) grey bytes, when they are in memory in that form; else NULL.
    */
   const uint8_t *(*dense)(const limn_data_source *source);
@@ -49,6 +53,10 @@ typedef struct limn_source_options {
   size_t memory_limit; /* bytes that a source may keep in memory */
   int64_t max_pixels;  /* of a picture */
   const char *labels;  /* a CSV file with the labels of a folder's or an archive's pictures; NULL or "": none */
+  /* Optional: whether all pictures of a source in that state are there decoded, and then its files, into the empty
+   * list; the source need not make ready to read them. */
+  bool (*recall)(void *context, uint64_t state, limn_file_list *files);
+  void *context;
 } limn_source_options;
 
 /* Opens what `path` turns out to be. LIMN_DATA, naming the file and what to do. */
