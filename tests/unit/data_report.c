@@ -269,6 +269,22 @@ Test(data_report, a_dry_run_tells_the_file_of_decoded_pictures) {
   cr_expect_null(strstr(text_of("out"), "of decoded pictures"));
 }
 
+Test(data_report, names_in_no_charset_are_told_apart) {
+  const uint8_t grey = 7;
+  for (int i = 0; i < 2; ++i) {
+    mkdir(test_path("data"), 0755);
+    mkdir(test_path("data/caf%c", 0xe8 + i), 0755);
+    test_write_plain(test_path("data/caf%c/a.png", 0xe8 + i), 16, 16, 1, &grey);
+  }
+  json_t *root = json_of("data data --json"), *same = json_object_get(root, "same_pixels");
+  int counts[2];
+  cr_assert_eq(json_unpack(root, "{s:{s:i, s:i}}", "classes", "caf\\xe8", &counts[0], "caf\\xe9", &counts[1]), 0, "%s",
+               text_of("out"));
+  cr_expect(counts[0] == 1 && counts[1] == 1);
+  cr_expect_str_eq(json_string_value(json_array_get(json_array_get(same, 0), 0)), "data/caf\\xe8/a.png");
+  json_decref(root);
+}
+
 Test(data_report, the_program_ends_with_3_when_nothing_is_usable) {
   mkdir(test_path("bad"), 0755);
   mkdir(test_path("empty"), 0755);

@@ -97,7 +97,7 @@ Test(dataset, names_broken_idx_files) {
   test_write_idx(path, false, header, 4, (const uint8_t *)"", 0);
   expect_error(path, NULL, LIMN_DATA, "over the limit");
   test_write(path, "what is this text doing here?", 29);
-  expect_error(path, NULL, LIMN_DATA, "begins with 0x77686174");
+  expect_error(path, NULL, LIMN_DATA, "no archive, and no IDX, CIFAR or NumPy file");
   test_write(path, "", 0);
   expect_error(path, NULL, LIMN_DATA, "an empty file");
   test_write(path, "PK\3\4 and so on", 14);

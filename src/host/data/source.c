@@ -72,8 +72,11 @@ static limn_status choose_for_file(open_function *out, const char *path, uint64_
     *out = limn_cifar_open;
   else if (is_archive(path, start))
     *out = limn_archive_open;
-  else
+  else if (begins_with(start, "\0\0", 2)) /* what is damaged too: why is for the reader to say */
     *out = limn_idx_open;
+  else
+    return limn_fail(
+        LIMN_DATA, "%s: no archive, and no IDX, CIFAR or NumPy file; name one of these or a folder of pictures", path);
   if (gzip && *out == limn_npy_open)
     return limn_fail(LIMN_DATA, "%s: a compressed NumPy file; unpack it with gunzip -k", path);
   return LIMN_OK;

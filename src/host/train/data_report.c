@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "data/survey.h"
 #include "limn/tools.h"
 #include "models/network.h"
@@ -135,7 +136,7 @@ static limn_status count_kinds(limn_data_report *report, const limn_survey *surv
   if (!report->classes)
     return limn_fail_memory("the classes of the data set");
   for (size_t i = 0; i < report->class_count; ++i)
-    snprintf(report->classes[i].name, sizeof report->classes->name, "%s", source->ops->class_name(source, (int)i));
+    limn_text_printable(source->ops->class_name(source, (int)i), report->classes[i].name, sizeof report->classes->name);
   for (uint32_t i = 0; i < source->count; ++i) {
     if (!survey->usable[i])
       continue;
@@ -194,9 +195,10 @@ static limn_status list_same(limn_data_report *report, const limn_survey *survey
     group->names = calloc(count, sizeof *group->names);
     failed = !group->names;
     for (; group->count < count && !failed; ++group->count) {
-      char name[PATH_MAX];
+      char name[PATH_MAX], shown[PATH_MAX];
       uint32_t picture = same.order[same.groups[i].first + group->count];
-      group->names[group->count] = strdup(source->ops->name(source, picture, name, sizeof name));
+      source->ops->name(source, picture, name, sizeof name);
+      group->names[group->count] = strdup(limn_text_printable(name, shown, sizeof shown));
       failed = !group->names[group->count];
     }
   }
