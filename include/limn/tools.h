@@ -45,6 +45,10 @@ void limn_plan_destroy(limn_plan *plan);
 typedef struct limn_bench_options {
   int warmup, rounds; /* steps not counted; rounds of steps */
   int steps_per_round;
+  /* Told of the first step (milliseconds from the call) and of each round (milliseconds a step) when they are over;
+   * what comes next begins when it returns. NULL: at once. */
+  void (*done)(void *context, double milliseconds);
+  void *context;
 } limn_bench_options;
 
 typedef struct limn_bench_result {

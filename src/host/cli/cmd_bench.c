@@ -18,6 +18,8 @@ static const cli_option own_options[] = {
     {"rounds", 0, "N", "rounds; median and spread are over them (default 5; ops on a GPU: 20)", NULL},
     {"warmup", 0, "N", "steps before the first round, not counted (default 3)", NULL},
     {"steps-per-round", 0, "N", "step: training steps a round (default 10)", NULL},
+    {"paced", 0, NULL,
+     "step: prints milliseconds a step after the first one and each round, and goes on at a line of input", NULL},
     {"order", 0, "ORDER", "ops: by share, the longest first (default), or as they run in the program", NULL},
     {"all", 0, NULL, "ops: a line for every kernel, also where several are alike", NULL},
     {"preset", 0, "NAME", "a named group of settings", NULL},
@@ -65,6 +67,19 @@ static int print_text(const limn_config *config, const limn_bench_options *optio
   return cli_table_print(&table, 0);
 }
 
+/* For callers who measure something else between the rounds (bench/vs_pytorch). Does not wait behind the last one;
+ * input that has ended is no reason to wait either. */
+static void print_and_wait(void *context, double milliseconds) {
+  int *left = context, c;
+  printf("%.4f\n", milliseconds);
+  fflush(stdout);
+  if ((*left)-- == 0)
+    return;
+  do
+    c = getchar();
+  while (c != '\n' && c != EOF);
+}
+
 static int bench_step(const cli_args *args, const char *model) {
   limn_config *config = NULL;
   int64_t rounds = 5, steps = 10, warmup = 3;
@@ -78,6 +93,11 @@ static int bench_step(const cli_args *args, const char *model) {
   if (code != CLI_OK)
     return code;
   limn_bench_options options = {.warmup = (int)warmup, .rounds = (int)rounds, .steps_per_round = (int)steps};
+  int left = (int)rounds;
+  if (cli_args_has(args, "paced")) {
+    options.done = print_and_wait;
+    options.context = &left;
+  }
   limn_bench_result result = {0};
   limn_status status = limn_bench_step(config, &options, &result);
   if (status != LIMN_OK)
@@ -156,11 +176,11 @@ static const struct benchmark {
   const char *name;
   int (*run)(const cli_args *args, const char *model);
   const char *model; /* whose settings are used when none has to be named; else NULL */
-  const char *foreign[5];
+  const char *foreign[6];
 } benchmarks[] = {
     {"step", bench_step, NULL, {"order", "all"}},
-    {"ops", bench_ops, NULL, {"steps-per-round"}},
-    {"data", bench_data, "dcgan", {"order", "all", "warmup", "steps-per-round"}},
+    {"ops", bench_ops, NULL, {"steps-per-round", "paced"}},
+    {"data", bench_data, "dcgan", {"order", "all", "warmup", "steps-per-round", "paced"}},
 };
 
 static int find_benchmark(const char *name, const struct benchmark **out) {

@@ -73,15 +73,22 @@ limn_status limn_bench_run(limn_bench *bench, int steps) {
   return limn_tensor_download(limn_store_find(bench->session.store, "gate"), &gate);
 }
 
+static void tell(const limn_bench_options *options, double milliseconds) {
+  if (options->done)
+    options->done(options->context, milliseconds);
+}
+
 static limn_status measure(limn_bench *bench, const limn_bench_options *options, double started,
                            limn_bench_result *result, double *times) {
   LIMN_TRY(limn_bench_run(bench, 1));
   result->first_step_seconds = limn_clock() - started;
+  tell(options, 1e3 * result->first_step_seconds);
   LIMN_TRY(limn_bench_run(bench, options->warmup));
   for (int r = 0; r < options->rounds; ++r) {
     double begin = limn_clock();
     LIMN_TRY(limn_bench_run(bench, options->steps_per_round));
     times[r] = 1e3 * (limn_clock() - begin) / options->steps_per_round;
+    tell(options, times[r]);
   }
   result->milliseconds_median = limn_bench_median(times, options->rounds);
   result->milliseconds_min = times[0];
