@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 """The training steps of `limn bench step dcgan|vae`, in PyTorch: the other side of docs/performance.md.
 
-    python3 bench/pytorch_step.py dcgan|vae [--batch 64] [--size 64] [--mode eager|channels_last|compile|graph]
-        [--device cpu|cuda] [--precision fp32|tf32|bf16] [--rounds 5] [--steps-per-round N] [--warmup N]
+    python3 bench/pytorch_step.py dcgan|vae [--batch 64] [--size 64] [--channels 3] [--filters N] [--latent N]
+        [--lr X] [--mode eager|channels_last|compile|graph] [--device cpu|cuda] [--precision fp32|tf32|bf16]
+        [--rounds 5] [--steps-per-round N] [--warmup N] [--paced]
 
 The DCGAN is PyTorch's own example (64 filters, 100 latents, BCE with logits, Adam): real and fake pass, the generator's
 step on the same fake pictures. The VAE has the layers of Limn's (32-64-128-256 filters, latent 128, Bernoulli likelihood).
 
 eager is NCHW; the other modes are channels-last. compile is torch.compile, on a GPU with its CUDA graphs; graph captures
 the whole step, optimisers included, as one CUDA graph. bf16 is autocast around the forward passes. On a GPU cuDNN picks its
-engines by timing them and Adam is the fused one, and a round ends when the GPU has finished. Prints one JSON object; times
-are of a step. Needs torch.
+engines by timing them and Adam is the fused one, and a round ends when the GPU has finished. On the CPU denormal numbers are
+flushed to zero, as they are in Limn: with them, steps may take tens of times as long. Prints one JSON object; times are of a
+step. --paced is that of `limn bench step`. Needs torch.
 """
 import argparse
 import contextlib
 import json
+import re
 import resource
 import statistics
+import sys
 import time
 
 started = time.monotonic()
@@ -32,20 +36,33 @@ def halvings(size):
     return sizes
 
 
-def dcgan(channels, size, filters, latent):
-    sizes = halvings(size)
-    levels, base = len(sizes) - 1, sizes[-1]
-    widths = [filters << k for k in range(levels)]
-    g = [nn.ConvTranspose2d(latent, widths[-1], base, 1, 0, bias=False)]
-    for level in reversed(range(levels)):
-        g += [nn.BatchNorm2d(widths[level]), nn.ReLU(True)]
-        g += [nn.ConvTranspose2d(widths[level], widths[level - 1] if level else channels, 4, 2, 1, bias=False)]
-    d = []
-    for level in range(levels):
-        d += [nn.Conv2d(widths[level - 1] if level else channels, widths[level], 4, 2, 1, bias=False)]
-        d += [nn.BatchNorm2d(widths[level])] if level else []
-        d += [nn.LeakyReLU(0.2, True)]
-    return nn.Sequential(*g, nn.Tanh()), nn.Sequential(*d, nn.Conv2d(widths[-1], 1, base, 1, 0, bias=False))
+class Network(nn.Module):
+    def __init__(self, *layers):
+        super().__init__()
+        self.main = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.main(x)
+
+
+class Dcgan(nn.Module):
+    """Its state_dict has the names of Limn's checkpoints, and so has the next one's."""
+    def __init__(self, channels, size, filters, latent):
+        super().__init__()
+        sizes = halvings(size)
+        levels, base = len(sizes) - 1, sizes[-1]
+        widths = [filters << k for k in range(levels)]
+        g = [nn.ConvTranspose2d(latent, widths[-1], base, 1, 0, bias=False)]
+        for level in reversed(range(levels)):
+            g += [nn.BatchNorm2d(widths[level]), nn.ReLU(True)]
+            g += [nn.ConvTranspose2d(widths[level], widths[level - 1] if level else channels, 4, 2, 1, bias=False)]
+        d = []
+        for level in range(levels):
+            d += [nn.Conv2d(widths[level - 1] if level else channels, widths[level], 4, 2, 1, bias=False)]
+            d += [nn.BatchNorm2d(widths[level])] if level else []
+            d += [nn.LeakyReLU(0.2, True)]
+        self.generator = Network(*g, nn.Tanh())
+        self.discriminator = Network(*d, nn.Conv2d(widths[-1], 1, base, 1, 0, bias=False))
 
 
 class Vae(nn.Module):
@@ -59,18 +76,27 @@ class Vae(nn.Module):
             e += [nn.Conv2d(widths[level - 1] if level else channels, widths[level], 4, 2, 1), nn.ReLU(True)]
         for level in reversed(range(levels)):
             d += [nn.ReLU(True), nn.ConvTranspose2d(widths[level], widths[level - 1] if level else channels, 4, 2, 1)]
-        self.encoder, self.decoder = nn.Sequential(*e), nn.Sequential(*d)
-        self.mu, self.logvar = nn.Conv2d(widths[-1], latent, base), nn.Conv2d(widths[-1], latent, base)
+        self.encoder, self.decoder = Network(*e), Network(*d)
+        self.encoder.mu, self.encoder.logvar = (nn.Conv2d(widths[-1], latent, base) for _ in range(2))
 
-    def forward(self, x):
+    def forward(self, x, epsilon):
         h = self.encoder(x)
-        mu, logvar = self.mu(h), self.logvar(h)
-        return self.decoder(mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)), mu, logvar
+        mu, logvar = self.encoder.mu(h), self.encoder.logvar(h)
+        return self.decoder(mu + torch.exp(0.5 * logvar) * epsilon), mu, logvar
 
 
-def adam(args, network, lr, betas=(0.9, 0.999)):
+def make_model(args):
+    model = (Dcgan if args.model == "dcgan" else Vae)(args.channels, args.size, args.filters, args.latent)
+    return model.to(args.device, memory_format=layout(args))
+
+
+def layout(args):
+    return torch.contiguous_format if args.mode == "eager" else torch.channels_last
+
+
+def adam(args, network, betas=(0.9, 0.999)):
     gpu = {"fused": True, "capturable": args.mode == "graph"} if args.device == "cuda" else {}
-    return torch.optim.Adam(network.parameters(), lr, betas, **gpu)
+    return torch.optim.Adam(network.parameters(), args.lr, betas, **gpu)
 
 
 def compiled(args, network):
@@ -86,52 +112,64 @@ def autocast(args):
     return torch.autocast(args.device, torch.bfloat16, cache_enabled=args.mode != "graph")
 
 
-def pictures(args):
-    return torch.rand(args.batch, args.channels, args.size, args.size, device=args.device)
+def made_up(args):
+    """One batch of noise for all steps, as bytes would make it: in [0, 1], a DCGAN's in [-1, 1]."""
+    x = torch.rand(args.batch, args.channels, args.size, args.size, device=args.device)
+    x = (x.mul(2).sub(1) if args.model == "dcgan" else x).to(memory_format=layout(args))
+    return lambda: (x, torch.randn(args.batch, args.latent, 1, 1, device=args.device))
 
 
-def dcgan_step(args, layout):
-    g, d = (net.to(args.device, memory_format=layout) for net in dcgan(args.channels, args.size, 64, 100))
-    adam_g = adam(args, g, 2e-4, (0.5, 0.999))
-    adam_d = adam(args, d, 2e-4, (0.5, 0.999))
-    real = pictures(args).mul(2).sub(1).to(memory_format=layout)
+def dcgan_step(args, model, next_batch):
+    """next_batch returns pictures and z. A step returns its losses, of D and of G."""
+    adam_g, adam_d = (adam(args, net, (0.5, 0.999)) for net in (model.generator, model.discriminator))
     ones, zeros = (torch.full((args.batch,), x, device=args.device) for x in (1.0, 0.0))
-    run_g, run_d = compiled(args, g), compiled(args, d)
+    run_g, run_d = compiled(args, model.generator), compiled(args, model.discriminator)
 
     def loss(pictures, target):
         with autocast(args):
             return F.binary_cross_entropy_with_logits(run_d(pictures).flatten(), target)
 
     def step():
+        pictures, z = next_batch()
         adam_d.zero_grad()
-        loss(real, ones).backward()
+        real = loss(pictures, ones)
+        real.backward()
         with autocast(args):
-            fake = run_g(torch.randn(args.batch, 100, 1, 1, device=args.device))
-        loss(fake.detach(), zeros).backward()
+            fake = run_g(z)
+        generated = loss(fake.detach(), zeros)
+        generated.backward()
         adam_d.step()
         adam_g.zero_grad()
-        loss(fake, ones).backward()
+        loss_g = loss(fake, ones)
+        loss_g.backward()
         adam_g.step()
+        return {"loss_d": real.detach() + generated.detach(), "loss_g": loss_g.detach()}
 
     return step
 
 
-def vae_step(args, layout):
-    vae = Vae(args.channels, args.size, 32, 128).to(args.device, memory_format=layout)
-    optimizer = adam(args, vae, 1e-3)
-    x = pictures(args).to(memory_format=layout)
-    run = compiled(args, vae)
+def vae_step(args, model, next_batch):
+    """next_batch returns pictures and epsilon."""
+    optimizer = adam(args, model)
+    run = compiled(args, model)
 
     def step():
+        x, epsilon = next_batch()
         optimizer.zero_grad()
         with autocast(args):
-            logits, mu, logvar = (y.float() for y in run(x))
+            logits, mu, logvar = (y.float() for y in run(x, epsilon))
             reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / args.batch
             kl = -0.5 * (1 + logvar - mu.square() - logvar.exp()).sum() / args.batch
-        (reconstruction + kl).backward()
+        loss = reconstruction + kl
+        loss.backward()
         optimizer.step()
+        return {"loss": loss.detach()}
 
     return step
+
+
+def make_step(args, model, next_batch):
+    return (dcgan_step if args.model == "dcgan" else vae_step)(args, model, next_batch)
 
 
 def captured(step):
@@ -157,64 +195,87 @@ def marked(step):
     return marked_step
 
 
-def prepare(args):
-    """Sets the device's modes, and the defaults that depend on the device."""
-    if args.device == "cuda":
-        torch.backends.cudnn.benchmark = True
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.precision != "fp32"
-    elif args.precision == "tf32" or args.mode == "graph":
-        raise SystemExit("tf32 and --mode graph need --device cuda")
-    if args.steps_per_round is None:
-        args.steps_per_round = 10 if args.device == "cuda" else 1
-    if args.warmup is None:
-        args.warmup = 10 if args.device == "cuda" else 2
-
-
-def main():
+def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", choices=["dcgan", "vae"])
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--filters", type=int, help="default: 64, of a vae 32")
+    parser.add_argument("--latent", type=int, help="default: 100, of a vae 128")
+    parser.add_argument("--lr", type=float, help="default: 0.0002, of a vae 0.001")
     parser.add_argument("--mode", choices=["eager", "channels_last", "compile", "graph"], default="channels_last")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32")
+    return parser
+
+
+def prepare(args):
+    """Sets the device's modes, and the defaults that depend on model and device."""
+    args.filters = args.filters or (64 if args.model == "dcgan" else 32)
+    args.latent = args.latent or (100 if args.model == "dcgan" else 128)
+    args.lr = args.lr or (2e-4 if args.model == "dcgan" else 1e-3)
+    if args.device == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.precision != "fp32"
+    elif args.precision == "tf32" or args.mode == "graph":
+        raise SystemExit("tf32 and --mode graph need --device cuda")
+    else:
+        torch.set_flush_denormal(True)
+
+
+def pace(args, milliseconds, last=False):
+    if args.paced:
+        print(f"{milliseconds:.4f}", flush=True)
+        if not last:
+            sys.stdin.readline()
+
+
+def main():
+    parser = options()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps-per-round", type=int)
-    parser.add_argument("--warmup", type=int)
+    parser.add_argument("--steps-per-round", type=int, help="default: 1, on a GPU 10")
+    parser.add_argument("--warmup", type=int, help="default: 2, on a GPU 10")
+    parser.add_argument("--paced", action="store_true")
     args = parser.parse_args()
     prepare(args)
-    finish = torch.cuda.synchronize if args.device == "cuda" else lambda: None
-    layout = torch.contiguous_format if args.mode == "eager" else torch.channels_last
-    step = (dcgan_step if args.model == "dcgan" else vae_step)(args, layout)
+    gpu = args.device == "cuda"
+    steps = args.steps_per_round or (10 if gpu else 1)
+    finish = torch.cuda.synchronize if gpu else lambda: None
+    step = make_step(args, make_model(args), made_up(args))
     if args.mode == "graph":
         step = captured(step)
-    elif args.mode == "compile" and args.device == "cuda":
+    elif args.mode == "compile" and gpu:
         step = marked(step)
     step()
     finish()
     first = time.monotonic() - started
-    for _ in range(args.warmup):
+    pace(args, 1e3 * first)
+    for _ in range((10 if gpu else 2) if args.warmup is None else args.warmup):
         step()
     times = []
-    for _ in range(args.rounds):
+    for r in range(args.rounds):
         finish()
         begin = time.monotonic()
-        for _ in range(args.steps_per_round):
+        for _ in range(steps):
             step()
         finish()
-        times.append((time.monotonic() - begin) / args.steps_per_round)
+        times.append((time.monotonic() - begin) / steps)
+        pace(args, 1e3 * times[-1], r == args.rounds - 1)
     median = statistics.median(times)
+    onednn = re.search(r"MKL-DNN v(\S+)", torch.__config__.show())
     result = {
         "torch": torch.__version__, "threads": torch.get_num_threads(), "model": args.model, "mode": args.mode,
-        "device": torch.cuda.get_device_name() if args.device == "cuda" else "CPU", "precision": args.precision,
-        "batch": args.batch, "size": args.size, "rounds": args.rounds, "steps_per_round": args.steps_per_round,
+        "device": torch.cuda.get_device_name() if gpu else "CPU", "precision": args.precision,
+        "onednn": onednn.group(1) if onednn else None, "isa": torch.backends.cpu.get_cpu_capability(),
+        "batch": args.batch, "size": args.size, "rounds": args.rounds, "steps_per_round": steps,
         "milliseconds_median": 1e3 * median, "milliseconds_min": 1e3 * min(times), "milliseconds_max": 1e3 * max(times),
         "images_per_second": args.batch / median, "first_step_seconds": first,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
-    if args.device == "cuda":
+    if gpu:
         result.update(cudnn=torch.backends.cudnn.version(), peak_gpu_bytes=torch.cuda.max_memory_allocated())
     print(json.dumps(result))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -25,6 +25,5 @@ install(TARGETS ${portable_programs} RUNTIME DESTINATION bin COMPONENT portable 
 install(TARGETS limn_cuda LIBRARY DESTINATION lib/limn COMPONENT portable EXCLUDE_FROM_ALL)
 install(PROGRAMS ${LIMN_PLANNING_DRIVER} DESTINATION lib/limn/planning COMPONENT portable EXCLUDE_FROM_ALL)
 install(PROGRAMS scripts/gpu-check DESTINATION bin COMPONENT portable EXCLUDE_FROM_ALL)
-file(GLOB portable_benches CONFIGURE_DEPENDS bench/*.py)
-install(FILES ${portable_benches} DESTINATION share/limn/bench COMPONENT portable EXCLUDE_FROM_ALL)
+install(FILES bench/pytorch_step.py DESTINATION share/limn/bench COMPONENT portable EXCLUDE_FROM_ALL)
 install(FILES LICENSE DESTINATION share/limn COMPONENT portable EXCLUDE_FROM_ALL)

@@ -1,0 +1,93 @@
+"""What the scripts of bench/ share: running Limn, the machine, the arithmetic of repeated measurements."""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Failed(Exception):
+    """Ends the script with this one line."""
+
+
+def run(main):
+    """Calls main(); what fails becomes one line and exit code 1."""
+    try:
+        sys.exit(main())
+    except Failed as failure:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: it has to be 1 or more")
+    return value
+
+
+def parser(description):
+    result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--limn", type=pathlib.Path, default=ROOT / "build/release/limn", help="the program; default: build/release/limn")
+    return result
+
+
+def cpus():
+    return len(os.sched_getaffinity(0))
+
+
+def last_line(text):
+    return (text.strip().splitlines() or ["it said nothing"])[-1]
+
+
+def output(command, **more):
+    """Standard output of a command, which has to succeed."""
+    try:
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+    except OSError as error:
+        raise Failed(f"{command[0]} cannot be run ({error.strerror})") from None
+    if done.returncode != 0:
+        raise Failed(f"{pathlib.Path(command[0]).name} {' '.join(map(str, command[1:4]))}: {last_line(done.stderr)}")
+    return done.stdout
+
+
+def limn_version(program):
+    if not program.exists():
+        raise Failed(f"there is no {program}: run scripts/build, or name --limn PROGRAM")
+    return output([program, "--version"]).strip()
+
+
+def limn_bench(program, *arguments):
+    return json.loads(output([program, "bench", *arguments, "--json"]))
+
+
+def machine():
+    """Where and when, for results that are kept."""
+    cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    commit = output(["git", "-C", ROOT, "describe", "--always", "--dirty"]).strip()
+    return {"cpu": cpu.group(1) if cpu else platform.machine(), "cpus": cpus(),
+            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "commit": commit}
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def pairwise(ours, theirs):
+    """The spread of the ratios of what was measured side by side. One more on one side has no partner, and is left out."""
+    return spread([a / b for a, b in zip(ours, theirs)])
+
+
+def table(rows):
+    """Text in columns, the first one left-aligned, the others right-aligned; rows are lists of texts."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]).rstrip()
+                     for row in rows)
