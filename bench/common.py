@@ -34,9 +34,10 @@ def positive(text):
     return value
 
 
-def parser(description):
+def parser(description, limn=True):
     result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--limn", type=pathlib.Path, default=ROOT / "build/release/limn", help="the program; default: build/release/limn")
+    if limn:
+        result.add_argument("--limn", type=pathlib.Path, default=ROOT / "build/release/limn", help="the program; default: build/release/limn")
     return result
 
 
