@@ -1,0 +1,192 @@
+"""Tests of bench/'s scripts that need neither PyTorch nor valgrind: python3 scripts.py BENCH LIMN."""
+import importlib.machinery
+import importlib.util
+import json
+import pathlib
+import select
+import subprocess
+import sys
+import tempfile
+import types
+import unittest
+import xml.etree.ElementTree
+
+BENCH, LIMN = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
+sys.path.insert(0, str(BENCH))
+TINY = ["--size", "16", "--channels", "1", "--filters", "4", "--latent", "8", "--batch", "4", "--threads", "1", "--device", "cpu"]
+
+
+def script(name):
+    loader = importlib.machinery.SourceFileLoader(name, str(BENCH / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+common, vs_pytorch, regress, kernels = (script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels"))
+Failed = sys.modules["common"].Failed
+
+
+class Script(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+
+    def stub(self, text):
+        path = self.folder / "stub"
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    def call(self, name, *words):
+        return subprocess.run([sys.executable, BENCH / name, *map(str, words)], capture_output=True, text=True)
+
+    def expect_line(self, done, code, *parts):
+        """One line on standard error, or the last of argparse's."""
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, "")
+        if code == 1:
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        for part in parts:
+            self.assertIn(part, done.stderr.splitlines()[-1])
+
+
+class Refusals(Script):
+    def test_no_pytorch(self):
+        python = self.stub("echo \"ModuleNotFoundError: No module named 'torch'\" >&2; exit 1")
+        self.expect_line(self.call("vs_pytorch", "--limn", LIMN, "--python", python), 1, "PyTorch", "--python", "$PYTHON", "No module named 'torch'")
+        self.expect_line(self.call("vs_pytorch", "--limn", LIMN, "--python", self.folder / "none"), 1, "--python", "No such file")
+
+    def test_no_limn(self):
+        for name in ("vs_pytorch", "kernels", "scaling"):
+            self.expect_line(self.call(name, "--limn", self.folder / "none"), 1, "scripts/build", "--limn")
+
+    def test_words(self):
+        self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, dcgan28")
+        self.expect_line(self.call("vs_pytorch", "--modes", "eager,graph"), 2, "graph", "channels_last")
+        self.expect_line(self.call("vs_pytorch", "--rounds", "0"), 2, "1 or more")
+        self.expect_line(self.call("scaling", "--batches", "1,x"), 2, "--batches")
+        self.expect_line(self.call("scaling", "--draw", "--json", self.folder / "none"), 1, "none", "--draw")
+        self.expect_line(self.call("kernels", "--limn", LIMN, "--models", "vea"), 1, "did you mean vae?")
+
+
+class Arithmetic(unittest.TestCase):
+    def test_ratios(self):
+        self.assertEqual(common.pairwise([6, 2, 9], [3, 2, 3, 7]), {"median": 2, "min": 1, "max": 3})
+        self.assertEqual(common.spread([1, 2, 3, 10]), {"median": 2.5, "min": 1, "max": 10})
+
+    def test_difference(self):
+        self.assertEqual(vs_pytorch.difference([1.0, 2.0], [1.0, 2.0]), 0)
+        self.assertAlmostEqual(vs_pytorch.difference([99.0, 2.0], [100.0, 2.0]), 0.01)
+        self.assertAlmostEqual(vs_pytorch.difference([1.0, -2.2], [1.0, -2.0]), 0.1)
+        self.assertEqual(vs_pytorch.difference([None], [1.0]), float("inf"))
+        self.assertEqual(vs_pytorch.difference([1.0], [float("nan")]), float("inf"))
+        with self.assertRaises(Failed):
+            vs_pytorch.difference([1.0], [1.0, 2.0])
+
+    def test_compare(self):
+        """The fastest mode, the one that starts soonest, compile aside, and the smallest, each for itself."""
+        case = vs_pytorch.CASES["vae64"]
+        starts = {"limn": [0.2, 0.3], "eager": [2.0, 3.0], "channels_last": [4.0, 4.0], "compile": [1.0]}
+        rounds = {"limn": [10.0, 20.0, 10.0], "eager": [40.0, 40.0, 40.0], "channels_last": [25.0, 20.0, 15.0], "compile": [30.0, 30.0, 10.0]}
+        results = {side: {"peak_rss_bytes": size} for side, size in zip(starts, (100, 900, 800, 1000))}
+        ratios = vs_pytorch.compare(case, starts, rounds, results)["ratios"]
+        self.assertEqual(ratios["speed"]["of"], "channels_last")
+        for end, value in (("median", 1.5), ("min", 1.0), ("max", 2.5)):
+            self.assertAlmostEqual(ratios["speed"][end], value)
+        self.assertEqual(ratios["first_step"]["of"], "eager")
+        self.assertAlmostEqual(ratios["first_step"]["median"], 0.1)
+        self.assertEqual(ratios["memory"], {"of": "channels_last", "ratio": 0.125})
+
+    def check(self, precision, apart):
+        """check_losses, with losses as told."""
+        args = types.SimpleNamespace(modes=["eager"], python="python3", precision=precision, threads=1, isa="auto", limn="limn")
+        vs_pytorch.output = lambda words, env: json.dumps({"loss": [8.0, 4.0]})
+        vs_pytorch.limn_losses = lambda args, case, folder, names: {"loss": [8.0, 4.0 * (1 + apart)]}
+        return vs_pytorch.check_losses(args, vs_pytorch.CASES["vae64"])
+
+    def test_losses(self):
+        self.addCleanup(vars(vs_pytorch).update, {name: getattr(vs_pytorch, name) for name in ("output", "limn_losses")})
+        self.assertAlmostEqual(self.check("fp32", 9e-4)["loss"], 9e-4)
+        self.assertAlmostEqual(self.check("bf16", 1.9e-2)["loss"], 1.9e-2)
+        for precision, apart in [("fp32", 1.1e-3), ("fp32", -1.1e-3), ("bf16", 2.1e-2)]:
+            with self.assertRaisesRegex(Failed, "loss is .* off PyTorch's"):
+                self.check(precision, apart)
+
+    def test_regress(self):
+        base = {"step": 1000, "start": 1000, "data": 1000}
+        rows, grown = regress.compare(base, {"step": 1021, "start": 1019, "data": 500}, 2)
+        self.assertEqual(grown, ["step"])
+        self.assertEqual([row[-1] for row in rows], ["change", "+2.10%", "+1.90%", "-50.00%"])
+
+    def test_kernels(self):
+        """Alike ones together, times and all; what takes longest above its floor first."""
+        def row(name, ms, share, times=1):
+            return {"name": name, "shape": [1, 2, 3, 4], "times": times, "milliseconds_median": ms, "peak_share": share, "flops": 10, "bytes": 1}
+
+        found = {"rows": [row("quick", 8.0, 0.9), row("slow", 1.0, 0.5, times=2), row("slow", 2.0, 0.25), row("none", 0.1, None)]}
+        lines = kernels.alike({"vae": found})
+        self.assertEqual([key[1] for key, _ in lines], ["slow", "quick", "none"])
+        self.assertEqual(lines[0][1], {"times": 3, "ms": 4.0, "floor": 1.5, "flops": 30, "bytes": 3})
+
+
+class Running(Script):
+    def test_paced(self):
+        """Nothing happens between the rounds, and the result comes behind the last."""
+        words = [LIMN, "bench", "step", "dcgan", *TINY, "--rounds", "2", "--steps-per-round", "1", "--warmup", "0", "--paced", "--json"]
+        process = vs_pytorch.Paced("limn", words, None)
+        self.addCleanup(process.end)
+        self.assertGreater(process.start_seconds, 0)
+        self.assertEqual(select.select([process.process.stdout], [], [], 0.5)[0], [])
+        rounds = [process.round()]
+        self.assertEqual(select.select([process.process.stdout], [], [], 0.5)[0], [])
+        rounds.append(process.round())
+        result = process.result()
+        self.assertEqual(result["rounds"], 2)
+        for at, end in ((min, "min"), (max, "max")):
+            self.assertAlmostEqual(result[f"milliseconds_{end}"], at(rounds), places=3)
+
+    def test_a_side_that_fails(self):
+        with self.assertRaisesRegex(Failed, "Limn failed: limn: unknown model"):
+            vs_pytorch.Paced("limn", [LIMN, "bench", "step", "none"], None)
+        with self.assertRaisesRegex(Failed, r"PyTorch \(compile\) failed: no compiler"):
+            vs_pytorch.Paced("compile", [self.stub("echo no compiler >&2; exit 1")], None)
+
+    def test_kernels(self):
+        done = self.call("kernels", "--limn", LIMN, "--models", "dcgan,vae", *TINY, "--rounds", 1, "--warmup", 0)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        lost = [float(line.split()[-4]) for line in lines[1 : lines.index("")]]
+        self.assertGreater(len(lost), 20)
+        self.assertEqual(lost, sorted(lost, reverse=True))
+        self.assertIn("CPU, 1 thread", lines[-1])
+
+    def test_scaling(self):
+        """Every point of each sweep, the usual one once; the plots are drawn from the file."""
+        said = {"images_per_second": 100, "gflops": 1, "milliseconds_median": 10, "milliseconds_min": 9, "milliseconds_max": 12, "peak_rss_bytes": 1,
+                "arena_bytes": 1, "device": "CPU"}
+        limn = self.stub(f"echo \"$*\" >>'{self.folder}/calls'\ncase $1 in --version) echo limn 1;; *) echo '{json.dumps(said)}';; esac")
+        files = ["--json", self.folder / "s.json", "--plots", self.folder]
+        done = self.call("scaling", "--limn", limn, "--models", "vae", "--batches", "1,64", "--threads", "1,2,3", "--sizes", "32,64", *files)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        calls = [line for line in (self.folder / "calls").read_text().splitlines() if line.startswith("bench step vae")]
+        self.assertEqual(len(calls), len(set(calls)))
+        self.assertIn("--batch 1 ", calls[0])
+        self.assertIn("--steps-per-round 128", calls[0])
+        for what, count in (("batch", 2), ("threads", 3), ("size", 2)):
+            plot = self.folder / f"scaling-{what}.svg"
+            drawn = plot.read_text()
+            self.assertEqual(len(xml.etree.ElementTree.fromstring(drawn).findall("{*}circle")), count)
+            plot.unlink()
+            self.assertEqual(self.call("scaling", "--draw", *files).returncode, 0)
+            self.assertEqual(plot.read_text(), drawn)
+
+    def test_ticks(self):
+        ticks = script("plot.py").ticks
+        self.assertEqual(ticks(15, 280), [10, 20, 50, 100, 200, 500])
+        self.assertEqual(ticks(20, 20), [20, 50])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
