@@ -56,7 +56,7 @@ def output(command, **more):
     except OSError as error:
         raise Failed(f"{command[0]} cannot be run ({error.strerror})") from None
     if done.returncode != 0:
-        raise Failed(f"{pathlib.Path(command[0]).name} {' '.join(map(str, command[1:4]))}: {last_line(done.stderr)}")
+        raise Failed(f"{pathlib.Path(command[0]).name} {' '.join(map(str, command[1:4]))}: {last_line(done.stderr or done.stdout)}")
     return done.stdout
 
 

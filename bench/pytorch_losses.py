@@ -72,7 +72,7 @@ def main():
     np.save(args.folder / "pictures.npy", pictures.squeeze(1) if args.channels == 1 else pictures)
     step = make_step(args, model, batches(args, pictures))
     losses = [step() for _ in range(args.steps)]
-    print(json.dumps({name: [float(at[name]) for at in losses] for name in losses[0]}))
+    print(json.dumps({name: [sum(map(float, at[name])) for at in losses] for name in losses[0]}))
 
 
 main()

@@ -120,7 +120,7 @@ def made_up(args):
 
 
 def dcgan_step(args, model, next_batch):
-    """next_batch returns pictures and z. A step returns its losses, of D and of G."""
+    """next_batch returns pictures and z. A step returns its losses, each as what it is the sum of."""
     adam_g, adam_d = (adam(args, net, (0.5, 0.999)) for net in (model.generator, model.discriminator))
     ones, zeros = (torch.full((args.batch,), x, device=args.device) for x in (1.0, 0.0))
     run_g, run_d = compiled(args, model.generator), compiled(args, model.discriminator)
@@ -143,7 +143,7 @@ def dcgan_step(args, model, next_batch):
         loss_g = loss(fake, ones)
         loss_g.backward()
         adam_g.step()
-        return {"loss_d": real.detach() + generated.detach(), "loss_g": loss_g.detach()}
+        return {"loss_d": [real.detach(), generated.detach()], "loss_g": [loss_g.detach()]}
 
     return step
 
@@ -163,7 +163,7 @@ def vae_step(args, model, next_batch):
         loss = reconstruction + kl
         loss.backward()
         optimizer.step()
-        return {"loss": loss.detach()}
+        return {"loss": [loss.detach()]}
 
     return step
 
