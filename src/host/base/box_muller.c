@@ -73,7 +73,8 @@ static inline void cosine_and_sine(double turn, double *cosine, double *sine) {
   *sine = double_of(((sn & ~other) | (cs & other)) ^ ((quarter & 2) << 62));
 }
 
-FOR_EACH_CPU void limn_box_muller(const uint32_t *words, float *normals) {
+/* static: else its versions would be exported. */
+FOR_EACH_CPU static void box_muller(const uint32_t *words, float *normals) {
   /* The half keeps the logarithm's argument away from 0 and 1. */
   for (int i = 0; i < COUNT; ++i) {
     const double u = ((double)(int32_t)(words[2 * i] >> 8) + 0.5) * 0x1p-24,
@@ -84,3 +85,5 @@ FOR_EACH_CPU void limn_box_muller(const uint32_t *words, float *normals) {
     normals[2 * i + 1] = (float)(radius * sine);
   }
 }
+
+void limn_box_muller(const uint32_t *words, float *normals) { box_muller(words, normals); }
