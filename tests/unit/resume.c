@@ -76,6 +76,9 @@ Test(resume, another_device_is_no_longer_exact) {
     test_run again = {0};
     test_train(&again, config, "run", true);
     cr_expect_eq(again.notice[0], '\0', "%s", again.notice);
+    test_set(config, "winograd", "false");
+    test_set(config, "steps", "16");
+    expect_resume(config, LIMN_OK, NULL, "no longer bit-exact from step 15 on: winograd true, then false");
   }
   limn_config_destroy(config);
 }

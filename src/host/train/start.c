@@ -88,11 +88,10 @@ static limn_status begin_run(limn_trainer *t) {
 static void tell_whether_exact(const limn_trainer *t, const char *changes) {
   const char *before = limn_run_device(t->run), *now = t->session.device->description;
   bool moved = before[0] && strcmp(before, now) != 0;
-  bool changed = changes[0] && strcmp(t->session.device->ops->kind, "cpu") != 0;
   if (t->state.step > 0 && moved)
     limn_trainer_notice(t, "no longer bit-exact from step %" PRIu64 " on: trained by %s, now by %s", t->state.step,
                         before, now);
-  else if (t->state.step > 0 && changed)
+  else if (t->state.step > 0 && changes[0])
     limn_trainer_notice(t, "no longer bit-exact from step %" PRIu64 " on: %s", t->state.step, changes);
 }
 
