@@ -307,6 +307,8 @@ Test(config, contradictions_are_refused) {
       {"precision", "tf32", "device", "auto", NULL},
       {"precision", "fp16", "device", "cuda:0", NULL},
       {"precision", "fp32", "device", "cpu", NULL},
+      {"autotune", "true", "deterministic", "true", "never deterministic"},
+      {"autotune", "true", "deterministic", "false", NULL},
       {"schedule", "cosine", "time", "10m", "set horizon"},
       {"schedule", "constant", "time", "10m", NULL},
       {"steps", "10", "epochs", "10", NULL},

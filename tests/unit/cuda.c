@@ -178,7 +178,8 @@ Test(cuda, timed_engines_are_kept) {
   setenv("LIMN_CACHE", test_path("%s", "cache"), 1);
   for (int i = 0; i < 2; ++i) {
     test_run run = {0};
-    limn_config *config = test_config("dcgan", (const char *const[]){"steps", "3", "autotune", "true", NULL});
+    limn_config *config =
+        test_config("dcgan", (const char *const[]){"steps", "3", "autotune", "true", "deterministic", "false", NULL});
     test_set(config, "data", data);
     test_set(config, "device", "cuda");
     test_train(&run, config, names[i], false);
@@ -202,8 +203,8 @@ static void train_timed(const char *name, const char *autotune, const char *cach
   test_run run = {.stop_at = stop ? 3 : 0};
   setenv("LIMN_CACHE", test_path("%s", cache), 1);
   setenv("LIMN_VIRTUAL_GPU_CLOCK", clock, 1);
-  limn_config *config =
-      test_config("dcgan", (const char *const[]){"steps", "6", "checkpoint_every", "3", "filters", "16", NULL});
+  limn_config *config = test_config("dcgan", (const char *const[]){"steps", "6", "checkpoint_every", "3", "filters",
+                                                                   "16", "deterministic", "false", NULL});
   test_set(config, "data", data);
   test_set(config, "device", "cuda");
   test_set(config, "autotune", autotune);

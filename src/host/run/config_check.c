@@ -12,6 +12,9 @@ static limn_status check_device(const limn_config *config) {
     return limn_fail(LIMN_USAGE,
                      "precision %s needs a CUDA device (device is cpu): choose precision fp32, or device cuda",
                      config->precision);
+  if (config->autotune && config->deterministic)
+    return limn_fail(LIMN_USAGE, "autotune lets the clock choose, which is never deterministic: set one of the two to "
+                                 "false");
   return LIMN_OK;
 }
 
