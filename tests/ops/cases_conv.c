@@ -1,4 +1,6 @@
 /* Convolutions, their gradients and what a device may fuse around them. */
+#include <math.h>
+
 #include "cases.h"
 
 typedef enum conv_tail {
@@ -42,6 +44,13 @@ static void build_conv_nan(case_graph *g, const op_case *c) {
   limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", c->x, RANGE_NOT_FINITE, false);
   limn_value w = case_leaf_of(g, LIMN_ROLE_PARAMETER, "w", c->w, RANGE_SIGNED, false);
   limn_value y = limn_graph_conv(g->graph, limn_graph_sub(g->graph, x, x), w, LIMN_NONE, c->conv);
+  case_output(g, add_tail(g, y, (conv_tail)c->variant));
+}
+
+/* The same everywhere: Winograd's way makes a NaN of all outputs of a tile that holds one. */
+static void build_conv_all_nan(case_graph *g, const op_case *c) {
+  limn_value w = case_leaf_of(g, LIMN_ROLE_PARAMETER, "w", c->w, RANGE_SIGNED, false);
+  limn_value y = limn_graph_conv(g->graph, limn_graph_fill(g->graph, c->x, NAN), w, LIMN_NONE, c->conv);
   case_output(g, add_tail(g, y, (conv_tail)c->variant));
 }
 
@@ -135,15 +144,17 @@ static void add_halving(case_table *table, const halving_row *rows, size_t count
     table->cases[i].flags |= CASE_LARGE;
 }
 
-/* What the CPU's Winograd engine takes, and a little of what it must leave: whole and torn tiles, one tile, more tiles
- * than a thread takes at a time, groups of pictures that do not come out even, more weights than are kept. */
+/* What the CPU's Winograd engine takes, and a little of what it must leave: whole and torn tiles, one tile, pictures of
+ * more tiles than a thread takes at a time, groups of pictures that do not come out even, more weights than are kept
+ * and then several groups, gradients of weights summed in several chunks. */
 static void add_winograd(case_table *table) {
   static const halving_row rows[] = {
       {{2, 32, 32, 32}, 128, TAIL_NONE},     {{3, 64, 16, 24}, 128, TAIL_BIAS_RELU},
-      {{17, 32, 8, 8}, 64, TAIL_BIAS},       {{5, 32, 28, 28}, 64, TAIL_BIAS_LEAKY},
+      {{17, 32, 8, 8}, 64, TAIL_BIAS},       {{9, 32, 28, 28}, 64, TAIL_BIAS_LEAKY},
       {{16, 96, 14, 14}, 128, TAIL_NONE},    {{66, 32, 8, 8}, 32, TAIL_BIAS_TANH},
-      {{1, 32, 32, 40}, 128, TAIL_SIGMOID},  {{16, 128, 8, 8}, 192, TAIL_BIAS},
-      {{1, 32, 64, 32}, 96, TAIL_BIAS_RELU},
+      {{1, 32, 32, 40}, 128, TAIL_SIGMOID},  {{33, 32, 16, 16}, 96, TAIL_BIAS},
+      {{1, 32, 72, 32}, 64, TAIL_BIAS_RELU}, {{19, 128, 14, 16}, 192, TAIL_NONE},
+      {{67, 128, 8, 8}, 192, TAIL_BIAS},
   };
   add_halving(table, rows, sizeof rows / sizeof *rows);
 }
@@ -269,6 +280,15 @@ static void add_nan(case_table *table) {
                      .variant = tails[i]};
       case_add(table, row, "conv/nan-%d-channels-%s", channels, i == 0 ? "plain" : i == 1 ? "relu" : "leaky");
     }
+  for (int i = 0; i < 3; ++i) {
+    op_case row = {.build = build_conv_all_nan,
+                   .x = {4, 32, 16, 16},
+                   .w = {32, 32, 4, 4},
+                   .conv = {2, 2, 1, 1},
+                   .variant = tails[i],
+                   .flags = CASE_LARGE};
+    case_add(table, row, "conv/all-nan-%s", i == 0 ? "plain" : i == 1 ? "relu" : "leaky");
+  }
 }
 
 void cases_add_conv(case_table *table) {

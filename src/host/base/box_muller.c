@@ -1,6 +1,6 @@
 /* Logarithm, sine and cosine are our own: a C library's differ from machine to machine in the last bit, and go one by
- * one. These are sums and products of doubles in a fixed order (no fused multiply-add: CMakeLists.txt), so that any
- * vectors of them come to the same bits; they are off by less than 2^-47, which floats do not show. */
+ * one. These are sums and products of doubles in a fixed order (no fused multiply-add: CMakeLists.txt), so that vectors
+ * of any length come to the same bits. They are off by so little that one float in millions is another one. */
 #include "base/box_muller.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@
 
 #define COUNT (2 * LIMN_BOX_MULLER_BLOCKS) /* pairs */
 
+/* glibc alone picks a version when it loads a program, too early for AddressSanitizer. */
 #if defined __x86_64__ && defined __GLIBC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
 #define FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
