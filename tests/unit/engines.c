@@ -5,7 +5,7 @@
 #include "support/training.h"
 
 /* What a session's device says that it took (free it; NULL: nothing was told or timed), and its note. */
-static char *taken(const char *const *settings, const char *engines, char note[256]) {
+static char *taken_by(bool planning, const char *const *settings, const char *engines, char note[256]) {
   static const char *const shape[] = {"device",  "cpu", "size",  "32", "channels", "3",
                                       "filters", "32",  "batch", "16", NULL};
   limn_session session;
@@ -14,7 +14,8 @@ static char *taken(const char *const *settings, const char *engines, char note[2
   limn_config *config = test_config("dcgan", shape);
   test_set_all(config, settings);
   limn_session_assume_pictures(config);
-  cr_assert_eq(limn_session_init(&session, config, 1, &(limn_session_data){.held_out = &none, .engines = engines}),
+  cr_assert_eq(limn_session_init(&session, config, 1,
+                                 &(limn_session_data){.held_out = &none, .engines = engines, .planning = planning}),
                LIMN_OK, "%s", limn_error_message());
   snprintf(note, 256, "%s", session.device->note);
   cr_assert_eq(session.device->ops->engines(session.device, &text), LIMN_OK);
@@ -23,9 +24,15 @@ static char *taken(const char *const *settings, const char *engines, char note[2
   return text;
 }
 
+static char *taken(const char *const *settings, const char *engines, char note[256]) {
+  return taken_by(false, settings, engines, note);
+}
+
+static const char *const timed[] = {"autotune", "true", "deterministic", "false", NULL};
+
 static bool has_winograd(void) {
   char note[256];
-  char *text = taken((const char *const[]){"autotune", "true", NULL}, NULL, note);
+  char *text = taken(timed, NULL, note);
   free(text);
   return text != NULL;
 }
@@ -40,14 +47,24 @@ static size_t count_of(const char *text, const char *part) {
 Test(engines, are_fixed_unless_asked) {
   char note[256];
   cr_expect_null(taken(NULL, NULL, note));
+  cr_expect_null(taken_by(true, timed, NULL, note)); /* a plan runs nothing */
   cr_expect_str_eq(note, "");
 }
 
-Test(engines, are_timed_once_for_each_operation) {
+/* Both notes are worth their line. */
+Test(engines, that_are_missing_are_noted_beside_what_was_noted) {
+  char note[256];
+  const char *const settings[] = {"winograd", "false", "device", "auto", NULL};
+  free(taken(settings, "winograd CONV x=(32,32,16,16) w=(64,32,4,4) y=(32,64,8,8) stride=(2,2) pad=(1,1)\n", note));
+  if (strstr(note, "cuda") || strstr(note, "CUDA"))
+    cr_expect(strstr(note, "; 1 of the engines"), "%s", note);
+}
+
+Test(engines, are_timed_for_each_operation) {
   char note[256];
   if (!has_winograd())
     cr_skip_test("this CPU has one engine alone");
-  char *text = taken((const char *const[]){"autotune", "true", NULL}, NULL, note);
+  char *text = taken(timed, NULL, note);
   /* D sees two shapes of batches, G one, each with three convolutions between features. */
   cr_expect_gt(count_of(text, " CONV x="), 1, "%s", text);
   cr_expect_gt(count_of(text, " CONV_DX x="), 1, "%s", text);
@@ -62,15 +79,15 @@ Test(engines, are_those_that_are_told) {
   char note[256];
   if (!has_winograd())
     cr_skip_test("this CPU has one engine alone");
-  char *timed = taken((const char *const[]){"autotune", "true", NULL}, NULL, note);
+  char *first = taken(timed, NULL, note);
   /* Each one the other way round, which no clock would choose throughout. */
-  char *told = malloc(3 * strlen(timed) + 1), *end = told; /* names differ by less than a line */
+  char *told = malloc(3 * strlen(first) + 1), *end = told; /* names differ by less than a line */
   cr_assert_not_null(told);
-  for (char *line = strtok(timed, "\n"); line; line = strtok(NULL, "\n")) {
+  for (char *line = strtok(first, "\n"); line; line = strtok(NULL, "\n")) {
     const bool other = strncmp(line, "onednn ", 7) == 0, picture = strstr(line, " x=(16,3,") != NULL;
     end += sprintf(end, "%s%s\n", !other ? "onednn" : picture ? "few-channels" : "winograd", strchr(line, ' '));
   }
-  char *back = taken((const char *const[]){"autotune", "true", NULL}, told, note);
+  char *back = taken(timed, told, note);
   cr_expect_str_eq(note, "");
   cr_expect_str_eq(back, told);
   free(back);
@@ -82,5 +99,5 @@ Test(engines, are_those_that_are_told) {
   cr_expect_null(back);
   cr_expect_not_null(strstr(note, "chosen anew"), "%s", note);
   free(told);
-  free(timed);
+  free(first);
 }

@@ -13,7 +13,7 @@
 #define ASSUMED_SIZE     64
 #define ASSUMED_CHANNELS 3
 
-#define VALUES_AT_A_TIME ((size_t)4096)
+#define VALUES_AT_A_TIME ((size_t)4096) /* a multiple of 4 (base/philox.h) */
 
 struct initialisation {
   limn_session *session;

@@ -1,5 +1,6 @@
 /* Times one convolution by one engine: a graph of it alone, on zeros, since the arithmetic takes no longer for one
- * number than for another. */
+ * number than for another. What is fused to it is left out: a pass over the result at most, which some engines spare.
+ */
 #include <stdlib.h>
 
 #include "base/error.h"

@@ -1,5 +1,5 @@
-/* Which engine computes a convolution: a fixed function of the step, the instruction set and the threads, found by
- * measuring (docs/performance.md); the one that the options name; or, with autotune, the one that is fastest here. */
+/* Which engine computes a convolution: a fixed function of the step and the instruction set, found by measuring
+ * (docs/performance.md); the one that the options name; or, with autotune, the one that is fastest here. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,14 +30,17 @@ static const char *name_of(const limn_step *step, const limn_conv_shapes *s, cha
   return out;
 }
 
-/* The engine that `text` names for the operation; NULL where it names none, or one that is not to be had here. */
+/* The engine that `text` names for the operation; NULL where it names none, or (*missed is counted up) one that is not
+ * to be had here. */
 static const cpu_engine *named_engine(const char *text, const limn_builder *b, const limn_step *step,
-                                      const char *operation, bool *named) {
+                                      const char *operation, int *missed) {
   char name[LIMN_ENGINE_SIZE];
-  *named = limn_choices_find(text, operation, name, sizeof name);
-  for (size_t i = 0; *named && i < ENGINE_COUNT; ++i)
+  if (!limn_choices_find(text, operation, name, sizeof name))
+    return NULL;
+  for (size_t i = 0; i < ENGINE_COUNT; ++i)
     if (strcmp(engines[i].name, name) == 0 && engines[i].suits(b, step))
       return &engines[i];
+  ++*missed;
   return NULL;
 }
 
@@ -56,42 +59,35 @@ static limn_status fastest_engine(struct cpu_device *cpu, const limn_builder *b,
   return LIMN_OK;
 }
 
-/* What was told or timed is kept, to be told again. */
-static limn_status choose(limn_builder *b, const limn_step *step, const cpu_engine **out) {
-  struct cpu_device *cpu = (struct cpu_device *)limn_builder_device(b);
+/* What is told or timed is kept, to be told again. *out stays as it is where neither is. */
+static limn_status choose_otherwise(struct cpu_device *cpu, const limn_builder *b, const limn_step *step, bool several,
+                                    const cpu_engine **out) {
   const limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
   char operation[256];
-  bool told, timed;
-  int count = 1;
-  *out = &engines[ENGINE_COUNT - 1]; /* which suits all */
-  for (size_t i = ENGINE_COUNT - 1; i-- > 0;)
-    if (engines[i].suits(b, step)) {
-      *out = &engines[i];
-      ++count;
-    }
-  if (cpu->forced)
-    *out = cpu->forced;
-  if (cpu->forced || !(cpu->told || (cpu->autotune && count > 1)))
-    return LIMN_OK;
   name_of(step, &shapes, operation, sizeof operation);
-  const cpu_engine *engine = named_engine(cpu->told, b, step, operation, &told);
-  if (told && !engine)
-    snprintf(cpu->base.note, sizeof cpu->base.note,
-             "some of the engines that the run began with are not to be had here and are chosen anew: %s",
-             cpu->base.description);
+  const cpu_engine *engine = named_engine(cpu->told, b, step, operation, &cpu->missed);
   if (!engine)
-    engine = named_engine(cpu->found, b, step, operation, &timed);
-  if (engine)
-    *out = engine;
-  else if (cpu->autotune && count > 1)
-    LIMN_TRY(fastest_engine(cpu, b, step, &shapes, out));
-  else
+    engine = named_engine(cpu->found, b, step, operation, &cpu->missed);
+  if (!engine && cpu->autotune && several)
+    LIMN_TRY(fastest_engine(cpu, b, step, &shapes, &engine));
+  if (!engine)
     return LIMN_OK;
-  return limn_choices_add(&cpu->found, operation, (*out)->name);
+  *out = engine;
+  return limn_choices_add(&cpu->found, operation, engine->name);
 }
 
 limn_status limn_cpu_build_convolution(limn_builder *b, const limn_step *step) {
-  const cpu_engine *engine = NULL;
-  LIMN_TRY(choose(b, step, &engine));
+  struct cpu_device *cpu = (struct cpu_device *)limn_builder_device(b);
+  const cpu_engine *engine = &engines[ENGINE_COUNT - 1]; /* which suits all */
+  bool several = false;
+  for (size_t i = ENGINE_COUNT - 1; i-- > 0;)
+    if (engines[i].suits(b, step)) {
+      engine = &engines[i];
+      several = true;
+    }
+  if (cpu->forced)
+    engine = cpu->forced;
+  else if (cpu->told || cpu->autotune)
+    LIMN_TRY(choose_otherwise(cpu, b, step, several, &engine));
   return engine->build(b, step);
 }

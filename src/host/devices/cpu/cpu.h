@@ -25,7 +25,7 @@ struct cpu_worker;
 
 /* An engine for convolutions: whether it is made for one, and its way to compute it. */
 typedef struct cpu_engine {
-  const char *name; /* without spaces */
+  const char *name;
   bool (*suits)(const limn_builder *builder, const limn_step *step);
   limn_status (*build)(limn_builder *builder, const limn_step *step);
 } cpu_engine;
@@ -37,6 +37,7 @@ struct cpu_device {
   bool winograd; /* is allowed */
   bool autotune;
   char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
+  int missed;               /* of the given ones, those that are not to be had here */
   const cpu_engine *forced; /* while it is timed */
   struct cpu_worker *worker;
   struct onednn *onednn;
@@ -74,13 +75,7 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
   return limn_builder_add(builder, (limn_kernel){.name = name, .run = run, .state = state, .count = count}, buffers);
 }
 
-/* Each turns a step into kernels. */
-limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* convolution.c */
-limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
-bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
-bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+/* The engines' names, without spaces. */
 #define CPU_WINOGRAD     "winograd"
 #define CPU_FEW_CHANNELS "few-channels"
 #define CPU_ONEDNN       "onednn"
@@ -92,12 +87,19 @@ static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_at
 /* Matrices lie an odd number of cache lines apart: powers of two would all fall into the same few sets of the cache. */
 static inline size_t cpu_odd_lines(size_t floats) { return ((floats + 15) / 16 | 1) * 16; }
 
+/* Each turns a step into kernels. */
+limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* convolution.c */
+limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
+bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
+bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
 limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
 limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
 limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
 limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step);  /* pictures.c */
-/* Bias and activation of a CONV_DX step on buffer y, when it has any. */
+/* Bias and activation of a convolution on buffer y, when it has any that are not computed yet. */
 limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* Converts between layouts, as a kernel. */
 limn_status limn_cpu_build_reorder(limn_builder *builder, limn_shape shape, const int layouts[2], int from, int to);

@@ -161,7 +161,7 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   cpu->base.seed = options->seed;
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
   cpu->winograd = !options->direct;
-  cpu->autotune = options->autotune;
+  cpu->autotune = options->autotune && !options->planning;
   cpu->told = options->engines ? strdup(options->engines) : NULL;
   limn_status status =
       options->engines && !cpu->told ? limn_fail_memory("the CPU device") : choose_simd(options->isa, &cpu->simd);

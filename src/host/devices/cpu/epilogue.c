@@ -1,5 +1,4 @@
-/* Behind a transposed convolution, for which oneDNN takes neither bias nor activation: y = act(y + bias), in one pass.
- */
+/* Behind a convolution whose engine takes neither bias nor activation: y = act(y + bias), in one pass. */
 #include <stdlib.h>
 
 #include "base/error.h"

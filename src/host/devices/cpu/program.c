@@ -1,6 +1,8 @@
 /* Programs of the CPU device: what the shared builder has to know of it, and the run. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -99,6 +101,16 @@ void limn_cpu_program_destroy(limn_program *base) {
   free(p);
 }
 
+/* Of the engines that options named: those that are not to be had here. */
+static void note_missed(struct cpu_device *cpu) {
+  const size_t length = strlen(cpu->base.note);
+  if (cpu->missed)
+    snprintf(cpu->base.note + length, sizeof cpu->base.note - length,
+             "%s%d of the engines that the run began with are not to be had here and are chosen anew",
+             length ? "; " : "", cpu->missed);
+  cpu->missed = 0;
+}
+
 limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
                                     const limn_program_options *options, limn_program **out) {
   struct cpu_program *program = calloc(1, sizeof *program);
@@ -113,6 +125,7 @@ limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph
     limn_cpu_program_destroy(&program->base);
     return status;
   }
+  note_missed((struct cpu_device *)device);
   *out = &program->base;
   return LIMN_OK;
 }

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "devices/choices.h"
 #include "devices/cuda/planning.h"
 
 #define MOST_OPERANDS 11
@@ -16,7 +15,7 @@ struct cuda_plan {
   int holders;
   cudnnBackendDescriptor_t plan;
   size_t workspace;
-  char engine[160];
+  char engine[LIMN_ENGINE_SIZE];
   cuda_planner *planner; /* whose list it is in; NULL once that is gone */
   cuda_plan *next;
 };

@@ -3,6 +3,7 @@
 #ifndef LIMN_DEVICES_CUDA_PLANNING_H
 #define LIMN_DEVICES_CUDA_PLANNING_H
 
+#include "devices/choices.h"
 #include "devices/cuda/descriptors.h"
 #include "devices/cuda/plan.h"
 
@@ -41,7 +42,7 @@ enum {
 typedef struct cuda_choice {
   cudnnBackendDescriptor_t plan; /* finalized; NULL: no engine, or CUDA_OWN_ENGINE */
   size_t workspace;              /* bytes */
-  char engine[160];
+  char engine[LIMN_ENGINE_SIZE];
   char reason[480]; /* why there is none, one line */
 } cuda_choice;
 
