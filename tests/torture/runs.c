@@ -25,9 +25,9 @@ const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder"};
 #define COMMON                                                                                                         \
   "--filters", "4", "--latent", "8", "--batch", "8", "--threads", "1", "--steps", "150", "--deterministic", "--out",   \
       "run", "--set", "sample_count=4", "--set", "sample_every=20", "--set", "keep=2"
-#define SAVED  "--set", "log_every=3", "--set", "checkpoint_every=15", "--set", "keep_every=60"
-#define LOGGED "--set", "log_every=1", "--set", "checkpoint_every=45", "--set", "keep_every=90" /* a page between two  \
-                                                                                                 */
+#define SAVED "--set", "log_every=3", "--set", "checkpoint_every=15", "--set", "keep_every=60"
+/* Its log fills a page of the disk between two checkpoints. */
+#define LOGGED    "--set", "log_every=1", "--set", "checkpoint_every=45", "--set", "keep_every=90"
 #define VALIDATED "--set", "validation=0.25", "--set", "validate_every=25", "--patience", "100"
 
 /* One model waits on a full disk, and one trains on picture files, which it keeps decoded beside its run. */
