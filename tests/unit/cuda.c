@@ -221,7 +221,8 @@ static char *engines_told(const char *engines, bool *noted) {
   uint8_t none = 0;
   char *taken = NULL;
   setenv("LIMN_CACHE", "", 1);
-  limn_config *config = test_config("dcgan", (const char *const[]){"steps", "1", "filters", "16", NULL});
+  limn_config *config =
+      test_config("dcgan", (const char *const[]){"steps", "1", "filters", "16", "deterministic", "false", NULL});
   test_set(config, "data", data);
   test_set(config, "device", "cuda");
   cr_assert_eq(limn_session_init(&session, config, 1, &(limn_session_data){.held_out = &none, .engines = engines}),
