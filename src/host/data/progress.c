@@ -10,7 +10,7 @@ void limn_progress_begin(limn_progress *progress) {
 
 bool limn_progress_due(limn_progress *progress, uint32_t *done, double *seconds) {
   *done = progress->done++;
-  if (progress->told || !pthread_equal(pthread_self(), progress->caller))
+  if (!pthread_equal(pthread_self(), progress->caller) || progress->told) /* told: the caller's alone */
     return false;
   *seconds = limn_clock() - progress->started;
   progress->told = *seconds >= PATIENCE && *done > 0;
