@@ -149,12 +149,12 @@ Test(module, auto_falls_back_to_the_cpu_and_says_why) {
   limn_device_destroy(device);
 }
 
-Test(module, the_cpu_has_one_precision) {
+Test(module, the_cpu_has_no_fp16) {
   limn_device *device = NULL;
-  limn_device_options options = {.name = "cpu", .threads = 1, .precision = "bf16"};
+  limn_device_options options = {.name = "cpu", .threads = 1, .precision = "fp16"};
   choose("failing");
   cr_expect_eq(limn_device_create(&device, &options), LIMN_USAGE);
-  expect_message("precision bf16 needs a CUDA device");
+  expect_message("precision fp16 needs a CUDA device");
   options.name = "auto";
   cr_expect_eq(limn_device_create(&device, &options), LIMN_USAGE);
   expect_message("the stub has no card 0");

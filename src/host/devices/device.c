@@ -11,14 +11,16 @@
 
 /* missing: why there is no CUDA device although "auto" would have taken one; NULL: nobody asked for one. */
 static limn_status create_cpu(limn_device **out, const limn_device_options *options, const char *missing) {
-  const char *precision = options->precision;
-  if (precision && strcmp(precision, "auto") != 0 && strcmp(precision, "fp32") != 0)
-    return limn_fail(LIMN_USAGE, "precision %s needs a CUDA device (%.600s): choose precision fp32", precision,
-                     missing ? missing : "device is cpu");
-  LIMN_TRY(limn_cpu_device_create(out, options));
-  if (missing)
+  limn_status status = limn_cpu_device_create(out, options);
+  if (!missing)
+    return status;
+  if (status == LIMN_OK) {
     snprintf((*out)->note, sizeof(*out)->note, "no CUDA: %.200s; training on the CPU", missing);
-  return LIMN_OK;
+    return LIMN_OK;
+  }
+  char message[512];
+  snprintf(message, sizeof message, "%s", limn_error_message());
+  return limn_fail(status, "%s (no CUDA: %.600s)", message, missing);
 }
 
 static limn_status create_cuda(limn_device **out, const limn_device_options *options, int index) {

@@ -7,10 +7,10 @@
 
 /* What "auto" turns out to be is not known here: the device then refuses what it does not have. */
 static limn_status check_device(const limn_config *config) {
-  bool plain = strcmp(config->precision, "auto") == 0 || strcmp(config->precision, "fp32") == 0;
-  if (!plain && strcmp(config->device, "cpu") == 0)
+  bool cuda_only = strcmp(config->precision, "tf32") == 0 || strcmp(config->precision, "fp16") == 0;
+  if (cuda_only && strcmp(config->device, "cpu") == 0)
     return limn_fail(LIMN_USAGE,
-                     "precision %s needs a CUDA device (device is cpu): choose precision fp32, or device cuda",
+                     "precision %s needs a CUDA device (device is cpu): choose precision fp32 or bf16, or device cuda",
                      config->precision);
   if (config->autotune && config->deterministic)
     return limn_fail(LIMN_USAGE, "autotune lets the clock choose, which is never deterministic: set one of the two to "

@@ -34,7 +34,8 @@ struct cpu_device {
   limn_device base;
   const limn_simd *simd;
   int threads;
-  bool winograd; /* is allowed */
+  const limn_bf16_unit *bf16; /* multiplies for precision bf16; NULL: the precision is fp32 */
+  bool winograd;              /* is allowed */
   bool autotune;
   char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
   int missed;               /* of the given ones, those that are not to be had here */
@@ -78,6 +79,7 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 /* The engines' names, without spaces. */
 #define CPU_WINOGRAD     "winograd"
 #define CPU_FEW_CHANNELS "few-channels"
+#define CPU_BF16         "bf16"
 #define CPU_ONEDNN       "onednn"
 /* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
 static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
@@ -92,6 +94,8 @@ limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *s
 limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
 bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_bf16(limn_builder *builder, const limn_step *step);
+bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
@@ -101,6 +105,17 @@ limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step);  /* pictures.c */
 /* Bias and activation of a convolution on buffer y, when it has any that are not computed yet. */
 limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
+/* The kernel of a convolution between blocked tensors. Operands: result, input, weights, bias or NULL, working memory;
+ * backward weights: their gradient, x, y, working memory. */
+typedef struct cpu_blocked_convolution {
+  const char *engine;
+  void *state; /* malloc'ed; taken */
+  void (*run)(const limn_kernel *, const struct limn_call *);
+  size_t scratch_bytes;
+  float *slope; /* set, where the engine takes bias and activation along: u > 0 ? u : slope u. NULL: it does not */
+} cpu_blocked_convolution;
+limn_status limn_cpu_add_blocked_convolution(limn_builder *builder, const limn_step *step,
+                                             const cpu_blocked_convolution *convolution);
 /* Converts between layouts, as a kernel. */
 limn_status limn_cpu_build_reorder(limn_builder *builder, limn_shape shape, const int layouts[2], int from, int to);
 

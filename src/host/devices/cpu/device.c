@@ -147,6 +147,24 @@ static limn_status choose_simd(const char *isa, const limn_simd **out) {
   return LIMN_OK;
 }
 
+/* An instruction set that is asked for is the limit here too: AMX is beyond AVX-512. */
+static limn_status choose_precision(struct cpu_device *cpu, const limn_device_options *options) {
+  const char *precision = options->precision ? options->precision : "auto";
+  bool limited = options->isa && options->isa[0] && strcmp(options->isa, "auto") != 0;
+  if (strcmp(precision, "auto") == 0 || strcmp(precision, "fp32") == 0)
+    return LIMN_OK;
+  if (strcmp(precision, "bf16") != 0)
+    return limn_fail(LIMN_USAGE, "precision %s needs a CUDA device: choose precision fp32 or bf16", precision);
+  for (size_t i = limited; i < sizeof cpu->simd->bf16->units / sizeof *cpu->simd->bf16->units && !cpu->bf16; ++i)
+    if (cpu->simd->bf16->units[i] && cpu->simd->bf16->units[i]->usable())
+      cpu->bf16 = cpu->simd->bf16->units[i];
+  return cpu->bf16 ? LIMN_OK
+                   : limn_fail(LIMN_DEVICE,
+                               "precision bf16: %s has no instructions for it (AVX512_BF16 or AMX); choose "
+                               "precision fp32",
+                               limited ? "isa as set" : "this CPU");
+}
+
 static int usable_processors(void) {
   cpu_set_t set;
   int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
@@ -166,6 +184,8 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   limn_status status =
       options->engines && !cpu->told ? limn_fail_memory("the CPU device") : choose_simd(options->isa, &cpu->simd);
   if (status == LIMN_OK)
+    status = choose_precision(cpu, options);
+  if (status == LIMN_OK)
     status = limn_cpu_worker_create(&cpu->worker, cpu->threads);
   if (status == LIMN_OK)
     status = limn_cpu_worker_call(cpu->worker, start_onednn, cpu);
@@ -175,8 +195,9 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   }
   char version[32];
   limn_onednn_version(version, sizeof version);
-  snprintf(cpu->base.description, sizeof cpu->base.description, "CPU, %d thread%s, %s, oneDNN %s", cpu->threads,
-           cpu->threads == 1 ? "" : "s", cpu->simd->name, version);
+  snprintf(cpu->base.description, sizeof cpu->base.description, "CPU, %d thread%s, %s%s%s, oneDNN %s", cpu->threads,
+           cpu->threads == 1 ? "" : "s", cpu->simd->name, cpu->bf16 ? ", bf16 by " : "",
+           cpu->bf16 ? cpu->bf16->name : "", version);
   *out = &cpu->base;
   return LIMN_OK;
 }

@@ -1,4 +1,5 @@
-/* Behind a convolution whose engine takes neither bias nor activation: y = act(y + bias), in one pass. */
+/* What convolutions in blocked layouts share: their operands, and behind those whose engine takes neither bias nor
+ * activation y = act(y + bias), in one pass. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -47,4 +48,28 @@ limn_status limn_cpu_add_epilogue(limn_builder *b, const limn_step *step, int y)
   cpu_add(b, "bias and activation", run_epilogue, e, 2,
           (const int[]){y, bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1});
   return limn_builder_status(b);
+}
+
+limn_status limn_cpu_add_blocked_convolution(limn_builder *b, const limn_step *step, const cpu_blocked_convolution *c) {
+  static const char *const names[] = {"convolution", "convolution backward data", "convolution backward weights"};
+  const bool data = step->kind != LIMN_STEP_CONV_DW;
+  const bool pieces = step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_LEAKY_RELU;
+  const bool fused = c->slope && (pieces || step->activation == LIMN_PW_COUNT);
+  if (c->slope)
+    *c->slope = !fused || !pieces ? 1 : step->activation == LIMN_PW_RELU ? 0 : step->slope;
+  int weights = data ? limn_builder_input(b, step->inputs[1], CPU_BLOCKED_WEIGHT) : LIMN_ABSENT;
+  int in = limn_builder_input(b, step->inputs[0], CPU_BLOCKED);
+  int bias = fused && step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
+  int other = data ? weights : limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
+  int out = limn_builder_output(b, step->outputs[0], data ? CPU_BLOCKED : CPU_BLOCKED_WEIGHT);
+  int scratch = limn_builder_scratch(b, c->scratch_bytes);
+  limn_kernel *kernel = data ? cpu_add(b, names[step->kind == LIMN_STEP_CONV ? 0 : 1], c->run, c->state, 5,
+                                       (const int[]){out, in, other, bias, scratch})
+                             : cpu_add(b, names[2], c->run, c->state, 4, (const int[]){out, in, other, scratch});
+  if (!kernel)
+    return limn_builder_status(b);
+  kernel->flops = limn_builder_conv_shapes(b, step).flops;
+  kernel->engine = c->engine;
+  kernel->workspace = data ? 4 : 3;
+  return data && !fused ? limn_cpu_add_epilogue(b, step, out) : LIMN_OK;
 }

@@ -1,5 +1,5 @@
-/* What this CPU does at most, with the device's threads and instruction set: the best of some short measurements, since
- * other work on the machine only ever makes them slower. */
+/* What this CPU does at most, with the device's threads, instruction set and precision: the best of some short
+ * measurements, since other work on the machine only ever makes them slower. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,6 +8,8 @@
 #include "devices/cpu/cpu.h"
 
 #define COMPUTE_ROUNDS  500000 /* some ms: long enough for a core to reach its clock rate */
+#define PRODUCT_ROUNDS  2000   /* of bf16, likewise */
+#define PRODUCT_DEPTH   64
 #define COMPUTE_REPEATS 25
 #define MEMORY_REPEATS  5
 #define LEAST_MEMORY    ((size_t)192 << 20)
@@ -19,6 +21,38 @@ struct peaks_job {
   double flops, bandwidth; /* found */
 };
 
+/* The same from bf16: products of 32 by 64 and 64 by 32, which lie in the first-level cache. Returns the sum of what
+ * one element of each comes to. */
+static float multiply_bf16(const limn_bf16_unit *unit, double *flops) {
+  const size_t side = LIMN_BF16_SIDE, offset = 0, tile = LIMN_BF16_TILE;
+  const limn_bf16 one = 0x3f80;
+  limn_bf16 a[LIMN_BF16_SIDE * PRODUCT_DEPTH] __attribute__((aligned(ALIGNMENT)));
+  limn_bf16 b[LIMN_BF16_SIDE * PRODUCT_DEPTH] __attribute__((aligned(ALIGNMENT)));
+  float c[LIMN_BF16_SIDE * LIMN_BF16_SIDE] __attribute__((aligned(ALIGNMENT))), total = 0;
+  for (size_t i = 0; i < side * PRODUCT_DEPTH; ++i)
+    a[i] = b[i] = one;
+  const limn_bf16_product product = {.a = a,
+                                     .stride = side,
+                                     .segment = side * side,
+                                     .segments = PRODUCT_DEPTH / LIMN_BF16_SIDE,
+                                     .offset_count = 1,
+                                     .offsets = &offset,
+                                     .b = b,
+                                     .b_right = tile * (PRODUCT_DEPTH / LIMN_BF16_SIDE),
+                                     .c = c,
+                                     .c_stride = side,
+                                     .down = side * side / 2,
+                                     .right = side / 2};
+  unit->begin();
+  for (int round = 0; round < PRODUCT_ROUNDS; ++round) {
+    unit->product(&product);
+    total += c[0];
+  }
+  unit->end();
+  *flops = 2.0 * PRODUCT_ROUNDS * PRODUCT_DEPTH * (double)(side * side);
+  return total;
+}
+
 static double measure_flops(const struct cpu_device *cpu) {
   double best = 0;
   for (int repeat = 0; repeat < COMPUTE_REPEATS; ++repeat) {
@@ -26,7 +60,7 @@ static double measure_flops(const struct cpu_device *cpu) {
 #pragma omp parallel for num_threads(cpu->threads) schedule(static) reduction(+ : sum)
     for (int t = 0; t < cpu->threads; ++t) {
       double flops = 0;
-      float come_to = cpu->simd->multiply_adds(COMPUTE_ROUNDS, &flops);
+      float come_to = cpu->bf16 ? multiply_bf16(cpu->bf16, &flops) : cpu->simd->multiply_adds(COMPUTE_ROUNDS, &flops);
       sum += come_to > 0 ? flops : 0; /* it always is, which a compiler does not know */
     }
     double rate = sum / (limn_clock() - begin);

@@ -303,12 +303,9 @@ bool limn_cpu_winograd_suits(const limn_builder *b, const limn_step *step) {
 }
 
 limn_status limn_cpu_build_winograd(limn_builder *b, const limn_step *step) {
-  static const char *const names[] = {"convolution", "convolution backward data", "convolution backward weights"};
   const struct cpu_device *cpu = cpu_device_of(b);
   limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  bool data = step->kind != LIMN_STEP_CONV_DW, forward = step->kind == LIMN_STEP_CONV;
-  bool pieces = step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_LEAKY_RELU;
-  bool fused = forward && (pieces || step->activation == LIMN_PW_COUNT);
+  bool data = step->kind != LIMN_STEP_CONV_DW;
   struct winograd *w = calloc(1, sizeof *w);
   if (!w)
     return limn_fail_memory("a program");
@@ -319,25 +316,14 @@ limn_status limn_cpu_build_winograd(limn_builder *b, const limn_step *step) {
                          .threads = cpu->threads,
                          .columns = LIMN_WINOGRAD_BLOCKS * cpu->simd->winograd->lanes,
                          .tiles_y = (s.y.h + TILE - 1) / TILE,
-                         .tiles_x = (s.y.w + TILE - 1) / TILE,
-                         .slope = !fused || !pieces                  ? 1
-                                  : step->activation == LIMN_PW_RELU ? 0
-                                                                     : step->slope};
+                         .tiles_x = (s.y.w + TILE - 1) / TILE};
   w->tiles = w->tiles_y * w->tiles_x;
   (data ? plan_data : plan_weights)(w);
-  int weights = data ? limn_builder_input(b, step->inputs[1], CPU_BLOCKED_WEIGHT) : LIMN_ABSENT;
-  int in = limn_builder_input(b, step->inputs[0], CPU_BLOCKED);
-  int bias = fused && step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
-  int other = data ? weights : limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
-  int out = limn_builder_output(b, step->outputs[0], data ? CPU_BLOCKED : CPU_BLOCKED_WEIGHT);
-  int scratch = limn_builder_scratch(b, w->end * sizeof(float));
-  limn_kernel *kernel =
-      data ? cpu_add(b, names[forward ? 0 : 1], run_data, w, 5, (const int[]){out, in, other, bias, scratch})
-           : cpu_add(b, names[2], run_weights, w, 4, (const int[]){out, in, other, scratch});
-  if (!kernel)
-    return limn_builder_status(b);
-  kernel->flops = s.flops;
-  kernel->engine = CPU_WINOGRAD;
-  kernel->workspace = data ? 4 : 3;
-  return data && !fused ? limn_cpu_add_epilogue(b, step, out) : LIMN_OK;
+  return limn_cpu_add_blocked_convolution(
+      b, step,
+      &(cpu_blocked_convolution){.engine = CPU_WINOGRAD,
+                                 .state = w,
+                                 .run = data ? run_data : run_weights,
+                                 .scratch_bytes = w->end * sizeof(float),
+                                 .slope = step->kind == LIMN_STEP_CONV ? &w->slope : NULL});
 }

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "devices/cpu/simd/bf16.h"
 #include "devices/cpu/simd/few_channels.h"
 #include "devices/cpu/simd/winograd.h"
 #include "graph/graph.h"
@@ -54,6 +55,7 @@ typedef struct limn_simd {
 
   const limn_winograd *winograd; /* lanes 0: this instruction set has none */
   const limn_few_channels *few_channels;
+  const limn_bf16_loops *bf16;
 } limn_simd;
 
 extern const limn_simd limn_simd_baseline, limn_simd_avx2, limn_simd_avx512;
@@ -80,5 +82,6 @@ void LIMN_SIMD(sgd)(float *w, float *momentum, const float *g, size_t n, const s
 float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
 extern const limn_winograd LIMN_SIMD(winograd);
 extern const limn_few_channels LIMN_SIMD(few_channels);
+extern const limn_bf16_loops LIMN_SIMD(bf16);
 
 #endif

@@ -30,4 +30,5 @@ const limn_simd ISA_TABLE = {
     .multiply_adds = LIMN_SIMD(multiply_adds),
     .winograd = &LIMN_SIMD(winograd),
     .few_channels = &LIMN_SIMD(few_channels),
+    .bf16 = &LIMN_SIMD(bf16),
 };

@@ -1,0 +1,291 @@
+/* 4x4 convolutions of stride 2 from operands rounded to bf16, with fp32 sums: what precision bf16 means on CPUs that
+ * multiply bf16. Tensors stay in fp32; both operands are rounded on the way into the matrices that simd/bf16.h
+ * describes, which is as much as a pass over each. Whatever the number of threads, every sum is taken in the same
+ * order. */
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "devices/cpu/cpu.h"
+
+#define SIDE   LIMN_BF16_SIDE
+#define TILE   LIMN_BF16_TILE
+#define BLOCK  16
+#define PHASES 4
+#define SHIFTS 4                   /* taps of a phase */
+#define GROUP  ((size_t)512 << 10) /* bytes of the matrix of a group of pictures: part of the second-level cache */
+#define CHUNK  1024                /* positions of the batch that gradients of weights take at a time */
+#define SLICE  256                 /* of these, in the first-level cache */
+
+struct bf16 {
+  limn_step_kind kind;
+  const limn_bf16_loops *loops;
+  const limn_bf16_unit *unit;
+  limn_shape x, y;
+  int threads;
+  float slope;              /* of the activation behind it, 1: none */
+  size_t positions;         /* of a picture's grid */
+  size_t offsets[SHIFTS];   /* of the taps, in positions */
+  int images;               /* of a group or chunk */
+  int segments, panels;     /* data: pieces of the depth, but for taps; panels of 32 columns */
+  size_t segment;           /* elements from one to the next */
+  size_t length;            /* weights: positions of a chunk, with what lies behind its last */
+  size_t a, a_size, b, end; /* elements: where the matrices lie in the working memory; of a thread's a; the memory's */
+};
+
+static limn_bf16_grid grid_of(const struct bf16 *w, int step, int top, int left, limn_shape picture) {
+  return (limn_bf16_grid){.rows = w->y.h + 1,
+                          .columns = w->y.w + 1,
+                          .step = step,
+                          .top = top,
+                          .left = left,
+                          .height = picture.h,
+                          .width = picture.w};
+}
+
+/* The pixels of x that have that parity, counted from the padding. */
+static limn_bf16_grid phase_grid(const struct bf16 *w, int phase) {
+  return grid_of(w, 2, (phase >> 1) - 1, (phase & 1) - 1, w->x);
+}
+
+static const float *plane(limn_shape s, const float *data, int n, int block) {
+  size_t pixels = (size_t)s.h * (size_t)s.w;
+  return data + ((size_t)n * (size_t)s.c + (size_t)block * BLOCK) * pixels;
+}
+
+/* The tap of shift 2 down + right: forward counts them along the kernel, backward data against it. */
+static int tap_of(const struct bf16 *w, int phase, int shift) {
+  shift = w->kind == LIMN_STEP_CONV_DX ? SHIFTS - 1 - shift : shift;
+  return (2 * (shift >> 1) + (phase >> 1)) * 4 + 2 * (shift & 1) + (phase & 1);
+}
+
+/* Block (o, i) of the weights at a tap: (i, o) as they lie, or any such block of their gradient. */
+static size_t weight_at(const struct bf16 *w, int o, int i, int tap) {
+  return ((size_t)(o * (w->x.c / BLOCK) + i) * PHASES * SHIFTS + (size_t)tap) * BLOCK * BLOCK;
+}
+
+/* One tile column of a panel. Forward, a panel is 32 channels of y and the depth (phase, channels of x, shift);
+ * backward data: 32 channels of x in one phase, and (channels of y, shift). */
+static void pack_weights(const struct bf16 *w, const float *weights, int panel, int right, limn_bf16 *out) {
+  bool forward = w->kind == LIMN_STEP_CONV;
+  int side = forward ? panel : panel / PHASES, column = 2 * side + right, depths = w->x.c / SIDE;
+  for (int s = 0; s < w->segments; ++s)
+    for (int t = 0; t < SHIFTS; ++t, out += TILE) {
+      int phase = forward ? s / depths : panel % PHASES, k = forward ? s % depths * 2 : 2 * s;
+      int tap = tap_of(w, phase, t);
+      if (forward)
+        w->loops->tile(weights + weight_at(w, column, k, tap), weights + weight_at(w, column, k + 1, tap), false, out);
+      else
+        w->loops->tile(weights + weight_at(w, k, column, tap), weights + weight_at(w, k + 1, column, tap), true, out);
+    }
+}
+
+/* The pictures first ... of the input, as the products want their rows. */
+static void pack_pictures(const struct bf16 *w, const float *in, int first, int count, limn_bf16 *out) {
+  bool forward = w->kind == LIMN_STEP_CONV;
+  limn_shape shape = forward ? w->x : w->y;
+  size_t behind = w->segment - (size_t)count * w->positions * SIDE;
+  int depths = shape.c / SIDE;
+  for (int s = 0; s < w->segments; ++s) {
+    limn_bf16_grid grid = forward ? phase_grid(w, s / depths) : grid_of(w, 1, -1, -1, w->y);
+    for (int n = 0; n < count; ++n, out += w->positions * SIDE)
+      w->loops->rows(plane(shape, in, first + n, s % depths * 2), plane(shape, in, first + n, s % depths * 2 + 1),
+                     &grid, out);
+    memset(out, 0, behind * sizeof *out); /* the border of the last picture */
+    out += behind;
+  }
+}
+
+struct operands {
+  float *out;
+  const float *in, *bias;
+  const limn_bf16 *a, *b; /* of the group, of all panels */
+};
+
+static void multiply_panel(const struct bf16 *w, const struct operands *o, int first, int count, int panel) {
+  bool forward = w->kind == LIMN_STEP_CONV;
+  limn_shape shape = forward ? w->y : w->x;
+  limn_bf16_grid grid = forward ? grid_of(w, 1, 0, 0, w->y) : phase_grid(w, panel % PHASES);
+  int block = 2 * (forward ? panel : panel / PHASES);
+  float *low = (float *)plane(shape, o->out, first, block), *high = (float *)plane(shape, o->out, first, block + 1);
+  size_t tiles = (size_t)w->segments * SHIFTS * TILE, all = (size_t)count * w->positions, offsets[SHIFTS];
+  float c[SIDE * SIDE] __attribute__((aligned(64)));
+  for (int t = 0; t < SHIFTS; ++t)
+    offsets[t] = w->offsets[t] * SIDE;
+  for (size_t row = 0; row < all; row += SIDE) {
+    w->unit->product(&(limn_bf16_product){.a = o->a + row * SIDE,
+                                          .stride = SIDE,
+                                          .segment = w->segment,
+                                          .segments = w->segments,
+                                          .offset_count = SHIFTS,
+                                          .offsets = offsets,
+                                          .b = o->b + (size_t)panel * 2 * tiles,
+                                          .b_right = tiles,
+                                          .c = c,
+                                          .c_stride = SIDE,
+                                          .down = BLOCK * SIDE,
+                                          .right = BLOCK});
+    w->loops->store(c, (int)(all - row < SIDE ? all - row : SIDE), row, &grid, low, high,
+                    (size_t)shape.c * (size_t)shape.h * (size_t)shape.w, o->bias ? o->bias + block * BLOCK : NULL,
+                    w->slope);
+  }
+}
+
+/* Forward and backward data. Operands: result, tensor, weights, bias, working memory. Every thread has groups of
+ * pictures of its own. */
+static void run_data(const limn_kernel *k, const struct limn_call *call) {
+  const struct bf16 *w = k->state;
+  limn_bf16 *memory = k->p[4], *b = memory + w->b;
+  int groups = (w->x.n + w->images - 1) / w->images;
+  (void)call;
+#pragma omp parallel num_threads(w->threads)
+  {
+#pragma omp for collapse(2) schedule(static)
+    for (int panel = 0; panel < w->panels; ++panel)
+      for (int right = 0; right < 2; ++right)
+        pack_weights(w, k->p[2], panel, right, b + (size_t)(2 * panel + right) * (size_t)w->segments * SHIFTS * TILE);
+    limn_bf16 *a = memory + w->a + (size_t)omp_get_thread_num() * w->a_size;
+    struct operands o = {.out = k->p[0], .in = k->p[1], .bias = k->p[3], .a = a, .b = b};
+    w->unit->begin();
+#pragma omp for schedule(static)
+    for (int group = 0; group < groups; ++group) {
+      int first = group * w->images, count = w->x.n - first < w->images ? w->x.n - first : w->images;
+      pack_pictures(w, o.in, first, count, a);
+      for (int panel = 0; panel < w->panels; ++panel)
+        multiply_panel(w, &o, first, count, panel);
+    }
+    w->unit->end();
+  }
+}
+
+/* Channels of x along the positions of a chunk: one block, one phase. */
+static void pack_lines(const struct bf16 *w, const float *x, int phase, int block, int first, int count,
+                       limn_bf16 *out) {
+  limn_bf16_grid grid = phase_grid(w, phase);
+  size_t end = (size_t)count * w->positions;
+  for (int n = 0; n < count; ++n)
+    w->loops->lines(plane(w->x, x, first + n, block), &grid, out + (size_t)n * w->positions, w->length);
+  for (size_t c = 0; c < BLOCK; ++c)
+    memset(out + c * w->length + end, 0, (w->length - end) * sizeof *out);
+}
+
+/* A block of y's channels at the same positions, which is zero wherever there is no pixel. */
+static void pack_pairs(const struct bf16 *w, const float *y, int block, int first, int count, limn_bf16 *out) {
+  limn_bf16_grid grid = grid_of(w, 1, 0, 0, w->y);
+  size_t end = (size_t)count * w->positions;
+  for (int n = 0; n < count; ++n)
+    w->loops->pairs(plane(w->y, y, first + n, block), &grid, out + (size_t)n * w->positions * BLOCK);
+  memset(out + end * BLOCK, 0, (w->length - end) * BLOCK * sizeof *out);
+}
+
+/* 32 channels of x in one phase by 32 of y: the gradient of 4 taps, from one chunk. */
+static void sum_item(const struct bf16 *w, float *dw, const limn_bf16 *memory, int item, int count, bool add) {
+  int phase = item % PHASES, i = item / PHASES % (w->x.c / SIDE), o = item / PHASES / (w->x.c / SIDE);
+  const limn_bf16 *a = memory + w->a + (size_t)(phase * w->x.c + i * SIDE) * w->length;
+  const limn_bf16 *b = memory + w->b + (size_t)(o * SIDE) * w->length;
+  size_t all = ((size_t)count * w->positions + SIDE - 1) / SIDE * SIDE;
+  for (size_t begin = 0; begin < all; begin += SLICE)
+    for (int t = 0; t < SHIFTS; ++t)
+      w->unit->product(&(limn_bf16_product){.a = a + begin,
+                                            .stride = w->length,
+                                            .segment = SIDE,
+                                            .segments = (int)((all - begin < SLICE ? all - begin : SLICE) / SIDE),
+                                            .offset_count = 1,
+                                            .offsets = &w->offsets[t],
+                                            .b = b + begin * BLOCK,
+                                            .b_right = BLOCK * w->length,
+                                            .c = dw + weight_at(w, 2 * o, 2 * i, tap_of(w, phase, t)),
+                                            .c_stride = BLOCK,
+                                            .down = weight_at(w, 0, 1, 0),
+                                            .right = weight_at(w, 1, 0, 0),
+                                            .add = add || begin > 0});
+}
+
+/* Operands: dw, x, y, working memory. */
+static void run_weights(const limn_kernel *k, const struct limn_call *call) {
+  const struct bf16 *w = k->state;
+  limn_bf16 *memory = k->p[3];
+  int x_blocks = w->x.c / BLOCK, y_blocks = w->y.c / BLOCK, items = (w->x.c / SIDE) * (w->y.c / SIDE) * PHASES;
+  (void)call;
+#pragma omp parallel num_threads(w->threads)
+  {
+    w->unit->begin();
+    for (int first = 0; first < w->x.n; first += w->images) {
+      int count = w->x.n - first < w->images ? w->x.n - first : w->images;
+#pragma omp for schedule(static) nowait
+      for (int line = 0; line < PHASES * x_blocks; ++line)
+        pack_lines(w, k->p[1], line / x_blocks, line % x_blocks, first, count,
+                   memory + w->a + (size_t)line * BLOCK * w->length);
+#pragma omp for schedule(static)
+      for (int block = 0; block < y_blocks; ++block)
+        pack_pairs(w, k->p[2], block, first, count, memory + w->b + (size_t)(block * BLOCK) * w->length);
+#pragma omp for schedule(static)
+      for (int item = 0; item < items; ++item)
+        sum_item(w, k->p[0], memory, item, count, first > 0);
+    }
+    w->unit->end();
+  }
+}
+
+static size_t place(struct bf16 *w, size_t elements) {
+  size_t at = w->end;
+  w->end += (elements + SIDE - 1) / SIDE * SIDE; /* whole cache lines */
+  return at;
+}
+
+/* Positions behind the last picture that products still read. */
+static size_t behind(const struct bf16 *w) { return w->offsets[SHIFTS - 1] + SIDE; }
+
+static void plan_data(struct bf16 *w) {
+  bool forward = w->kind == LIMN_STEP_CONV;
+  w->segments = forward ? PHASES * w->x.c / SIDE : w->y.c / SIDE;
+  w->panels = forward ? w->y.c / SIDE : PHASES * w->x.c / SIDE;
+  size_t picture = (size_t)w->segments * w->positions * SIDE * sizeof(limn_bf16);
+  size_t most = ((size_t)w->x.n + (size_t)w->threads - 1) / (size_t)w->threads, fit = GROUP / picture;
+  w->images = (int)(fit < 1 ? 1 : fit < most ? fit : most);
+  w->segment = ((size_t)w->images * w->positions + behind(w)) * SIDE;
+  w->a_size = (size_t)w->segments * w->segment;
+  w->a = place(w, (size_t)w->threads * w->a_size);
+  w->b = place(w, (size_t)w->panels * 2 * (size_t)w->segments * SHIFTS * TILE);
+}
+
+static void plan_weights(struct bf16 *w) {
+  w->positions += w->positions % 2; /* pairs belong to one picture */
+  size_t fit = CHUNK / w->positions;
+  w->images = (int)(fit < 1 ? 1 : fit < (size_t)w->x.n ? fit : (size_t)w->x.n);
+  /* An odd number of cache lines; the depth is rounded up to whole pieces. */
+  w->length = (((size_t)w->images * w->positions + behind(w)) / SIDE | 1) * SIDE + 2 * SIDE;
+  w->a = place(w, (size_t)(PHASES * w->x.c) * w->length);
+  w->b = place(w, (size_t)w->y.c * w->length);
+}
+
+bool limn_cpu_bf16_suits(const limn_builder *b, const limn_step *step) {
+  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  return cpu_device_of(b)->bf16 && cpu_conv_halves(&s, &step->node.conv) && s.y.h * s.y.w > 1 && s.x.c % SIDE == 0 &&
+         s.y.c % SIDE == 0;
+}
+
+limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {
+  const struct cpu_device *cpu = cpu_device_of(b);
+  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  struct bf16 *w = calloc(1, sizeof *w);
+  if (!w)
+    return limn_fail_memory("a program");
+  *w = (struct bf16){.kind = step->kind,
+                     .loops = cpu->simd->bf16,
+                     .unit = cpu->bf16,
+                     .x = s.x,
+                     .y = s.y,
+                     .threads = cpu->threads,
+                     .positions = (size_t)(s.y.h + 1) * (size_t)(s.y.w + 1),
+                     .offsets = {0, 1, (size_t)s.y.w + 1, (size_t)s.y.w + 2}};
+  bool data = step->kind != LIMN_STEP_CONV_DW;
+  (data ? plan_data : plan_weights)(w);
+  return limn_cpu_add_blocked_convolution(b, step,
+                                          &(cpu_blocked_convolution){.engine = CPU_BF16,
+                                                                     .state = w,
+                                                                     .run = data ? run_data : run_weights,
+                                                                     .scratch_bytes = w->end * sizeof(limn_bf16),
+                                                                     .slope = data ? &w->slope : NULL});
+}

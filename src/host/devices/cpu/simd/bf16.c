@@ -1,0 +1,210 @@
+#include "devices/cpu/simd/bf16.h"
+
+#include "devices/cpu/simd/simd.h"
+
+#if defined __AVX512F__ && defined __x86_64__
+#include <cpuid.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "devices/cpu/simd/vector.h"
+
+/* Beyond what this file is compiled for; `usable` says whether the CPU has it. */
+#define BF16 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16")))
+#define AMX  __attribute__((target("amx-tile,amx-bf16")))
+
+enum { BLOCK = 16, SIDE = LIMN_BF16_SIDE, TILE = LIMN_BF16_TILE, SUMS = 8 };
+
+static const float zeros[BLOCK];
+
+static const float *pixel(const float *plane, const limn_bf16_grid *g, int u, int v) {
+  int row = g->top + g->step * u, column = g->left + g->step * v;
+  bool there = (unsigned)row < (unsigned)g->height && (unsigned)column < (unsigned)g->width;
+  return there ? plane + (row * g->width + column) * BLOCK : zeros;
+}
+
+BF16 static inline __m512i round_two(vector low, vector high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
+
+/* (low[0], high[0], low[1], high[1], ...) */
+BF16 static inline __m512i round_pairs(vector low, vector high) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, round_two(low, high));
+}
+
+BF16 static void rows(const float *first, const float *second, const limn_bf16_grid *g, limn_bf16 *out) {
+  for (int u = 0; u < g->rows; ++u)
+    for (int v = 0; v < g->columns; ++v, out += SIDE)
+      _mm512_storeu_si512(out, round_two(vector_load(pixel(first, g, u, v)), vector_load(pixel(second, g, u, v))));
+}
+
+/* The next position, row by row. */
+static inline void advance(const limn_bf16_grid *g, int *u, int *v) {
+  if (++*v == g->columns) {
+    *v = 0;
+    ++*u;
+  }
+}
+
+BF16 static void lines(const float *plane, const limn_bf16_grid *g, limn_bf16 *out, size_t stride) {
+  int count = g->rows * g->columns, u = 0, v = 0;
+  for (int position = 0; position < count; position += BLOCK, out += BLOCK) {
+    float pixels[BLOCK * BLOCK], channels[BLOCK * BLOCK];
+    for (int i = 0; i < BLOCK; ++i, advance(g, &u, &v))
+      vector_store(pixels + i * BLOCK, vector_load(pixel(plane, g, u, v)));
+    vector_transpose(pixels, BLOCK, channels, BLOCK);
+    for (size_t c = 0; c < BLOCK; ++c)
+      _mm256_storeu_si256((__m256i *)(out + c * stride),
+                          (__m256i)_mm512_cvtneps_pbh(vector_load(channels + c * BLOCK)));
+  }
+}
+
+BF16 static void pairs(const float *plane, const limn_bf16_grid *g, limn_bf16 *out) {
+  int count = g->rows * g->columns, u = 0, v = 0;
+  for (int position = 0; position < count; position += 2, out += 2 * BLOCK) {
+    vector even = vector_load(pixel(plane, g, u, v));
+    advance(g, &u, &v);
+    vector odd = vector_load(position + 1 < count ? pixel(plane, g, u, v) : zeros);
+    advance(g, &u, &v);
+    _mm512_storeu_si512(out, round_pairs(even, odd));
+  }
+}
+
+BF16 static void tile(const float *upper, const float *lower, bool transposed, limn_bf16 *out) {
+  float turned[BLOCK * BLOCK];
+  for (int half = 0; half < 2; ++half, out += TILE / 2) {
+    const float *from = half ? lower : upper;
+    if (transposed) {
+      vector_transpose(from, BLOCK, turned, BLOCK);
+      from = turned;
+    }
+    for (int row = 0; row < BLOCK; row += 2)
+      _mm512_storeu_si512(out + row * BLOCK,
+                          round_pairs(vector_load(from + row * BLOCK), vector_load(from + (row + 1) * BLOCK)));
+  }
+}
+
+static void store(const float *c, int count, size_t position, const limn_bf16_grid *g, float *first, float *second,
+                  size_t picture, const float *bias, float slope) {
+  const size_t all = (size_t)g->rows * (size_t)g->columns;
+  size_t n = position / all;
+  int u = (int)(position % all) / g->columns, v = (int)(position % all) % g->columns;
+  vector low = bias ? vector_load(bias) : vector_of(0), high = bias ? vector_load(bias + BLOCK) : vector_of(0);
+  for (int i = 0; i < count; ++i, c += SIDE) {
+    int row = g->top + g->step * u, column = g->left + g->step * v;
+    if ((unsigned)row < (unsigned)g->height && (unsigned)column < (unsigned)g->width) {
+      size_t at = n * picture + (size_t)(row * g->width + column) * BLOCK;
+      vector_store(first + at, vector_leaky(vector_load(c) + low, vector_of(slope)));
+      vector_store(second + at, vector_leaky(vector_load(c + BLOCK) + high, vector_of(slope)));
+    }
+    advance(g, &u, &v);
+    if (u == g->rows) {
+      u = 0;
+      ++n;
+    }
+  }
+}
+
+static bool has_avx512_bf16(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+}
+
+static void nothing(void) {}
+
+/* Rows r ... r + 7 of c; 16 sums, two vectors of b and a pair of a's in the 32 registers. */
+BF16 static void product_of_vectors(const limn_bf16_product *p) {
+  for (size_t r = 0; r < SIDE; r += SUMS) {
+    float *c = p->c + r / BLOCK * p->down + r % BLOCK * p->c_stride;
+    const limn_bf16 *b = p->b;
+    vector left[SUMS], right[SUMS];
+    UNROLL for (size_t i = 0; i < SUMS; ++i) {
+      left[i] = p->add ? vector_load(c + i * p->c_stride) : vector_of(0);
+      right[i] = p->add ? vector_load(c + i * p->c_stride + p->right) : vector_of(0);
+    }
+    for (size_t s = 0; s < (size_t)p->segments; ++s)
+      for (int t = 0; t < p->offset_count; ++t) {
+        const limn_bf16 *a = p->a + s * p->segment + p->offsets[t] + r * p->stride;
+        for (int pair = 0; pair < SIDE / 2; ++pair, a += 2, b += 2 * BLOCK) {
+          __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + p->b_right);
+          UNROLL for (size_t i = 0; i < SUMS; ++i) {
+            int two;
+            memcpy(&two, a + i * p->stride, sizeof two);
+            __m512bh value = (__m512bh)_mm512_set1_epi32(two);
+            left[i] = _mm512_dpbf16_ps(left[i], value, b0);
+            right[i] = _mm512_dpbf16_ps(right[i], value, b1);
+          }
+        }
+      }
+    UNROLL for (size_t i = 0; i < SUMS; ++i) {
+      vector_store(c + i * p->c_stride, left[i]);
+      vector_store(c + i * p->c_stride + p->right, right[i]);
+    }
+  }
+}
+
+#define REQUEST_PERMISSION 0x1023 /* arch_prctl: ARCH_REQ_XCOMP_PERM */
+#define TILE_DATA          18     /* XFEATURE_XTILEDATA: 8 KB of registers that a process has to ask for */
+
+static bool has_amx(void) {
+  unsigned a, b, c, d;
+  return has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1) &&
+         syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+/* Palette 1: eight tiles of 16 rows of 64 bytes. */
+static const struct {
+  uint8_t palette, start_row, reserved[14];
+  uint16_t row_bytes[16];
+  uint8_t rows[16];
+} tiles = {.palette = 1,
+           .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+           .rows = {BLOCK, BLOCK, BLOCK, BLOCK, BLOCK, BLOCK, BLOCK, BLOCK}};
+
+AMX static void begin_amx(void) { _tile_loadconfig(&tiles); }
+AMX static void end_amx(void) { _tile_release(); }
+
+/* Tiles 0 to 3: c; 4, 5: a's two halves; 6, 7: b's. Distances in bytes. */
+AMX static void product_of_tiles(const limn_bf16_product *p) {
+  const size_t row = p->stride * sizeof *p->a, line = TILE / BLOCK * sizeof *p->b, c_row = p->c_stride * sizeof *p->c;
+  const limn_bf16 *b = p->b;
+  if (p->add) {
+    _tile_loadd(0, p->c, c_row);
+    _tile_loadd(1, p->c + p->right, c_row);
+    _tile_loadd(2, p->c + p->down, c_row);
+    _tile_loadd(3, p->c + p->down + p->right, c_row);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (size_t s = 0; s < (size_t)p->segments; ++s)
+    for (int t = 0; t < p->offset_count; ++t, b += TILE) {
+      const limn_bf16 *a = p->a + s * p->segment + p->offsets[t];
+      _tile_loadd(6, b, line);
+      _tile_loadd(4, a, row);
+      _tile_loadd(7, b + p->b_right, line);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(5, a + BLOCK * p->stride, row);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+  _tile_stored(0, p->c, c_row);
+  _tile_stored(1, p->c + p->right, c_row);
+  _tile_stored(2, p->c + p->down, c_row);
+  _tile_stored(3, p->c + p->down + p->right, c_row);
+}
+
+static const limn_bf16_unit amx = {
+    .name = "AMX", .usable = has_amx, .begin = begin_amx, .end = end_amx, .product = product_of_tiles};
+static const limn_bf16_unit avx512_bf16 = {
+    .name = "AVX512_BF16", .usable = has_avx512_bf16, .begin = nothing, .end = nothing, .product = product_of_vectors};
+
+const limn_bf16_loops LIMN_SIMD(bf16) = {
+    .units = {&amx, &avx512_bf16}, .rows = rows, .lines = lines, .pairs = pairs, .tile = tile, .store = store};
+#else
+const limn_bf16_loops LIMN_SIMD(bf16) = {.units = {NULL}};
+#endif

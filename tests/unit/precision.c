@@ -1,0 +1,91 @@
+/* Training in bf16 on the CPU: it repeats and goes on bit for bit as fp32 does, and is not far from it. */
+#include "support/run_files.h"
+
+#include "devices/device.h"
+
+#define STEPS     6
+#define MOST_DIFF 0.02
+
+static char data[TEST_PATH_SIZE];
+
+static void begin(void) {
+  test_folder_create();
+  snprintf(data, sizeof data, "%s", test_path("data"));
+  test_write_data(data, 48, 3, 32, 32);
+}
+
+TestSuite(precision, .init = begin, .fini = test_folder_remove, .timeout = 120);
+
+/* Adam makes steps of rounding errors; smaller ones leave the losses alone. */
+#define NETWORK(precision_)                                                                                            \
+  "size", "32", "channels", "3", "filters", "32", "batch", "16", "steps", "6", "checkpoint_every", "3", "log_every",   \
+      "1", "lr", "1e-5", "device", "cpu", "precision", precision_, NULL
+
+static const char *const bf16[] = {NETWORK("bf16")}, *const fp32[] = {NETWORK("fp32")};
+
+/* What the device says of itself; skips the test where it has no bf16. */
+static void need_bf16(void) {
+  limn_device *device = NULL;
+  limn_status status =
+      limn_device_create(&device, &(limn_device_options){.name = "cpu", .threads = 1, .precision = "bf16"});
+  if (status == LIMN_OK) {
+    cr_expect_not_null(strstr(device->description, "bf16 by A"), "%s", device->description);
+    limn_device_destroy(device);
+    return;
+  }
+  cr_assert_eq(status, LIMN_DEVICE);
+  cr_assert_not_null(strstr(limn_error_message(), "has no instructions for it"), "%s", limn_error_message());
+  test_folder_remove(); /* a skipped test is not torn down */
+  cr_skip_test("this CPU has no bf16");
+}
+
+static double loss_at(const json_t *metrics, size_t line, const char *name) {
+  return json_number_value(json_object_get(json_array_get(metrics, line), name));
+}
+
+static void expect_near(const char *model, const char *const *losses) {
+  char names[2][32];
+  snprintf(names[0], sizeof names[0], "%s-fp32", model);
+  snprintf(names[1], sizeof names[1], "%s-bf16", model);
+  test_train_well(model, fp32, data, names[0]);
+  test_train_well(model, bf16, data, names[1]);
+  cr_expect(!test_same_file(names[0], names[1], "checkpoints/000006.safetensors"), "%s: bf16 is fp32", model);
+  json_t *exact = test_read_metrics(names[0]), *rounded = test_read_metrics(names[1]);
+  cr_assert_geq(json_array_size(rounded), STEPS);
+  for (; *losses; ++losses)
+    for (size_t i = 0; i < STEPS; ++i) {
+      double a = loss_at(exact, i, *losses), b = loss_at(rounded, i, *losses);
+      cr_expect(fabs(a - b) <= MOST_DIFF * fabs(a), "%s, step %zu, %s: %g in fp32, %g in bf16", model, i + 1, *losses,
+                a, b);
+    }
+  json_decref(exact);
+  json_decref(rounded);
+}
+
+Test(precision, bf16_is_near_fp32) {
+  need_bf16();
+  expect_near("dcgan", (const char *const[]){"loss_d", NULL});
+  expect_near("vae", (const char *const[]){"reconstruction", "kl", NULL});
+}
+
+Test(precision, bf16_goes_on_as_if_it_had_not_been_stopped) {
+  need_bf16();
+  test_train_well("dcgan", bf16, data, "whole");
+  limn_config *config = test_config("dcgan", bf16);
+  test_set(config, "data", data);
+  test_run first = {.stop_at = 3}, second = {0}, third = {0};
+  test_train(&first, config, "parts", false);
+  cr_assert_eq(first.status, LIMN_OK, "%s", first.message);
+  cr_expect_eq(first.result.step, 3);
+  test_train(&second, config, "parts", true);
+  cr_assert_eq(second.status, LIMN_OK, "%s", second.message);
+  cr_expect_eq(second.notice[0], '\0', "%s", second.notice);
+  cr_expect(test_same_file("whole", "parts", "checkpoints/000006.safetensors"), "the last checkpoint");
+
+  test_set(config, "precision", "fp32");
+  test_set(config, "steps", "7");
+  test_train(&third, config, "parts", true);
+  cr_assert_eq(third.status, LIMN_OK, "%s", third.message);
+  cr_expect_not_null(strstr(third.notice, "no longer bit-exact from step 6 on"), "%s", third.notice);
+  limn_config_destroy(config);
+}
