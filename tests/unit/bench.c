@@ -373,6 +373,8 @@ Test(bench, what_the_program_refuses) {
       {"bench ops dcgan " SMALL "--paced", 2, "bench ops has no --paced"},
       {"bench step dcgan " SMALL "--order share", 2, "bench step has no --order"},
       {"bench step dcgan " SMALL "--all", 2, "bench step has no --all"},
+      {"bench step dcgan " SMALL "--trace --paced", 2, "bench ops has no --paced"},
+      {"bench data --trace", 2, "bench data has no --trace"},
       {"bench ops dcgan --device gpu", 2, "device"},
       {"bench ops dcgan --device cpu --size 7x", 2, "size"},
   };
@@ -382,6 +384,8 @@ Test(bench, what_the_program_refuses) {
     cr_expect(strstr(said, cases[i].piece) != NULL, "limn %s: %s", cases[i].arguments, said);
     cr_expect(strncmp(said, "limn: ", 6) == 0 && strchr(said, '\n') == said + strlen(said) - 1, "%s", said);
   }
+  cr_expect_eq(limn("", "bench step dcgan " SMALL "--trace --all"), 0);
+  cr_expect(strstr(said, "of peak") != NULL, "%s", said);
   cr_expect_eq(limn("", "bench --help"), 0);
   cr_expect(strstr(said, "limn bench step") && strstr(said, "limn bench ops") && strstr(said, "--order ORDER"), "%s",
             said);

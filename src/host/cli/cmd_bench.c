@@ -20,6 +20,7 @@ static const cli_option own_options[] = {
     {"steps-per-round", 0, "N", "step: training steps a round (default 10)", NULL},
     {"paced", 0, NULL,
      "step: prints milliseconds a step after the first one and each round, and goes on at a line of input", NULL},
+    {"trace", 0, NULL, "step: the kernels in it one by one, which is limn bench ops", NULL},
     {"order", 0, "ORDER", "ops: by share, the longest first (default), or as they run in the program", NULL},
     {"all", 0, NULL, "ops: a line for every kernel, also where several are alike", NULL},
     {"preset", 0, "NAME", "a named group of settings", NULL},
@@ -171,16 +172,18 @@ static int bench_data(const cli_args *args, const char *model) {
   return code;
 }
 
+enum { STEP, OPS, DATA };
+
 /* `foreign`: options of other benchmarks, up to a NULL. */
 static const struct benchmark {
   const char *name;
   int (*run)(const cli_args *args, const char *model);
   const char *model; /* whose settings are used when none has to be named; else NULL */
-  const char *foreign[6];
+  const char *foreign[8];
 } benchmarks[] = {
-    {"step", bench_step, NULL, {"order", "all"}},
-    {"ops", bench_ops, NULL, {"steps-per-round", "paced"}},
-    {"data", bench_data, "dcgan", {"order", "all", "warmup", "steps-per-round", "paced"}},
+    [STEP] = {"step", bench_step, NULL, {"order", "all"}},
+    [OPS] = {"ops", bench_ops, NULL, {"steps-per-round", "paced"}},
+    [DATA] = {"data", bench_data, "dcgan", {"order", "all", "warmup", "steps-per-round", "paced", "trace"}},
 };
 
 static int find_benchmark(const char *name, const struct benchmark **out) {
@@ -204,6 +207,8 @@ static int run_benchmark(const cli_args *args) {
   int code = find_benchmark(args->words[0], &benchmark);
   if (!benchmark)
     return code;
+  if (benchmark == &benchmarks[STEP] && cli_args_has(args, "trace"))
+    benchmark = &benchmarks[OPS];
   size_t words = benchmark->model ? 1 : 2;
   if (args->word_count < words)
     return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s dcgan|vae|autoencoder", benchmark->name,
