@@ -19,21 +19,25 @@ typedef void (*meeting_visitor)(const double *a, const double *b, double *out, m
 /* The one place that says which elements meet; each of the three convolutions sums over what its result does not have.
  */
 static inline void visit_conv(geometry g, meeting_visitor visit, const double *a, const double *b, double *out) {
+  const limn_conv_attrs *attrs = &g.attrs;
   for (int n = 0; n < g.y.n; ++n)
     for (int o = 0; o < g.y.c; ++o)
-      for (int oh = 0; oh < g.y.h; ++oh)
-        for (int ow = 0; ow < g.y.w; ++ow)
-          for (int i = 0; i < g.x.c; ++i)
-            for (int kh = 0; kh < g.w.h; ++kh)
-              for (int kw = 0; kw < g.w.w; ++kw) {
-                int ih = oh * g.attrs.stride_h - g.attrs.pad_h + kh, iw = ow * g.attrs.stride_w - g.attrs.pad_w + kw;
-                if (ih < 0 || ih >= g.x.h || iw < 0 || iw >= g.x.w)
-                  continue; /* padding is 0 */
-                visit(a, b, out,
-                      (meeting){.x = reference_at(g.x, n, i, ih, iw),
-                                .w = reference_at(g.w, o, i, kh, kw),
-                                .y = reference_at(g.y, n, o, oh, ow)});
+      for (int i = 0; i < g.x.c; ++i)
+        for (int kh = 0; kh < g.w.h; ++kh)
+          for (int kw = 0; kw < g.w.w; ++kw)
+            for (int oh = 0; oh < g.y.h; ++oh) {
+              int ih = oh * attrs->stride_h - attrs->pad_h + kh;
+              if (ih < 0 || ih >= g.x.h)
+                continue; /* padding is 0 */
+              const meeting first = {.x = reference_at(g.x, n, i, ih, 0),
+                                     .w = reference_at(g.w, o, i, kh, kw),
+                                     .y = reference_at(g.y, n, o, oh, 0)};
+              for (int ow = 0; ow < g.y.w; ++ow) {
+                int iw = ow * attrs->stride_w - attrs->pad_w + kw;
+                if (iw >= 0 && iw < g.x.w)
+                  visit(a, b, out, (meeting){.x = first.x + iw, .w = first.w, .y = first.y + ow});
               }
+            }
 }
 
 static void add_to_y(const double *x, const double *w, double *y, meeting at) { y[at.y] += x[at.x] * w[at.w]; }
