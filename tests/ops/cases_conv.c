@@ -164,7 +164,7 @@ static void add_winograd(case_table *table) {
 static void add_few_channels(case_table *table) {
   static const halving_row rows[] = {
       {{5, 1, 28, 28}, 32, TAIL_NONE},    {{2, 3, 64, 48}, 16, TAIL_BIAS_TANH}, {{3, 7, 2, 10}, 48, TAIL_BIAS},
-      {{1, 5, 6, 2}, 16, TAIL_BIAS_RELU}, {{4, 2, 14, 42}, 16, TAIL_SIGMOID},
+      {{1, 5, 6, 2}, 16, TAIL_BIAS_RELU}, {{4, 2, 14, 42}, 16, TAIL_SIGMOID},   {{5, 1, 28, 20}, 64, TAIL_NONE},
   };
   add_halving(table, rows, sizeof rows / sizeof *rows);
 }

@@ -1,14 +1,19 @@
-/* Backward data of a 4x4 convolution of stride 2 into few channels: the image layer, a generator's last. Blocked code
- * has next to nothing to put into its vectors there; here they hold pixels, and the channels of y are summed over.
+/* 4x4 convolutions of stride 2 from few channels, the image layer: backward data, a generator's last step, and backward
+ * weights. Code for blocks of channels has next to nothing to put into its vectors there.
  *
- * A picture at a time and thread: y's channels are laid apart, with a row of zeros above and below; every chunk of
- * pixels is multiplied with the 16 taps of each channel of x; and each two rows of x are put together from these. */
+ * Backward data: vectors hold pixels, and the channels of y are summed over. A picture at a time and thread: y's
+ * channels are laid apart, with a row of zeros above and below; every chunk of pixels is multiplied with the 16 taps of
+ * each channel of x; and each two rows of x are put together from these.
+ *
+ * Backward weights: vectors hold channels of y, each of which meets the same pixel of x. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
+
+#define MOST_LANES 16
 
 struct few_channels {
   const limn_few_channels *loops;
@@ -40,7 +45,7 @@ static void make_channel(const struct few_channels *f, const limn_kernel *k, con
 }
 
 /* Operands: x, y, weights, bias, working memory. */
-static void run_few_channels(const limn_kernel *k, const struct limn_call *call) {
+static void run_data(const limn_kernel *k, const struct limn_call *call) {
   const struct few_channels *f = k->state;
   int blocks = f->y.c / f->loops->lanes, pixels = f->y.h * f->y.w;
   size_t plane = (size_t)pixels * (size_t)f->loops->lanes;
@@ -60,11 +65,95 @@ static void run_few_channels(const limn_kernel *k, const struct limn_call *call)
   }
 }
 
+#define KERNEL 4 /* its sides */
+
+/* A picture's channel with its padding. */
+static size_t padded(limn_shape x) { return (size_t)(x.h + 2) * (size_t)(x.w + 2); }
+
+static void pad(limn_shape s, const float *x, float *out) {
+  memset(out, 0, padded(s) * sizeof *out);
+  for (int row = 0; row < s.h; ++row)
+    memcpy(out + (size_t)(row + 1) * (size_t)(s.w + 2) + 1, x + (size_t)row * (size_t)s.w, (size_t)s.w * sizeof *x);
+}
+
+/* The kernels between channel c of x and two blocks of y's, over the batch. A picture's blocks stay in the first-level
+ * cache for all rows of the kernel. */
+static void sum_weights(const struct few_channels *f, float *dw, const float *x, const float *y, int pair, int c) {
+  const int lanes = f->loops->lanes;
+  const size_t plane = (size_t)f->y.h * (size_t)f->y.w * (size_t)lanes, blocks = (size_t)(f->y.c / lanes);
+  float sums[KERNEL * KERNEL * 2 * MOST_LANES] = {0};
+  for (size_t n = 0; n < (size_t)f->y.n; ++n) {
+    const float *at = x + (n * (size_t)f->x.c + (size_t)c) * padded(f->x);
+    const float *first = y + (n * blocks + 2 * (size_t)pair) * plane;
+    for (int row = 0; row < KERNEL; row += f->loops->rows)
+      f->loops->weight_sums(at + row * (f->x.w + 2), f->x.w + 2, first, first + plane, f->y.h, f->y.w,
+                            sums + row * KERNEL * 2 * lanes);
+  }
+  for (int o = 0; o < 2 * lanes; ++o)
+    for (int k = 0; k < KERNEL * KERNEL; ++k)
+      dw[((size_t)(2 * pair * lanes + o) * (size_t)f->x.c + (size_t)c) * KERNEL * KERNEL + (size_t)k] =
+          sums[k * 2 * lanes + o];
+}
+
+/* Operands: dw, x, y, working memory. */
+static void run_weights(const limn_kernel *k, const struct limn_call *call) {
+  const struct few_channels *f = k->state;
+  float *dw = cpu_at(k, 0), *apart = cpu_at(k, 3);
+  const float *x = cpu_at(k, 1), *y = cpu_at(k, 2);
+  int planes = f->x.n * f->x.c, pairs = f->y.c / (2 * f->loops->lanes);
+  (void)call;
+#pragma omp parallel num_threads(f->threads)
+  {
+#pragma omp for schedule(static)
+    for (int i = 0; i < planes; ++i)
+      pad(f->x, x + (size_t)i * (size_t)f->x.h * (size_t)f->x.w, apart + (size_t)i * padded(f->x));
+#pragma omp for collapse(2) schedule(static)
+    for (int pair = 0; pair < pairs; ++pair)
+      for (int c = 0; c < f->x.c; ++c)
+        sum_weights(f, dw, apart, y, pair, c);
+  }
+}
+
 bool limn_cpu_few_channels_suits(const limn_builder *b, const limn_step *step) {
   const limn_simd *simd = cpu_device_of(b)->simd;
   limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  return step->kind == LIMN_STEP_CONV_DX && cpu_conv_halves(&s, &step->node.conv) && simd->few_channels->lanes > 0 &&
-         s.y.c % simd->block == 0 && s.x.c < simd->block;
+  if (!cpu_conv_halves(&s, &step->node.conv) || simd->few_channels->lanes == 0 || s.y.h * s.y.w == 1)
+    return false;
+  /* In AVX2 oneDNN computes a whole block where there is one channel, and is the faster one everywhere else. */
+  if (step->kind == LIMN_STEP_CONV_DW)
+    return s.x.c == 1 && simd->block == 8 && s.y.c % (2 * simd->block) == 0;
+  return step->kind == LIMN_STEP_CONV_DX && s.x.c < simd->block && s.y.c % simd->block == 0;
+}
+
+/* The last operand is the working memory. */
+static limn_status finish(limn_builder *b, const limn_step *step, limn_kernel *kernel) {
+  if (!kernel)
+    return limn_builder_status(b);
+  kernel->flops = limn_builder_conv_shapes(b, step).flops;
+  kernel->engine = CPU_FEW_CHANNELS;
+  kernel->workspace = kernel->count - 1;
+  return LIMN_OK;
+}
+
+static limn_status add_data(limn_builder *b, const limn_step *step, struct few_channels *f) {
+  /* The last chunk reads and writes past the last pixel. */
+  f->sum_stride = (size_t)(chunks_of(f) * f->loops->pixels);
+  f->stride = cpu_odd_lines(f->sum_stride + 2 * (size_t)f->y.w);
+  f->size = cpu_odd_lines((size_t)f->y.c * f->stride + LIMN_FEW_SUMS * f->sum_stride);
+  int bias = step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
+  int y = limn_builder_input(b, step->inputs[0], CPU_BLOCKED), w = limn_builder_input(b, step->inputs[1], CPU_PLAIN);
+  int x = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
+  int scratch = limn_builder_scratch(b, (size_t)f->threads * f->size * sizeof(float));
+  return finish(b, step,
+                cpu_add(b, "convolution backward data", run_data, f, 5, (const int[]){x, y, w, bias, scratch}));
+}
+
+static limn_status add_weights(limn_builder *b, const limn_step *step, struct few_channels *f) {
+  int x = limn_builder_input(b, step->inputs[0], CPU_PLAIN), y = limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
+  int dw = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
+  int scratch = limn_builder_scratch(b, (size_t)(f->x.n * f->x.c) * padded(f->x) * sizeof(float));
+  return finish(b, step,
+                cpu_add(b, "convolution backward weights", run_weights, f, 4, (const int[]){dw, x, y, scratch}));
 }
 
 limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) {
@@ -79,20 +168,5 @@ limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) 
                              .threads = cpu->threads,
                              .activation = step->activation,
                              .slope = step->slope};
-  /* The last chunk reads and writes past the last pixel. */
-  f->sum_stride = (size_t)(chunks_of(f) * f->loops->pixels);
-  f->stride = cpu_odd_lines(f->sum_stride + 2 * (size_t)f->y.w);
-  f->size = cpu_odd_lines((size_t)f->y.c * f->stride + LIMN_FEW_SUMS * f->sum_stride);
-  int bias = step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
-  int y = limn_builder_input(b, step->inputs[0], CPU_BLOCKED), w = limn_builder_input(b, step->inputs[1], CPU_PLAIN);
-  int x = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
-  int scratch = limn_builder_scratch(b, (size_t)f->threads * f->size * sizeof(float));
-  limn_kernel *kernel =
-      cpu_add(b, "convolution backward data", run_few_channels, f, 5, (const int[]){x, y, w, bias, scratch});
-  if (!kernel)
-    return limn_builder_status(b);
-  kernel->flops = s.flops;
-  kernel->engine = CPU_FEW_CHANNELS;
-  kernel->workspace = 4;
-  return LIMN_OK;
+  return (step->kind == LIMN_STEP_CONV_DX ? add_data : add_weights)(b, step, f);
 }

@@ -1,5 +1,6 @@
-/* The loops of few_channels.c next door: backward data of a 4x4 convolution of stride 2 and padding 1 into so few
- * channels that they fill no vector. Vectors hold neighbouring pixels of y instead. Each function is for one thread. */
+/* The loops of few_channels.c next door: a 4x4 convolution of stride 2 and padding 1 from so few channels that they
+ * fill no vector. Each function is for one thread. In backward data, vectors hold neighbouring pixels of y instead; in
+ * backward weights, channels of y. */
 #ifndef LIMN_DEVICES_CPU_SIMD_FEW_CHANNELS_H
 #define LIMN_DEVICES_CPU_SIMD_FEW_CHANNELS_H
 
@@ -19,6 +20,11 @@ typedef struct limn_few_channels {
                float *out, size_t out_stride);
   /* One row of x, 2 width pixels, from 4 of those sums of a row of y, plus bias. */
   void (*row)(const float *sums, size_t stride, int width, float bias, float *x);
+  /* Rows of the kernel that a call of weight_sums makes. */
+  int rows;
+  /* sums (4 rows, 2 lanes) += those taps' gradients for two blocks of channels of y, h x w pixels each: `x` is what the
+   * first of these taps meets at the first pixel, in a picture with its padding, `width` wide. */
+  void (*weight_sums)(const float *x, int width, const float *first, const float *second, int h, int w, float *sums);
 } limn_few_channels;
 
 #endif
