@@ -111,8 +111,10 @@ void LIMN_SIMD(gradient_sums)(const float *x, const float *g, const float *y, in
     gradient_sums_b(x, g, y, pixels, 16, mean, slope, sum_dy, sum_dyx);
   else if (block == 16)
     gradient_sums_b(x, g, NULL, pixels, 16, mean, slope, sum_dy, sum_dyx);
-  else if (block == 8)
+  else if (block == 8 && y)
     gradient_sums_b(x, g, y, pixels, 8, mean, slope, sum_dy, sum_dyx);
+  else if (block == 8)
+    gradient_sums_b(x, g, NULL, pixels, 8, mean, slope, sum_dy, sum_dyx);
   else
     gradient_sums_plain(x, g, y, pixels, *mean, slope, sum_dy, sum_dyx);
 }
@@ -134,8 +136,10 @@ void LIMN_SIMD(gradient_input)(float *dx, const float *x, const float *g, const 
     gradient_input_b(dx, x, g, y, pixels, 16, a, b, c, slope);
   else if (block == 16)
     gradient_input_b(dx, x, g, NULL, pixels, 16, a, b, c, slope);
-  else if (block == 8)
+  else if (block == 8 && y)
     gradient_input_b(dx, x, g, y, pixels, 8, a, b, c, slope);
+  else if (block == 8)
+    gradient_input_b(dx, x, g, NULL, pixels, 8, a, b, c, slope);
   else {
     float a0 = *a, b0 = *b, c0 = *c;
 #pragma omp simd
