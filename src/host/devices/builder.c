@@ -193,6 +193,31 @@ bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {
   return limn_step_is_sum_of_two(b->schedule, step) && limn_shape_count(step->domain) > 1;
 }
 
+bool limn_steps_are_apart(const limn_step *steps, int count) {
+  for (int i = 0; i < count; ++i)
+    if (limn_step_must_precede(&steps[i], &steps[count]))
+      return false;
+  return true;
+}
+
+/* Whether two optimiser steps differ in nothing but their tensors. */
+static bool same_rule(const limn_step *a, const limn_step *b) {
+  const limn_node *x = &a->node, *y = &b->node;
+  bool same = b->kind == LIMN_STEP_OPTIMIZER && x->op == y->op && a->input_count == b->input_count &&
+              x->alpha == y->alpha && x->beta1 == y->beta1 && x->beta2 == y->beta2 && x->eps == y->eps &&
+              x->weight_decay == y->weight_decay && x->decoupled == y->decoupled;
+  for (int i = 1; same && i < a->input_count; ++i)
+    same = a->inputs[i] == b->inputs[i];
+  return same;
+}
+
+int limn_steps_of_optimizer(const limn_step *steps, int left) {
+  int count = 1;
+  while (count < left && same_rule(steps, &steps[count]) && limn_steps_are_apart(steps, count))
+    ++count;
+  return count;
+}
+
 int limn_builder_target(limn_builder *b, limn_value leaf) {
   struct place *place = place_of(b, leaf);
   return place->buffer[place->made];

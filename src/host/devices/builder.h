@@ -114,6 +114,10 @@ typedef struct limn_conv_shapes {
 limn_conv_shapes limn_builder_conv_shapes(const limn_builder *builder, const limn_step *step);
 /* limn_step_is_sum_of_two, with more than one element. */
 bool limn_builder_is_addition(const limn_builder *builder, const limn_step *step);
+/* Whether steps[count] may run in one launch with steps[0 ... count), in any order. */
+bool limn_steps_are_apart(const limn_step *steps, int count);
+/* How many of steps[0 ... left), an optimiser's first, differ in nothing but their tensors and are apart. */
+int limn_steps_of_optimizer(const limn_step *steps, int left);
 limn_status limn_builder_status(const limn_builder *builder);
 /* Makes the error stick. */
 limn_status limn_builder_fail(limn_builder *builder, limn_status status);

@@ -102,7 +102,9 @@ limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *ste
 limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
 limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
 limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
-limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step);  /* pictures.c */
+/* Of as many of the steps as one sweep can do. */
+limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step); /* pictures.c */
 /* Bias and activation of a convolution on buffer y, when it has any that are not computed yet. */
 limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* The kernel of a convolution between blocked tensors. Operands: result, input, weights, bias or NULL, working memory;

@@ -41,7 +41,6 @@ static void release(limn_device *device, void *memory) {
 }
 
 static limn_status build(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  (void)left;
   *taken = 1;
   switch (steps->kind) {
   case LIMN_STEP_CONV:
@@ -60,6 +59,8 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return limn_cpu_build_pointwise(b, steps);
   case LIMN_STEP_PICTURES:
     return limn_cpu_build_pictures(b, steps);
+  case LIMN_STEP_OPTIMIZER:
+    return limn_cpu_build_optimizer(b, steps, left, taken);
   default:
     return limn_cpu_build_update(b, steps);
   }

@@ -45,14 +45,25 @@ static void run_record(const limn_kernel *k, const struct limn_call *call) {
   cpu_at(k, 0)[(size_t)(call->step % (uint64_t)ring.n) * (size_t)ring.c + (size_t)s->node.column] = *cpu_at(k, 1);
 }
 
-/* Operands: w, m or momentum, v, gradient, hyper, scale, gate. */
+/* Tensors that one optimiser updates, in one sweep of all threads over their pieces. sizes: in elements. */
+struct optimizer {
+  limn_node node;
+  size_t pieces;  /* of all of them */
+  size_t sizes[]; /* of each tensor */
+};
+
+#define SHARED_OPERANDS 3 /* hyper, scale, gate; then of each tensor: w, m or momentum, v, gradient */
+#define TENSOR_OPERANDS 4
+
+static size_t pieces_of(size_t size) { return (size + PIECE - 1) / PIECE; }
+
 static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
-  const struct update *s = k->state;
+  const struct optimizer *s = k->state;
   const limn_node *n = &s->node;
-  if (cpu_at(k, 6) && *cpu_at(k, 6) != 0)
+  const float *hyper = cpu_at(k, 0), *gate = cpu_at(k, 2);
+  if (gate && *gate != 0)
     return;
-  const float *hyper = cpu_at(k, 4);
-  float scale = cpu_at(k, 5) ? *cpu_at(k, 5) : 1;
+  float scale = cpu_at(k, 1) ? *cpu_at(k, 1) : 1;
   const struct limn_simd_adam adam = {.lr = hyper[0],
                                       .bias1 = hyper[1],
                                       .bias2 = hyper[2],
@@ -64,30 +75,57 @@ static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
                                       .decoupled = n->decoupled};
   const struct limn_simd_sgd sgd = {
       .lr = hyper[0], .momentum = n->alpha, .weight_decay = n->weight_decay, .scale = scale};
-  size_t pieces = (s->count + PIECE - 1) / PIECE;
-#pragma omp parallel for num_threads(call->threads) schedule(static) if (pieces > 1)
-  for (size_t i = 0; i < pieces; ++i) {
-    size_t first = i * PIECE, length = s->count - first < PIECE ? s->count - first : PIECE;
+#pragma omp parallel for num_threads(call->threads) schedule(static) if (s->pieces > 1)
+  for (size_t i = 0; i < s->pieces; ++i) {
+    size_t piece = i, t = 0;
+    for (; piece >= pieces_of(s->sizes[t]); ++t)
+      piece -= pieces_of(s->sizes[t]);
+    size_t first = piece * PIECE, length = s->sizes[t] - first < PIECE ? s->sizes[t] - first : PIECE;
+    float *p[TENSOR_OPERANDS];
+    for (size_t j = 0; j < TENSOR_OPERANDS; ++j) {
+      float *at = cpu_at(k, SHARED_OPERANDS + TENSOR_OPERANDS * t + j);
+      p[j] = at ? at + first : NULL;
+    }
     if (n->op == LIMN_OP_ADAM)
-      call->simd->adam(cpu_at(k, 0) + first, cpu_at(k, 1) + first, cpu_at(k, 2) + first, cpu_at(k, 3) + first, length,
-                       &adam);
+      call->simd->adam(p[0], p[1], p[2], p[3], length, &adam);
     else
-      call->simd->sgd(cpu_at(k, 0) + first, cpu_at(k, 1) ? cpu_at(k, 1) + first : NULL, cpu_at(k, 3) + first, length,
-                      &sgd);
+      call->simd->sgd(p[0], p[1], p[3], length, &sgd);
   }
 }
 
-static limn_status add_optimizer(limn_builder *b, const limn_step *step, struct update *s) {
+static void add_tensor(limn_builder *b, const limn_step *step, size_t *size, int *operands) {
   const limn_node *n = &step->node;
-  cpu_layout layout = limn_builder_format(b, n->targets[0]);
-  s->count = (size_t)limn_shape_count(limn_builder_shape(b, n->targets[0]));
-  int buffers[7] = {-1, -1, -1, -1, -1, -1, -1};
-  for (int i = 0; i < n->target_count; ++i)
-    buffers[i] = limn_builder_target(b, n->targets[i]);
-  buffers[3] = limn_builder_input(b, step->inputs[0], layout);
-  for (int i = 1; i < step->input_count; ++i)
-    buffers[3 + i] = limn_builder_input(b, step->inputs[i], CPU_PLAIN);
-  cpu_add(b, n->op == LIMN_OP_ADAM ? "adam" : "sgd", run_optimizer, s, 7, buffers);
+  *size = (size_t)limn_shape_count(limn_builder_shape(b, n->targets[0]));
+  for (int i = 0; i < 3; ++i)
+    operands[i] = i < n->target_count ? limn_builder_target(b, n->targets[i]) : LIMN_ABSENT;
+  operands[3] = limn_builder_input(b, step->inputs[0], limn_builder_format(b, n->targets[0]));
+}
+
+limn_status limn_cpu_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
+  const limn_node *n = &steps->node;
+  int count = limn_steps_of_optimizer(steps, left), operands = SHARED_OPERANDS + TENSOR_OPERANDS * count;
+  struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->sizes);
+  int *buffers = calloc((size_t)operands, sizeof *buffers);
+  if (!s || !buffers) {
+    free(s);
+    free(buffers);
+    return limn_fail_memory("a program");
+  }
+  s->node = *n;
+  *taken = count;
+  for (int i = 0; i < SHARED_OPERANDS; ++i)
+    buffers[i] = i + 1 < steps->input_count ? limn_builder_input(b, steps->inputs[i + 1], CPU_PLAIN) : LIMN_ABSENT;
+  double bytes = 0;
+  for (int i = 0; i < count; ++i) {
+    add_tensor(b, &steps[i], &s->sizes[i], buffers + SHARED_OPERANDS + TENSOR_OPERANDS * i);
+    s->pieces += pieces_of(s->sizes[i]);
+    /* targets are read and written, the gradient read */
+    bytes += (double)s->sizes[i] * sizeof(float) * (2 * steps[i].node.target_count + 1);
+  }
+  limn_kernel *kernel = cpu_add(b, n->op == LIMN_OP_ADAM ? "adam" : "sgd", run_optimizer, s, operands, buffers);
+  if (kernel)
+    kernel->bytes = bytes;
+  free(buffers);
   return limn_builder_status(b);
 }
 
@@ -96,8 +134,6 @@ limn_status limn_cpu_build_update(limn_builder *b, const limn_step *step) {
   if (!s)
     return limn_fail_memory("a program");
   s->node = step->node;
-  if (step->kind == LIMN_STEP_OPTIMIZER)
-    return add_optimizer(b, step, s);
   if (step->kind == LIMN_STEP_RANDOM) {
     s->count = (size_t)limn_shape_count(step->node.shape);
     const int out = limn_builder_output(b, step->outputs[0], CPU_PLAIN);

@@ -160,14 +160,6 @@ limn_status cuda_build_assign(limn_builder *builder, const limn_step *step);
 limn_status cuda_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
 limn_status cuda_build_record(limn_builder *builder, const limn_step *steps, int left, int *taken);
 
-/* Whether steps[count] may run in one launch with steps[0 ... count), in any order. */
-static inline bool cuda_is_apart(const limn_step *steps, int count) {
-  for (int i = 0; i < count; ++i)
-    if (limn_step_must_precede(&steps[i], &steps[count]))
-      return false;
-  return true;
-}
-
 /* The buffer of a value that a kernel writes in CUDA_HALF as well, where convolutions read that; else LIMN_ABSENT. */
 static inline int cuda_output_half(limn_builder *builder, int value) {
   return cuda_device_of(builder)->half == LIMN_F32 ? LIMN_ABSENT : limn_builder_output_copy(builder, value, CUDA_HALF);

@@ -24,7 +24,7 @@ static void run_additions(const limn_kernel *k, const struct limn_call *call) {
 
 limn_status cuda_build_additions(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 0;
-  while (count < left && limn_builder_is_addition(b, &steps[count]) && cuda_is_apart(steps, count))
+  while (count < left && limn_builder_is_addition(b, &steps[count]) && limn_steps_are_apart(steps, count))
     ++count;
   struct additions *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int *buffers = calloc(3 * (size_t)count, sizeof *buffers);

@@ -88,17 +88,6 @@ static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, (s->adam ? limn_adam : limn_sgd)(s->tensors, s->count, &s->values, call->stream), k->name);
 }
 
-/* Whether two optimiser steps differ in nothing but their tensors. */
-static bool same_rule(const limn_step *a, const limn_step *b) {
-  const limn_node *x = &a->node, *y = &b->node;
-  bool same = b->kind == LIMN_STEP_OPTIMIZER && x->op == y->op && a->input_count == b->input_count &&
-              x->alpha == y->alpha && x->beta1 == y->beta1 && x->beta2 == y->beta2 && x->eps == y->eps &&
-              x->weight_decay == y->weight_decay && x->decoupled == y->decoupled;
-  for (int i = 1; same && i < a->input_count; ++i)
-    same = a->inputs[i] == b->inputs[i];
-  return same;
-}
-
 /* Whether one of the leaves that steps[0 ... count) write is read by steps[count]. */
 static bool reads_earlier(const limn_step *steps, int count) {
   for (int i = 0; i < count; ++i)
@@ -123,9 +112,7 @@ static void add_tensor(limn_builder *b, const limn_step *step, limn_trained *ten
 
 limn_status cuda_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
   const limn_node *n = &steps->node;
-  int count = 1;
-  while (count < left && same_rule(steps, &steps[count]) && cuda_is_apart(steps, count))
-    ++count;
+  int count = limn_steps_of_optimizer(steps, left);
   struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int operands = SHARED_OPERANDS + TENSOR_OPERANDS * count, *buffers = calloc((size_t)operands, sizeof *buffers);
   if (!s || !buffers) {
