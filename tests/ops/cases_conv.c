@@ -144,9 +144,9 @@ static void add_halving(case_table *table, const halving_row *rows, size_t count
     table->cases[i].flags |= CASE_LARGE;
 }
 
-/* What the CPU's Winograd engine takes, and a little of what it must leave: whole and torn tiles, one tile, pictures of
- * more tiles than a thread takes at a time, groups of pictures that do not come out even, more weights than are kept
- * and then several groups, gradients of weights summed in several chunks. */
+/* What the CPU's engines for Winograd and bf16 take, and a little of what Winograd's must leave: whole and torn tiles,
+ * one tile, pictures of more tiles than a thread takes at a time, groups of pictures that do not come out even, more
+ * weights than are kept and then several groups, gradients of weights summed in several chunks. */
 static void add_winograd(case_table *table) {
   static const halving_row rows[] = {
       {{2, 32, 32, 32}, 128, TAIL_NONE},     {{3, 64, 16, 24}, 128, TAIL_BIAS_RELU},
@@ -154,7 +154,8 @@ static void add_winograd(case_table *table) {
       {{16, 96, 14, 14}, 128, TAIL_NONE},    {{66, 32, 8, 8}, 32, TAIL_BIAS_TANH},
       {{1, 32, 32, 40}, 128, TAIL_SIGMOID},  {{33, 32, 16, 16}, 96, TAIL_BIAS},
       {{1, 32, 72, 32}, 64, TAIL_BIAS_RELU}, {{19, 128, 14, 16}, 192, TAIL_NONE},
-      {{67, 128, 8, 8}, 192, TAIL_BIAS},
+      {{67, 128, 8, 8}, 192, TAIL_BIAS},     {{3, 32, 2, 4}, 32, TAIL_BIAS},
+      {{3, 64, 4, 2}, 64, TAIL_NONE},        {{1, 64, 64, 64}, 32, TAIL_BIAS},
   };
   add_halving(table, rows, sizeof rows / sizeof *rows);
 }

@@ -101,3 +101,21 @@ Test(engines, are_those_that_are_told) {
   free(told);
   free(first);
 }
+
+/* What was chosen for fp32 says nothing of bf16. */
+Test(engines, belong_to_a_precision) {
+  char note[256];
+  limn_device *device = NULL;
+  if (limn_device_create(&device, &(limn_device_options){.name = "cpu", .threads = 1, .precision = "bf16"}) != LIMN_OK)
+    cr_skip_test("this CPU has no bf16");
+  limn_device_destroy(device);
+  char *fp32 = taken(timed, NULL, note);
+  const char *const settings[] = {"precision", "bf16", NULL};
+  cr_expect_null(taken(settings, fp32, note));
+  free(fp32);
+  const char *const both[] = {"precision", "bf16", "autotune", "true", "deterministic", "false", NULL};
+  char *bf16 = taken(both, NULL, note);
+  cr_assert_not_null(bf16);
+  cr_expect_not_null(strstr(bf16, " bf16\n"), "%s", bf16);
+  free(bf16);
+}

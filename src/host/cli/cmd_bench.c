@@ -207,8 +207,6 @@ static int run_benchmark(const cli_args *args) {
   int code = find_benchmark(args->words[0], &benchmark);
   if (!benchmark)
     return code;
-  if (benchmark == &benchmarks[STEP] && cli_args_has(args, "trace"))
-    benchmark = &benchmarks[OPS];
   size_t words = benchmark->model ? 1 : 2;
   if (args->word_count < words)
     return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s dcgan|vae|autoencoder", benchmark->name,
@@ -216,6 +214,8 @@ static int run_benchmark(const cli_args *args) {
   if (args->word_count > words)
     return cli_fail(CLI_USAGE, "limn bench %s does not know what to do with \"%s\"", benchmark->name,
                     args->words[words]);
+  if (benchmark == &benchmarks[STEP] && cli_args_has(args, "trace"))
+    benchmark = &benchmarks[OPS];
   for (const char *const *option = benchmark->foreign; *option; option++)
     if (cli_args_has(args, *option))
       return cli_fail(CLI_USAGE, "limn bench %s has no --%s; limn bench --help says what has", benchmark->name,

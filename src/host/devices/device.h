@@ -112,7 +112,7 @@ typedef struct limn_device_options {
 } limn_device_options;
 
 /* "auto" is CUDA where that works, and else the CPU, whose note then says why. LIMN_USAGE for a name that there is not
- * and for a precision that the device does not have; LIMN_DEVICE where the device is not there. */
+ * and for a precision that no such device has; LIMN_DEVICE where the device is not there, or has not that precision. */
 limn_status limn_device_create(limn_device **out, const limn_device_options *options);
 void limn_device_destroy(limn_device *device);
 

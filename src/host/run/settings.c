@@ -153,7 +153,7 @@ static const limn_setting_row table[] = {
      HELP("lets the CPU device compute 4x4 convolutions by Winograd's way: faster, a little less exact")},
     {NAME("precision", "run", ALL), INEXACT, FLAG("precision"), FIELD("choice", LIMN_SETTING_WORD, precision),
      RANGE("auto|fp32|tf32|bf16|fp16"), DEFAULT("auto"),
-     HELP("number format of the arithmetic; auto: the device's own. CPUs have fp32, newer ones bf16")},
+     HELP("number format of the arithmetic; auto: the device's own. CPUs have fp32, and bf16 with AMX")},
     {NAME("deterministic", "run", ALL), INEXACT, FLAG("deterministic"), SWITCH(deterministic), DEFAULT("false"),
      HELP("refuses whatever does not repeat bit for bit")},
     {NAME("autotune", "run", ALL), INEXACT, FLAG("autotune"), SWITCH(autotune), DEFAULT("false"),

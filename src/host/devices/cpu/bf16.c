@@ -1,5 +1,5 @@
-/* 4x4 convolutions of stride 2 from operands rounded to bf16, with fp32 sums: what precision bf16 means on CPUs that
- * multiply bf16. Tensors stay in fp32; both operands are rounded on the way into the matrices that simd/bf16.h
+/* 4x4 convolutions of stride 2 from operands rounded to bf16, with fp32 sums: what precision bf16 means on CPUs with
+ * AMX. Tensors stay in fp32; both operands are rounded on the way into the matrices that simd/bf16.h
  * describes, which is as much as a pass over each. Whatever the number of threads, every sum is taken in the same
  * order. */
 #include <omp.h>
@@ -21,7 +21,6 @@
 struct bf16 {
   limn_step_kind kind;
   const limn_bf16_loops *loops;
-  const limn_bf16_unit *unit;
   limn_shape x, y;
   int threads;
   float slope;              /* of the activation behind it, 1: none */
@@ -114,18 +113,18 @@ static void multiply_panel(const struct bf16 *w, const struct operands *o, int f
   for (int t = 0; t < SHIFTS; ++t)
     offsets[t] = w->offsets[t] * SIDE;
   for (size_t row = 0; row < all; row += SIDE) {
-    w->unit->product(&(limn_bf16_product){.a = o->a + row * SIDE,
-                                          .stride = SIDE,
-                                          .segment = w->segment,
-                                          .segments = w->segments,
-                                          .offset_count = SHIFTS,
-                                          .offsets = offsets,
-                                          .b = o->b + (size_t)panel * 2 * tiles,
-                                          .b_right = tiles,
-                                          .c = c,
-                                          .c_stride = SIDE,
-                                          .down = BLOCK * SIDE,
-                                          .right = BLOCK});
+    w->loops->product(&(limn_bf16_product){.a = o->a + row * SIDE,
+                                           .stride = SIDE,
+                                           .segment = w->segment,
+                                           .segments = w->segments,
+                                           .offset_count = SHIFTS,
+                                           .offsets = offsets,
+                                           .b = o->b + (size_t)panel * 2 * tiles,
+                                           .b_right = tiles,
+                                           .c = c,
+                                           .c_stride = SIDE,
+                                           .down = BLOCK * SIDE,
+                                           .right = BLOCK});
     w->loops->store(c, (int)(all - row < SIDE ? all - row : SIDE), row, &grid, low, high,
                     (size_t)shape.c * (size_t)shape.h * (size_t)shape.w, o->bias ? o->bias + block * BLOCK : NULL,
                     w->slope);
@@ -147,7 +146,7 @@ static void run_data(const limn_kernel *k, const struct limn_call *call) {
         pack_weights(w, k->p[2], panel, right, b + (size_t)(2 * panel + right) * (size_t)w->segments * SHIFTS * TILE);
     limn_bf16 *a = memory + w->a + (size_t)omp_get_thread_num() * w->a_size;
     struct operands o = {.out = k->p[0], .in = k->p[1], .bias = k->p[3], .a = a, .b = b};
-    w->unit->begin();
+    w->loops->begin();
 #pragma omp for schedule(static)
     for (int group = 0; group < groups; ++group) {
       int first = group * w->images, count = w->x.n - first < w->images ? w->x.n - first : w->images;
@@ -155,7 +154,7 @@ static void run_data(const limn_kernel *k, const struct limn_call *call) {
       for (int panel = 0; panel < w->panels; ++panel)
         multiply_panel(w, &o, first, count, panel);
     }
-    w->unit->end();
+    w->loops->end();
   }
 }
 
@@ -187,19 +186,19 @@ static void sum_item(const struct bf16 *w, float *dw, const limn_bf16 *memory, i
   size_t all = ((size_t)count * w->positions + SIDE - 1) / SIDE * SIDE;
   for (size_t begin = 0; begin < all; begin += SLICE)
     for (int t = 0; t < SHIFTS; ++t)
-      w->unit->product(&(limn_bf16_product){.a = a + begin,
-                                            .stride = w->length,
-                                            .segment = SIDE,
-                                            .segments = (int)((all - begin < SLICE ? all - begin : SLICE) / SIDE),
-                                            .offset_count = 1,
-                                            .offsets = &w->offsets[t],
-                                            .b = b + begin * BLOCK,
-                                            .b_right = BLOCK * w->length,
-                                            .c = dw + weight_at(w, 2 * o, 2 * i, tap_of(w, phase, t)),
-                                            .c_stride = BLOCK,
-                                            .down = weight_at(w, 0, 1, 0),
-                                            .right = weight_at(w, 1, 0, 0),
-                                            .add = add || begin > 0});
+      w->loops->product(&(limn_bf16_product){.a = a + begin,
+                                             .stride = w->length,
+                                             .segment = SIDE,
+                                             .segments = (int)((all - begin < SLICE ? all - begin : SLICE) / SIDE),
+                                             .offset_count = 1,
+                                             .offsets = &w->offsets[t],
+                                             .b = b + begin * BLOCK,
+                                             .b_right = BLOCK * w->length,
+                                             .c = dw + weight_at(w, 2 * o, 2 * i, tap_of(w, phase, t)),
+                                             .c_stride = BLOCK,
+                                             .down = weight_at(w, 0, 1, 0),
+                                             .right = weight_at(w, 1, 0, 0),
+                                             .add = add || begin > 0});
 }
 
 /* Operands: dw, x, y, working memory. */
@@ -210,7 +209,7 @@ static void run_weights(const limn_kernel *k, const struct limn_call *call) {
   (void)call;
 #pragma omp parallel num_threads(w->threads)
   {
-    w->unit->begin();
+    w->loops->begin();
     for (int first = 0; first < w->x.n; first += w->images) {
       int count = w->x.n - first < w->images ? w->x.n - first : w->images;
 #pragma omp for schedule(static) nowait
@@ -224,7 +223,7 @@ static void run_weights(const limn_kernel *k, const struct limn_call *call) {
       for (int item = 0; item < items; ++item)
         sum_item(w, k->p[0], memory, item, count, first > 0);
     }
-    w->unit->end();
+    w->loops->end();
   }
 }
 
@@ -243,10 +242,13 @@ static void plan_data(struct bf16 *w) {
   w->panels = forward ? w->y.c / SIDE : PHASES * w->x.c / SIDE;
   size_t picture = (size_t)w->segments * w->positions * SIDE * sizeof(limn_bf16);
   size_t most = ((size_t)w->x.n + (size_t)w->threads - 1) / (size_t)w->threads, fit = GROUP / picture;
-  w->images = (int)(fit < 1 ? 1 : fit < most ? fit : most);
+  fit = fit < 1 ? 1 : fit < most ? fit : most;
+  size_t rounds = (most + fit - 1) / fit; /* of which each thread has as many pictures as the others */
+  w->images = (int)((most + rounds - 1) / rounds);
   w->segment = ((size_t)w->images * w->positions + behind(w)) * SIDE;
   w->a_size = (size_t)w->segments * w->segment;
-  w->a = place(w, (size_t)w->threads * w->a_size);
+  size_t groups = ((size_t)w->x.n + (size_t)w->images - 1) / (size_t)w->images;
+  w->a = place(w, (groups < (size_t)w->threads ? groups : (size_t)w->threads) * w->a_size);
   w->b = place(w, (size_t)w->panels * 2 * (size_t)w->segments * SHIFTS * TILE);
 }
 
@@ -273,8 +275,7 @@ limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {
   if (!w)
     return limn_fail_memory("a program");
   *w = (struct bf16){.kind = step->kind,
-                     .loops = cpu->simd->bf16,
-                     .unit = cpu->bf16,
+                     .loops = cpu->bf16,
                      .x = s.x,
                      .y = s.y,
                      .threads = cpu->threads,

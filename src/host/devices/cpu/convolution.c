@@ -1,4 +1,4 @@
-/* Which engine computes a convolution: a fixed function of the step and the instruction set, found by measuring
+/* Which engine computes a convolution: a fixed function of the step, instruction set and precision, found by measuring
  * (docs/performance.md); the one that the options name; or, with autotune, the one that is fastest here. */
 #include <math.h>
 #include <stdio.h>
@@ -22,12 +22,13 @@ static const cpu_engine engines[] = {
 };
 #define ENGINE_COUNT (sizeof engines / sizeof *engines)
 
-static const char *name_of(const limn_step *step, const limn_conv_shapes *s, char *out, size_t size) {
+/* With the precision: what was chosen in one says nothing of the other. */
+static const char *name_of(const limn_step *step, const limn_conv_shapes *s, bool bf16, char *out, size_t size) {
   const limn_conv_attrs *a = &step->node.conv;
   const char *kind = step->kind == LIMN_STEP_CONV ? "CONV" : step->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
-  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)", kind, s->x.n,
+  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)%s", kind, s->x.n,
            s->x.c, s->x.h, s->x.w, s->w.n, s->w.c, s->w.h, s->w.w, s->y.n, s->y.c, s->y.h, s->y.w, a->stride_h,
-           a->stride_w, a->pad_h, a->pad_w);
+           a->stride_w, a->pad_h, a->pad_w, bf16 ? " bf16" : "");
   return out;
 }
 
@@ -65,7 +66,7 @@ static limn_status choose_otherwise(struct cpu_device *cpu, const limn_builder *
                                     const cpu_engine **out) {
   const limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
   char operation[256];
-  name_of(step, &shapes, operation, sizeof operation);
+  name_of(step, &shapes, cpu->bf16 != NULL, operation, sizeof operation);
   const cpu_engine *engine = named_engine(cpu->told, b, step, operation, &cpu->missed);
   if (!engine)
     engine = named_engine(cpu->found, b, step, operation, &cpu->missed);

@@ -34,8 +34,8 @@ struct cpu_device {
   limn_device base;
   const limn_simd *simd;
   int threads;
-  const limn_bf16_unit *bf16; /* multiplies for precision bf16; NULL: the precision is fp32 */
-  bool winograd;              /* is allowed */
+  const limn_bf16_loops *bf16; /* NULL: the precision is fp32 */
+  bool winograd;               /* is allowed */
   bool autotune;
   char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
   int missed;               /* of the given ones, those that are not to be had here */

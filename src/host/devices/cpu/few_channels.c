@@ -5,7 +5,7 @@
  * channels are laid apart, with a row of zeros above and below; every chunk of pixels is multiplied with the 16 taps of
  * each channel of x; and each two rows of x are put together from these.
  *
- * Backward weights: vectors hold channels of y, each of which meets the same pixel of x. */
+ * Backward weights, from one channel: vectors hold channels of y, each of which meets the same pixel of x. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
-#define MOST_LANES 16
+#define MOST_LANES 8 /* where weights are summed */
 
 struct few_channels {
   const limn_few_channels *loops;
@@ -76,23 +76,22 @@ static void pad(limn_shape s, const float *x, float *out) {
     memcpy(out + (size_t)(row + 1) * (size_t)(s.w + 2) + 1, x + (size_t)row * (size_t)s.w, (size_t)s.w * sizeof *x);
 }
 
-/* The kernels between channel c of x and two blocks of y's, over the batch. A picture's blocks stay in the first-level
+/* The kernels between x's one channel and two blocks of y's, over the batch. A picture's blocks stay in the first-level
  * cache for all rows of the kernel. */
-static void sum_weights(const struct few_channels *f, float *dw, const float *x, const float *y, int pair, int c) {
+static void sum_weights(const struct few_channels *f, float *dw, const float *x, const float *y, int pair) {
   const int lanes = f->loops->lanes;
   const size_t plane = (size_t)f->y.h * (size_t)f->y.w * (size_t)lanes, blocks = (size_t)(f->y.c / lanes);
   float sums[KERNEL * KERNEL * 2 * MOST_LANES] = {0};
   for (size_t n = 0; n < (size_t)f->y.n; ++n) {
-    const float *at = x + (n * (size_t)f->x.c + (size_t)c) * padded(f->x);
+    const float *at = x + n * padded(f->x);
     const float *first = y + (n * blocks + 2 * (size_t)pair) * plane;
-    for (int row = 0; row < KERNEL; row += f->loops->rows)
+    for (int row = 0; row < KERNEL; ++row)
       f->loops->weight_sums(at + row * (f->x.w + 2), f->x.w + 2, first, first + plane, f->y.h, f->y.w,
                             sums + row * KERNEL * 2 * lanes);
   }
   for (int o = 0; o < 2 * lanes; ++o)
     for (int k = 0; k < KERNEL * KERNEL; ++k)
-      dw[((size_t)(2 * pair * lanes + o) * (size_t)f->x.c + (size_t)c) * KERNEL * KERNEL + (size_t)k] =
-          sums[k * 2 * lanes + o];
+      dw[(2 * pair * lanes + o) * KERNEL * KERNEL + k] = sums[k * 2 * lanes + o];
 }
 
 /* Operands: dw, x, y, working memory. */
@@ -100,17 +99,16 @@ static void run_weights(const limn_kernel *k, const struct limn_call *call) {
   const struct few_channels *f = k->state;
   float *dw = cpu_at(k, 0), *apart = cpu_at(k, 3);
   const float *x = cpu_at(k, 1), *y = cpu_at(k, 2);
-  int planes = f->x.n * f->x.c, pairs = f->y.c / (2 * f->loops->lanes);
+  int pairs = f->y.c / (2 * f->loops->lanes);
   (void)call;
 #pragma omp parallel num_threads(f->threads)
   {
 #pragma omp for schedule(static)
-    for (int i = 0; i < planes; ++i)
+    for (int i = 0; i < f->x.n; ++i)
       pad(f->x, x + (size_t)i * (size_t)f->x.h * (size_t)f->x.w, apart + (size_t)i * padded(f->x));
-#pragma omp for collapse(2) schedule(static)
+#pragma omp for schedule(static)
     for (int pair = 0; pair < pairs; ++pair)
-      for (int c = 0; c < f->x.c; ++c)
-        sum_weights(f, dw, apart, y, pair, c);
+      sum_weights(f, dw, apart, y, pair);
   }
 }
 
@@ -121,7 +119,7 @@ bool limn_cpu_few_channels_suits(const limn_builder *b, const limn_step *step) {
     return false;
   /* In AVX2 oneDNN computes a whole block where there is one channel, and is the faster one everywhere else. */
   if (step->kind == LIMN_STEP_CONV_DW)
-    return s.x.c == 1 && simd->block == 8 && s.y.c % (2 * simd->block) == 0;
+    return simd->few_channels->weight_sums && s.x.c == 1 && s.y.c % (2 * simd->block) == 0;
   return step->kind == LIMN_STEP_CONV_DX && s.x.c < simd->block && s.y.c % simd->block == 0;
 }
 
@@ -151,7 +149,7 @@ static limn_status add_data(limn_builder *b, const limn_step *step, struct few_c
 static limn_status add_weights(limn_builder *b, const limn_step *step, struct few_channels *f) {
   int x = limn_builder_input(b, step->inputs[0], CPU_PLAIN), y = limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
   int dw = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
-  int scratch = limn_builder_scratch(b, (size_t)(f->x.n * f->x.c) * padded(f->x) * sizeof(float));
+  int scratch = limn_builder_scratch(b, (size_t)f->x.n * padded(f->x) * sizeof(float));
   return finish(b, step,
                 cpu_add(b, "convolution backward weights", run_weights, f, 4, (const int[]){dw, x, y, scratch}));
 }

@@ -8,8 +8,8 @@
 #include "devices/cpu/cpu.h"
 
 #define COMPUTE_ROUNDS  500000 /* some ms: long enough for a core to reach its clock rate */
-#define PRODUCT_ROUNDS  2000   /* of bf16, likewise */
-#define PRODUCT_DEPTH   64
+#define PRODUCT_ROUNDS  5000   /* of bf16, likewise */
+#define PRODUCT_DEPTH   256
 #define COMPUTE_REPEATS 25
 #define MEMORY_REPEATS  5
 #define LEAST_MEMORY    ((size_t)192 << 20)
@@ -23,7 +23,7 @@ struct peaks_job {
 
 /* The same from bf16: products of 32 by 64 and 64 by 32, which lie in the first-level cache. Returns the sum of what
  * one element of each comes to. */
-static float multiply_bf16(const limn_bf16_unit *unit, double *flops) {
+static float multiply_bf16(const limn_bf16_loops *loops, double *flops) {
   const size_t side = LIMN_BF16_SIDE, offset = 0, tile = LIMN_BF16_TILE;
   const limn_bf16 one = 0x3f80;
   limn_bf16 a[LIMN_BF16_SIDE * PRODUCT_DEPTH] __attribute__((aligned(ALIGNMENT)));
@@ -43,12 +43,12 @@ static float multiply_bf16(const limn_bf16_unit *unit, double *flops) {
                                      .c_stride = side,
                                      .down = side * side / 2,
                                      .right = side / 2};
-  unit->begin();
+  loops->begin();
   for (int round = 0; round < PRODUCT_ROUNDS; ++round) {
-    unit->product(&product);
+    loops->product(&product);
     total += c[0];
   }
-  unit->end();
+  loops->end();
   *flops = 2.0 * PRODUCT_ROUNDS * PRODUCT_DEPTH * (double)(side * side);
   return total;
 }

@@ -4,7 +4,6 @@
 
 #if defined __AVX512F__ && defined __x86_64__
 #include <cpuid.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,7 +13,7 @@
 #define BF16 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16")))
 #define AMX  __attribute__((target("amx-tile,amx-bf16")))
 
-enum { BLOCK = 16, SIDE = LIMN_BF16_SIDE, TILE = LIMN_BF16_TILE, SUMS = 8 };
+enum { BLOCK = 16, SIDE = LIMN_BF16_SIDE, TILE = LIMN_BF16_TILE };
 
 static const float zeros[BLOCK];
 
@@ -106,50 +105,13 @@ static void store(const float *c, int count, size_t position, const limn_bf16_gr
   }
 }
 
-static bool has_avx512_bf16(void) {
-  unsigned a, b, c, d;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
-}
-
-static void nothing(void) {}
-
-/* Rows r ... r + 7 of c; 16 sums, two vectors of b and a pair of a's in the 32 registers. */
-BF16 static void product_of_vectors(const limn_bf16_product *p) {
-  for (size_t r = 0; r < SIDE; r += SUMS) {
-    float *c = p->c + r / BLOCK * p->down + r % BLOCK * p->c_stride;
-    const limn_bf16 *b = p->b;
-    vector left[SUMS], right[SUMS];
-    UNROLL for (size_t i = 0; i < SUMS; ++i) {
-      left[i] = p->add ? vector_load(c + i * p->c_stride) : vector_of(0);
-      right[i] = p->add ? vector_load(c + i * p->c_stride + p->right) : vector_of(0);
-    }
-    for (size_t s = 0; s < (size_t)p->segments; ++s)
-      for (int t = 0; t < p->offset_count; ++t) {
-        const limn_bf16 *a = p->a + s * p->segment + p->offsets[t] + r * p->stride;
-        for (int pair = 0; pair < SIDE / 2; ++pair, a += 2, b += 2 * BLOCK) {
-          __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + p->b_right);
-          UNROLL for (size_t i = 0; i < SUMS; ++i) {
-            int two;
-            memcpy(&two, a + i * p->stride, sizeof two);
-            __m512bh value = (__m512bh)_mm512_set1_epi32(two);
-            left[i] = _mm512_dpbf16_ps(left[i], value, b0);
-            right[i] = _mm512_dpbf16_ps(right[i], value, b1);
-          }
-        }
-      }
-    UNROLL for (size_t i = 0; i < SUMS; ++i) {
-      vector_store(c + i * p->c_stride, left[i]);
-      vector_store(c + i * p->c_stride + p->right, right[i]);
-    }
-  }
-}
-
 #define REQUEST_PERMISSION 0x1023 /* arch_prctl: ARCH_REQ_XCOMP_PERM */
 #define TILE_DATA          18     /* XFEATURE_XTILEDATA: 8 KB of registers that a process has to ask for */
 
 static bool has_amx(void) {
   unsigned a, b, c, d;
-  return has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1) &&
+  bool rounds = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1); /* AVX512_BF16 */
+  return rounds && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1) &&
          syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
@@ -162,11 +124,11 @@ static const struct {
            .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
            .rows = {BLOCK, BLOCK, BLOCK, BLOCK, BLOCK, BLOCK, BLOCK, BLOCK}};
 
-AMX static void begin_amx(void) { _tile_loadconfig(&tiles); }
-AMX static void end_amx(void) { _tile_release(); }
+AMX static void begin(void) { _tile_loadconfig(&tiles); }
+AMX static void end(void) { _tile_release(); }
 
 /* Tiles 0 to 3: c; 4, 5: a's two halves; 6, 7: b's. Distances in bytes. */
-AMX static void product_of_tiles(const limn_bf16_product *p) {
+AMX static void product(const limn_bf16_product *p) {
   const size_t row = p->stride * sizeof *p->a, line = TILE / BLOCK * sizeof *p->b, c_row = p->c_stride * sizeof *p->c;
   const limn_bf16 *b = p->b;
   if (p->add) {
@@ -198,13 +160,15 @@ AMX static void product_of_tiles(const limn_bf16_product *p) {
   _tile_stored(3, p->c + p->down + p->right, c_row);
 }
 
-static const limn_bf16_unit amx = {
-    .name = "AMX", .usable = has_amx, .begin = begin_amx, .end = end_amx, .product = product_of_tiles};
-static const limn_bf16_unit avx512_bf16 = {
-    .name = "AVX512_BF16", .usable = has_avx512_bf16, .begin = nothing, .end = nothing, .product = product_of_vectors};
-
-const limn_bf16_loops LIMN_SIMD(bf16) = {
-    .units = {&amx, &avx512_bf16}, .rows = rows, .lines = lines, .pairs = pairs, .tile = tile, .store = store};
+const limn_bf16_loops LIMN_SIMD(bf16) = {.usable = has_amx,
+                                         .begin = begin,
+                                         .end = end,
+                                         .product = product,
+                                         .rows = rows,
+                                         .lines = lines,
+                                         .pairs = pairs,
+                                         .tile = tile,
+                                         .store = store};
 #else
-const limn_bf16_loops LIMN_SIMD(bf16) = {.units = {NULL}};
+const limn_bf16_loops LIMN_SIMD(bf16) = {.usable = NULL};
 #endif

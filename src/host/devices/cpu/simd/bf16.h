@@ -39,16 +39,13 @@ typedef struct limn_bf16_product {
   bool add;
 } limn_bf16_product;
 
-/* Instructions that multiply. A thread calls `begin` before its products and `end` behind them. */
-typedef struct limn_bf16_unit {
-  const char *name;
-  bool (*usable)(void); /* by this process; asks the system for what it takes */
+typedef struct limn_bf16_loops {
+  /* Whether this process can use these loops: asks the system for what they take. NULL: this instruction set has none.
+   */
+  bool (*usable)(void);
+  /* A thread calls `begin` before its products and `end` behind them. */
   void (*begin)(void), (*end)(void);
   void (*product)(const limn_bf16_product *p);
-} limn_bf16_unit;
-
-typedef struct limn_bf16_loops {
-  const limn_bf16_unit *units[2]; /* the fastest first; NULL: this instruction set has none */
   /* Two blocks of channels of one picture, at every position (zeros where there is no pixel): out[32 * position]. */
   void (*rows)(const float *first, const float *second, const limn_bf16_grid *grid, limn_bf16 *out);
   /* One block of channels along the positions: out[channel * stride + position], and up to 15 more behind the last. */

@@ -7,8 +7,6 @@
 
 /* 8 sums a pixel, three rows of pixels and a weight have to fit into the 32 or 16 registers. */
 enum { LANES = VECTOR_LANES, VECTORS = LANES == 16 ? 2 : 1, TAPS = 4 };
-/* Of the kernel; two sums a tap. */
-enum { ROWS = LANES == 16 ? 2 : 1 };
 
 static void unblock(const float *plane, int pixels, float *out, size_t stride) {
   int pixel = 0;
@@ -62,33 +60,38 @@ static void row(const float *s, size_t stride, int width, float bias, float *x) 
   x[2 * width - 1] = s2[width - 1] + bias;
 }
 
+#if VECTOR_LANES == 8
 static void weight_sums(const float *x, int width, const float *first, const float *second, int h, int w, float *out) {
-  vector left[ROWS * TAPS], right[ROWS * TAPS];
-  UNROLL for (int k = 0; k < ROWS * TAPS; ++k) left[k] = right[k] = vector_of(0);
+  vector left[TAPS], right[TAPS];
+  UNROLL for (int k = 0; k < TAPS; ++k) left[k] = right[k] = vector_of(0);
   for (int i = 0; i < h; ++i, x += 2 * width) {
     const float *at = x;
     for (int j = 0; j < w; ++j, at += 2, first += LANES, second += LANES) {
       vector y0 = vector_load(first), y1 = vector_load(second);
-      UNROLL for (int k = 0; k < ROWS * TAPS; ++k) {
-        vector value = vector_of(at[k / TAPS * width + k % TAPS]);
+      UNROLL for (int k = 0; k < TAPS; ++k) {
+        vector value = vector_of(at[k]);
         left[k] = vector_fma(value, y0, left[k]);
         right[k] = vector_fma(value, y1, right[k]);
       }
     }
   }
-  UNROLL for (int k = 0; k < ROWS * TAPS; ++k, out += (ptrdiff_t)2 * LANES) {
+  UNROLL for (int k = 0; k < TAPS; ++k, out += (ptrdiff_t)2 * LANES) {
     vector_store(out, vector_load(out) + left[k]);
     vector_store(out + LANES, vector_load(out + LANES) + right[k]);
   }
 }
+
+#define WEIGHT_SUMS weight_sums
+#else
+#define WEIGHT_SUMS NULL
+#endif
 
 const limn_few_channels LIMN_SIMD(few_channels) = {.lanes = LANES,
                                                    .pixels = VECTORS * LANES,
                                                    .unblock = unblock,
                                                    .sums = sums,
                                                    .row = row,
-                                                   .rows = ROWS,
-                                                   .weight_sums = weight_sums};
+                                                   .weight_sums = WEIGHT_SUMS};
 #else
 const limn_few_channels LIMN_SIMD(few_channels) = {0};
 #endif

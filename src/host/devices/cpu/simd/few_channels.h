@@ -20,10 +20,9 @@ typedef struct limn_few_channels {
                float *out, size_t out_stride);
   /* One row of x, 2 width pixels, from 4 of those sums of a row of y, plus bias. */
   void (*row)(const float *sums, size_t stride, int width, float bias, float *x);
-  /* Rows of the kernel that a call of weight_sums makes. */
-  int rows;
-  /* sums (4 rows, 2 lanes) += those taps' gradients for two blocks of channels of y, h x w pixels each: `x` is what the
-   * first of these taps meets at the first pixel, in a picture with its padding, `width` wide. */
+  /* sums (4, 2 lanes) += the gradients of one row of the kernel for two blocks of channels of y, h x w pixels each: `x`
+   * is what its first tap meets at the first pixel, in a picture with its padding, `width` wide. NULL: oneDNN is the
+   * faster one in this instruction set. */
   void (*weight_sums)(const float *x, int width, const float *first, const float *second, int h, int w, float *sums);
 } limn_few_channels;
 
