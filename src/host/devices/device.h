@@ -95,17 +95,16 @@ typedef struct limn_card {
 } limn_card;
 
 typedef struct limn_device_options {
-  const char *name; /* "auto", "cpu", "cuda", "cuda:N"; NULL: "auto" */
-  int index;        /* cuda: the N of the name. Set by limn_device_create */
-  int threads;      /* 0: as many as the process may use */
-  const char *isa;  /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
-  int direct;       /* cpu: 1: no convolution by Winograd's way */
-  const char
-      *precision;      /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. CPUs have fp32, some bf16 */
-  int deterministic;   /* 1: the same inputs give the same bytes, or an error */
-  int autotune;        /* 1: times the engines of a convolution once and takes the fastest */
-  const char *engines; /* what another device's `engines` gave: those, not timed. What is not to be had here is chosen
-                          as if it had not been named, and noted. NULL: none */
+  const char *name;      /* "auto", "cpu", "cuda", "cuda:N"; NULL: "auto" */
+  int index;             /* cuda: the N of the name. Set by limn_device_create */
+  int threads;           /* 0: as many as the process may use */
+  const char *isa;       /* cpu: "avx512", "avx2", "sse2"; NULL or "auto": the best there is */
+  int direct;            /* cpu: 1: no convolution by Winograd's way */
+  const char *precision; /* "fp32", "tf32", "bf16", "fp16"; NULL or "auto": the device's own. CPUs: fp32, some bf16 */
+  int deterministic;     /* 1: the same inputs give the same bytes, or an error */
+  int autotune;          /* 1: times the engines of a convolution once and takes the fastest */
+  const char *engines;   /* what another device's `engines` gave: those, not timed. What is not to be had here is chosen
+                            as if it had not been named, and noted. NULL: none */
   const limn_card *card; /* cuda: plan for this card, which need not be there; nothing can run. NULL: a real device */
   int planning;          /* cuda: plan for the real device, without its memory; nothing can run */
   uint64_t seed;

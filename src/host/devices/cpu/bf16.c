@@ -1,7 +1,6 @@
 /* 4x4 convolutions of stride 2 from operands rounded to bf16, with fp32 sums: what precision bf16 means on CPUs with
- * AMX. Tensors stay in fp32; both operands are rounded on the way into the matrices that simd/bf16.h
- * describes, which is as much as a pass over each. Whatever the number of threads, every sum is taken in the same
- * order. */
+ * AMX. Tensors stay in fp32; both operands are rounded on the way into the matrices that simd/bf16.h describes, which
+ * is as much as a pass over each. Whatever the number of threads, every sum is taken in the same order. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,7 @@ struct bf16 {
   int threads;
   float slope;              /* of the activation behind it, 1: none */
   size_t positions;         /* of a picture's grid */
-  size_t offsets[SHIFTS];   /* of the taps, in positions */
+  size_t offsets[SHIFTS];   /* of the taps, in elements of a */
   int images;               /* of a group or chunk */
   int segments, panels;     /* data: pieces of the depth, but for taps; panels of 32 columns */
   size_t segment;           /* elements from one to the next */
@@ -108,17 +107,15 @@ static void multiply_panel(const struct bf16 *w, const struct operands *o, int f
   limn_bf16_grid grid = forward ? grid_of(w, 1, 0, 0, w->y) : phase_grid(w, panel % PHASES);
   int block = 2 * (forward ? panel : panel / PHASES);
   float *low = (float *)plane(shape, o->out, first, block), *high = (float *)plane(shape, o->out, first, block + 1);
-  size_t tiles = (size_t)w->segments * SHIFTS * TILE, all = (size_t)count * w->positions, offsets[SHIFTS];
+  size_t tiles = (size_t)w->segments * SHIFTS * TILE, all = (size_t)count * w->positions;
   float c[SIDE * SIDE] __attribute__((aligned(64)));
-  for (int t = 0; t < SHIFTS; ++t)
-    offsets[t] = w->offsets[t] * SIDE;
   for (size_t row = 0; row < all; row += SIDE) {
     w->loops->product(&(limn_bf16_product){.a = o->a + row * SIDE,
                                            .stride = SIDE,
                                            .segment = w->segment,
                                            .segments = w->segments,
                                            .offset_count = SHIFTS,
-                                           .offsets = offsets,
+                                           .offsets = w->offsets,
                                            .b = o->b + (size_t)panel * 2 * tiles,
                                            .b_right = tiles,
                                            .c = c,
@@ -233,11 +230,18 @@ static size_t place(struct bf16 *w, size_t elements) {
   return at;
 }
 
-/* Positions behind the last picture that products still read. */
-static size_t behind(const struct bf16 *w) { return w->offsets[SHIFTS - 1] + SIDE; }
+/* `each`: elements of a from one position to the next. */
+static void place_taps(struct bf16 *w, size_t each) {
+  for (size_t t = 0; t < SHIFTS; ++t)
+    w->offsets[t] = (t / 2 * (size_t)(w->y.w + 1) + t % 2) * each;
+}
+
+/* Positions behind the last picture that products still read: to the last tap, and a whole piece. */
+static size_t behind(const struct bf16 *w) { return (size_t)w->y.w + 2 + SIDE; }
 
 static void plan_data(struct bf16 *w) {
   bool forward = w->kind == LIMN_STEP_CONV;
+  place_taps(w, SIDE);
   w->segments = forward ? PHASES * w->x.c / SIDE : w->y.c / SIDE;
   w->panels = forward ? w->y.c / SIDE : PHASES * w->x.c / SIDE;
   size_t picture = (size_t)w->segments * w->positions * SIDE * sizeof(limn_bf16);
@@ -253,6 +257,7 @@ static void plan_data(struct bf16 *w) {
 }
 
 static void plan_weights(struct bf16 *w) {
+  place_taps(w, 1);
   w->positions += w->positions % 2; /* pairs belong to one picture */
   size_t fit = CHUNK / w->positions;
   w->images = (int)(fit < 1 ? 1 : fit < (size_t)w->x.n ? fit : (size_t)w->x.n);
@@ -279,14 +284,12 @@ limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {
                      .x = s.x,
                      .y = s.y,
                      .threads = cpu->threads,
-                     .positions = (size_t)(s.y.h + 1) * (size_t)(s.y.w + 1),
-                     .offsets = {0, 1, (size_t)s.y.w + 1, (size_t)s.y.w + 2}};
+                     .positions = (size_t)(s.y.h + 1) * (size_t)(s.y.w + 1)};
   bool data = step->kind != LIMN_STEP_CONV_DW;
   (data ? plan_data : plan_weights)(w);
-  return limn_cpu_add_blocked_convolution(b, step,
-                                          &(cpu_blocked_convolution){.engine = CPU_BF16,
-                                                                     .state = w,
-                                                                     .run = data ? run_data : run_weights,
-                                                                     .scratch_bytes = w->end * sizeof(limn_bf16),
-                                                                     .slope = data ? &w->slope : NULL});
+  return limn_cpu_add_blocked_convolution(
+      b, step,
+      &(cpu_blocked_convolution){.kernel = {CPU_BF16, w, data ? run_data : run_weights},
+                                 .scratch_bytes = w->end * sizeof(limn_bf16),
+                                 .slope = data ? &w->slope : NULL});
 }

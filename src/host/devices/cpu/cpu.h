@@ -107,12 +107,20 @@ limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_step *ste
 limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step); /* pictures.c */
 /* Bias and activation of a convolution on buffer y, when it has any that are not computed yet. */
 limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
-/* The kernel of a convolution between blocked tensors. Operands: result, input, weights, bias or NULL, working memory;
- * backward weights: their gradient, x, y, working memory. */
-typedef struct cpu_blocked_convolution {
+/* "convolution backward data" and the like; dense: "dense ...". */
+const char *limn_cpu_convolution_name(limn_step_kind kind, bool dense);
+/* A convolution's kernel by an engine of ours; the last of its buffers is its working memory. */
+typedef struct cpu_convolution_kernel {
   const char *engine;
   void *state; /* malloc'ed; taken */
   void (*run)(const limn_kernel *, const struct limn_call *);
+} cpu_convolution_kernel;
+limn_status limn_cpu_add_convolution(limn_builder *builder, const limn_step *step, const cpu_convolution_kernel *kernel,
+                                     int count, const int *buffers);
+/* The same between blocked tensors. Operands: result, input, weights, bias or NULL, working memory;
+ * backward weights: their gradient, x, y, working memory. */
+typedef struct cpu_blocked_convolution {
+  cpu_convolution_kernel kernel;
   size_t scratch_bytes;
   float *slope; /* set, where the engine takes bias and activation along: u > 0 ? u : slope u. NULL: it does not */
 } cpu_blocked_convolution;

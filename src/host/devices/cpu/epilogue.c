@@ -50,8 +50,24 @@ limn_status limn_cpu_add_epilogue(limn_builder *b, const limn_step *step, int y)
   return limn_builder_status(b);
 }
 
+const char *limn_cpu_convolution_name(limn_step_kind kind, bool dense) {
+  static const char *const names[2][3] = {{"convolution", "convolution backward data", "convolution backward weights"},
+                                          {"dense", "dense backward data", "dense backward weights"}};
+  return names[dense][kind == LIMN_STEP_CONV ? 0 : kind == LIMN_STEP_CONV_DX ? 1 : 2];
+}
+
+limn_status limn_cpu_add_convolution(limn_builder *b, const limn_step *step, const cpu_convolution_kernel *c, int count,
+                                     const int *buffers) {
+  limn_kernel *kernel = cpu_add(b, limn_cpu_convolution_name(step->kind, false), c->run, c->state, count, buffers);
+  if (!kernel)
+    return limn_builder_status(b);
+  kernel->flops = limn_builder_conv_shapes(b, step).flops;
+  kernel->engine = c->engine;
+  kernel->workspace = count - 1;
+  return LIMN_OK;
+}
+
 limn_status limn_cpu_add_blocked_convolution(limn_builder *b, const limn_step *step, const cpu_blocked_convolution *c) {
-  static const char *const names[] = {"convolution", "convolution backward data", "convolution backward weights"};
   const bool data = step->kind != LIMN_STEP_CONV_DW;
   const bool pieces = step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_LEAKY_RELU;
   const bool fused = c->slope && (pieces || step->activation == LIMN_PW_COUNT);
@@ -63,13 +79,7 @@ limn_status limn_cpu_add_blocked_convolution(limn_builder *b, const limn_step *s
   int other = data ? weights : limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
   int out = limn_builder_output(b, step->outputs[0], data ? CPU_BLOCKED : CPU_BLOCKED_WEIGHT);
   int scratch = limn_builder_scratch(b, c->scratch_bytes);
-  limn_kernel *kernel = data ? cpu_add(b, names[step->kind == LIMN_STEP_CONV ? 0 : 1], c->run, c->state, 5,
-                                       (const int[]){out, in, other, bias, scratch})
-                             : cpu_add(b, names[2], c->run, c->state, 4, (const int[]){out, in, other, scratch});
-  if (!kernel)
-    return limn_builder_status(b);
-  kernel->flops = limn_builder_conv_shapes(b, step).flops;
-  kernel->engine = c->engine;
-  kernel->workspace = data ? 4 : 3;
+  LIMN_TRY(data ? limn_cpu_add_convolution(b, step, &c->kernel, 5, (const int[]){out, in, other, bias, scratch})
+                : limn_cpu_add_convolution(b, step, &c->kernel, 4, (const int[]){out, in, other, scratch}));
   return data && !fused ? limn_cpu_add_epilogue(b, step, out) : LIMN_OK;
 }

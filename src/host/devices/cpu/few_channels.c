@@ -123,16 +123,6 @@ bool limn_cpu_few_channels_suits(const limn_builder *b, const limn_step *step) {
   return step->kind == LIMN_STEP_CONV_DX && s.x.c < simd->block && s.y.c % simd->block == 0;
 }
 
-/* The last operand is the working memory. */
-static limn_status finish(limn_builder *b, const limn_step *step, limn_kernel *kernel) {
-  if (!kernel)
-    return limn_builder_status(b);
-  kernel->flops = limn_builder_conv_shapes(b, step).flops;
-  kernel->engine = CPU_FEW_CHANNELS;
-  kernel->workspace = kernel->count - 1;
-  return LIMN_OK;
-}
-
 static limn_status add_data(limn_builder *b, const limn_step *step, struct few_channels *f) {
   /* The last chunk reads and writes past the last pixel. */
   f->sum_stride = (size_t)(chunks_of(f) * f->loops->pixels);
@@ -142,16 +132,16 @@ static limn_status add_data(limn_builder *b, const limn_step *step, struct few_c
   int y = limn_builder_input(b, step->inputs[0], CPU_BLOCKED), w = limn_builder_input(b, step->inputs[1], CPU_PLAIN);
   int x = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
   int scratch = limn_builder_scratch(b, (size_t)f->threads * f->size * sizeof(float));
-  return finish(b, step,
-                cpu_add(b, "convolution backward data", run_data, f, 5, (const int[]){x, y, w, bias, scratch}));
+  return limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_FEW_CHANNELS, f, run_data}, 5,
+                                  (const int[]){x, y, w, bias, scratch});
 }
 
 static limn_status add_weights(limn_builder *b, const limn_step *step, struct few_channels *f) {
   int x = limn_builder_input(b, step->inputs[0], CPU_PLAIN), y = limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
   int dw = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
   int scratch = limn_builder_scratch(b, (size_t)f->x.n * padded(f->x) * sizeof(float));
-  return finish(b, step,
-                cpu_add(b, "convolution backward weights", run_weights, f, 4, (const int[]){dw, x, y, scratch}));
+  return limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_FEW_CHANNELS, f, run_weights}, 4,
+                                  (const int[]){dw, x, y, scratch});
 }
 
 limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) {

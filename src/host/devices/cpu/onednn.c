@@ -414,8 +414,6 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
       {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
       {DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST},
   };
-  static const char *const names[2][3] = {{"convolution", "convolution backward data", "convolution backward weights"},
-                                          {"dense", "dense backward data", "dense backward weights"}};
   int row = step->kind == LIMN_STEP_CONV ? 0 : step->kind == LIMN_STEP_CONV_DX ? 1 : 2;
   /* Which of output, first and second input is the y of a dense layer. */
   int flat = !c->shapes.dense ? -1 : row == 0 ? 0 : row == 1 ? 1 : 2;
@@ -448,7 +446,7 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
     call_destroy(call);
     return status;
   }
-  LIMN_TRY(add_call(b, names[c->shapes.dense][row], call, buffers, c->shapes.flops));
+  LIMN_TRY(add_call(b, limn_cpu_convolution_name(step->kind, c->shapes.dense), call, buffers, c->shapes.flops));
   if (out.direct != out.final)
     LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
   return step->kind == LIMN_STEP_CONV_DX ? limn_cpu_add_epilogue(b, step, out.final) : LIMN_OK;

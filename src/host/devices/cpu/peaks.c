@@ -21,8 +21,7 @@ struct peaks_job {
   double flops, bandwidth; /* found */
 };
 
-/* The same from bf16: products of 32 by 64 and 64 by 32, which lie in the first-level cache. Returns the sum of what
- * one element of each comes to. */
+/* As limn_simd.multiply_adds, from bf16: products of 32 by 256 and 256 by 32, which lie in the first-level cache. */
 static float multiply_bf16(const limn_bf16_loops *loops, double *flops) {
   const size_t side = LIMN_BF16_SIDE, offset = 0, tile = LIMN_BF16_TILE;
   const limn_bf16 one = 0x3f80;

@@ -321,9 +321,7 @@ limn_status limn_cpu_build_winograd(limn_builder *b, const limn_step *step) {
   (data ? plan_data : plan_weights)(w);
   return limn_cpu_add_blocked_convolution(
       b, step,
-      &(cpu_blocked_convolution){.engine = CPU_WINOGRAD,
-                                 .state = w,
-                                 .run = data ? run_data : run_weights,
+      &(cpu_blocked_convolution){.kernel = {CPU_WINOGRAD, w, data ? run_data : run_weights},
                                  .scratch_bytes = w->end * sizeof(float),
                                  .slope = step->kind == LIMN_STEP_CONV ? &w->slope : NULL});
 }
