@@ -185,6 +185,24 @@ static void add_dense(case_table *table) {
       }
 }
 
+/* What the CPU's engine for them takes: outputs and pictures that come out even with none of its rows, in blocked and
+ * in plain layouts, with packed panels and without. */
+static void add_gemm(case_table *table) {
+  static const struct {
+    limn_shape x;
+    int32_t o;
+    conv_tail tail;
+  } rows[] = {
+      {{17, 32, 3, 3}, 70, TAIL_BIAS_TANH},
+      {{9, 64, 1, 1}, 18, TAIL_BIAS_LEAKY},
+      {{6, 16, 2, 7}, 15, TAIL_SIGMOID},
+      {{16, 32, 2, 2}, 64, TAIL_BIAS_RELU},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
+    add_three(table, rows[i].x, (limn_shape){rows[i].o, rows[i].x.c, rows[i].x.h, rows[i].x.w},
+              (limn_conv_attrs){1, 1, 0, 0}, rows[i].tail);
+}
+
 /* A weight used twice (real and fake pictures in one step): its gradient is a sum of two. */
 static void build_twice(case_graph *g, const op_case *c) {
   limn_value w = case_parameter(g, "w", c->w, RANGE_SIGNED);
@@ -300,6 +318,7 @@ void cases_add_conv(case_table *table) {
   add_winograd(table);
   add_few_channels(table);
   add_dense(table);
+  add_gemm(table);
   add_compositions(table);
   add_two_layers(table);
 }

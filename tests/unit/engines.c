@@ -70,7 +70,8 @@ Test(engines, are_timed_for_each_operation) {
   cr_expect_gt(count_of(text, " CONV_DX x="), 1, "%s", text);
   cr_expect_gt(count_of(text, " CONV_DW x="), 1, "%s", text);
   for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-    cr_expect(strncmp(line, "winograd ", 9) == 0 || strncmp(line, "onednn ", 7) == 0 || strncmp(line, "few-", 4) == 0,
+    cr_expect(strncmp(line, "winograd ", 9) == 0 || strncmp(line, "onednn ", 7) == 0 || strncmp(line, "few-", 4) == 0 ||
+                  strncmp(line, "gemm ", 5) == 0,
               "%s", line);
   free(text);
 }
@@ -84,8 +85,14 @@ Test(engines, are_those_that_are_told) {
   char *told = malloc(3 * strlen(first) + 1), *end = told; /* names differ by less than a line */
   cr_assert_not_null(told);
   for (char *line = strtok(first, "\n"); line; line = strtok(NULL, "\n")) {
-    const bool other = strncmp(line, "onednn ", 7) == 0, picture = strstr(line, ",3,32,32)") != NULL;
-    end += sprintf(end, "%s%s\n", !other ? "onednn" : picture ? "few-channels" : "winograd", strchr(line, ' '));
+    const bool other = strncmp(line, "onednn ", 7) == 0, picture = strstr(line, ",3,32,32)") != NULL,
+               dense = strstr(line, "pad=(0,0)") != NULL;
+    end += sprintf(end, "%s%s\n",
+                   !other    ? "onednn"
+                   : picture ? "few-channels"
+                   : dense   ? "gemm"
+                             : "winograd",
+                   strchr(line, ' '));
   }
   char *back = taken(timed, told, note);
   cr_expect_str_eq(note, "");

@@ -6,14 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define COUNT (2 * LIMN_BOX_MULLER_BLOCKS) /* pairs */
+#include "base/for_each_cpu.h"
 
-/* glibc alone picks a version when it loads a program, too early for AddressSanitizer. */
-#if defined __x86_64__ && defined __GLIBC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__
-#define FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_EACH_CPU
-#endif
+#define COUNT (2 * LIMN_BOX_MULLER_BLOCKS) /* pairs */
 
 static inline uint64_t bits_of(double x) {
   uint64_t bits;
@@ -74,8 +69,7 @@ static inline void cosine_and_sine(double turn, double *cosine, double *sine) {
   *sine = double_of(((sn & ~other) | (cs & other)) ^ ((quarter & 2) << 62));
 }
 
-/* static: else its versions would be exported. */
-FOR_EACH_CPU static void box_muller(const uint32_t *words, float *normals) {
+LIMN_FOR_EACH_CPU static void box_muller(const uint32_t *words, float *normals) {
   /* The half keeps the logarithm's argument away from 0 and 1. */
   for (int i = 0; i < COUNT; ++i) {
     const double u = ((double)(int32_t)(words[2 * i] >> 8) + 0.5) * 0x1p-24,

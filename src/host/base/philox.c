@@ -3,25 +3,58 @@
 #include <string.h>
 
 #include "base/box_muller.h"
+#include "base/for_each_cpu.h"
 
-#define ROUNDS 10
+#define ROUNDS      10
+#define MULTIPLIER0 0xD2511F53u
+#define MULTIPLIER1 0xCD9E8D57u
+#define WEYL0       0x9E3779B9u
+#define WEYL1       0xBB67AE85u
 
 void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
   uint32_t k0 = key[0], k1 = key[1];
   for (int round = 0; round < ROUNDS; ++round) {
-    uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+    uint64_t p0 = (uint64_t)MULTIPLIER0 * c0, p1 = (uint64_t)MULTIPLIER1 * c2;
     c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
     c1 = (uint32_t)p1;
     c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
     c3 = (uint32_t)p0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    k0 += WEYL0;
+    k1 += WEYL1;
   }
   out[0] = c0;
   out[1] = c1;
   out[2] = c2;
   out[3] = c3;
+}
+
+#define BLOCKS LIMN_BOX_MULLER_BLOCKS
+#define WORDS  (4 * BLOCKS)
+
+/* Of the counters from `first` on. A round at a time for all of them, which vectors can do. */
+LIMN_FOR_EACH_CPU static void blocks(uint64_t seed, uint32_t stream, uint64_t step, uint32_t first, uint32_t *words) {
+  uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+  for (uint32_t i = 0; i < BLOCKS; ++i) {
+    c0[i] = first + i;
+    c1[i] = stream;
+    c2[i] = (uint32_t)step;
+    c3[i] = (uint32_t)(step >> 32);
+  }
+  for (int round = 0; round < ROUNDS; ++round, k0 += WEYL0, k1 += WEYL1)
+    for (int i = 0; i < BLOCKS; ++i) {
+      const uint64_t p0 = (uint64_t)MULTIPLIER0 * c0[i], p1 = (uint64_t)MULTIPLIER1 * c2[i];
+      c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+      c1[i] = (uint32_t)p1;
+      c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+      c3[i] = (uint32_t)p0;
+    }
+  for (int i = 0; i < BLOCKS; ++i) {
+    words[4 * i] = c0[i];
+    words[4 * i + 1] = c1[i];
+    words[4 * i + 2] = c2[i];
+    words[4 * i + 3] = c3[i];
+  }
 }
 
 static void block(uint64_t seed, uint32_t stream, uint64_t step, uint64_t index, uint32_t out[4]) {
@@ -33,23 +66,21 @@ static void block(uint64_t seed, uint32_t stream, uint64_t step, uint64_t index,
 static float to_uniform(uint32_t bits) { return (float)(bits >> 8) * 0x1p-24f; }
 
 void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
-  for (size_t i = 0; i < count; i += 4) {
-    uint32_t bits[4];
-    block(seed, stream, step, (first + i) / 4, bits);
-    for (size_t j = 0; j < 4 && i + j < count; ++j)
-      out[i + j] = to_uniform(bits[j]);
+  uint32_t words[WORDS];
+  for (size_t i = 0; i < count; i += WORDS) {
+    const size_t some = count - i < WORDS ? count - i : WORDS;
+    blocks(seed, stream, step, (uint32_t)((first + i) / 4), words);
+    for (size_t j = 0; j < some; ++j)
+      out[i + j] = to_uniform(words[j]);
   }
 }
 
 void limn_philox_normal(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
-  uint32_t words[4 * LIMN_BOX_MULLER_BLOCKS];
-  float normals[4 * LIMN_BOX_MULLER_BLOCKS];
-  for (size_t i = 0; i < count; i += sizeof normals / sizeof *normals) {
-    size_t some = count - i < sizeof normals / sizeof *normals ? count - i : sizeof normals / sizeof *normals;
-    for (size_t j = 0; j < some; j += 4)
-      block(seed, stream, step, (first + i + j) / 4, words + j);
-    for (size_t j = (some + 3) / 4 * 4; j < sizeof words / sizeof *words; ++j)
-      words[j] = 0;
+  uint32_t words[WORDS];
+  float normals[WORDS];
+  for (size_t i = 0; i < count; i += WORDS) {
+    const size_t some = count - i < WORDS ? count - i : WORDS;
+    blocks(seed, stream, step, (uint32_t)((first + i) / 4), words);
     limn_box_muller(words, normals);
     memcpy(out + i, normals, some * sizeof *normals);
   }

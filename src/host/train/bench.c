@@ -19,12 +19,13 @@ static limn_status same_batch(void *context, const uint8_t **nchw) {
 
 /* Noise: no layer's work depends on what the pictures show. */
 static uint8_t *make_pictures(const limn_config *config) {
+  enum { SOME = 256 };
   size_t count = (size_t)limn_shape_count(limn_session_bytes(config));
-  uint8_t *bytes = malloc(count + 4);
-  for (size_t i = 0; bytes && i < count; i += 4) {
-    float u[4];
-    limn_philox_uniform(config->seed, LIMN_STREAM_DRAWING, 0, i, u, 4);
-    for (size_t j = 0; j < 4; ++j)
+  uint8_t *bytes = malloc(count + SOME);
+  for (size_t i = 0; bytes && i < count; i += SOME) {
+    float u[SOME];
+    limn_philox_uniform(config->seed, LIMN_STREAM_DRAWING, 0, i, u, SOME);
+    for (size_t j = 0; j < SOME; ++j)
       bytes[i + j] = (uint8_t)(256 * u[j]);
   }
   return bytes;

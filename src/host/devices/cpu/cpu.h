@@ -79,6 +79,7 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 /* The engines' names, without spaces. */
 #define CPU_WINOGRAD     "winograd"
 #define CPU_FEW_CHANNELS "few-channels"
+#define CPU_GEMM         "gemm"
 #define CPU_BF16         "bf16"
 #define CPU_ONEDNN       "onednn"
 /* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
@@ -98,6 +99,8 @@ limn_status limn_cpu_build_bf16(limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
+bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
 limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
 limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
@@ -143,7 +146,7 @@ void limn_onednn_version(char *buffer, size_t size);
 /* The device's own thread (worker.c): runs one job at a time; the caller waits. */
 limn_status limn_cpu_worker_create(struct cpu_worker **out, int threads);
 void limn_cpu_worker_destroy(struct cpu_worker *worker);
-/* Runs job(argument) on the worker; the error message comes along. */
+/* Runs job(argument) on the worker, where it may be called too; the error message comes along. */
 limn_status limn_cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument);
 
 limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,

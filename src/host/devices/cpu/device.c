@@ -7,15 +7,16 @@
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
-#define ALIGNMENT 64
+#define ALIGNMENT         64
+#define CLEARED_AT_A_TIME ((size_t)1 << 18)
 
 cpu_layout limn_cpu_activation_layout(int block, limn_shape shape) {
   return block > 1 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED : CPU_PLAIN;
 }
 
 cpu_layout limn_cpu_weight_layout(int block, limn_shape shape) {
-  return block > 1 && shape.n % block == 0 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED_WEIGHT
-                                                                                            : CPU_PLAIN;
+  const cpu_layout layout = limn_cpu_activation_layout(block, shape);
+  return layout == CPU_BLOCKED && shape.n % block == 0 ? CPU_BLOCKED_WEIGHT : layout;
 }
 
 static struct cpu_device *cpu_of(const limn_tensor *tensor) { return (struct cpu_device *)tensor->device; }
@@ -26,6 +27,20 @@ static void tensor_destroy(limn_tensor *base) {
     return;
   free(tensor->data);
   free(tensor);
+}
+
+struct clearing {
+  char *data;
+  size_t bytes;
+};
+
+/* The system maps memory where it is written first, page by page: a job for all threads. */
+static limn_status clear(void *argument) {
+  const struct clearing *c = argument;
+#pragma omp parallel for schedule(static)
+  for (size_t at = 0; at < c->bytes; at += CLEARED_AT_A_TIME)
+    memset(c->data + at, 0, c->bytes - at < CLEARED_AT_A_TIME ? c->bytes - at : CLEARED_AT_A_TIME);
+  return LIMN_OK;
 }
 
 static limn_status tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out) {
@@ -48,9 +63,8 @@ static limn_status tensor_create(limn_device *device, limn_role role, limn_shape
     return limn_fail(LIMN_DEVICE, "the CPU has no %.1f MB of memory for a tensor; use a smaller --batch or size",
                      (double)bytes / 1e6);
   }
-  memset(tensor->data, 0, bytes);
   *out = &tensor->base;
-  return LIMN_OK;
+  return limn_cpu_worker_call(cpu->worker, clear, &(struct clearing){tensor->data, bytes});
 }
 
 struct transfer {

@@ -58,12 +58,14 @@ const char *limn_cpu_convolution_name(limn_step_kind kind, bool dense) {
 
 limn_status limn_cpu_add_convolution(limn_builder *b, const limn_step *step, const cpu_convolution_kernel *c, int count,
                                      const int *buffers) {
-  limn_kernel *kernel = cpu_add(b, limn_cpu_convolution_name(step->kind, false), c->run, c->state, count, buffers);
+  const limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
+  limn_kernel *kernel =
+      cpu_add(b, limn_cpu_convolution_name(step->kind, shapes.dense), c->run, c->state, count, buffers);
   if (!kernel)
     return limn_builder_status(b);
-  kernel->flops = limn_builder_conv_shapes(b, step).flops;
+  kernel->flops = shapes.flops;
   kernel->engine = c->engine;
-  kernel->workspace = count - 1;
+  kernel->workspace = buffers[count - 1] == LIMN_ABSENT ? 0 : count - 1;
   return LIMN_OK;
 }
 

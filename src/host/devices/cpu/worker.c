@@ -108,6 +108,8 @@ static limn_status run_ticket(void *argument) {
 }
 
 limn_status limn_cpu_worker_call(struct cpu_worker *worker, limn_status (*job)(void *argument), void *argument) {
+  if (pthread_equal(pthread_self(), worker->thread))
+    return job(argument);
   struct ticket ticket = {.job = job, .argument = argument};
   pthread_mutex_lock(&worker->mutex);
   while (worker->job) /* another caller's */

@@ -9,6 +9,7 @@
 
 #include "devices/cpu/simd/bf16.h"
 #include "devices/cpu/simd/few_channels.h"
+#include "devices/cpu/simd/gemm.h"
 #include "devices/cpu/simd/winograd.h"
 #include "graph/graph.h"
 
@@ -55,6 +56,7 @@ typedef struct limn_simd {
 
   const limn_winograd *winograd; /* lanes 0: this instruction set has none */
   const limn_few_channels *few_channels;
+  const limn_gemm *gemm;
   const limn_bf16_loops *bf16;
 } limn_simd;
 
@@ -82,6 +84,7 @@ void LIMN_SIMD(sgd)(float *w, float *momentum, const float *g, size_t n, const s
 float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
 extern const limn_winograd LIMN_SIMD(winograd);
 extern const limn_few_channels LIMN_SIMD(few_channels);
+extern const limn_gemm LIMN_SIMD(gemm);
 extern const limn_bf16_loops LIMN_SIMD(bf16);
 
 #endif

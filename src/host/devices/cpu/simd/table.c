@@ -30,5 +30,6 @@ const limn_simd ISA_TABLE = {
     .multiply_adds = LIMN_SIMD(multiply_adds),
     .winograd = &LIMN_SIMD(winograd),
     .few_channels = &LIMN_SIMD(few_channels),
+    .gemm = &LIMN_SIMD(gemm),
     .bf16 = &LIMN_SIMD(bf16),
 };

@@ -3,7 +3,7 @@
 #include "devices/cpu/simd/simd.h"
 
 #if defined __AVX2__ /* AVX-512 has it too; the baseline has no such engine */
-#include "devices/cpu/simd/vector.h"
+#include "devices/cpu/simd/product.h"
 
 enum { LANES = VECTOR_LANES, POINTS = 5, TILE = LIMN_WINOGRAD_TILE, COLUMNS = LIMN_WINOGRAD_BLOCKS * LANES };
 
@@ -252,70 +252,12 @@ static void transpose(const float *w, float *out) {
     vector_transpose(w, LANES, out, LANES);
 }
 
-/* The innermost product: `rows` x 2 vectors of c stay in registers. along: distance of neighbours along depth and along
- * rows of a. */
-INLINE void multiply(int rows, int depth, const float *a, size_t along_depth, size_t along_rows, const float *b,
-                     float *c, bool add) {
-  vector left[16], right[16];
-  UNROLL for (int r = 0; r < rows; ++r) {
-    left[r] = add ? vector_load(c + r * COLUMNS) : vector_of(0);
-    right[r] = add ? vector_load(c + r * COLUMNS + LANES) : vector_of(0);
-  }
-  for (int k = 0; k < depth; ++k, a += along_depth, b += COLUMNS) {
-    vector b0 = vector_load(b), b1 = vector_load(b + LANES);
-    UNROLL for (int r = 0; r < rows; ++r) {
-      vector value = vector_of(a[(size_t)r * along_rows]);
-      left[r] = vector_fma(value, b0, left[r]);
-      right[r] = vector_fma(value, b1, right[r]);
-    }
-  }
-  UNROLL for (int r = 0; r < rows; ++r) {
-    vector_store(c + r * COLUMNS, left[r]);
-    vector_store(c + r * COLUMNS + LANES, right[r]);
-  }
-}
-
-/* 2 accumulators a row, two vectors of b and a broadcast have to fit into the 32 or 16 registers. */
-enum { MOST_ROWS = VECTOR_LANES == 16 ? 14 : 6 };
-
-/* Divides the rows evenly, so that no call is left with a few. */
-#define MULTIPLY_ROWS(n_)                                                                                              \
-  case n_:                                                                                                             \
-    multiply((n_) <= MOST_ROWS ? (n_) : 1, depth, a, along_depth, along_rows, b, c, add);                              \
-    break;
-
-INLINE void multiply_all(int rows, int depth, const float *a, size_t along_depth, size_t along_rows, const float *b,
-                         float *c, bool add) {
-  for (int calls = (rows + MOST_ROWS - 1) / MOST_ROWS; calls > 0; --calls) {
-    int some = (rows + calls - 1) / calls;
-    switch (some) {
-      MULTIPLY_ROWS(1)
-      MULTIPLY_ROWS(2)
-      MULTIPLY_ROWS(3)
-      MULTIPLY_ROWS(4)
-      MULTIPLY_ROWS(5)
-      MULTIPLY_ROWS(6)
-      MULTIPLY_ROWS(7)
-      MULTIPLY_ROWS(8)
-      MULTIPLY_ROWS(9)
-      MULTIPLY_ROWS(10)
-      MULTIPLY_ROWS(11)
-      MULTIPLY_ROWS(12)
-      MULTIPLY_ROWS(13)
-      MULTIPLY_ROWS(14)
-    }
-    a += (size_t)some * along_rows;
-    c += (size_t)some * COLUMNS;
-    rows -= some;
-  }
-}
-
 static void product(int rows, int depth, const float *a, size_t stride, const float *b, float *c, bool add) {
-  multiply_all(rows, depth, a, 1, stride, b, c, add);
+  multiply(rows, depth, &(factors){.a = a, .a_row = stride, .a_depth = 1, .b = b, .b_depth = COLUMNS}, c, COLUMNS, add);
 }
 
 static void product_transposed(int rows, int depth, const float *a, size_t stride, const float *b, float *c, bool add) {
-  multiply_all(rows, depth, a, stride, 1, b, c, add);
+  multiply(rows, depth, &(factors){.a = a, .a_row = 1, .a_depth = stride, .b = b, .b_depth = COLUMNS}, c, COLUMNS, add);
 }
 
 const limn_winograd LIMN_SIMD(winograd) = {
