@@ -110,6 +110,19 @@ Test(memory, small_blocks_fill_gaps) {
   check(blocks, 4, 10);
 }
 
+/* Placed by size, by lifetime or by their product alone the same blocks take 1.022, 1.043 and 1.039 of what is alive. */
+Test(memory, arenas_are_near_what_is_alive) {
+  double ratios = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    limn_block blocks[MOST];
+    size_t arena;
+    int steps = 1 + (int)(seed % 60), count = random_blocks(seed, blocks, steps);
+    cr_assert_eq(limn_memory_plan(blocks, count, &arena), LIMN_OK);
+    ratios += (double)arena / (double)peak(blocks, count, steps);
+  }
+  cr_expect_lt(ratios / 300, 1.015, "%g", ratios / 300);
+}
+
 Test(memory, nothing_takes_nothing) {
   size_t arena = 1;
   cr_expect_eq(limn_memory_plan(NULL, 0, &arena), LIMN_OK);

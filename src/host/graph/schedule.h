@@ -108,8 +108,8 @@ typedef struct limn_block {
   size_t offset; /* result; a multiple of 256 */
 } limn_block;
 
-/* Places blocks so that no two that live at the same time overlap, the largest first, each in the lowest gap that
- * holds it. Returns LIMN_FAILED when memory for the work runs out. */
+/* Places blocks so that no two that live at the same time overlap, each in the lowest gap that holds it, in the best of
+ * several orders: by size, by lifetime, by both. Returns LIMN_FAILED when memory for the work runs out. */
 limn_status limn_memory_plan(limn_block *blocks, int count, size_t *arena_bytes);
 
 #endif

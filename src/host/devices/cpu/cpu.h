@@ -50,6 +50,9 @@ struct cpu_tensor {
   void *data; /* float; of CPU_BYTES uint8_t */
 };
 
+/* memory.c: has the system give all pages of what was allocated, by all threads of the worker, on which it is to be called. */
+void limn_cpu_get_pages(void *memory, size_t bytes, bool clear);
+
 /* What a kernel needs to know of the run it is part of. */
 struct limn_call {
   uint64_t step, seed;

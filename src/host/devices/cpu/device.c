@@ -7,8 +7,7 @@
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
-#define ALIGNMENT         64
-#define CLEARED_AT_A_TIME ((size_t)1 << 18)
+#define ALIGNMENT 64
 
 cpu_layout limn_cpu_activation_layout(int block, limn_shape shape) {
   return block > 1 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED : CPU_PLAIN;
@@ -30,16 +29,13 @@ static void tensor_destroy(limn_tensor *base) {
 }
 
 struct clearing {
-  char *data;
+  void *data;
   size_t bytes;
 };
 
-/* The system maps memory where it is written first, page by page: a job for all threads. */
 static limn_status clear(void *argument) {
   const struct clearing *c = argument;
-#pragma omp parallel for schedule(static)
-  for (size_t at = 0; at < c->bytes; at += CLEARED_AT_A_TIME)
-    memset(c->data + at, 0, c->bytes - at < CLEARED_AT_A_TIME ? c->bytes - at : CLEARED_AT_A_TIME);
+  limn_cpu_get_pages(c->data, c->bytes, true);
   return LIMN_OK;
 }
 

@@ -13,6 +13,7 @@
 struct cpu_program {
   limn_program base;
   limn_code code;
+  bool ran;
 };
 
 static size_t bytes(limn_shape shape, int format) {
@@ -207,10 +208,21 @@ limn_status limn_cpu_program_trace(limn_program *base, int rounds, double *secon
   return limn_cpu_worker_call(cpu->worker, trace_kernels, &job);
 }
 
+static limn_status get_arena(void *argument) {
+  const limn_code *code = argument;
+  if (code->arena)
+    limn_cpu_get_pages(code->arena, code->info.arena_bytes, false);
+  return LIMN_OK;
+}
+
 limn_status limn_cpu_program_run(limn_program *base, uint64_t step) {
+  struct cpu_program *program = (struct cpu_program *)base;
   const struct cpu_device *cpu = (const struct cpu_device *)base->device;
   limn_status status = LIMN_OK;
-  struct run_job job = {.code = &((const struct cpu_program *)base)->code, .call = call_of(cpu, step, &status)};
+  struct run_job job = {.code = &program->code, .call = call_of(cpu, step, &status)};
+  if (!program->ran) /* not before: many a program is planned and never run */
+    LIMN_TRY(limn_cpu_worker_call(cpu->worker, get_arena, &program->code));
+  program->ran = true;
   return limn_cpu_worker_call(cpu->worker, run_kernels, &job);
 }
 
