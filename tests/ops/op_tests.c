@@ -40,6 +40,7 @@ typedef struct arguments {
   const struct device_row *device;
   limn_program_options program;
   size_t slice, slices; /* every slices-th case from number `slice` on, counted from 0 */
+  bool small;           /* without large cases, which the CPU's engines are the ones to need */
   bool verbose;
 } arguments;
 
@@ -80,7 +81,7 @@ static void test_device(const case_table *table, const arguments *a, limn_device
       .constant = row->constant, .winograd = row->winograd, .largest = row->largest, .program = a->program};
   for (size_t i = 0; i < table->count; ++i) {
     const op_case *c = &table->cases[i];
-    if (!is_selected(table, i, a) || c->flags & CASE_REFUSED)
+    if (!is_selected(table, i, a) || c->flags & (CASE_REFUSED | (a->small ? CASE_LARGE : 0)))
       continue;
     for (int stage = OP_FORWARD; stage <= OP_GRADIENTS; ++stage) {
       comparison_result result;
@@ -144,6 +145,8 @@ static bool parse(char **argv, arguments *a) {
     const char *next = at[1];
     if (strcmp(*at, "--separate-buffers") == 0)
       a->program.separate_buffers = 1;
+    else if (strcmp(*at, "--small") == 0)
+      a->small = true;
     else if (strcmp(*at, "--verbose") == 0)
       a->verbose = true;
     else if (strcmp(*at, "--device") == 0 && next && find_device(next))
@@ -170,7 +173,7 @@ int main(int argc, char **argv) {
   tally t = {0};
   if (argc < 1 || !parse(argv, &a)) {
     fprintf(stderr, "usage: op_tests [test|grad|list] [--device NAME] [--case PART] [--slice K/N] "
-                    "[--separate-buffers] [--verbose]\n");
+                    "[--separate-buffers] [--small] [--verbose]\n");
     return 2;
   }
   limn_device *reference = reference_device_create(OPS_SEED);

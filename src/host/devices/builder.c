@@ -189,6 +189,17 @@ limn_readers limn_builder_readers(const limn_builder *b, int value) {
   return readers;
 }
 
+bool limn_builder_read_only_by(const limn_builder *b, int value,
+                               bool (*reads)(const limn_builder *, const limn_step *, int)) {
+  bool only = b->schedule->alias[value] == LIMN_NONE;
+  for (int i = 0; only && i < b->schedule->step_count; ++i) {
+    const limn_step *step = &b->schedule->steps[i];
+    for (int in = 0; in < step->input_count; ++in)
+      only = only && (step->inputs[in] != value || reads(b, step, in));
+  }
+  return only;
+}
+
 bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {
   return limn_step_is_sum_of_two(b->schedule, step) && limn_shape_count(step->domain) > 1;
 }

@@ -10,7 +10,7 @@
 #include "devices/device.h"
 #include "graph/schedule.h"
 
-#define LIMN_MAX_FORMATS 4
+#define LIMN_MAX_FORMATS 5
 #define LIMN_ABSENT      (-1) /* no buffer */
 
 struct limn_call; /* what a run tells its kernels: each device's own */
@@ -93,6 +93,9 @@ typedef struct limn_readers {
   bool convolutions, others;
 } limn_readers;
 limn_readers limn_builder_readers(const limn_builder *builder, int value);
+/* Whether `reads` holds for every input of a step that is the value, and no leaf is to hold it. */
+bool limn_builder_read_only_by(const limn_builder *builder, int value,
+                               bool (*reads)(const limn_builder *builder, const limn_step *step, int input));
 /* The buffer that a kernel writes a value to, in that format. LIMN_ABSENT for LIMN_NONE. */
 int limn_builder_output(limn_builder *builder, int value, int format);
 /* The same value in one more format, which the same kernel writes. */

@@ -12,6 +12,7 @@ struct planes {
   int block, pixels, per_image;
   int groups, group; /* parts of the batch with statistics of their own; pictures of each */
   float eps, slope, momentum;
+  bool rounded, rounded_y; /* what is written, and the y that backward reads, is in bf16 */
 };
 
 static struct planes *planes_create(const limn_step *step, limn_shape shape, int block) {
@@ -71,7 +72,7 @@ static void run_normalize(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
   int c_count = s->shape.c;
   const float *x = cpu_at(k, 1), *gamma = cpu_at(k, 3), *beta = cpu_at(k, 4);
-  float *y = cpu_at(k, 0), *coefficients = cpu_at(k, 5);
+  float *coefficients = cpu_at(k, 5);
   size_t plane = (size_t)s->pixels * s->block;
   for (int group = 0; group < s->groups; ++group) {
     size_t at = (size_t)group * 2 * (size_t)c_count;
@@ -85,7 +86,12 @@ static void run_normalize(const limn_kernel *k, const struct limn_call *call) {
 #pragma omp parallel for num_threads(call->threads) schedule(static)
   for (int i = 0; i < s->shape.n * s->per_image; ++i) {
     const float *scale = coefficients + channel_of(s, i, 2 * c_count);
-    call->simd->normalize(y + i * plane, x + i * plane, s->pixels, s->block, scale, scale + c_count, s->slope);
+    if (s->rounded)
+      call->simd->bf16_batchnorm->normalize((limn_bf16 *)k->p[0] + i * plane, x + i * plane, s->pixels, scale,
+                                            scale + c_count, s->slope);
+    else
+      call->simd->normalize(cpu_at(k, 0) + i * plane, x + i * plane, s->pixels, s->block, scale, scale + c_count,
+                            s->slope);
   }
 }
 
@@ -110,7 +116,8 @@ static limn_status add_forward(limn_builder *b, const limn_step *step) {
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], layout),
+  s->rounded = limn_cpu_bf16_rounds(b, step->outputs[0]);
+  const int buffers[] = {limn_builder_output(b, step->outputs[0], s->rounded ? CPU_BLOCKED_BF16 : layout),
                          limn_builder_input(b, x, layout),
                          statistics,
                          limn_builder_input(b, step->inputs[1], CPU_PLAIN),
@@ -153,34 +160,49 @@ static void finish_channel(const limn_kernel *k, int c) {
     cpu_at(k, DBETA)[c] = (float)dbeta;
 }
 
+static void sum_plane(const struct planes *s, const limn_kernel *k, const limn_simd *simd, int i) {
+  const size_t at = (size_t)i * (size_t)s->pixels * (size_t)s->block;
+  float *dy = cpu_at(k, SUMS) + (size_t)i * (size_t)s->block, *dyx = dy + (size_t)s->shape.n * (size_t)s->shape.c;
+  const float *x = cpu_at(k, X) + at, *g = cpu_at(k, G) + at,
+              *mean = cpu_at(k, STATISTICS) + channel_of(s, i, 2 * s->shape.c);
+  for (int j = 0; j < s->block; ++j)
+    dy[j] = dyx[j] = 0;
+  if (s->rounded_y)
+    simd->bf16_batchnorm->gradient_sums(x, g, (const limn_bf16 *)k->p[Y] + at, s->pixels, mean, s->slope, dy, dyx);
+  else
+    simd->gradient_sums(x, g, cpu_at(k, Y) ? cpu_at(k, Y) + at : NULL, s->pixels, s->block, mean, s->slope, dy, dyx);
+}
+
+static void make_plane(const struct planes *s, const limn_kernel *k, const limn_simd *simd, int i) {
+  const size_t at = (size_t)i * (size_t)s->pixels * (size_t)s->block;
+  const float *a = cpu_at(k, COEFFICIENTS) + channel_of(s, i, 3 * s->shape.c), *b = a + s->shape.c, *c = b + s->shape.c,
+              *x = cpu_at(k, X) + at, *g = cpu_at(k, G) + at,
+              *y = cpu_at(k, Y) && !s->rounded_y ? cpu_at(k, Y) + at : NULL;
+  if (s->rounded || s->rounded_y)
+    simd->bf16_batchnorm->gradient_input(
+        s->rounded ? NULL : cpu_at(k, DX) + at, s->rounded ? (limn_bf16 *)k->p[DX] + at : NULL, x, g, y,
+        s->rounded_y ? (const limn_bf16 *)k->p[Y] + at : NULL, s->pixels, a, b, c, s->slope);
+  else
+    simd->gradient_input(cpu_at(k, DX) + at, x, g, y, s->pixels, s->block, a, b, c, s->slope);
+}
+
 /* dx = gamma / sigma (g - mean(g) - xhat mean(g xhat)), written as a g + b x + c for each channel. Operands: dx,
  * dgamma, dbeta (each may be absent), x, statistics, gamma, g, y, partial sums (2, N, C), coefficients (groups, 3, C).
  */
 static void run_backward(const limn_kernel *k, const struct limn_call *call) {
   const struct planes *s = k->state;
-  int c_count = s->shape.c, planes = s->shape.n * s->per_image;
-  const float *x = cpu_at(k, X), *g = cpu_at(k, G), *y = cpu_at(k, Y), *means = cpu_at(k, STATISTICS);
-  float *dx = cpu_at(k, DX), *sum_dy = cpu_at(k, SUMS), *sum_dyx = sum_dy + (size_t)s->shape.n * c_count;
-  size_t plane = (size_t)s->pixels * s->block;
+  const int planes = s->shape.n * s->per_image;
 #pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int i = 0; i < planes; ++i) {
-    float *dy = sum_dy + (size_t)i * s->block, *dyx = sum_dyx + (size_t)i * s->block;
-    for (int j = 0; j < s->block; ++j)
-      dy[j] = dyx[j] = 0;
-    call->simd->gradient_sums(x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels, s->block,
-                              means + channel_of(s, i, 2 * c_count), s->slope, dy, dyx);
-  }
+  for (int i = 0; i < planes; ++i)
+    sum_plane(s, k, call->simd, i);
 #pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int c = 0; c < c_count; ++c)
+  for (int c = 0; c < s->shape.c; ++c)
     finish_channel(k, c);
-  if (!dx)
+  if (!cpu_at(k, DX))
     return;
 #pragma omp parallel for num_threads(call->threads) schedule(static)
-  for (int i = 0; i < planes; ++i) {
-    const float *a = cpu_at(k, COEFFICIENTS) + channel_of(s, i, 3 * c_count);
-    call->simd->gradient_input(dx + i * plane, x + i * plane, g + i * plane, y ? y + i * plane : NULL, s->pixels,
-                               s->block, a, a + c_count, a + 2 * c_count, s->slope);
-  }
+  for (int i = 0; i < planes; ++i)
+    make_plane(s, k, call->simd, i);
 }
 
 static limn_status add_backward(limn_builder *b, const limn_step *step) {
@@ -190,14 +212,17 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
   struct planes *s = planes_create(step, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], layout),
+  const int dx = step->outputs[0], y = step->inputs[4];
+  s->rounded = limn_cpu_bf16_rounds(b, dx);
+  s->rounded_y = y != LIMN_NONE && limn_builder_format(b, y) == CPU_BLOCKED_BF16;
+  const int buffers[] = {limn_builder_output(b, dx, s->rounded ? CPU_BLOCKED_BF16 : layout),
                          limn_builder_output(b, step->outputs[1], CPU_PLAIN),
                          limn_builder_output(b, step->outputs[2], CPU_PLAIN),
                          limn_builder_input(b, x, layout),
                          limn_builder_input(b, step->inputs[1], CPU_PLAIN),
                          limn_builder_input(b, step->inputs[2], CPU_PLAIN),
                          limn_builder_input(b, step->inputs[3], layout),
-                         limn_builder_input(b, step->inputs[4], layout),
+                         limn_builder_input(b, y, s->rounded_y ? CPU_BLOCKED_BF16 : layout),
                          limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c),
                          limn_builder_scratch(b, 3 * sizeof(float) * (size_t)s->groups * (size_t)shape.c)};
   limn_kernel *kernel = cpu_add(b, "batchnorm backward", run_backward, s, 10, buffers);

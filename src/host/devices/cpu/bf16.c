@@ -1,6 +1,7 @@
 /* 4x4 convolutions of stride 2 from operands rounded to bf16, with fp32 sums: what precision bf16 means on CPUs with
- * AMX. Tensors stay in fp32; both operands are rounded on the way into the matrices that simd/bf16.h describes, which
- * is as much as a pass over each. Whatever the number of threads, every sum is taken in the same order. */
+ * AMX. Both operands are rounded on the way into the matrices that simd/bf16.h describes, which is as much as a pass
+ * over each; what nothing else reads is rounded by who makes it already, which comes to the same numbers. Whatever the
+ * number of threads, every sum is taken in the same order. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct bf16 {
   const limn_bf16_loops *loops;
   limn_shape x, y;
   int threads;
+  bool rounded[2];          /* the tensors it reads are */
   float slope;              /* of the activation behind it, 1: none */
   size_t positions;         /* of a picture's grid */
   size_t offsets[SHIFTS];   /* of the taps, in elements of a */
@@ -47,9 +49,12 @@ static limn_bf16_grid phase_grid(const struct bf16 *w, int phase) {
   return grid_of(w, 2, (phase >> 1) - 1, (phase & 1) - 1, w->x);
 }
 
-static const float *plane(limn_shape s, const float *data, int n, int block) {
-  size_t pixels = (size_t)s.h * (size_t)s.w;
-  return data + ((size_t)n * (size_t)s.c + (size_t)block * BLOCK) * pixels;
+static size_t plane_at(limn_shape s, int n, int block) {
+  return ((size_t)n * (size_t)s.c + (size_t)block * BLOCK) * (size_t)s.h * (size_t)s.w;
+}
+
+static const void *plane(limn_shape s, const void *data, bool rounded, int n, int block) {
+  return (const char *)data + plane_at(s, n, block) * (rounded ? sizeof(limn_bf16) : sizeof(float));
 }
 
 /* The tap of shift 2 down + right: forward counts them along the kernel, backward data against it. */
@@ -80,16 +85,17 @@ static void pack_weights(const struct bf16 *w, const float *weights, int panel, 
 }
 
 /* The pictures first ... of the input, as the products want their rows. */
-static void pack_pictures(const struct bf16 *w, const float *in, int first, int count, limn_bf16 *out) {
+static void pack_pictures(const struct bf16 *w, const void *in, int first, int count, limn_bf16 *out) {
   bool forward = w->kind == LIMN_STEP_CONV;
   limn_shape shape = forward ? w->x : w->y;
   size_t behind = w->segment - (size_t)count * w->positions * SIDE;
   int depths = shape.c / SIDE;
   for (int s = 0; s < w->segments; ++s) {
     limn_bf16_grid grid = forward ? phase_grid(w, s / depths) : grid_of(w, 1, -1, -1, w->y);
+    grid.rounded = w->rounded[0];
     for (int n = 0; n < count; ++n, out += w->positions * SIDE)
-      w->loops->rows(plane(shape, in, first + n, s % depths * 2), plane(shape, in, first + n, s % depths * 2 + 1),
-                     &grid, out);
+      w->loops->rows(plane(shape, in, grid.rounded, first + n, s % depths * 2),
+                     plane(shape, in, grid.rounded, first + n, s % depths * 2 + 1), &grid, out);
     memset(out, 0, behind * sizeof *out); /* the border of the last picture */
     out += behind;
   }
@@ -97,7 +103,8 @@ static void pack_pictures(const struct bf16 *w, const float *in, int first, int 
 
 struct operands {
   float *out;
-  const float *in, *bias;
+  const void *in;
+  const float *bias;
   const limn_bf16 *a, *b; /* of the group, of all panels */
 };
 
@@ -106,7 +113,7 @@ static void multiply_panel(const struct bf16 *w, const struct operands *o, int f
   limn_shape shape = forward ? w->y : w->x;
   limn_bf16_grid grid = forward ? grid_of(w, 1, 0, 0, w->y) : phase_grid(w, panel % PHASES);
   int block = 2 * (forward ? panel : panel / PHASES);
-  float *low = (float *)plane(shape, o->out, first, block), *high = (float *)plane(shape, o->out, first, block + 1);
+  float *low = o->out + plane_at(shape, first, block), *high = o->out + plane_at(shape, first, block + 1);
   size_t tiles = (size_t)w->segments * SHIFTS * TILE, all = (size_t)count * w->positions;
   float c[SIDE * SIDE] __attribute__((aligned(64)));
   for (size_t row = 0; row < all; row += SIDE) {
@@ -156,22 +163,24 @@ static void run_data(const limn_kernel *k, const struct limn_call *call) {
 }
 
 /* Channels of x along the positions of a chunk: one block, one phase. */
-static void pack_lines(const struct bf16 *w, const float *x, int phase, int block, int first, int count,
+static void pack_lines(const struct bf16 *w, const void *x, int phase, int block, int first, int count,
                        limn_bf16 *out) {
   limn_bf16_grid grid = phase_grid(w, phase);
+  grid.rounded = w->rounded[0];
   size_t end = (size_t)count * w->positions;
   for (int n = 0; n < count; ++n)
-    w->loops->lines(plane(w->x, x, first + n, block), &grid, out + (size_t)n * w->positions, w->length);
+    w->loops->lines(plane(w->x, x, grid.rounded, first + n, block), &grid, out + (size_t)n * w->positions, w->length);
   for (size_t c = 0; c < BLOCK; ++c)
     memset(out + c * w->length + end, 0, (w->length - end) * sizeof *out);
 }
 
 /* A block of y's channels at the same positions, which is zero wherever there is no pixel. */
-static void pack_pairs(const struct bf16 *w, const float *y, int block, int first, int count, limn_bf16 *out) {
+static void pack_pairs(const struct bf16 *w, const void *y, int block, int first, int count, limn_bf16 *out) {
   limn_bf16_grid grid = grid_of(w, 1, 0, 0, w->y);
+  grid.rounded = w->rounded[1];
   size_t end = (size_t)count * w->positions;
   for (int n = 0; n < count; ++n)
-    w->loops->pairs(plane(w->y, y, first + n, block), &grid, out + (size_t)n * w->positions * BLOCK);
+    w->loops->pairs(plane(w->y, y, grid.rounded, first + n, block), &grid, out + (size_t)n * w->positions * BLOCK);
   memset(out + end * BLOCK, 0, (w->length - end) * BLOCK * sizeof *out);
 }
 
@@ -273,6 +282,21 @@ bool limn_cpu_bf16_suits(const limn_builder *b, const limn_step *step) {
          s.y.c % SIDE == 0;
 }
 
+static bool reads_rounded(const limn_builder *b, const limn_step *step, int input) {
+  if (step->kind == LIMN_STEP_BATCHNORM_BACKWARD)
+    return input == 4; /* the sign of what was activated */
+  if (step->kind != LIMN_STEP_CONV && step->kind != LIMN_STEP_CONV_DX && step->kind != LIMN_STEP_CONV_DW)
+    return false;
+  return input < (step->kind == LIMN_STEP_CONV_DW ? 2 : 1) && limn_cpu_bf16_suits(b, step);
+}
+
+bool limn_cpu_bf16_rounds(const limn_builder *b, int value) {
+  const struct cpu_device *cpu = cpu_device_of(b);
+  return cpu->bf16 && value != LIMN_NONE &&
+         limn_cpu_activation_layout(cpu->simd->block, limn_builder_shape(b, value)) == CPU_BLOCKED &&
+         limn_builder_read_only_by(b, value, reads_rounded);
+}
+
 limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {
   const struct cpu_device *cpu = cpu_device_of(b);
   limn_conv_shapes s = limn_builder_conv_shapes(b, step);
@@ -286,10 +310,13 @@ limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {
                      .threads = cpu->threads,
                      .positions = (size_t)(s.y.h + 1) * (size_t)(s.y.w + 1)};
   bool data = step->kind != LIMN_STEP_CONV_DW;
+  for (int i = 0; i < (data ? 1 : 2); ++i)
+    w->rounded[i] = limn_builder_format(b, step->inputs[i]) == CPU_BLOCKED_BF16;
   (data ? plan_data : plan_weights)(w);
   return limn_cpu_add_blocked_convolution(
       b, step,
       &(cpu_blocked_convolution){.kernel = {CPU_BF16, w, data ? run_data : run_weights},
                                  .scratch_bytes = w->end * sizeof(limn_bf16),
+                                 .rounded = {w->rounded[0], w->rounded[1]},
                                  .slope = data ? &w->slope : NULL});
 }

@@ -13,6 +13,7 @@ typedef enum cpu_layout {
   CPU_BLOCKED,        /* nChwBc: groups of B channels side by side; C is a multiple of B */
   CPU_BLOCKED_WEIGHT, /* OIhwBiBo */
   CPU_BYTES,          /* NCHW bytes: leaves of pictures */
+  CPU_BLOCKED_BF16,   /* CPU_BLOCKED in bf16, with precision bf16: what only its convolutions read */
 } cpu_layout;
 
 /* The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the same
@@ -100,6 +101,8 @@ limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step
 bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_bf16(limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
+/* Whether who makes the value is to round it to bf16: CPU_BLOCKED_BF16 instead of CPU_BLOCKED. */
+bool limn_cpu_bf16_rounds(const limn_builder *builder, int value);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
@@ -128,6 +131,7 @@ limn_status limn_cpu_add_convolution(limn_builder *builder, const limn_step *ste
 typedef struct cpu_blocked_convolution {
   cpu_convolution_kernel kernel;
   size_t scratch_bytes;
+  bool rounded[2]; /* the inputs are taken in bf16, in which they were made */
   float *slope; /* set, where the engine takes bias and activation along: u > 0 ? u : slope u. NULL: it does not */
 } cpu_blocked_convolution;
 limn_status limn_cpu_add_blocked_convolution(limn_builder *builder, const limn_step *step,

@@ -76,9 +76,11 @@ limn_status limn_cpu_add_blocked_convolution(limn_builder *b, const limn_step *s
   if (c->slope)
     *c->slope = !fused || !pieces ? 1 : step->activation == LIMN_PW_RELU ? 0 : step->slope;
   int weights = data ? limn_builder_input(b, step->inputs[1], CPU_BLOCKED_WEIGHT) : LIMN_ABSENT;
-  int in = limn_builder_input(b, step->inputs[0], CPU_BLOCKED);
+  const cpu_layout layouts[] = {c->rounded[0] ? CPU_BLOCKED_BF16 : CPU_BLOCKED,
+                                c->rounded[1] ? CPU_BLOCKED_BF16 : CPU_BLOCKED};
+  int in = limn_builder_input(b, step->inputs[0], layouts[0]);
   int bias = fused && step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
-  int other = data ? weights : limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
+  int other = data ? weights : limn_builder_input(b, step->inputs[1], layouts[1]);
   int out = limn_builder_output(b, step->outputs[0], data ? CPU_BLOCKED : CPU_BLOCKED_WEIGHT);
   int scratch = limn_builder_scratch(b, c->scratch_bytes);
   LIMN_TRY(data ? limn_cpu_add_convolution(b, step, &c->kernel, 5, (const int[]){out, in, other, bias, scratch})

@@ -75,11 +75,12 @@ void limn_onednn_version(char *buffer, size_t size) {
 }
 
 static dnnl_memory_desc_t describe(int block, limn_shape s, cpu_layout layout) {
-  dnnl_format_tag_t tag = layout == CPU_PLAIN     ? dnnl_nchw
-                          : layout == CPU_BLOCKED ? (block == 16 ? dnnl_nChw16c : dnnl_nChw8c)
-                                                  : (block == 16 ? dnnl_OIhw16i16o : dnnl_OIhw8i8o);
+  dnnl_format_tag_t tag = layout == CPU_PLAIN            ? dnnl_nchw
+                          : layout == CPU_BLOCKED_WEIGHT ? (block == 16 ? dnnl_OIhw16i16o : dnnl_OIhw8i8o)
+                                                         : (block == 16 ? dnnl_nChw16c : dnnl_nChw8c);
   dnnl_memory_desc_t md;
-  dnnl_memory_desc_init_by_tag(&md, 4, (dnnl_dims_t){s.n, s.c, s.h, s.w}, dnnl_f32, tag);
+  dnnl_memory_desc_init_by_tag(&md, 4, (dnnl_dims_t){s.n, s.c, s.h, s.w},
+                               layout == CPU_BLOCKED_BF16 ? dnnl_bf16 : dnnl_f32, tag);
   return md;
 }
 

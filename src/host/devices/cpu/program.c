@@ -17,7 +17,8 @@ struct cpu_program {
 };
 
 static size_t bytes(limn_shape shape, int format) {
-  return (size_t)limn_shape_count(shape) * (format == CPU_BYTES ? 1 : sizeof(float)); /* blocks divide the channels */
+  const size_t each = format == CPU_BYTES ? 1 : format == CPU_BLOCKED_BF16 ? sizeof(limn_bf16) : sizeof(float);
+  return (size_t)limn_shape_count(shape) * each; /* blocks divide the channels */
 }
 
 static int leaf_format(const limn_tensor *leaf) { return (int)((const struct cpu_tensor *)leaf)->layout; }

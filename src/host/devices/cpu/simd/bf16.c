@@ -17,25 +17,33 @@ enum { BLOCK = 16, SIDE = LIMN_BF16_SIDE, TILE = LIMN_BF16_TILE };
 
 static const float zeros[BLOCK];
 
-static const float *pixel(const float *plane, const limn_bf16_grid *g, int u, int v) {
+static const void *pixel(const void *plane, const limn_bf16_grid *g, int u, int v) {
   int row = g->top + g->step * u, column = g->left + g->step * v;
   bool there = (unsigned)row < (unsigned)g->height && (unsigned)column < (unsigned)g->width;
-  return there ? plane + (row * g->width + column) * BLOCK : zeros;
+  size_t each = g->rounded ? sizeof(limn_bf16) : sizeof(float);
+  return there ? (const char *)plane + (size_t)((row * g->width + column) * BLOCK) * each : (const void *)zeros;
 }
 
 BF16 static inline __m512i round_two(vector low, vector high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
-/* (low[0], high[0], low[1], high[1], ...) */
-BF16 static inline __m512i round_pairs(vector low, vector high) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, round_two(low, high));
+/* Two pixels' blocks one behind the other. */
+BF16 static inline __m512i two_pixels(const void *low, const void *high, bool rounded) {
+  if (!rounded)
+    return round_two(vector_load(low), vector_load(high));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256(low)), _mm256_loadu_si256(high), 1);
 }
 
-BF16 static void rows(const float *first, const float *second, const limn_bf16_grid *g, limn_bf16 *out) {
+/* (low[0], high[0], low[1], high[1], ...) */
+BF16 static inline __m512i interleaved(__m512i low_high) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, low_high);
+}
+
+BF16 static void rows(const void *first, const void *second, const limn_bf16_grid *g, limn_bf16 *out) {
   for (int u = 0; u < g->rows; ++u)
     for (int v = 0; v < g->columns; ++v, out += SIDE)
-      _mm512_storeu_si512(out, round_two(vector_load(pixel(first, g, u, v)), vector_load(pixel(second, g, u, v))));
+      _mm512_storeu_si512(out, two_pixels(pixel(first, g, u, v), pixel(second, g, u, v), g->rounded));
 }
 
 /* The next position, row by row. */
@@ -46,12 +54,13 @@ static inline void advance(const limn_bf16_grid *g, int *u, int *v) {
   }
 }
 
-BF16 static void lines(const float *plane, const limn_bf16_grid *g, limn_bf16 *out, size_t stride) {
+BF16 static void lines(const void *plane, const limn_bf16_grid *g, limn_bf16 *out, size_t stride) {
   int count = g->rows * g->columns, u = 0, v = 0;
   for (int position = 0; position < count; position += BLOCK, out += BLOCK) {
     float pixels[BLOCK * BLOCK], channels[BLOCK * BLOCK];
     for (int i = 0; i < BLOCK; ++i, advance(g, &u, &v))
-      vector_store(pixels + i * BLOCK, vector_load(pixel(plane, g, u, v)));
+      vector_store(pixels + i * BLOCK,
+                   g->rounded ? bf16_load(pixel(plane, g, u, v)) : vector_load(pixel(plane, g, u, v)));
     vector_transpose(pixels, BLOCK, channels, BLOCK);
     for (size_t c = 0; c < BLOCK; ++c)
       _mm256_storeu_si256((__m256i *)(out + c * stride),
@@ -59,14 +68,14 @@ BF16 static void lines(const float *plane, const limn_bf16_grid *g, limn_bf16 *o
   }
 }
 
-BF16 static void pairs(const float *plane, const limn_bf16_grid *g, limn_bf16 *out) {
+BF16 static void pairs(const void *plane, const limn_bf16_grid *g, limn_bf16 *out) {
   int count = g->rows * g->columns, u = 0, v = 0;
   for (int position = 0; position < count; position += 2, out += 2 * BLOCK) {
-    vector even = vector_load(pixel(plane, g, u, v));
+    const void *even = pixel(plane, g, u, v);
     advance(g, &u, &v);
-    vector odd = vector_load(position + 1 < count ? pixel(plane, g, u, v) : zeros);
+    const void *odd = position + 1 < count ? pixel(plane, g, u, v) : zeros;
     advance(g, &u, &v);
-    _mm512_storeu_si512(out, round_pairs(even, odd));
+    _mm512_storeu_si512(out, interleaved(two_pixels(even, odd, g->rounded)));
   }
 }
 
@@ -80,7 +89,7 @@ BF16 static void tile(const float *upper, const float *lower, bool transposed, l
     }
     for (int row = 0; row < BLOCK; row += 2)
       _mm512_storeu_si512(out + row * BLOCK,
-                          round_pairs(vector_load(from + row * BLOCK), vector_load(from + (row + 1) * BLOCK)));
+                          interleaved(two_pixels(from + row * BLOCK, from + (row + 1) * BLOCK, false)));
   }
 }
 

@@ -1,5 +1,5 @@
-/* The loops of convolutions from bf16 operands (../bf16.c), for one thread: fp32 tensors in blocked layouts are rounded
- * into matrices of bf16, to the nearest and ties to even, and these are multiplied into fp32 sums.
+/* The loops of convolutions from bf16 operands (../bf16.c), for one thread: tensors in blocked layouts are brought into
+ * matrices of bf16, fp32 ones rounded to the nearest and ties to even, and these are multiplied into fp32 sums.
  *
  * A 4x4 convolution of stride 2 and padding 1 is the sum over the four even/odd phases of its input of 2x2 convolutions
  * of stride 1. On a grid of (h + 1) x (w + 1) positions, a column and a row more than the output has, each tap of these
@@ -22,6 +22,7 @@ typedef struct limn_bf16_grid {
   int rows, columns;
   int step, top, left;
   int height, width; /* of the picture */
+  bool rounded;      /* whose numbers are limn_bf16, else float */
 } limn_bf16_grid;
 
 /* c (32, 32) = sum over the depth's pieces of a b, or += with `add`. Piece (s, t): row r of a begins at
@@ -47,12 +48,12 @@ typedef struct limn_bf16_loops {
   void (*begin)(void), (*end)(void);
   void (*product)(const limn_bf16_product *p);
   /* Two blocks of channels of one picture, at every position (zeros where there is no pixel): out[32 * position]. */
-  void (*rows)(const float *first, const float *second, const limn_bf16_grid *grid, limn_bf16 *out);
+  void (*rows)(const void *first, const void *second, const limn_bf16_grid *grid, limn_bf16 *out);
   /* One block of channels along the positions: out[channel * stride + position], and up to 15 more behind the last. */
-  void (*lines)(const float *plane, const limn_bf16_grid *grid, limn_bf16 *out, size_t stride);
+  void (*lines)(const void *plane, const limn_bf16_grid *grid, limn_bf16 *out, size_t stride);
   /* One block as tiles of b, the depth being the positions: out[16 * (position & ~1) + 2 * channel + (position & 1)];
    * an odd number of them is filled up with zeros. */
-  void (*pairs)(const float *plane, const limn_bf16_grid *grid, limn_bf16 *out);
+  void (*pairs)(const void *plane, const limn_bf16_grid *grid, limn_bf16 *out);
   /* A tile of b of two blocks (16, 16) of weights one upon the other, each transposed before if so. */
   void (*tile)(const float *upper, const float *lower, bool transposed, limn_bf16 *out);
   /* Rows of products back to two blocks of channels: c (count, 32), positions from `position` on, counted over pictures

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "devices/cpu/simd/bf16.h"
+#include "devices/cpu/simd/bf16_batchnorm.h"
 #include "devices/cpu/simd/few_channels.h"
 #include "devices/cpu/simd/gemm.h"
 #include "devices/cpu/simd/winograd.h"
@@ -58,6 +59,7 @@ typedef struct limn_simd {
   const limn_few_channels *few_channels;
   const limn_gemm *gemm;
   const limn_bf16_loops *bf16;
+  const limn_bf16_batchnorm *bf16_batchnorm;
 } limn_simd;
 
 extern const limn_simd limn_simd_baseline, limn_simd_avx2, limn_simd_avx512;
@@ -86,5 +88,6 @@ extern const limn_winograd LIMN_SIMD(winograd);
 extern const limn_few_channels LIMN_SIMD(few_channels);
 extern const limn_gemm LIMN_SIMD(gemm);
 extern const limn_bf16_loops LIMN_SIMD(bf16);
+extern const limn_bf16_batchnorm LIMN_SIMD(bf16_batchnorm);
 
 #endif

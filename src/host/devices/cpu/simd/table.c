@@ -32,4 +32,5 @@ const limn_simd ISA_TABLE = {
     .few_channels = &LIMN_SIMD(few_channels),
     .gemm = &LIMN_SIMD(gemm),
     .bf16 = &LIMN_SIMD(bf16),
+    .bf16_batchnorm = &LIMN_SIMD(bf16_batchnorm),
 };

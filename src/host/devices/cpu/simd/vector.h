@@ -15,6 +15,10 @@ static inline vector vector_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vector_store(float *p, vector v) { _mm512_storeu_ps(p, v); }
 static inline vector vector_of(float value) { return _mm512_set1_ps(value); }
 static inline vector vector_fma(vector a, vector b, vector c) { return _mm512_fmadd_ps(a, b, c); } /* a b + c */
+/* 16 numbers in bf16, which is the upper half of a float. */
+static inline vector bf16_load(const void *p) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
 /* x > 0 ? x : slope x */
 static inline vector vector_leaky(vector x, vector slope) {
   __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
