@@ -229,6 +229,35 @@ static void build_layers(case_graph *g, const op_case *c) {
                                  (limn_conv_attrs){1, 1, 1, 1}));
 }
 
+/* Batch normalisation between two convolutions, which the CPU's bf16 keeps in bf16, both ways. Its channels lie on one
+ * side of the kink each, well away from it. */
+static void build_normalized(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  const limn_shape channels = LIMN_CHANNELS(c->w.n), up = {c->w.n, c->w.n, 4, 4};
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value gamma = limn_graph_affine(graph, case_parameter(g, "gamma", channels, RANGE_POSITIVE), 0.02f, 0);
+  limn_value beta = case_parameter(g, "beta", channels, RANGE_OFF_ZERO);
+  limn_value y = limn_graph_batchnorm(graph, limn_graph_conv(graph, x, w, LIMN_NONE, c->conv), gamma, beta,
+                                      (limn_batchnorm_attrs){.eps = 1e-5f, .momentum = 0.1f, .groups = 1});
+  if (c->variant != TAIL_NONE)
+    y = add_tail(g, y, (conv_tail)c->variant);
+  case_output(g, limn_graph_conv(graph, y, case_parameter(g, "v", up, RANGE_SIGNED), LIMN_NONE, c->conv));
+}
+
+static void add_normalized(case_table *table) {
+  static const conv_tail tails[] = {TAIL_NONE, TAIL_BIAS_RELU, TAIL_BIAS_LEAKY};
+  static const char *const names[] = {"plain", "relu", "leaky"};
+  for (int i = 0; i < 3; ++i) {
+    op_case row = {.build = build_normalized,
+                   .x = {5, 32, 16, 24},
+                   .w = {64, 32, 4, 4},
+                   .conv = {2, 2, 1, 1},
+                   .variant = tails[i],
+                   .flags = CASE_LARGE | CASE_NO_SECOND};
+    case_add(table, row, "conv/batchnorm-between-%s", names[i]);
+  }
+}
+
 /* A value read by two ops, one of them a convolution that could otherwise swallow the activation. */
 static void build_shared(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
@@ -320,5 +349,6 @@ void cases_add_conv(case_table *table) {
   add_dense(table);
   add_gemm(table);
   add_compositions(table);
+  add_normalized(table);
   add_two_layers(table);
 }
