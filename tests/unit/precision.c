@@ -2,6 +2,7 @@
 #include "support/run_files.h"
 
 #include "devices/device.h"
+#include "limn/tools.h"
 
 #define STEPS     6
 #define MOST_DIFF 0.02
@@ -60,6 +61,15 @@ static void expect_near(const char *model, const char *const *losses) {
     }
   json_decref(exact);
   json_decref(rounded);
+}
+
+Test(precision, bf16_is_named_by_the_doctor) {
+  need_bf16();
+  limn_doctor_line lines[16];
+  size_t count = 0;
+  cr_assert_eq(limn_doctor(lines, 16, &count), LIMN_OK);
+  cr_expect_str_eq(lines[0].what, "CPU");
+  cr_expect_not_null(strstr(lines[0].found, "bf16 by AMX"), "%s", lines[0].found);
 }
 
 Test(precision, bf16_is_near_fp32) {

@@ -92,14 +92,20 @@ static void add_cuda(struct report *r, const limn_module *module) {
   limn_device_destroy(device);
 }
 
+/* With all that it can do. */
+static void add_cpu(struct report *r) {
+  limn_device *device = NULL;
+  if (limn_device_create(&device, &(limn_device_options){.name = "cpu", .precision = "bf16"}) == LIMN_OK ||
+      limn_device_create(&device, &(limn_device_options){.name = "cpu"}) == LIMN_OK)
+    add(r, "CPU", 1, device->description, "");
+  else
+    add(r, "CPU", 0, limn_error_message(), "");
+  limn_device_destroy(device);
+}
+
 limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count) {
   struct report report = {lines, capacity, 0};
-  limn_device *device = NULL;
-  if (limn_device_create(&device, &(limn_device_options){.name = "cpu"}) == LIMN_OK)
-    add(&report, "CPU", 1, device->description, "");
-  else
-    add(&report, "CPU", 0, limn_error_message(), "");
-  limn_device_destroy(device);
+  add_cpu(&report);
   char memory[64];
   double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   snprintf(memory, sizeof memory, "%.1f GB", bytes / 1e9);

@@ -51,7 +51,8 @@ struct cpu_tensor {
   void *data; /* float; of CPU_BYTES uint8_t */
 };
 
-/* memory.c: has the system give all pages of what was allocated, by all threads of the worker, on which it is to be called. */
+/* memory.c: has the system give all pages of what was allocated, by all threads of the worker, on which it is to be
+ * called. */
 void limn_cpu_get_pages(void *memory, size_t bytes, bool clear);
 
 /* What a kernel needs to know of the run it is part of. */
@@ -132,7 +133,7 @@ typedef struct cpu_blocked_convolution {
   cpu_convolution_kernel kernel;
   size_t scratch_bytes;
   bool rounded[2]; /* the inputs are taken in bf16, in which they were made */
-  float *slope; /* set, where the engine takes bias and activation along: u > 0 ? u : slope u. NULL: it does not */
+  float *slope;    /* set, where the engine takes bias and activation along: u > 0 ? u : slope u. NULL: it does not */
 } cpu_blocked_convolution;
 limn_status limn_cpu_add_blocked_convolution(limn_builder *builder, const limn_step *step,
                                              const cpu_blocked_convolution *convolution);

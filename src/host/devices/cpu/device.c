@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
-#define ALIGNMENT 64
+#define ALIGNMENT             64
+#define CLEARED_BY_THE_CALLER ((size_t)1 << 17) /* less is done before another thread wakes up */
 
 cpu_layout limn_cpu_activation_layout(int block, limn_shape shape) {
   return block > 1 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED : CPU_PLAIN;
@@ -60,7 +61,10 @@ static limn_status tensor_create(limn_device *device, limn_role role, limn_shape
                      (double)bytes / 1e6);
   }
   *out = &tensor->base;
-  return limn_cpu_worker_call(cpu->worker, clear, &(struct clearing){tensor->data, bytes});
+  if (bytes > CLEARED_BY_THE_CALLER)
+    return limn_cpu_worker_call(cpu->worker, clear, &(struct clearing){tensor->data, bytes});
+  memset(tensor->data, 0, bytes);
+  return LIMN_OK;
 }
 
 struct transfer {

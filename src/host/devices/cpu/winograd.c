@@ -15,7 +15,7 @@
 #define TILE   LIMN_WINOGRAD_TILE
 
 #define DEPTH         128 /* of one product, at most: a panel of that many rows stays in the first-level cache */
-#define GROUP         64  /* rows of a product for weights: 16 channels in 4 phases */
+#define SUMMED_ROWS   64  /* rows of a product for weights: 16 channels in 4 phases */
 #define CHANNELS      32  /* that channels have to be a multiple of */
 #define PRIVATE_TILES 32
 #define SHARED_TILES  64
@@ -196,10 +196,10 @@ static void transform_both(const struct winograd *w, float *x, float *y, float *
     limn_winograd_tile tile = tile_of(w, (first + t) % w->tiles);
     limn_winograd_picture from_x = picture_of(w, x, w->x, n), from_y = picture_of(w, y, w->y, n);
     w->loops->input(&from_x, tile,
-                    &(limn_winograd_row){.data = scratch + w->tile_matrices + (size_t)t * GROUP,
+                    &(limn_winograd_row){.data = scratch + w->tile_matrices + (size_t)t * SUMMED_ROWS,
                                          .point = w->tile_point,
                                          .slab = x_group,
-                                         .span = GROUP});
+                                         .span = SUMMED_ROWS});
     w->loops->gradient(&from_y, tile,
                        &(limn_winograd_row){.data = scratch + w->y_matrices + (size_t)t * (size_t)w->columns,
                                             .point = w->y_point,
@@ -214,22 +214,22 @@ static void sum_item(const struct winograd *w, float *dw, float *scratch, int it
   bool whole = w->chunk >= w->x.n * w->tiles, last = first + count == w->x.n * w->tiles;
   float *sums = scratch + w->gradient_matrices +
                 (whole ? (size_t)omp_get_thread_num() : (size_t)item) * POINTS * w->gradient_point;
-  size_t columns = GROUP * (size_t)w->columns;
+  size_t columns = SUMMED_ROWS * (size_t)w->columns;
   for (int p = 0; p < POINTS; ++p)
     for (int i = 0; i < w->item_panels; ++i)
       w->loops->product_transposed(
-          GROUP, count, scratch + w->tile_matrices + ((size_t)group * POINTS + (size_t)p) * w->tile_point, GROUP,
-          scratch + w->y_matrices + ((size_t)(panel + i) * POINTS + (size_t)p) * w->y_point,
+          SUMMED_ROWS, count, scratch + w->tile_matrices + ((size_t)group * POINTS + (size_t)p) * w->tile_point,
+          SUMMED_ROWS, scratch + w->y_matrices + ((size_t)(panel + i) * POINTS + (size_t)p) * w->y_point,
           sums + (size_t)p * w->gradient_point + (size_t)i * columns, first > 0);
   for (int i = 0; last && i < w->item_panels; ++i)
     w->loops->weight_gradient(sums + (size_t)i * columns, w->gradient_point, dw, w->x.c / w->loops->lanes,
-                              (panel + i) * LIMN_WINOGRAD_BLOCKS, group * GROUP, GROUP);
+                              (panel + i) * LIMN_WINOGRAD_BLOCKS, group * SUMMED_ROWS, SUMMED_ROWS);
 }
 
 /* Summed over tiles and batch while transformed; one transform back at the end. */
 static void run_weights(const limn_kernel *k, const struct limn_call *call) {
   const struct winograd *w = k->state;
-  int all = w->x.n * w->tiles, items = w->x.c * PHASES / GROUP * w->items_per_group;
+  int all = w->x.n * w->tiles, items = w->x.c * PHASES / SUMMED_ROWS * w->items_per_group;
   (void)call;
 #pragma omp parallel num_threads(w->threads)
   for (int first = 0; first < all; first += w->chunk) {
@@ -279,10 +279,10 @@ static void plan_weights(struct winograd *w) {
   int wide = w->chunk > SHARED_TILES ? 64 : 32; /* columns of an item */
   w->item_panels = w->y.c % wide == 0 ? wide / w->columns : 32 / w->columns;
   w->items_per_group = w->y.c / w->columns / w->item_panels;
-  size_t groups = (size_t)w->x.c * PHASES / GROUP;
-  w->tile_point = cpu_odd_lines((size_t)w->chunk * GROUP);
+  size_t groups = (size_t)w->x.c * PHASES / SUMMED_ROWS;
+  w->tile_point = cpu_odd_lines((size_t)w->chunk * SUMMED_ROWS);
   w->y_point = cpu_odd_lines((size_t)w->chunk * (size_t)w->columns);
-  w->gradient_point = cpu_odd_lines((size_t)GROUP * (size_t)w->columns * (size_t)w->item_panels);
+  w->gradient_point = cpu_odd_lines((size_t)SUMMED_ROWS * (size_t)w->columns * (size_t)w->item_panels);
   w->tile_matrices = place(w, groups * POINTS * w->tile_point);
   w->y_matrices = place(w, (size_t)(w->y.c / w->columns) * POINTS * w->y_point);
   size_t sums = (size_t)w->chunk >= all ? (size_t)w->threads : groups * (size_t)w->items_per_group;
