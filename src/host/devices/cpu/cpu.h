@@ -16,7 +16,7 @@ typedef enum cpu_layout {
   CPU_BLOCKED_BF16,   /* CPU_BLOCKED in bf16, with precision bf16: what only its convolutions read */
 } cpu_layout;
 
-/* The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the same
+/* layout.c. The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the same
  * blocked or plain, and called plain. */
 cpu_layout limn_cpu_activation_layout(int block, limn_shape shape);
 cpu_layout limn_cpu_weight_layout(int block, limn_shape shape);

@@ -10,15 +10,6 @@
 #define ALIGNMENT             64
 #define CLEARED_BY_THE_CALLER ((size_t)1 << 17) /* less is done before another thread wakes up */
 
-cpu_layout limn_cpu_activation_layout(int block, limn_shape shape) {
-  return block > 1 && shape.c % block == 0 && shape.h * shape.w > 1 ? CPU_BLOCKED : CPU_PLAIN;
-}
-
-cpu_layout limn_cpu_weight_layout(int block, limn_shape shape) {
-  const cpu_layout layout = limn_cpu_activation_layout(block, shape);
-  return layout == CPU_BLOCKED && shape.n % block == 0 ? CPU_BLOCKED_WEIGHT : layout;
-}
-
 static struct cpu_device *cpu_of(const limn_tensor *tensor) { return (struct cpu_device *)tensor->device; }
 
 static void tensor_destroy(limn_tensor *base) {
