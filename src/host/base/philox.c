@@ -11,22 +11,19 @@
 #define WEYL0       0x9E3779B9u
 #define WEYL1       0xBB67AE85u
 
+static inline void one_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3, uint32_t k0, uint32_t k1) {
+  const uint64_t p0 = (uint64_t)MULTIPLIER0 * *c0, p1 = (uint64_t)MULTIPLIER1 * *c2;
+  *c0 = (uint32_t)(p1 >> 32) ^ *c1 ^ k0;
+  *c1 = (uint32_t)p1;
+  *c2 = (uint32_t)(p0 >> 32) ^ *c3 ^ k1;
+  *c3 = (uint32_t)p0;
+}
+
 void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-  uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
   uint32_t k0 = key[0], k1 = key[1];
-  for (int round = 0; round < ROUNDS; ++round) {
-    uint64_t p0 = (uint64_t)MULTIPLIER0 * c0, p1 = (uint64_t)MULTIPLIER1 * c2;
-    c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-    c1 = (uint32_t)p1;
-    c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-    c3 = (uint32_t)p0;
-    k0 += WEYL0;
-    k1 += WEYL1;
-  }
-  out[0] = c0;
-  out[1] = c1;
-  out[2] = c2;
-  out[3] = c3;
+  memcpy(out, counter, 4 * sizeof *out);
+  for (int round = 0; round < ROUNDS; ++round, k0 += WEYL0, k1 += WEYL1)
+    one_round(&out[0], &out[1], &out[2], &out[3], k0, k1);
 }
 
 #define BLOCKS LIMN_BOX_MULLER_BLOCKS
@@ -42,13 +39,8 @@ LIMN_FOR_EACH_CPU static void blocks(uint64_t seed, uint32_t stream, uint64_t st
     c3[i] = (uint32_t)(step >> 32);
   }
   for (int round = 0; round < ROUNDS; ++round, k0 += WEYL0, k1 += WEYL1)
-    for (int i = 0; i < BLOCKS; ++i) {
-      const uint64_t p0 = (uint64_t)MULTIPLIER0 * c0[i], p1 = (uint64_t)MULTIPLIER1 * c2[i];
-      c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-      c1[i] = (uint32_t)p1;
-      c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-      c3[i] = (uint32_t)p0;
-    }
+    for (int i = 0; i < BLOCKS; ++i)
+      one_round(&c0[i], &c1[i], &c2[i], &c3[i], k0, k1);
   for (int i = 0; i < BLOCKS; ++i) {
     words[4 * i] = c0[i];
     words[4 * i + 1] = c1[i];

@@ -292,7 +292,8 @@ static bool reads_rounded(const limn_builder *b, const limn_step *step, int inpu
 
 bool limn_cpu_bf16_rounds(const limn_builder *b, int value) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  return cpu->bf16 && value != LIMN_NONE &&
+  /* Engines that the clock chose may be others than bf16's, and want fp32. */
+  return cpu->bf16 && !cpu->autotune && !cpu->told && value != LIMN_NONE &&
          limn_cpu_activation_layout(cpu->simd->block, limn_builder_shape(b, value)) == CPU_BLOCKED &&
          limn_builder_read_only_by(b, value, reads_rounded);
 }

@@ -14,10 +14,12 @@ typedef enum cpu_layout {
   CPU_BLOCKED_WEIGHT, /* OIhwBiBo */
   CPU_BYTES,          /* NCHW bytes: leaves of pictures */
   CPU_BLOCKED_BF16,   /* CPU_BLOCKED in bf16, with precision bf16: what only its convolutions read */
+  CPU_LAYOUT_COUNT,
 } cpu_layout;
+_Static_assert(CPU_LAYOUT_COUNT <= LIMN_MAX_FORMATS, "the builder has no place for so many layouts");
 
-/* layout.c. The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the same
- * blocked or plain, and called plain. */
+/* layout.c. The layout of activations and of weights: a pure function of the shape and the block. A 1x1 picture is the
+ * same blocked or plain, and called plain. */
 cpu_layout limn_cpu_activation_layout(int block, limn_shape shape);
 cpu_layout limn_cpu_weight_layout(int block, limn_shape shape);
 

@@ -56,11 +56,13 @@ static void multiply(const struct gemm *g, int rows, int sum, const float *a, si
   const size_t columns = 2 * (size_t)g->loops->lanes;
 #pragma omp parallel for num_threads(g->threads) schedule(static)
   for (size_t d = 0; d < g->depth; d += columns) {
-    float *panel = panels + (size_t)omp_get_thread_num() * g->panel;
-    if (g->panel)
+    if (g->panel) {
+      float *panel = panels + (size_t)omp_get_thread_num() * g->panel;
       g->loops->pack(sum, b + d, g->depth, panel);
-    g->loops->product(rows, sum, a, a_row, a_sum, g->panel ? panel : b + d, g->panel ? columns : g->depth, out + d,
-                      g->depth);
+      g->loops->product(rows, sum, a, a_row, a_sum, panel, columns, out + d, g->depth);
+    } else {
+      g->loops->product(rows, sum, a, a_row, a_sum, b + d, g->depth, out + d, g->depth);
+    }
   }
 }
 

@@ -138,19 +138,13 @@ struct run_job {
   struct limn_call call;
 };
 
-static void fill_with_nan(const struct limn_buffer *buffer) {
-  float *values = buffer->own;
-  for (size_t i = 0; i < buffer->bytes / sizeof(float); ++i)
-    values[i] = NAN;
-}
-
 static limn_status run_kernels(void *argument) {
   const struct run_job *job = argument;
   const limn_code *code = job->code;
   if (code->options.separate_buffers)
     for (int i = 0; i < code->buffer_count; ++i)
       if (code->buffers[i].own)
-        fill_with_nan(&code->buffers[i]);
+        memset(code->buffers[i].own, 0xff, code->buffers[i].bytes); /* NaN, in fp32 and in bf16 */
   for (int k = 0; k < code->kernel_count && *job->call.status == LIMN_OK; ++k)
     code->kernels[k].run(&code->kernels[k], &job->call);
   return *job->call.status;
