@@ -186,7 +186,8 @@ static void add_dense(case_table *table) {
 }
 
 /* What the CPU's engine for them takes: outputs and pictures that come out even with none of its rows, in blocked and
- * in plain layouts, with packed panels and without. */
+ * in plain layouts, with packed panels and without. Half precision falls on another side of a kink, so there is none.
+ */
 static void add_gemm(case_table *table) {
   static const struct {
     limn_shape x;
@@ -194,9 +195,9 @@ static void add_gemm(case_table *table) {
     conv_tail tail;
   } rows[] = {
       {{17, 32, 3, 3}, 70, TAIL_BIAS_TANH},
-      {{9, 64, 1, 1}, 18, TAIL_BIAS_LEAKY},
+      {{9, 64, 1, 1}, 18, TAIL_BIAS},
       {{6, 16, 2, 7}, 15, TAIL_SIGMOID},
-      {{16, 32, 2, 2}, 64, TAIL_BIAS_RELU},
+      {{16, 32, 2, 2}, 64, TAIL_BIAS_TANH},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
     add_three(table, rows[i].x, (limn_shape){rows[i].o, rows[i].x.c, rows[i].x.h, rows[i].x.w},
