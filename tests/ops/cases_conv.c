@@ -186,8 +186,7 @@ static void add_dense(case_table *table) {
 }
 
 /* What the CPU's engine for them takes: outputs and pictures that come out even with none of its rows, in blocked and
- * in plain layouts, with packed panels and without. Half precision falls on another side of a kink, so there is none.
- */
+ * in plain layouts, with packed panels and without. Half precision falls on other sides of kinks: there are none. */
 static void add_gemm(case_table *table) {
   static const struct {
     limn_shape x;

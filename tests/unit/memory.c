@@ -110,8 +110,7 @@ Test(memory, small_blocks_fill_gaps) {
   check(blocks, 4, 10);
 }
 
-/* Placed by size, by lifetime or by their product alone the same blocks take 1.022, 1.043 and 1.039 of what is alive.
- */
+/* Placed by size, by lifetime or by their product alone, blocks take 1.022, 1.043 and 1.039 of what is alive. */
 Test(memory, arenas_are_near_what_is_alive) {
   double ratios = 0;
   for (uint64_t seed = 0; seed < 300; ++seed) {

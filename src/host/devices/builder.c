@@ -176,28 +176,21 @@ int limn_builder_output_copy(limn_builder *b, int value, int format) {
              add_buffer(b, (struct limn_buffer){.bytes = bytes_of(b, limn_builder_shape(b, value), format)});
 }
 
-limn_readers limn_builder_readers(const limn_builder *b, int value) {
+bool limn_builder_is_operand(const limn_builder *b, const limn_step *step, int input) {
+  (void)b;
+  return input < 2 &&
+         (step->kind == LIMN_STEP_CONV || step->kind == LIMN_STEP_CONV_DX || step->kind == LIMN_STEP_CONV_DW);
+}
+
+limn_readers limn_builder_readers(const limn_builder *b, int value, limn_reader *ours) {
   limn_readers readers = {.others = b->schedule->alias[value] != LIMN_NONE};
   for (int i = 0; i < b->schedule->step_count; ++i) {
     const limn_step *step = &b->schedule->steps[i];
-    bool convolution =
-        step->kind == LIMN_STEP_CONV || step->kind == LIMN_STEP_CONV_DX || step->kind == LIMN_STEP_CONV_DW;
     for (int in = 0; in < step->input_count; ++in)
       if (step->inputs[in] == value)
-        *(convolution && in < 2 ? &readers.convolutions : &readers.others) = true;
+        *(ours(b, step, in) ? &readers.ours : &readers.others) = true;
   }
   return readers;
-}
-
-bool limn_builder_read_only_by(const limn_builder *b, int value,
-                               bool (*reads)(const limn_builder *, const limn_step *, int)) {
-  bool only = b->schedule->alias[value] == LIMN_NONE;
-  for (int i = 0; only && i < b->schedule->step_count; ++i) {
-    const limn_step *step = &b->schedule->steps[i];
-    for (int in = 0; in < step->input_count; ++in)
-      only = only && (step->inputs[in] != value || reads(b, step, in));
-  }
-  return only;
 }
 
 bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {

@@ -88,14 +88,15 @@ void limn_code_row(const limn_code *code, int index, limn_program_row *out);
 int limn_builder_input(limn_builder *builder, int value, int format);
 /* The format in which a value lies now. */
 int limn_builder_format(const limn_builder *builder, int value);
-/* Whether a convolution reads the value, and whether anything else does. */
+/* Who reads a value: of the inputs of steps that are it, whether there is one for which `ours` holds, and whether there
+ * is another, or a leaf that is to hold it. */
+typedef bool limn_reader(const limn_builder *builder, const limn_step *step, int input);
 typedef struct limn_readers {
-  bool convolutions, others;
+  bool ours, others;
 } limn_readers;
-limn_readers limn_builder_readers(const limn_builder *builder, int value);
-/* Whether `reads` holds for every input of a step that is the value, and no leaf is to hold it. */
-bool limn_builder_read_only_by(const limn_builder *builder, int value,
-                               bool (*reads)(const limn_builder *builder, const limn_step *step, int input));
+limn_readers limn_builder_readers(const limn_builder *builder, int value, limn_reader *ours);
+/* An operand of a convolution, its bias aside. */
+bool limn_builder_is_operand(const limn_builder *builder, const limn_step *step, int input);
 /* The buffer that a kernel writes a value to, in that format. LIMN_ABSENT for LIMN_NONE. */
 int limn_builder_output(limn_builder *builder, int value, int format);
 /* The same value in one more format, which the same kernel writes. */

@@ -285,9 +285,8 @@ bool limn_cpu_bf16_suits(const limn_builder *b, const limn_step *step) {
 static bool reads_rounded(const limn_builder *b, const limn_step *step, int input) {
   if (step->kind == LIMN_STEP_BATCHNORM_BACKWARD)
     return input == 4; /* the sign of what was activated */
-  if (step->kind != LIMN_STEP_CONV && step->kind != LIMN_STEP_CONV_DX && step->kind != LIMN_STEP_CONV_DW)
-    return false;
-  return input < (step->kind == LIMN_STEP_CONV_DW ? 2 : 1) && limn_cpu_bf16_suits(b, step);
+  const bool weights = input == 1 && step->kind != LIMN_STEP_CONV_DW;
+  return limn_builder_is_operand(b, step, input) && !weights && limn_cpu_bf16_suits(b, step);
 }
 
 bool limn_cpu_bf16_rounds(const limn_builder *b, int value) {
@@ -295,7 +294,7 @@ bool limn_cpu_bf16_rounds(const limn_builder *b, int value) {
   /* Engines that the clock chose may be others than bf16's, and want fp32. */
   return cpu->bf16 && !cpu->autotune && !cpu->told && value != LIMN_NONE &&
          limn_cpu_activation_layout(cpu->simd->block, limn_builder_shape(b, value)) == CPU_BLOCKED &&
-         limn_builder_read_only_by(b, value, reads_rounded);
+         !limn_builder_readers(b, value, reads_rounded).others;
 }
 
 limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {

@@ -135,8 +135,8 @@ limn_status cuda_build_pictures(limn_builder *b, const limn_step *step) {
                                .reach_w = n->window.reach_w,
                                .random_stream = n->stream};
   /* Each reader finds its own type, and none is written that nobody reads. */
-  limn_readers readers = limn_builder_readers(b, step->outputs[0]);
-  bool half = cuda_device_of(b)->half != LIMN_F32 && readers.convolutions, both = half && readers.others;
+  limn_readers readers = limn_builder_readers(b, step->outputs[0], limn_builder_is_operand);
+  bool half = cuda_device_of(b)->half != LIMN_F32 && readers.ours, both = half && readers.others;
   int main = limn_builder_output(b, step->outputs[0], half && !both ? CUDA_HALF : CUDA_FLOAT);
   int copy = both ? limn_builder_output_copy(b, step->outputs[0], CUDA_HALF) : LIMN_ABSENT;
   const int buffers[] = {half && !both ? LIMN_ABSENT : main, half && !both ? main : copy,

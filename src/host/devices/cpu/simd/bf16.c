@@ -10,8 +10,7 @@
 #include "devices/cpu/simd/vector.h"
 
 /* Beyond what this file is compiled for; `usable` says whether the CPU has it. */
-#define BF16 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16")))
-#define AMX  __attribute__((target("amx-tile,amx-bf16")))
+#define AMX __attribute__((target("amx-tile,amx-bf16")))
 
 enum { BLOCK = 16, SIDE = LIMN_BF16_SIDE, TILE = LIMN_BF16_TILE };
 
@@ -63,8 +62,7 @@ BF16 static void lines(const void *plane, const limn_bf16_grid *g, limn_bf16 *ou
                    g->rounded ? bf16_load(pixel(plane, g, u, v)) : vector_load(pixel(plane, g, u, v)));
     vector_transpose(pixels, BLOCK, channels, BLOCK);
     for (size_t c = 0; c < BLOCK; ++c)
-      _mm256_storeu_si256((__m256i *)(out + c * stride),
-                          (__m256i)_mm512_cvtneps_pbh(vector_load(channels + c * BLOCK)));
+      bf16_store(out + c * stride, vector_load(channels + c * BLOCK));
   }
 }
 

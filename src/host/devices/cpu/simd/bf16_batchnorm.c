@@ -5,8 +5,6 @@
 #if defined __AVX512F__ && defined __x86_64__
 #include "devices/cpu/simd/vector.h"
 
-#define BF16 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16")))
-
 enum { BLOCK = 16 };
 
 /* 0 is selected, not multiplied: 0 times infinity is NaN. */
@@ -15,10 +13,6 @@ static inline vector leak(vector g, __mmask16 shrunk, float slope) {
 }
 
 static inline __mmask16 not_positive(vector y) { return (__mmask16)~_mm512_cmp_ps_mask(y, vector_of(0), _CMP_GT_OQ); }
-
-BF16 static inline void bf16_store(limn_bf16 *p, vector v) {
-  _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(v));
-}
 
 BF16 static void normalize(limn_bf16 *y, const float *x, int pixels, const float *scale, const float *shift,
                            float slope) {

@@ -15,9 +15,13 @@ static inline vector vector_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vector_store(float *p, vector v) { _mm512_storeu_ps(p, v); }
 static inline vector vector_of(float value) { return _mm512_set1_ps(value); }
 static inline vector vector_fma(vector a, vector b, vector c) { return _mm512_fmadd_ps(a, b, c); } /* a b + c */
-/* 16 numbers in bf16, which is the upper half of a float. */
+/* 16 numbers in bf16, which is the upper half of a float. What rounds to it needs more than AVX-512. */
 static inline vector bf16_load(const void *p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+#define BF16 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16")))
+BF16 static inline void bf16_store(void *p, vector v) {
+  _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(v));
 }
 /* x > 0 ? x : slope x */
 static inline vector vector_leaky(vector x, vector slope) {
