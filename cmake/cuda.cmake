@@ -10,15 +10,18 @@
 #   limn_nvidia                     the libraries as a target, for programs that link them
 #   limn_cuda_settings              how a module's C files are compiled and how it is linked, whatever its kernels are
 #   limn_cuda                       the module; only where nvcc is
+#   LIMN_WITH_MODULE                that it is built with the rest, and installed
 set(LIMN_CUDA AUTO CACHE STRING "Build the CUDA device: AUTO (where CUDA is found), ON, OFF")
 set_property(CACHE LIMN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(LIMN_CUDA_ROOT "" CACHE PATH "A CUDA toolkit with cuDNN to look in first, as scripts/setup-cuda makes it")
 # Code for 8.0 runs on 8.6 and 8.9 too; PTX for 9.0 is compiled for newer cards when the module is loaded there.
 set(LIMN_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPU architectures to compile for; PTX is added for the last")
 set(LIMN_CUDA_FOUND FALSE)
+set(LIMN_WITH_MODULE FALSE)
 if(LIMN_CUDA STREQUAL "OFF")
   return()
 endif()
+include(CheckLanguage)
 
 # Toolkits have lib64, their copies from PyPI lib; those from Debian lie where CMake looks anyway.
 file(GLOB pip_folders $ENV{VIRTUAL_ENV}/lib/python3*/site-packages/nvidia/*
@@ -76,6 +79,12 @@ if(cuda_version LESS 13000 OR NOT cuda_version LESS 14000)
 endif()
 if(NOT cudnn_major EQUAL 9 OR cudnn_minor LESS 11)
   limn_no_cuda("${LIMN_CUDNN_INCLUDE_DIR} is of cuDNN ${cudnn_major}.${cudnn_minor}, Limn needs 9.11 or a later 9")
+  return()
+endif()
+
+check_language(CXX)
+if(NOT CMAKE_CXX_COMPILER)
+  limn_no_cuda("there is no C++ compiler (g++)")
   return()
 endif()
 
@@ -181,4 +190,6 @@ target_link_libraries(limn_cuda PRIVATE limn_cuda_settings ${LIMN_CUBLAS_LIBRARY
 # A build for sanitizers or gcov has no use for kernels that neither can look into.
 if(LIMN_SANITIZE OR LIMN_TSAN OR LIMN_COVERAGE)
   set_target_properties(limn_cuda PROPERTIES EXCLUDE_FROM_ALL TRUE)
+else()
+  set(LIMN_WITH_MODULE TRUE)
 endif()

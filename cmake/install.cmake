@@ -12,7 +12,7 @@ configure_package_config_file(cmake/LimnConfig.cmake.in package/LimnConfig.cmake
 write_basic_package_version_file(package/LimnConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
 install(TARGETS limn_program limn limn_shared)
-if(TARGET limn_cuda AND NOT LIMN_SANITIZE AND NOT LIMN_TSAN AND NOT LIMN_COVERAGE)
+if(LIMN_WITH_MODULE)
   install(TARGETS limn_cuda LIBRARY DESTINATION lib/limn) # where the library looks, from lib/ and from bin/
 endif()
 install(DIRECTORY include/limn TYPE INCLUDE PATTERN tools.h EXCLUDE)
