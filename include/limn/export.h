@@ -14,7 +14,8 @@ extern "C" {
  * path: a run folder (its latest checkpoint) or a checkpoint file. network: "generator", "discriminator" or "ema" (the
  * averaged generator) of a dcgan, "encoder" or "decoder" of a vae or autoencoder. file: appears whole or not at all;
  * one that is there is replaced. Shapes and numbers are the checkpoint's, float32; the same checkpoint gives the same
- * bytes. LIMN_USAGE when the checkpoint has no such network, or when `file` is that checkpoint. */
+ * bytes. Where the average of an older checkpoint has no BatchNorm statistics of its own, they are taken now, on the
+ * CPU. LIMN_USAGE when the checkpoint has no such network, or when `file` is that checkpoint. */
 LIMN_API limn_status limn_export(const char *path, const char *network, const char *file);
 
 #ifdef __cplusplus

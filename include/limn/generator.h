@@ -24,13 +24,14 @@ typedef struct limn_generator_info {
   uint64_t step; /* of the checkpoint */
   uint64_t seed; /* of the run */
   char model[16];
-  int averaged; /* 1: the moving average of the weights is used */
+  int averaged; /* 1: the moving average of the weights is used, with BatchNorm statistics of its own */
 } limn_generator_info;
 
 /* path: a run folder (its latest checkpoint) or a checkpoint file of one. options may be NULL. LIMN_DATA when there is
  * no such checkpoint or it is broken, LIMN_USAGE for an autoencoder, whose codes have no distribution, LIMN_DEVICE when
  * the device cannot be used. *out is yours; close it with limn_generator_close. One thread at a time may use a
- * generator; several generators may work at once. */
+ * generator; several generators may work at once. Where the average of an older checkpoint has no BatchNorm statistics
+ * of its own, opening takes them: some twenty passes of 64 pictures. */
 LIMN_API limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options);
 LIMN_API void limn_generator_close(limn_generator *generator);
 LIMN_API void limn_generator_get_info(const limn_generator *generator, limn_generator_info *out);

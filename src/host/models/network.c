@@ -127,7 +127,8 @@ static limn_value apply_batchnorm(limn_graph *graph, const limn_network *network
   limn_value variance = parameter(graph, network, l, "running_var", LIMN_ROLE_BUFFER, channels, mode);
   if (!mode.training)
     return limn_graph_batchnorm_inference(graph, x, gamma, beta, mean, variance, BATCHNORM_EPS);
-  limn_batchnorm_attrs attrs = {.eps = BATCHNORM_EPS, .momentum = BATCHNORM_MOMENTUM, .groups = mode.groups};
+  limn_batchnorm_attrs attrs = {
+      .eps = BATCHNORM_EPS, .momentum = mode.momentum > 0 ? mode.momentum : BATCHNORM_MOMENTUM, .groups = mode.groups};
   limn_value y = limn_graph_batchnorm(graph, x, gamma, beta, attrs);
   limn_graph_update_running(graph, x, mean, variance, mode.gate, attrs);
   return y;

@@ -56,6 +56,7 @@ typedef struct limn_network_mode {
   limn_value gate;    /* of the running statistics; LIMN_NONE: none */
   const char *prefix; /* in place of "NAME.": "ema.generator." reads the averages; NULL: the network's own */
   limn_role role;     /* of the parameters read: LIMN_ROLE_PARAMETER, for averages LIMN_ROLE_OPTIMIZER */
+  float momentum;     /* of the running statistics, PyTorch's; 0: 0.1 */
   int32_t groups;     /* equal parts of the batch with batch statistics of their own; 0 counts as 1 */
 } limn_network_mode;
 

@@ -139,7 +139,8 @@ static const limn_setting_row table[] = {
     {NAME("clip", "optimiser", ALL), NUMBER(clip), AT_LEAST(0), DEFAULT("0"),
      HELP("largest norm of a network's gradient; 0: no clipping")},
     {NAME("ema", "optimiser", DCGAN), NUMBER(ema), FROM_UNDER(0, 1), DEFAULT("0"),
-     HELP("decay of the moving average of the generator's weights, from which samples are drawn; 0: none")},
+     HELP("decay of the moving average of the generator's weights, from which samples are drawn; at step t, from 0, "
+          "at most (1 + t) / (10 + t); 0: no average")},
 
     {NAME("seed", "run", ALL), FLAG("seed"), FIELD("integer", LIMN_SETTING_UINT64, seed),
      RANGE("0 to 18446744073709551615"), DEFAULT("1"), HELP("key of every random number of the run")},

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "run/run.h"
 #include "run/safetensors.h"
+#include "train/average.h"
 
 #define VALUE_SIZE  256
 #define MOST_PAIRS  160
@@ -19,6 +20,7 @@
 #define TENSOR_ROOM 256  /* of a tensor's entry in the header */
 #define SHAPE_TEXT  "%dx%dx%dx%d"
 #define ENGINES     "engines"
+#define STATISTICS  "ema_statistics"
 
 /* What the numbers follow from: not how long, where and on what a run ran. */
 static bool is_described(const limn_setting *setting, const limn_config *config) {
@@ -124,7 +126,8 @@ uint64_t limn_checkpoint_bytes(const limn_session *s) {
   return bytes;
 }
 
-limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_state *state, const char *path) {
+limn_status limn_checkpoint_save(limn_session *s, const limn_progress_state *state, const char *path) {
+  LIMN_TRY(limn_session_settle_average(s));
   size_t count = limn_store_count(s->store);
   struct kept kept = {.tensors = calloc(count + 1, sizeof(limn_tensor *)),
                       .entries = calloc(count + 1, sizeof *kept.entries)};
@@ -145,6 +148,8 @@ limn_status limn_checkpoint_save(const limn_session *s, const limn_progress_stat
     status = s->device->ops->engines(s->device, &engines);
   if (status == LIMN_OK) {
     describe(metadata, s->config, state);
+    if (s->statistics)
+      add_pair(metadata, STATISTICS, "anew");
     if (engines)
       add_long_pair(metadata, ENGINES, engines);
     status = limn_safetensors_write_from(path, kept.entries, kept.count, metadata->pairs, read_kept, &kept);
@@ -193,6 +198,24 @@ limn_status limn_checkpoint_fill_store(limn_store *store, const limn_safetensors
   return LIMN_OK;
 }
 
+bool limn_checkpoint_is_settled(const limn_safetensors *file) {
+  return limn_safetensors_metadata(file, STATISTICS) != NULL;
+}
+
+limn_status limn_checkpoint_fill_average(limn_store *store, const limn_model *model, int batch,
+                                         const limn_safetensors *file, const char *path) {
+  limn_program *program = NULL;
+  limn_status status = LIMN_OK;
+  if (!limn_checkpoint_is_settled(file)) /* first the program: it brings the leaves */
+    status = limn_average_create_program(&program, store, model, batch);
+  if (status == LIMN_OK)
+    status = limn_checkpoint_fill_store(store, file, path);
+  if (status == LIMN_OK && program)
+    status = limn_average_take_statistics(program, store, model, batch);
+  limn_program_destroy(program);
+  return status;
+}
+
 static uint64_t read_number(const limn_safetensors *file, const char *key) {
   const char *text = limn_safetensors_metadata(file, key);
   return text ? strtoull(text, NULL, 10) : 0;
@@ -205,6 +228,7 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
     return limn_fail(status, "%s; remove it to go on from the checkpoint before", limn_error_message());
   LIMN_TRY(status);
   status = limn_checkpoint_fill_store(s->store, file, path);
+  s->settled = limn_checkpoint_is_settled(file);
   const char *objective = limn_safetensors_metadata(file, "best_objective");
   *state = (limn_progress_state){.step = read_number(file, "step"),
                                  .best_step = read_number(file, "best_step"),

@@ -17,8 +17,8 @@ typedef struct limn_progress_state {
 
 /* Bytes of a checkpoint, a little more than less. */
 uint64_t limn_checkpoint_bytes(const limn_session *session);
-/* LIMN_DIVERGED, and no file, when a tensor is not finite. */
-limn_status limn_checkpoint_save(const limn_session *session, const limn_progress_state *state, const char *path);
+/* LIMN_DIVERGED, and no file, when a tensor is not finite. Takes the average's statistics first, where one is kept. */
+limn_status limn_checkpoint_save(limn_session *session, const limn_progress_state *state, const char *path);
 /* Everything back; the tensors must all be there with their shapes. */
 limn_status limn_checkpoint_load(limn_session *session, limn_progress_state *state, const char *path);
 /* The engines that a checkpoint was made with (limn_device_ops.engines); yours to free. NULL: they were not chosen by
@@ -34,7 +34,13 @@ limn_status limn_checkpoint_open(limn_safetensors **out, const char *path, char 
 /* The config that a checkpoint's metadata describes. *out is yours. */
 limn_status limn_checkpoint_read_config(const limn_safetensors *file, const char *path, limn_config **out,
                                         uint64_t *step);
+/* Whether the average in it has statistics of its own (train/average.h); older checkpoints hold averaged ones. */
+bool limn_checkpoint_is_settled(const limn_safetensors *file);
 /* A store's tensors, PARAMETER, BUFFER and OPTIMIZER, from a file, which must have each of them. */
 limn_status limn_checkpoint_fill_store(limn_store *store, const limn_safetensors *file, const char *path);
+/* The same for an averaged generator, whose statistics are taken anew where the file is an older one. `batch` is that
+ * of the training. */
+limn_status limn_checkpoint_fill_average(limn_store *store, const limn_model *model, int batch,
+                                         const limn_safetensors *file, const char *path);
 
 #endif

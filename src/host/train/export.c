@@ -40,6 +40,7 @@ static limn_status find_prefix(const limn_config *config, const char *path, cons
 
 /* The network's tensors under their bare names; `stored` has those of the file, in the same order. */
 struct selection {
+  const limn_store *store; /* where the tensors are read from; NULL: from the file */
   const limn_stored_tensor **stored;
   limn_tensor_to_store *tensors;
   size_t count;
@@ -61,20 +62,23 @@ static void select_tensors(struct selection *s, const limn_safetensors *file, co
 
 static limn_status read_selected(void *context, size_t index, float *data) {
   const struct selection *s = context;
+  if (s->store)
+    return limn_tensor_download(limn_store_find(s->store, s->stored[index]->name), data);
   memcpy(data, s->stored[index]->data, s->stored[index]->bytes);
   return LIMN_OK;
 }
 
-static limn_status write_network(const limn_safetensors *checkpoint, const char *path, const char *network,
-                                 const char *prefix, const char *file) {
+/* `store` as in a selection. */
+static limn_status write_network(const limn_safetensors *checkpoint, const limn_store *store, const char *path,
+                                 const char *network, const char *prefix, const char *file) {
   const char *const metadata[] = {"format",  "pt", /* as Python's library says that tensors are PyTorch's */
                                   "model",   limn_safetensors_metadata(checkpoint, "model"),
                                   "network", network,
                                   "step",    limn_safetensors_metadata(checkpoint, "step"),
                                   NULL};
   size_t most = limn_safetensors_count(checkpoint) + 1;
-  struct selection s = {.stored = calloc(most, sizeof(limn_stored_tensor *)),
-                        .tensors = calloc(most, sizeof *s.tensors)};
+  struct selection s = {
+      .store = store, .stored = calloc(most, sizeof(limn_stored_tensor *)), .tensors = calloc(most, sizeof *s.tensors)};
   limn_status status = s.stored && s.tensors ? LIMN_OK : limn_fail_memory("an export");
   if (status == LIMN_OK)
     select_tensors(&s, checkpoint, prefix);
@@ -86,6 +90,16 @@ static limn_status write_network(const limn_safetensors *checkpoint, const char 
   free(s.stored);
   free(s.tensors);
   return status;
+}
+
+/* The average of an older checkpoint, whose statistics are taken anew. Both are the caller's, on failure too. */
+static limn_status settle(limn_device **device, limn_store **store, const limn_config *config,
+                          const limn_safetensors *file, const char *path) {
+  limn_model model;
+  LIMN_TRY(limn_model_init(&model, config));
+  LIMN_TRY(limn_device_create(device, &(limn_device_options){.name = "cpu", .seed = config->seed}));
+  LIMN_TRY(limn_store_create(store, *device));
+  return limn_checkpoint_fill_average(*store, &model, config->batch, file, path);
 }
 
 /* An export over its own checkpoint would destroy the run. */
@@ -101,14 +115,20 @@ limn_status limn_export(const char *path, const char *network, const char *file)
   const char *prefix = NULL;
   limn_config *config = NULL;
   limn_safetensors *stored = NULL;
+  limn_device *device = NULL;
+  limn_store *store = NULL;
   uint64_t step;
   limn_status status;
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_open(&stored, path, checkpoint, sizeof checkpoint));
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_read_config(stored, checkpoint, &config, &step));
   LIMN_TRY_OR_CLEANUP(status, find_prefix(config, checkpoint, network, &prefix));
   LIMN_TRY_OR_CLEANUP(status, refuse_itself(checkpoint, file));
-  status = write_network(stored, checkpoint, network, prefix, file);
+  if (strcmp(network, "ema") == 0 && config->ema > 0 && !limn_checkpoint_is_settled(stored))
+    LIMN_TRY_OR_CLEANUP(status, settle(&device, &store, config, stored, checkpoint));
+  status = write_network(stored, store, checkpoint, network, prefix, file);
 cleanup:
+  limn_store_destroy(store);
+  limn_device_destroy(device);
   limn_safetensors_close(stored);
   limn_config_destroy(config);
   return status;

@@ -2,6 +2,7 @@
  * takes the generator's step on the same fake pictures that the discriminator has just learned from. */
 #include "base/error.h"
 #include "base/philox.h"
+#include "train/average.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/session.h"
@@ -82,40 +83,12 @@ static limn_status add_generator_step(struct players *p) {
   return limn_graph_status(graph);
 }
 
-struct averaging {
-  limn_graph *graph;
-  limn_value rate; /* 1 - decay, or 0 once the gate is shut */
-};
-
-/* average += (1 - decay) (w - average), for parameters and running statistics alike. */
-static limn_status average(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                           float deviation) {
-  struct averaging *a = context;
-  char leaf[128] = "ema.";
-  (void)mean;
-  (void)deviation;
-  for (size_t i = 0; name[i] && i + 5 < sizeof leaf; ++i)
-    leaf[i + 4] = name[i];
-  limn_value w = limn_graph_leaf(a->graph, role, name, shape);
-  limn_value kept = limn_graph_leaf(a->graph, LIMN_ROLE_OPTIMIZER, leaf, shape);
-  limn_value moved = limn_graph_mul(a->graph, limn_graph_sub(a->graph, w, kept), a->rate);
-  limn_graph_assign(a->graph, kept, limn_graph_add(a->graph, kept, moved));
-  return limn_graph_status(a->graph);
-}
-
-static limn_status add_average(struct players *p) {
-  limn_value open = limn_graph_affine(p->graph, p->gate, -1, 1);
-  struct averaging a = {.graph = p->graph,
-                        .rate = limn_graph_affine(p->graph, open, (float)(1 - p->session->config->ema), 0)};
-  return limn_network_visit(&p->session->model.networks[0], average, &a);
-}
-
 static limn_status build_step(limn_session *s, limn_graph *graph) {
   struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
   if (s->config->ema > 0)
-    LIMN_TRY(add_average(&p));
+    LIMN_TRY(limn_average_add_update(graph, &s->model.networks[0], p.gate));
   return limn_program_create(&s->train, s->store, graph, NULL);
 }
 
@@ -130,6 +103,8 @@ static limn_status build(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_step));
   if (s->config->d_steps > 1)
     LIMN_TRY(limn_session_build(s, build_extra));
+  if (s->config->ema > 0)
+    LIMN_TRY(limn_average_create_program(&s->statistics, s->store, &s->model, s->batch.n));
   return limn_session_build_samples(s);
 }
 
@@ -140,7 +115,9 @@ static limn_status step(limn_session *s, uint64_t step_index) {
   limn_optimizer_hyper(config, config->lr, step_index, s->horizon, hyper);
   LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
   limn_optimizer_hyper(config, config->lr_d > 0 ? config->lr_d : config->lr, step_index, s->horizon, hyper);
-  float rate = hyper[0];
+  float rate = hyper[0], average_rate = limn_average_rate(config->ema, step_index);
+  if (config->ema > 0)
+    LIMN_TRY(limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate));
   uint64_t each = (uint64_t)config->d_steps;
   for (uint64_t k = 0; k < each; ++k) {
     bool last = k == each - 1;

@@ -60,7 +60,8 @@ static limn_status make_generator(limn_generator *g, const char *path, const lim
       &g->device, &(limn_device_options){.name = options->device, .threads = options->threads, .seed = c->seed}));
   LIMN_TRY(limn_store_create(&g->store, g->device));
   LIMN_TRY(build(g));
-  LIMN_TRY(limn_checkpoint_fill_store(g->store, file, name));
+  LIMN_TRY(g->info.averaged ? limn_checkpoint_fill_average(g->store, &g->model, c->batch, file, name)
+                            : limn_checkpoint_fill_store(g->store, file, name));
   size_t picture = (size_t)c->channels * (size_t)c->height * (size_t)c->width;
   g->codes = calloc((size_t)g->chunk * (size_t)c->latent, sizeof *g->codes);
   g->pixels = malloc((size_t)g->chunk * picture * sizeof *g->pixels);

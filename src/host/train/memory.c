@@ -57,7 +57,8 @@ static void measure_leaves(limn_step_memory *memory, const limn_session *s) {
 limn_step_memory limn_session_memory(const limn_session *s) {
   limn_step_memory memory = {0};
   measure_leaves(&memory, s);
-  const limn_program *const programs[] = {s->train, s->extra, s->generate, s->reconstruct, s->validation};
+  const limn_program *const programs[] = {s->train,    s->extra,       s->statistics,
+                                          s->generate, s->reconstruct, s->validation};
   for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
     limn_program_info info = {0};
     if (programs[i])

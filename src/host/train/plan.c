@@ -26,7 +26,8 @@ static void describe_layers(limn_plan *plan, const limn_model *model) {
 }
 
 static void describe_memory(limn_plan *plan, const limn_session *s) {
-  const limn_program *const programs[] = {s->train, s->extra, s->generate, s->reconstruct, s->validation};
+  const limn_program *const programs[] = {s->train,    s->extra,       s->statistics,
+                                          s->generate, s->reconstruct, s->validation};
   for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
     limn_program_info info;
     if (!programs[i])

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/philox.h"
+#include "train/average.h"
 #include "train/memory.h"
 #include "train/optimizer.h"
 
@@ -130,6 +131,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
 void limn_session_release(limn_session *s) {
   limn_program_destroy(s->train);
   limn_program_destroy(s->extra);
+  limn_program_destroy(s->statistics);
   limn_program_destroy(s->generate);
   limn_program_destroy(s->reconstruct);
   limn_program_destroy(s->validation);
@@ -208,6 +210,14 @@ limn_status limn_session_measures(limn_session *s, uint64_t first, int count, fl
   return LIMN_OK;
 }
 
+limn_status limn_session_settle_average(limn_session *s) {
+  if (!s->statistics || s->settled)
+    return LIMN_OK;
+  LIMN_TRY(limn_average_take_statistics(s->statistics, s->store, &s->model, s->batch.n));
+  s->settled = true;
+  return LIMN_OK;
+}
+
 limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_session *, limn_graph *)) {
   limn_graph *graph = NULL;
   LIMN_TRY(limn_graph_create(&graph));
@@ -242,6 +252,7 @@ limn_status limn_session_build_samples(limn_session *s) {
 limn_status limn_session_draw_samples(limn_session *s, limn_drawing *drawing) {
   size_t codes = (size_t)s->sample_batch * (size_t)s->model.latent,
          pixels = (size_t)s->sample_batch * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
+  LIMN_TRY(limn_session_settle_average(s));
   for (int i = 0; i < sample_batches(s); ++i) {
     LIMN_TRY(limn_session_upload(s, "codes", s->inputs + (size_t)i * codes));
     LIMN_TRY(limn_program_run(s->generate, 0));

@@ -61,7 +61,9 @@ typedef struct limn_session {
 
   const char *measures[LIMN_MAX_MEASURES]; /* columns of the ring */
   int measure_count;
-  limn_program *train, *extra, *generate, *reconstruct, *validation; /* which of them: the algorithm's choice */
+  /* Which of them: the algorithm's choice. `statistics` is there where an average is kept (train/average.h). */
+  limn_program *train, *extra, *statistics, *generate, *reconstruct, *validation;
+  bool settled;                     /* the average's statistics are those of its weights */
   int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
   int sample_batch;                 /* samples drawn at a time */
   float *pixels, *inputs, *targets; /* host memory for drawings */
@@ -93,6 +95,7 @@ void limn_session_release(limn_session *session);
 
 /* One step: step 0 is the first. */
 static inline limn_status limn_session_step(limn_session *session, uint64_t step) {
+  session->settled = false;
   return session->algorithm->step(session, step);
 }
 
@@ -111,6 +114,10 @@ limn_status limn_session_upload(limn_session *session, const char *leaf, const f
 /* Measures of the steps first ... first + count - 1 (at most LIMN_RING_ROWS, the last ones run): (count,
  * measure_count). */
 limn_status limn_session_measures(limn_session *session, uint64_t first, int count, float *values);
+
+/* Takes the average's statistics anew where a step has moved it since. It takes some twenty passes of the generator:
+ * before pictures and checkpoints, not in every step. */
+limn_status limn_session_settle_average(limn_session *session);
 
 /* Calls build with an empty graph, which is destroyed afterwards. */
 limn_status limn_session_build(limn_session *session, limn_status (*build)(limn_session *, limn_graph *));
