@@ -99,14 +99,17 @@ static void build_assign(case_graph *g, const op_case *c) {
   limn_graph_assign(g->graph, target, value);
 }
 
-/* average = decay average + (1 - decay) w, for a value in each leaf's own layout. */
+/* average += (1 - gate) rate (w - average), as a training adds it, for a value in each leaf's own layout. alpha: the
+ * rate, which the host gives; beta: the gate. */
 static void build_average(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
   limn_value w = state(g, LIMN_ROLE_PARAMETER, "w", c->w, RANGE_SIGNED);
   limn_value average = state(g, LIMN_ROLE_OPTIMIZER, "average", c->w, RANGE_SIGNED);
-  limn_graph_assign(
-      graph, average,
-      limn_graph_add(graph, limn_graph_affine(graph, average, 0.75f, 0), limn_graph_affine(graph, w, 0.25f, 0)));
+  limn_value rate = case_fixed(g, LIMN_ROLE_INPUT, "rate", LIMN_SCALAR, (const float[4]){c->alpha});
+  limn_value gate = case_fixed(g, LIMN_ROLE_OUTPUT, "gate", LIMN_SCALAR, (const float[4]){c->beta});
+  rate = limn_graph_mul(graph, limn_graph_affine(graph, gate, -1, 1), rate);
+  limn_value moved = limn_graph_mul(graph, limn_graph_sub(graph, w, average), rate);
+  limn_graph_assign(graph, average, limn_graph_add(graph, average, moved));
 }
 
 /* Two leaves exchange their contents: values are taken when their node runs, not when they are written. */
@@ -215,7 +218,10 @@ static void add_assignments(case_table *table) {
             "assign/%s-to-%s-%dx%dx%dx%d", roles[from], roles[to], shapes[i].n, shapes[i].c, shapes[i].h, shapes[i].w);
   for (int i = 0; i < 3; ++i) {
     limn_shape s = shapes[i];
-    case_add(table, (op_case){.build = build_average, .w = s}, "assign/average-%dx%dx%dx%d", s.n, s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_average, .w = s, .alpha = 0.9f}, "assign/average-%dx%dx%dx%d", s.n, s.c,
+             s.h, s.w);
+    case_add(table, (op_case){.build = build_average, .w = s, .alpha = 0.9f, .beta = 1, .flags = CASE_ROUNDED},
+             "assign/average-%dx%dx%dx%d-shut", s.n, s.c, s.h, s.w);
     case_add(table, (op_case){.build = build_swap, .w = s, .flags = CASE_ROUNDED}, "assign/swap-%dx%dx%dx%d", s.n, s.c,
              s.h, s.w);
   }
