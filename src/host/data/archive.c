@@ -66,6 +66,18 @@ static limn_status write_all(const archive_source *source, const uint8_t *bytes,
   return LIMN_OK;
 }
 
+/* A member that alone is damaged is a broken picture; decode tells why. */
+static limn_status add_damaged(copying *all, const char *name, uint64_t start) {
+  limn_file_list *files = &all->source->files;
+  char *fault = strdup(limn_unpack_member_fault(&all->unpacker));
+  limn_status status = fault ? limn_file_list_add(files, strdup(name), start, 0) : limn_fail_memory("a message");
+  if (status == LIMN_OK)
+    files->items[files->count - 1].fault = fault;
+  else
+    free(fault);
+  return status;
+}
+
 /* Up to one byte over the limit of a picture file, so that reading it can tell. */
 static limn_status copy_member(copying *all, const char *name) {
   archive_source *source = all->source;
@@ -73,7 +85,10 @@ static limn_status copy_member(copying *all, const char *name) {
   const uint64_t start = all->end;
   for (size_t got = 1; got > 0 && all->end - start < most; all->end += got) {
     size_t left = most - (size_t)(all->end - start);
-    LIMN_TRY(limn_unpack_read(&all->unpacker, all->buffer, left < COPY_SIZE ? left : COPY_SIZE, &got));
+    limn_status status = limn_unpack_read(&all->unpacker, all->buffer, left < COPY_SIZE ? left : COPY_SIZE, &got);
+    if (status == LIMN_DATA && limn_unpack_member_fault(&all->unpacker))
+      return add_damaged(all, name, start);
+    LIMN_TRY(status);
     LIMN_TRY(write_all(source, all->buffer, got));
   }
   return limn_file_list_add(&source->files, strdup(name), start, all->end - start);
@@ -100,7 +115,7 @@ static limn_status copy_pictures(copying *all) {
       member.name += 2;
     if (!limn_image_has_known_name(member.name) || is_hidden(member.name))
       continue;
-    if (member.link_to) /* tar stores a file with two names once */
+    if (member.link_to) /* a second name, or a symbolic link */
       return limn_fail(LIMN_DATA, "%s: %s is a link to %s; unpack the archive and name the folder", source->path,
                        member.name, member.link_to);
     LIMN_TRY(copy_member(all, member.name));
@@ -159,6 +174,8 @@ static limn_status decode(const limn_data_source *base, uint32_t index, limn_ima
   const size_t limit = limn_image_file_limit(source->max_pixels);
   char name[PATH_MAX];
   archive_name(base, index, name, sizeof name);
+  if (entry->fault)
+    return limn_fail(LIMN_DATA, "%s: damaged: %s; fetch the archive again", name, entry->fault);
   if (entry->size > limit)
     return limn_fail(LIMN_DATA, "%s: over the limit of %zu bytes for such a file", name, limit);
   uint8_t *bytes = malloc(entry->size ? entry->size : 1);

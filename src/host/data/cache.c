@@ -18,7 +18,7 @@
 #include "data/source.h"
 
 #define MAGIC        "LIMNPIX" /* with its NUL: 8 bytes */
-#define VERSION      2
+#define VERSION      3
 #define SUFFIX       ".pictures"
 #define PAGE         4096
 #define UNUSED_DAYS  30

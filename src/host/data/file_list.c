@@ -20,8 +20,10 @@ limn_status limn_grow(void **items, size_t count, size_t *capacity, size_t item_
 }
 
 void limn_file_list_release(limn_file_list *list) {
-  for (size_t i = 0; i < list->count; ++i)
+  for (size_t i = 0; i < list->count; ++i) {
     free(list->items[i].path);
+    free(list->items[i].fault);
+  }
   for (int i = 0; i < list->class_count; ++i)
     free(list->classes[i]);
   free(list->items);

@@ -14,6 +14,7 @@ typedef struct limn_file_entry {
   uint64_t size;   /* of the file */
   uint64_t times;  /* hash of when it was changed; 0: not known */
   int label;       /* -1: none */
+  char *fault;     /* why an archive could not give its bytes; NULL: it could; owned */
 } limn_file_entry;
 
 typedef struct limn_file_list {
