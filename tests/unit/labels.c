@@ -64,11 +64,11 @@ Test(labels, that_do_not_match) {
       {"a.png,1\n", "have no row, the first: b, c.png"},
       {"a.png,1\nx.png,2\n\"b, c.png\",1\ny.png,1\nd.png,3\n", "2 of 5 rows name no picture in "},
       {"a.png,1\nx.png,2\n\"b, c.png\",1\ny.png,1\nd.png,3\n", "the first in line 2: x.png"},
-      {"a.png,1\na.png,2\n", "line 2: a second row for a.png"},
+      {"a.png,1\na.png,2\n", "a.png is 1 in line 1 and 2 in line 2; keep one"},
       {"", "no rows"},
       {"file,label\n", "no rows"},
       {"a.png\n", "line 1: not a file and a label"},
-      {"a.png,1\nd.png,2,3\n", "line 2: not a file and a label"},
+      {"a.png,1\nd.png,2,3\n", "line 2: 3 fields, where the others have 2"},
       {"a.png,\n", "line 1: not a file and a label"},
       {"a.png,\"1\n", "line 1: a field that is not closed"},
       {"a.png,1\n\"d.png\"x,2\n", "line 2: a field that is not closed"},
@@ -117,4 +117,101 @@ Test(labels, of_an_archive) {
   for (uint32_t i = 0; i < 3; ++i)
     cr_assert_eq(limn_dataset_label(dataset, i), i == 1);
   limn_dataset_close(dataset);
+}
+
+static const char *const two_kinds[3] = {"cat", "dog", "cat"};
+
+Test(labels, with_any_separator_and_header) {
+  write_pictures();
+  expect_labels("Image_ID,Breed\na.png,cat\n\"b, c.png\",dog\nd.png,cat\n", two_kinds, 2);
+  expect_labels("image_id\tbreed\r\na.png\tcat\r\nb, c.png\tdog\r\nd.png\tcat\r\n", two_kinds, 2);
+  expect_labels("\xef\xbb\xbf\"ID\";\"breed\"\r\n\"a.png\";cat\r\n\"b, c.png\";dog\r\nd.png;cat\r\n", two_kinds, 2);
+  expect_labels("a.png\tcat\nb, c.png\tdog\nd.png\tcat", two_kinds, 2);
+  /* The column of the pictures need not be the first; of two that are called so, it is the one that names some. */
+  expect_labels("breed,file name\ncat,a.png\ndog,\"b, c.png\"\ncat,d.png\n", two_kinds, 2);
+  const char *const numbers[3] = {"1", "2", "3"};
+  expect_labels("id,image\n1,a.png\n2,\"b, c.png\"\n3,d.png\n", numbers, 3);
+}
+
+/* As Kaggle's lists have it: id for id.jpg. */
+Test(labels, of_names_without_endings) {
+  char csv[TEST_PATH_SIZE];
+  write_pictures();
+  expect_labels("id,breed\na,cat\n\"b, c\",dog\nd,cat\n", two_kinds, 2);
+  expect_labels("id,breed\n./a,cat\n\"b, c.png\",dog\nsub/d,cat\nsub/d.png,cat\n", two_kinds, 2);
+  limn_dataset_options options = {.labels = lasting(csv, "labels.csv")};
+  write_text("labels.csv", "id,breed\na,cat\n\"b, c\",dog\nother/d,cat\n");
+  expect_error(test_path("p"), &options, LIMN_DATA, "1 of 3 rows name no picture in ");
+  const uint8_t grey = 1;
+  test_write_plain(test_path("p/a.jpg"), 4, 4, 1, &grey);
+  write_text("labels.csv", "id,breed\na,cat\n\"b, c\",dog\nd,cat\n");
+  expect_error(test_path("p"), &options, LIMN_DATA, "line 2: several pictures in ");
+  expect_error(test_path("p"), &options, LIMN_DATA, "endings too");
+}
+
+Test(labels, of_a_column) {
+  char csv[TEST_PATH_SIZE];
+  write_pictures();
+  write_text("labels.csv", "id,breed,Weight,weight,\na,cat,1,7,x\n\"b, c\",dog,2,7,x\nd,cat,3,8,x\n");
+  limn_dataset_options options = {.labels = lasting(csv, "labels.csv")};
+  const struct {
+    const char *column;
+    int classes;
+  } columns[] = {{"breed", 2}, {"Breed", 2}, {"Weight", 3}, {"weight", 2}};
+  for (size_t i = 0; i < sizeof columns / sizeof *columns; ++i) {
+    limn_dataset_info info;
+    options.label_column = columns[i].column;
+    limn_dataset_close(open_data(test_path("p"), &options, &info));
+    cr_assert_eq(info.class_count, columns[i].classes, "%s: %d", columns[i].column, info.class_count);
+  }
+  options.label_column = "bred";
+  expect_error(test_path("p"), &options, LIMN_DATA,
+               "no column bred; do you mean breed? There are breed, Weight, weight");
+  options.label_column = "id";
+  expect_error(test_path("p"), &options, LIMN_DATA, "no column id; there are breed");
+  options.label_column = NULL;
+  expect_error(test_path("p"), &options, LIMN_DATA,
+               "several columns could be the labels; name one with --label-column: breed");
+  options.label_column = "breed";
+  write_text("labels.csv", "a,cat\n\"b, c\",dog\nd,cat\n");
+  expect_error(test_path("p"), &options, LIMN_DATA, "no first line that names its columns, breed among them");
+  options.labels = NULL;
+  expect_error(test_path("p"), &options, LIMN_USAGE, "label_column breed: no file of labels is named");
+}
+
+/* The forms of list_attr_celeba.txt, list_bbox_celeba.txt and identity_CelebA.txt. */
+Test(labels, as_celeba_has_them) {
+  static const char attributes[] = "3\nArched_Eyebrows Smiling Young \n000001.jpg -1  1  1\n000002.jpg  1 -1  1\r\n"
+                                   "000003.jpg -1  1 -1\n";
+  const uint8_t grey = 1;
+  char list[TEST_PATH_SIZE];
+  mkdir(test_path("p"), 0755);
+  for (int i = 1; i <= 3; ++i)
+    test_write_plain(test_path("p/%06d.jpg", i), 4, 4, 1, &grey); /* told by their bytes */
+  const char *const smiling[3] = {"1", "-1", "1"}, *const people[3] = {"2880", "2937", "2880"};
+  expect_labels("000001.jpg 2880\n000002.jpg 2937\n000003.jpg 2880\n", people, 2);
+  expect_labels("image_id  identity\n000001.jpg  2880\n000002.jpg  2937\n000003.jpg  2880\n", people, 2);
+  expect_labels("3\nSmiling\n000001.jpg 1\n000002.jpg -1\n000003.jpg 1\n", smiling, 2);
+
+  limn_dataset_options options = {.labels = lasting(list, "list.txt"), .label_column = "Smiling"};
+  limn_dataset_info info;
+  write_text("list.txt", attributes);
+  limn_dataset *dataset = open_data(test_path("p"), &options, &info);
+  for (uint32_t i = 0; i < 3; ++i)
+    cr_assert_str_eq(limn_dataset_class_name(dataset, limn_dataset_label(dataset, i)), smiling[i]);
+  cr_assert_str_eq(limn_dataset_class_name(dataset, 0), "-1", "sorted as numbers");
+  limn_dataset_close(dataset);
+  options.label_column = NULL;
+  expect_error(test_path("p"), &options, LIMN_DATA, "--label-column: Arched_Eyebrows, Smiling, Young");
+  options.label_column = "smilling";
+  expect_error(test_path("p"), &options, LIMN_DATA, "do you mean Smiling?");
+  write_text("list.txt", "3\nimage_id x_1 width\n000001.jpg 95 226\n000002.jpg 72 221\n000003.jpg 95 226\n");
+  options.label_column = "x_1";
+  limn_dataset_close(open_data(test_path("p"), &options, &info));
+  cr_assert_eq(info.class_count, 2);
+  write_text("list.txt", "4\nimage_id x_1 width\n000001.jpg 95 226\n000002.jpg 72 221\n000003.jpg 95 226\n");
+  expect_error(test_path("p"), &options, LIMN_DATA, "3 pictures, where its first line says 4");
+  write_text("list.txt", "3\nSmiling Young\n000001.jpg 1 1\n000002.jpg 1\n000003.jpg 1 1\n");
+  options.label_column = "Young";
+  expect_error(test_path("p"), &options, LIMN_DATA, "line 4: 2 fields, where the others have 3");
 }

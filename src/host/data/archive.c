@@ -267,7 +267,7 @@ limn_status limn_archive_open(limn_data_source **out, const char *path, const li
   }
   /* Archives are mostly made of one folder, which is then no class. */
   if (options->labels && options->labels[0])
-    status = limn_labels_read(&source->files, options->labels, path);
+    status = limn_labels_read(&source->files, options->labels, options->label_column, path);
   else
     status = limn_file_list_classify_by_folder(&source->files, limn_file_list_common_folder(&source->files));
   if (status != LIMN_OK)

@@ -288,6 +288,7 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
   const limn_source_options source_options = {.memory_limit = dataset->options.memory_limit,
                                               .max_pixels = dataset->options.max_pixels,
                                               .labels = options->labels,
+                                              .label_column = options->label_column,
                                               .recall = place.folder ? recall : NULL,
                                               .context = &place};
   limn_status status = options->pictures ? limn_callback_open(&dataset->source, options->pictures)
@@ -302,7 +303,7 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
   if (options->pictures)
     dataset->info.fingerprint = options->pictures->fingerprint;
   /* They belong to the caller, for this call. */
-  dataset->options.labels = NULL;
+  dataset->options.labels = dataset->options.label_column = NULL;
   dataset->options.pictures = NULL;
   dataset->options.cache = NULL;
   dataset->options.notice = NULL;

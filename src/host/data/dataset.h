@@ -16,14 +16,15 @@ typedef struct limn_dataset limn_dataset;
 typedef struct limn_dataset_options {
   /* 0: the size of the pictures, which must then be the same for all. */
   int height, width;
-  int channels;          /* 0: 1 when every picture is grey, else 3 */
-  int workers;           /* decoding threads, 0: chosen */
-  limn_fit fit;          /* how a picture of another ratio comes to the size */
-  uint8_t background[3]; /* under transparent pixels, and beside a padded picture */
-  int64_t max_pixels;    /* larger pictures are refused; 0: LIMN_MAX_PICTURE_PIXELS */
-  const char *labels;    /* a CSV file with the labels of a folder's or an archive's pictures, or NULL; borrowed */
-  size_t memory_limit;   /* bytes that decoded pictures may take, 0: half of the physical memory */
-  bool skip_broken;      /* leave broken pictures out instead of refusing the data set */
+  int channels;             /* 0: 1 when every picture is grey, else 3 */
+  int workers;              /* decoding threads, 0: chosen */
+  limn_fit fit;             /* how a picture of another ratio comes to the size */
+  uint8_t background[3];    /* under transparent pixels, and beside a padded picture */
+  int64_t max_pixels;       /* larger pictures are refused; 0: LIMN_MAX_PICTURE_PIXELS */
+  const char *labels;       /* a file with the labels of a folder's or an archive's pictures, or NULL; borrowed */
+  const char *label_column; /* of that file, or NULL: the only one beside the pictures'; borrowed */
+  size_t memory_limit;      /* bytes that decoded pictures may take, 0: half of the physical memory */
+  bool skip_broken;         /* leave broken pictures out instead of refusing the data set */
   /* Where decoded pictures are kept between runs: a folder; "auto": the user's folder of caches, for what takes long
    * to decode; "off" or NULL: nowhere. */
   const char *cache;
@@ -39,8 +40,8 @@ typedef struct limn_dataset_info {
   int channels, height, width;
   int class_count; /* 0: no labels */
   /* Of names, labels, sizes and decoded bytes, never 0: the same data gives the same number on every machine and with
-   * all options but `labels`. Of picture files, the bytes of up to 1,024 count, evenly spread, and the sizes of all
-   * files. Of a caller's pictures, what the caller says. */
+   * all options but `labels` and its column. Of picture files, the bytes of up to 1,024 count, evenly spread, and the
+   * sizes of all files. Of a caller's pictures, what the caller says. */
   uint64_t fingerprint;
   size_t memory_bytes;    /* that the decoded pictures take in memory, */
   size_t cache_bytes;     /* or in a file; both 0: they are decoded at each read */

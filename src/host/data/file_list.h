@@ -41,9 +41,9 @@ limn_status limn_file_list_classify_by_folder(limn_file_list *list, size_t skip)
 /* The length of the folders at the start of every path, for example 5 for "data/". */
 size_t limn_file_list_common_folder(const limn_file_list *list);
 
-/* Labels from a CSV file of two columns, file and label. `where` is the data set, for messages. LIMN_DATA when a
- * picture has no row or a row no picture. */
-limn_status limn_labels_read(limn_file_list *list, const char *csv_path, const char *where);
+/* Labels from the text file at `path`: a row a picture, its label in `column` (NULL or "": the only other one). `where`
+ * is the data set, for messages. LIMN_DATA when a picture has no row or a row no picture. docs/data.md says it all. */
+limn_status limn_labels_read(limn_file_list *list, const char *path, const char *column, const char *where);
 
 /* Continues a hash over what tells the picture apart other than its pixels. */
 uint64_t limn_file_list_identify(const limn_file_list *list, uint32_t index, uint64_t hash);

@@ -273,7 +273,7 @@ limn_status limn_folder_open(limn_data_source **out, const char *path, const lim
   LIMN_TRY_OR_CLEANUP(status, search_all(&state));
   LIMN_TRY_OR_CLEANUP(status, limn_file_list_finish(&state.files, path));
   if (options->labels && options->labels[0])
-    status = limn_labels_read(&state.files, options->labels, path);
+    status = limn_labels_read(&state.files, options->labels, options->label_column, path);
   else
     status = limn_file_list_classify_by_folder(&state.files, 0);
   if (status != LIMN_OK)

@@ -109,6 +109,10 @@ limn_status limn_source_open(limn_data_source **out, const char *path, const lim
       open_it != limn_archive_open)
     status = limn_fail(LIMN_USAGE, "labels %s: %s holds no picture files that it could name; leave the setting out",
                        options->labels, path);
+  if (status == LIMN_OK && options->label_column && options->label_column[0] &&
+      !(options->labels && options->labels[0]))
+    status = limn_fail(LIMN_USAGE, "label_column %s: no file of labels is named; give it with --labels",
+                       options->label_column);
   if (status == LIMN_OK)
     status = open_it(out, file ? file : path, options);
   free(file);

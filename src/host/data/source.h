@@ -50,9 +50,10 @@ struct limn_source_ops {
 };
 
 typedef struct limn_source_options {
-  size_t memory_limit; /* bytes that a source may keep in memory */
-  int64_t max_pixels;  /* of a picture */
-  const char *labels;  /* a CSV file with the labels of a folder's or an archive's pictures; NULL or "": none */
+  size_t memory_limit;      /* bytes that a source may keep in memory */
+  int64_t max_pixels;       /* of a picture */
+  const char *labels;       /* a file with the labels of a folder's or an archive's pictures; NULL or "": none */
+  const char *label_column; /* of that file; NULL or "": the only one beside the pictures' */
   /* Optional: whether all pictures of a source in that state are there decoded, and then its files, into the empty
    * list; the source need not make ready to read them. */
   bool (*recall)(void *context, uint64_t state, limn_file_list *files);

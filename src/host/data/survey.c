@@ -11,9 +11,11 @@
 limn_status limn_survey_init(limn_survey *survey, const char *path, const limn_dataset_options *options) {
   *survey = (limn_survey){.options = *options};
   limn_progress_begin(&survey->progress);
-  LIMN_TRY(limn_source_open(
-      &survey->source, path,
-      &(limn_source_options){.memory_limit = SIZE_MAX, .max_pixels = options->max_pixels, .labels = options->labels}));
+  LIMN_TRY(limn_source_open(&survey->source, path,
+                            &(limn_source_options){.memory_limit = SIZE_MAX,
+                                                   .max_pixels = options->max_pixels,
+                                                   .labels = options->labels,
+                                                   .label_column = options->label_column}));
   uint32_t count = survey->source->count;
   survey->decoder = (limn_decoder){.source = survey->source, .options = &survey->options};
   survey->shapes = calloc(count, sizeof *survey->shapes);

@@ -45,7 +45,8 @@ struct limn_config {
   int workers;        /* loader threads, 0: chosen */
   char *background;   /* "#rrggbb" under transparent pixels and beside padded pictures */
   int fit;            /* limn_fit (image/image.h) */
-  char *labels;       /* a CSV file with labels */
+  char *labels;       /* a file with labels */
+  char *label_column; /* of that file */
   int64_t max_pixels; /* of a picture */
   bool flip;          /* augmentation of the training pictures: docs/randomness.md */
   int shift, crop;    /* pixels */

@@ -58,6 +58,7 @@ void limn_training_data_options(const limn_config *config, const limn_data_watch
                                 .fit = (limn_fit)config->fit,
                                 .max_pixels = config->max_pixels,
                                 .labels = config->labels,
+                                .label_column = config->label_column,
                                 .skip_broken = config->on_bad_image == LIMN_BAD_IMAGE_SKIP,
                                 .cache = config->cache};
   if (watch) {
