@@ -58,6 +58,9 @@ static limn_status find_layout(layout *out, const limn_npy_header *header, int64
         "channels, height, width) with 1, 3 or 4 channels",
         name, shape_text(header, text, sizeof text), last ? "may mean two things" : "is not that of pictures");
   *out = (layout){.start = header->length, .count = s[0], .height = s[1], .width = s[2], .channels = 1};
+  /* No picture is 1, 3 or 4 pixels wide: that is one alone, (height, width, channels). */
+  if (header->dims == 3 && is_channels(s[2]))
+    *out = (layout){.start = header->length, .count = 1, .height = s[0], .width = s[1], .channels = s[2]};
   if (last)
     out->channels = s[3];
   if (second)

@@ -93,9 +93,11 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
   if (config->batch == 0)
     LIMN_TRY(limn_choose_batch(config, NULL, d->training_count));
   if ((uint32_t)config->batch > d->training_count)
-    return limn_fail(LIMN_DATA, "%s has %u pictures to train on, fewer than one batch of %d; use --batch %u or fewer",
-                     pictures ? "the caller's source" : config->data, d->training_count, config->batch,
-                     d->training_count);
+    return limn_fail(LIMN_DATA,
+                     "%s has %u picture%s of %dx%dx%d to train on, fewer than one batch of %d; use --batch %u%s",
+                     pictures ? "the caller's source" : config->data, d->training_count,
+                     d->training_count == 1 ? "" : "s", config->channels, config->height, config->width, config->batch,
+                     d->training_count, d->training_count == 1 ? "" : " or fewer");
   return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d, crop);
 }
 
