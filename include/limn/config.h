@@ -54,9 +54,9 @@ typedef enum limn_source {
 } limn_source;
 
 /* `value` is text as in config.yaml. A value from a weaker source than the present one's is checked and then ignored.
- * steps, epochs and time are one choice: naming one of them drops those that came from weaker sources, and 0 names
- * none. LIMN_USAGE for an unknown name (the message suggests the nearest), a value of the wrong type or out of range,
- * or a setting that this model does not have. */
+ * steps, epochs and time are limits of a run, which ends by the first that is reached: naming one of them drops those
+ * that came from weaker sources, and 0 is no limit. LIMN_USAGE for an unknown name (the message suggests the nearest),
+ * a value of the wrong type or out of range, or a setting that this model does not have. */
 LIMN_API limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_source source);
 /* The value as it is written in config.yaml, into `buffer` (truncated to size); returns `buffer`. */
 LIMN_API const char *limn_config_get(const limn_config *config, const char *name, char *buffer, size_t size);
@@ -71,7 +71,8 @@ LIMN_API limn_status limn_config_load(limn_config *config, const char *path);
 LIMN_API limn_status limn_config_create_from_file(limn_config **out, const char *path);
 
 /* Makes `config` one that a run of the settings `run` can go on with: what it leaves at its defaults, or to be chosen
- * from the data, becomes the run's. LIMN_USAGE names every setting that it sets otherwise and that cannot change. */
+ * from the data, becomes the run's, the limits that a stronger one dropped too. LIMN_USAGE names every setting that it
+ * sets otherwise and that cannot change. */
 LIMN_API limn_status limn_config_resume(limn_config *config, const limn_config *run);
 
 /* The candidate that `word` is most likely a mistyping of, NULL when none is near. Borrowed from `candidates`. */

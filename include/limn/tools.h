@@ -2,6 +2,7 @@
 #ifndef LIMN_TOOLS_H
 #define LIMN_TOOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Whether `text` says true or false: "true", "yes", "on", "1" and their opposites, in letters of either case. */
+bool limn_setting_is_truth(const char *text);
 
 /* What a run would be, for --dry-run. */
 typedef struct limn_plan_layer {

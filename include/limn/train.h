@@ -53,7 +53,7 @@ typedef struct limn_train_options {
 
 typedef struct limn_train_result {
   char path[4096];     /* the run folder, "" when none was made */
-  char picture[4096];  /* the last sample picture, "" when none */
+  char picture[4096];  /* the run's last sample picture, "" when none */
   uint64_t step;       /* steps done in all */
   uint64_t checkpoint; /* step of the last good checkpoint */
   double seconds;      /* of this call */

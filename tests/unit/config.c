@@ -338,8 +338,8 @@ static void expect_round_trip(const limn_config *config) {
     limn_config_get(config, name, before, sizeof before);
     limn_config_get(again, name, after, sizeof after);
     cr_expect_str_eq(after, before, "%s", name);
-    if (limn_setting_at(i)->models & (1u << config->model))
-      cr_expect_str_eq(limn_config_origin(again, name), file, "%s is not in the file", name);
+    bool kept = (limn_setting_at(i)->models & (1u << config->model)) && strcmp(name, "out") != 0;
+    cr_expect_str_eq(limn_config_origin(again, name), kept ? file : "default", "%s", name);
   }
   limn_config_destroy(again);
 }
@@ -371,7 +371,7 @@ Test(config, file_holds_every_setting) {
   for (size_t i = 0; i < sizeof paths / sizeof *paths; ++i)
     for (int model = 0; model < 3; ++model) {
       limn_config *config = create(models[model]);
-      set(config, "out", paths[i], LIMN_SOURCE_FLAG);
+      set(config, "init", paths[i], LIMN_SOURCE_FLAG);
       set(config, "seed", "18446744073709551615", LIMN_SOURCE_FLAG);
       set(config, "lr", "0.30000000000000004", LIMN_SOURCE_FLAG);
       set(config, "size", "48x80", LIMN_SOURCE_FLAG);
@@ -478,6 +478,49 @@ Test(config, comma_locale_changes_nothing) {
   limn_config_destroy(config);
 }
 
+/* A run's file is a recipe for others: where the run lies is no part of it, and its labels go with its pictures. */
+Test(config, the_file_of_a_run_serves_another) {
+  limn_config *run = create("vae"), *config = create("vae");
+  char text[256];
+  set(run, "out", "here", LIMN_SOURCE_FLAG);
+  set(run, "data", "pictures", LIMN_SOURCE_FLAG);
+  set(run, "labels", "pictures.csv", LIMN_SOURCE_FLAG);
+  cr_assert_eq(limn_config_write(run, file), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
+  cr_expect_str_eq(limn_config_get(config, "out", text, sizeof text), "");
+  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "pictures.csv");
+  set(config, "data", "others", LIMN_SOURCE_FLAG);
+  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "", "they are of other pictures");
+  cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
+  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "pictures.csv", "moved, not exchanged");
+  set(config, "labels", "mine.csv", LIMN_SOURCE_SET);
+  set(config, "data", "third", LIMN_SOURCE_FLAG);
+  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "mine.csv", "named for themselves");
+  limn_config_destroy(config);
+  limn_config_destroy(run);
+}
+
+Test(config, truth_is_written_in_many_ways) {
+  static const char *const words[2][8] = {{"false", "False", "FALSE", "no", "Off", "0", "nO", "OFF"},
+                                          {"true", "True", "TRUE", "yes", "On", "1", "yEs", "ON"}};
+  for (int truth = 0; truth < 2; ++truth)
+    for (int i = 0; i < 8; ++i) {
+      limn_config *config = create("vae");
+      char text[64];
+      set(config, "flip", truth ? "false" : "true", LIMN_SOURCE_PRESET);
+      set(config, "flip", words[truth][i], LIMN_SOURCE_SET);
+      cr_expect_eq(config->flip, truth, "%s", words[truth][i]);
+      snprintf(text, sizeof text, "flip: %s\n", words[truth][i]);
+      write_text(text);
+      cr_expect_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
+      limn_config_destroy(config);
+    }
+  limn_config *config = create("vae");
+  cr_expect_eq(limn_config_set(config, "flip", "maybe", LIMN_SOURCE_FLAG), LIMN_USAGE);
+  cr_expect_eq(limn_config_set(config, "flip", "", LIMN_SOURCE_FLAG), LIMN_USAGE);
+  limn_config_destroy(config);
+}
+
 Test(config, a_run_tells_what_it_goes_on_with) {
   limn_config *run = create("vae"), *config = create("vae");
   char text[256];
@@ -491,9 +534,13 @@ Test(config, a_run_tells_what_it_goes_on_with) {
   cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
   cr_expect_str_eq(limn_config_get(config, "lr", text, sizeof text), "0.5");
   cr_expect_str_eq(limn_config_get(config, "size", text, sizeof text), "32");
-  cr_expect_str_eq(limn_config_get(config, "steps", text, sizeof text), "0", "time is another length");
+  cr_expect_str_eq(limn_config_get(config, "steps", text, sizeof text), "500", "time is another limit");
+  cr_expect_str_eq(limn_config_get(config, "time", text, sizeof text), "2h");
   cr_expect_str_eq(limn_config_inexact_changes(config, run, text, sizeof text),
                    "threads 0, then 3; precision auto, then fp32");
+  set(config, "steps", "0", LIMN_SOURCE_SET);
+  cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
+  cr_expect_str_eq(limn_config_get(config, "steps", text, sizeof text), "0", "a limit is removed by its name");
   set(config, "latent", "5", LIMN_SOURCE_SET);
   cr_expect_eq(limn_config_resume(config, run), LIMN_USAGE);
   cr_expect_not_null(strstr(limn_error_message(), "latent: the run has 128, the command says 5; "), "%s",

@@ -53,7 +53,8 @@ Test(resume, a_run_goes_on_with_its_own_settings) {
   expect_resume(config, LIMN_USAGE, "d_steps: the run has 2, the command says 1; ", NULL);
   limn_config_destroy(config);
   cr_assert_eq(limn_config_create(&config, "dcgan"), LIMN_OK); /* says nothing: all is the run's, and it is over */
-  expect_resume(config, LIMN_OK, NULL, "has all its steps already");
+  expect_resume(config, LIMN_OK, NULL,
+                "has its length already: it ends by steps 12, at step 12; go on with a higher limit, --steps N");
   test_set(config, "steps", "13");
   test_set(config, "log_every", "2");
   test_set(config, "keep", "1");

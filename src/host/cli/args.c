@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "limn/tools.h"
 #include "suggest.h"
 
 /* '_' and '-' are the same in an option's name; `length` bytes of `given` count. */
@@ -76,6 +77,9 @@ static int parse_long(cli_args *args, int argc, char **argv, int *index) {
   if (!option->value) {
     if (value && !option->setting)
       return cli_fail(CLI_USAGE, "--%s takes no value, and here it has \"%s\"", option->name, value);
+    /* The next word belongs to a switch only where it says true or false: `limn train --flip dcgan`. */
+    if (!value && option->setting && *index + 1 < argc && limn_setting_is_truth(argv[*index + 1]))
+      value = argv[++*index];
     add_match(args, option, value ? value : "true");
     return CLI_OK;
   }

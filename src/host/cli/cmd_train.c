@@ -14,7 +14,7 @@
 
 static const cli_option own_options[] = {
     {"preset", 0, "NAME", "a named group of settings, such as demo", NULL},
-    {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},
+    {"config", 0, "F.yaml", "settings from a file of `name: value` lines, such as a run's config.yaml", NULL},
     {"set", 0, "NAME=VALUE", "one setting by its name; may be given again", NULL},
     {"resume", 0, "RUN", "go on with a run; needs no model and no data named again", NULL},
     {"dry-run", 0, NULL, "show networks, memory, data and settings, and train nothing", NULL},
@@ -28,7 +28,7 @@ static int check_combination(const cli_args *args, const char *resume) {
   if (args->word_count > 1)
     return cli_fail(CLI_USAGE, "limn train does not know what to do with \"%s\"; pictures are named by --data PATH",
                     args->words[1]);
-  if (!resume && args->word_count == 0)
+  if (!resume && args->word_count == 0 && !cli_args_has(args, "config"))
     return cli_fail(CLI_USAGE, "train what? limn train dcgan|vae|autoencoder --data PATH, or limn train --resume RUN");
   if (resume && cli_args_has(args, "out"))
     return cli_fail(CLI_USAGE, "--resume and --out cannot go together: a resumed run stays in its folder, %s", resume);
@@ -127,6 +127,7 @@ const cli_command cmd_train = {
     .name = "train",
     .help = "train a DCGAN, a VAE or an autoencoder on pictures",
     .usage = "limn train dcgan|vae|autoencoder --data PATH [options]\n"
+             "limn train --config F.yaml [options]\n"
              "limn train --resume RUN [options]",
     .about =
         "Trains on a folder or an archive of pictures, or on IDX, CIFAR or NumPy files, and leaves a run folder:\n"
@@ -134,6 +135,7 @@ const cli_command cmd_train = {
         "SIGINT, SIGTERM and SIGHUP finish the step, save and stop; a second one quits at once. SIGUSR1 saves and\n"
         "goes on. A run that goes on may be given another length, interval of writing, path or device; its other\n"
         "settings stay.\n\n"
+        "A switch (--flip) stands alone for true, as --no-flip for false, or before true, false, yes, no, on or off.\n"
         "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.",
     .words = CLI_MODEL_WORDS,
     CLI_OPTIONS(own_options),

@@ -139,6 +139,18 @@ static int apply_to_run(limn_config *config, const cli_args *args, const char *r
   return code;
 }
 
+/* The defaults of a model: of the one named or, with NULL, the one that the file of settings names. */
+static limn_status create_config(limn_config **out, const char *model, const char *file) {
+  limn_config *named = NULL;
+  if (model)
+    return limn_config_create(out, model);
+  limn_status status = limn_config_create_from_file(&named, file);
+  if (status == LIMN_OK)
+    status = limn_config_create(out, limn_config_model(named));
+  limn_config_destroy(named);
+  return status;
+}
+
 int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume) {
   *out = NULL;
   if (model && cli_model_index(model) < 0)
@@ -147,7 +159,7 @@ int cli_flags_config(limn_config **out, const cli_args *args, const char *model,
   if (resume) {
     code = cli_run_config(out, resume, model);
   } else {
-    limn_status status = limn_config_create(out, model);
+    limn_status status = create_config(out, model, cli_args_value(args, "config"));
     if (status != LIMN_OK)
       code = cli_fail_status(status);
   }

@@ -17,7 +17,8 @@ bool cli_setting_applies(const limn_setting *setting, const char *model);
 size_t cli_flags_fill(cli_option *options);
 
 /* The config that the arguments ask for: a model's defaults (or, when resume is not NULL, that run's config.yaml), then
- * --preset, --config, --set and the flags, each where it was given. `model` may be NULL with resume. *out is yours. */
+ * --preset, --config, --set and the flags, each where it was given. `model` may be NULL with resume, and with --config,
+ * whose file then names it. *out is yours. */
 int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume);
 
 /* The settings of a run folder. `model`, when not NULL, has to be the run's. *out is yours. */

@@ -26,6 +26,37 @@ const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char 
   return buffer;
 }
 
+/* Whether `name` is STEP.png or STEP-SUFFIX.png; digits: how many begin it. */
+static bool is_picture(const char *name, size_t digits) {
+  const char *ending = strrchr(name, '.');
+  return digits > 0 && digits < 20 && (name[digits] == '.' || name[digits] == '-') && ending &&
+         strcmp(ending, ".png") == 0;
+}
+
+const char *limn_run_newest_picture(const limn_run *run, uint64_t step, char *buffer, size_t size) {
+  char folder[PATH_MAX], newest[NAME_MAX + 1] = "";
+  uint64_t most = 0;
+  snprintf(folder, sizeof folder, "%s/samples", run->path);
+  DIR *entries = opendir(folder);
+  for (struct dirent *entry; entries && (entry = readdir(entries));) {
+    size_t digits = strspn(entry->d_name, "0123456789");
+    if (!is_picture(entry->d_name, digits))
+      continue;
+    uint64_t found = strtoull(entry->d_name, NULL, 10);
+    bool wins = !newest[0] || found > most || (found == most && entry->d_name[digits] == '.');
+    if (found > step || !wins)
+      continue;
+    most = found;
+    snprintf(newest, sizeof newest, "%s", entry->d_name);
+  }
+  if (entries)
+    closedir(entries);
+  buffer[0] = '\0';
+  if (newest[0])
+    snprintf(buffer, size, "%s/%s", folder, newest);
+  return buffer;
+}
+
 static const char *checkpoint_name(uint64_t step, char name[NAME_SIZE]) {
   snprintf(name, NAME_SIZE, "%06" PRIu64 ".safetensors", step);
   return name;

@@ -111,7 +111,8 @@ static limn_status put(limn_config *config, size_t index, const limn_setting_val
 }
 
 /* A length is about to be set from `source`: *weaker says that a stronger source has set one already; lengths from
- * weaker ones go, so that `--time 2h` is not cut short by a preset's steps. */
+ * weaker ones go, so that `--time 2h` is not cut short by a preset's steps. Nobody has named their 0: a run that goes
+ * on keeps its own there. */
 static limn_status settle_lengths(limn_config *config, limn_source source, const char *origin, bool *weaker) {
   *weaker = false;
   for (size_t i = 0; i < limn_setting_count(); ++i) {
@@ -122,9 +123,17 @@ static limn_status settle_lengths(limn_config *config, limn_source source, const
   for (size_t i = 0; i < limn_setting_count() && !*weaker; ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
     if (limn_setting_is_length(row) && length_is_set(config, row) && config->sources[i] < source)
-      LIMN_TRY(put(config, i, &(limn_setting_value){.text = ""}, source, origin));
+      LIMN_TRY(put(config, i, &(limn_setting_value){.text = ""}, LIMN_SOURCE_DEFAULT, origin));
   }
   return LIMN_OK;
+}
+
+/* Other data are about to be named by `source`: labels that came along with the old ones are none of theirs. */
+static limn_status settle_labels(limn_config *config, size_t data, limn_source source, const char *origin) {
+  size_t labels = 0;
+  LIMN_TRY(limn_setting_look_up("labels", &labels));
+  bool together = config->sources[labels] == config->sources[data] && config->sources[data] < source;
+  return together ? put(config, labels, &(limn_setting_value){.text = ""}, LIMN_SOURCE_DEFAULT, origin) : LIMN_OK;
 }
 
 /* "vae and autoencoder" */
@@ -156,6 +165,8 @@ limn_status limn_config_assign(limn_config *config, size_t index, const char *va
     if (weaker)
       return LIMN_OK;
   }
+  if (row->offset == offsetof(struct limn_config, data))
+    LIMN_TRY(settle_labels(config, index, source, origin));
   return put(config, index, &parsed, source, origin);
 }
 

@@ -17,16 +17,6 @@ static bool is_left_open(const limn_setting_row *row, const limn_config *config)
          (row->offset == offsetof(struct limn_config, horizon) && config->horizon == 0);
 }
 
-/* steps, epochs and time are one choice: one that is set decides for all three. */
-static bool is_chosen(const limn_config *config, size_t index) {
-  if (!limn_setting_is_length(limn_setting_row_at(index)))
-    return config->sources[index] != LIMN_SOURCE_DEFAULT;
-  for (size_t i = 0; i < limn_setting_count(); ++i)
-    if (limn_setting_is_length(limn_setting_row_at(i)) && config->sources[i] != LIMN_SOURCE_DEFAULT)
-      return true;
-  return false;
-}
-
 static limn_status take_over(limn_config *config, size_t index, const char *text) {
   const limn_setting_row *row = limn_setting_row_at(index);
   limn_setting_value value;
@@ -46,7 +36,7 @@ limn_status limn_config_resume(limn_config *config, const limn_config *run) {
     limn_setting_format(row, run, theirs, sizeof theirs);
     if (strcmp(ours, theirs) == 0)
       continue;
-    if (!is_chosen(config, i) || is_left_open(row, config))
+    if (config->sources[i] == LIMN_SOURCE_DEFAULT || is_left_open(row, config))
       LIMN_TRY(take_over(config, i, theirs));
     else if (row->setting.resume == LIMN_RESUME_FIXED)
       snprintf(refused + used, sizeof refused - used, "%s: the run has %.*s, the command says %.*s; ",

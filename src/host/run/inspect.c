@@ -139,10 +139,10 @@ cleanup:
   return status;
 }
 
-/* The step in "001200.safetensors" (or another ending); false for other names. */
-static int step_of(const char *name, const char *ending, uint64_t *step) {
+/* The step in "001200.safetensors"; false for other names. */
+static int step_of(const char *name, uint64_t *step) {
   size_t digits = strspn(name, "0123456789");
-  if (digits == 0 || digits > 18 || strcmp(name + digits, ending) != 0)
+  if (digits == 0 || digits > 18 || strcmp(name + digits, ".safetensors") != 0)
     return 0;
   *step = strtoull(name, NULL, 10);
   return 1;
@@ -177,7 +177,7 @@ static limn_status read_checkpoints(limn_run_summary *summary, const char *path)
   const struct dirent *entry;
   uint64_t step;
   while (status == LIMN_OK && (entry = readdir(stream)) != NULL)
-    if (step_of(entry->d_name, ".safetensors", &step))
+    if (step_of(entry->d_name, &step))
       status = add_checkpoint(summary, folder, entry->d_name, step);
   closedir(stream);
   LIMN_TRY(status);
@@ -200,22 +200,9 @@ static void read_marks(limn_run_summary *summary, const limn_run *run) {
     summary->step = latest;
 }
 
-static limn_status find_picture(limn_run_summary *summary, const char *path) {
-  char folder[PATH_MAX], newest[PATH_MAX] = "";
-  LIMN_TRY(join(folder, path, "samples"));
-  DIR *stream = opendir(folder);
-  limn_status status = LIMN_OK;
-  const struct dirent *entry;
-  uint64_t step, most = 0;
-  while (stream && status == LIMN_OK && (entry = readdir(stream)) != NULL)
-    if (step_of(entry->d_name, ".png", &step) && (step >= most || !newest[0])) {
-      most = step;
-      status = join(newest, folder, entry->d_name);
-    }
-  if (stream)
-    closedir(stream);
-  LIMN_TRY(status);
-  summary->picture = strdup(newest);
+static limn_status find_picture(limn_run_summary *summary, const limn_run *run) {
+  char path[PATH_MAX];
+  summary->picture = strdup(limn_run_newest_picture(run, UINT64_MAX, path, sizeof(path)));
   return summary->picture ? LIMN_OK : limn_fail_memory("the summary of a run");
 }
 
@@ -231,7 +218,7 @@ limn_status limn_run_summary_create(limn_run_summary **out, const char *path) {
   LIMN_TRY_OR_CLEANUP(status, read_facts(summary, path));
   LIMN_TRY_OR_CLEANUP(status, read_metrics(summary, path));
   LIMN_TRY_OR_CLEANUP(status, read_checkpoints(summary, path));
-  LIMN_TRY_OR_CLEANUP(status, find_picture(summary, path));
+  LIMN_TRY_OR_CLEANUP(status, find_picture(summary, run));
   read_marks(summary, run);
 cleanup:
   limn_run_close(run);

@@ -36,6 +36,9 @@ const char *limn_run_device(const limn_run *run);
  * `suffix` stands between STEP and ".png" ("-reconstructions"); NULL: none. */
 const char *limn_run_checkpoint_path(const limn_run *run, uint64_t step, char *buffer, size_t size);
 const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char *suffix, char *buffer, size_t size);
+/* The newest picture of the steps up to `step`, of several of one step the one without a suffix, into buffer, returned;
+ * "" where there is none. */
+const char *limn_run_newest_picture(const limn_run *run, uint64_t step, char *buffer, size_t size);
 /* Points PATH/checkpoints/latest or best (a symbolic link, replaced atomically) at a checkpoint, which must exist. */
 limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step);
 /* The step of `latest` or `best`; LIMN_DATA when there is none. Where `latest` leads nowhere, the newest checkpoint is
@@ -59,7 +62,7 @@ limn_status limn_run_flush(limn_run *run);
  * (and removes a torn last line). LIMN_DATA when lines that would have to stay stand behind one that cannot. */
 limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step, bool validated);
 
-/* Writes a config.yaml durably: the model and each of its settings, resolved. */
+/* Writes a config.yaml durably: the model and each of its settings, resolved, but `out`. */
 limn_status limn_config_write(const limn_config *config, const char *path);
 
 #endif

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "limn/tools.h"
 #include "run/settings.h"
 
 #define LONGEST_CHOICE 32
@@ -98,12 +100,14 @@ static bool parse_flag(const char *text, int64_t *out) {
   static const char *const words[][2] = {{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
   for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
     for (int value = 0; value < 2; ++value)
-      if (strcmp(text, words[i][value]) == 0) {
+      if (strcasecmp(text, words[i][value]) == 0) {
         *out = value;
         return true;
       }
   return false;
 }
+
+bool limn_setting_is_truth(const char *text) { return parse_flag(text, &(int64_t){0}); }
 
 static bool parse_side(const limn_setting_row *row, const char *digits, size_t length, int *out) {
   char text[8];

@@ -87,8 +87,9 @@ static const limn_setting_row table[] = {
     {NAME("time", "length", ALL), FREE, FLAG("time"), FIELD("duration", LIMN_SETTING_DURATION, time),
      RANGE("90s, 10m, 2h; 0: no limit"), .minimum = 0, .maximum = 1e9, DEFAULT("0"),
      HELP("how long to train in this call, by the clock; a resumed run has as long again")},
-    {NAME("horizon", "length", ALL), INT64(horizon), STEPS, DEFAULT("0"),
-     HELP("steps over which the learning rate's schedule runs; 0: the steps of the first call")},
+    {NAME("horizon", "length", ALL), INEXACT, INT64(horizon), STEPS, DEFAULT("0"),
+     HELP("steps over which the learning rate's schedule runs, and behind which no run goes; 0: the steps of the first "
+          "call")},
     {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
      DEFAULTS("128", "64", "64", "DCGAN: Radford et al. 2015"),

@@ -56,7 +56,8 @@ const char *limn_setting_format(const limn_setting_row *row, const struct limn_c
                                 size_t size);
 /* Whether the field is a char * that the config owns. */
 bool limn_setting_is_text(const limn_setting_row *row);
-/* Whether it is one of steps, epochs and time, which are one choice: how long to train. */
+/* Whether it is one of steps, epochs and time, the limits of a run: in a new command one of them drops those that
+ * weaker sources named. */
 bool limn_setting_is_length(const limn_setting_row *row);
 
 /* limn_config_set with a row and the text for limn_config_origin. */

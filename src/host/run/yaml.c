@@ -210,7 +210,8 @@ static int emit_settings(yaml_emitter_t *emitter, const limn_config *config) {
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
     char value[LONGEST_TEXT];
-    if (!(row->setting.models & (1u << config->model)))
+    /* A run lies where it lies: its settings can be those of another one. */
+    if (!(row->setting.models & (1u << config->model)) || row->offset == offsetof(struct limn_config, out))
       continue;
     limn_setting_format(row, config, value, sizeof value);
     bool quoted = row->kind == LIMN_SETTING_TEXT || row->kind == LIMN_SETTING_COLOR;

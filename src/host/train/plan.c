@@ -76,7 +76,9 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
     plan->cache_bytes = data->info.cache_bytes;
     plan->cache_found = data->info.cache_found;
     int batches = session.algorithm->batches_per_step(config);
-    plan->steps = (int64_t)limn_training_steps(config, data->training_count, batches);
+    limn_training_end end = {0};
+    status = limn_training_find_end(config, data->training_count, batches, &end);
+    plan->steps = (int64_t)end.step;
   }
   limn_session_release(&session);
   return status;

@@ -43,6 +43,10 @@ static limn_status merge_settings(limn_trainer *t, char *changes, size_t size) {
   limn_status status = limn_config_resume(t->config, run);
   if (status == LIMN_OK)
     limn_config_inexact_changes(t->config, run, changes, size);
+  if (status == LIMN_OK && t->config->steps && t->config->steps != run->steps)
+    t->asked = "steps";
+  else if (status == LIMN_OK && t->config->epochs > 0 && t->config->epochs != run->epochs)
+    t->asked = "epochs";
   limn_config_destroy(run);
   return status;
 }
@@ -115,6 +119,7 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     t->result->checkpoint = t->result->step = t->state.step;
     LIMN_TRY(finish_checkpoint(t));
   }
+  limn_run_newest_picture(t->run, t->state.step, t->result->picture, sizeof t->result->picture);
   tell_whether_exact(t, changes);
   LIMN_TRY(limn_run_truncate_metrics(t->run, t->state.step, !t->state.pending));
   LIMN_TRY(describe(t));
@@ -184,7 +189,10 @@ static void announce(const limn_trainer *t) {
 /* checkpoint: what is loaded next; NULL: nothing. */
 static limn_status open_session(limn_trainer *t, const char *checkpoint) {
   int batches = limn_algorithm_of(t->config)->batches_per_step(t->config);
-  t->steps = limn_training_steps(t->config, t->data.training_count, batches);
+  limn_training_end end;
+  LIMN_TRY(limn_training_find_end(t->config, t->data.training_count, batches, &end));
+  t->steps = end.step;
+  t->limit = end.limit;
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
   if (t->config->schedule != LIMN_SCHEDULE_CONSTANT) /* fixed at the start: more steps do not stretch it */
     t->config->horizon = (int64_t)horizon;

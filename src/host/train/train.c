@@ -181,16 +181,40 @@ static limn_status after_step(limn_trainer *t, bool *last) {
   return pausing ? follow_up(t, asked, last) : LIMN_OK;
 }
 
+/* "--steps ", "--set horizon=": what the value of a limit is written behind. */
+static const char *option_of(const char *limit, char buffer[32]) {
+  const char *flag = limn_setting_find(limit)->flag;
+  snprintf(buffer, 32, flag ? "--%s " : "--set %s=", flag ? flag : limit);
+  return buffer;
+}
+
+/* Which limit ends the run, where that may not be what the caller meant. */
+static void tell_end(const limn_trainer *t) {
+  char value[64], asked[64], option[32];
+  if (!t->steps)
+    return;
+  limn_config_get(t->config, t->limit, value, sizeof value);
+  option_of(t->limit, option);
+  if (t->finished)
+    limn_trainer_notice(t,
+                        "the run has its length already: it ends by %s %s, at step %" PRIu64
+                        "; go on with a higher limit, %sN, or with another one and %s0",
+                        t->limit, value, t->steps, option, option);
+  else if (t->asked && strcmp(t->asked, t->limit) != 0)
+    limn_trainer_notice(t, "the run ends by %s %s, at step %" PRIu64 ", before %s %s: give %s0 too to go on", t->limit,
+                        value, t->steps, t->asked, limn_config_get(t->config, t->asked, asked, sizeof asked), option);
+}
+
 /* What a stopped run owes, and whether there is anything left to do. */
 static limn_status begin_steps(limn_trainer *t, bool *last) {
   t->read = t->begun = t->state.step;
   t->read_time = limn_clock();
   t->finished = t->steps && t->state.step >= t->steps;
   *last = t->finished;
+  if (!t->finished || !t->state.pending)
+    tell_end(t);
   if (t->state.pending)
     return follow_up(t, true, last);
-  if (*last)
-    limn_trainer_notice(t, "the run has all its steps already; use --steps to go on");
   if (!*last && t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience) {
     *last = true;
     limn_trainer_notice(t, "the run was stopped early; use --patience to go on");

@@ -19,9 +19,11 @@ typedef struct limn_trainer {
   limn_session session;
   limn_run *run;
   limn_progress_state state;
-  uint64_t steps; /* 0: by time */
-  uint64_t begun; /* steps that were done before this call */
-  uint64_t read;  /* steps whose measures have been read */
+  uint64_t steps;    /* 0: by time */
+  const char *limit; /* the setting that ends it there: limn_training_end */
+  const char *asked; /* "steps" or "epochs" where this call gave a run that goes on another such limit; else NULL */
+  uint64_t begun;    /* steps that were done before this call */
+  uint64_t read;     /* steps whose measures have been read */
   uint64_t log_every, checkpoint_every, sample_every, validate_every;
   double started, read_time, speed;
   sig_atomic_t saves; /* value of *save that was acted on */

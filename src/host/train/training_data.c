@@ -1,5 +1,6 @@
 #include "train/training_data.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,13 +130,28 @@ limn_status limn_training_data_load(const limn_training_data *d, const limn_conf
                                                    .workers = config->workers});
 }
 
-uint64_t limn_training_steps(const limn_config *config, uint32_t training_count, int batches_per_step) {
-  uint64_t steps = config->steps > 0 ? (uint64_t)config->steps : 0;
+static uint64_t steps_of_epochs(const limn_config *config, uint32_t training_count, int batches_per_step) {
+  uint64_t steps = (uint64_t)ceil(config->epochs * training_count / ((double)config->batch * batches_per_step));
+  return steps ? steps : 1;
+}
+
+limn_status limn_training_find_end(const limn_config *config, uint32_t training_count, int batches_per_step,
+                                   limn_training_end *out) {
+  char asked[64];
+  uint64_t horizon = config->schedule == LIMN_SCHEDULE_CONSTANT ? 0 : (uint64_t)config->horizon;
+  *out = (limn_training_end){(uint64_t)config->steps, "steps"};
   if (config->epochs > 0) {
-    double pictures = config->epochs * training_count;
-    uint64_t by_epochs = (uint64_t)ceil(pictures / ((double)config->batch * batches_per_step));
-    by_epochs = by_epochs ? by_epochs : 1;
-    steps = steps && steps < by_epochs ? steps : by_epochs;
+    uint64_t by_epochs = steps_of_epochs(config, training_count, batches_per_step);
+    if (!out->step || by_epochs < out->step)
+      *out = (limn_training_end){by_epochs, "epochs"};
   }
-  return steps;
+  if (horizon && !out->step)
+    *out = (limn_training_end){horizon, "horizon"};
+  if (!horizon || out->step <= horizon)
+    return LIMN_OK;
+  return limn_fail(LIMN_USAGE,
+                   "the schedule ends at step %" PRIu64 " (horizon), and by %s %s the run would go on to step %" PRIu64
+                   " with a learning rate of 0: set horizon=%" PRIu64 " too, or %s lower",
+                   horizon, out->limit, limn_config_get(config, out->limit, asked, sizeof asked), out->step, out->step,
+                   out->limit);
 }

@@ -35,7 +35,15 @@ void limn_training_data_close(limn_training_data *data);
 limn_status limn_training_data_load(const limn_training_data *data, const limn_config *config, uint64_t first_batch,
                                     limn_loader **out);
 
-/* Steps of the whole run by steps or epochs, whichever ends first; 0: by time alone. */
-uint64_t limn_training_steps(const limn_config *config, uint32_t training_count, int batches_per_step);
+/* Where a run ends. */
+typedef struct limn_training_end {
+  uint64_t step;     /* 0: by time alone */
+  const char *limit; /* the setting that ends it there: "steps", "epochs" or, by time, the schedule's "horizon" */
+} limn_training_end;
+
+/* By steps or epochs, whichever is reached first. LIMN_USAGE where that is behind the end of a schedule that falls to
+ * 0, since all steps from there on would change nothing. */
+limn_status limn_training_find_end(const limn_config *config, uint32_t training_count, int batches_per_step,
+                                   limn_training_end *out);
 
 #endif
