@@ -153,12 +153,46 @@ Test(cli, lost_output_is_an_error) {
   outcome result;
   slurp("err", result.err);
   cr_assert(strstr(result.err, "standard output"));
+}
 
-  int ends[2];
-  cr_assert(pipe2(ends, O_CLOEXEC) == 0);
-  close(ends[0]);
-  int code = end_of(start("--version", ends[1]));
-  cr_assert(code == 1, "a closed pipe gives %d", code);
+/* A reader that has seen enough is no error to tell, however much there was to say. */
+Test(cli, a_reader_that_leaves_is_no_error) {
+  static const char *const lines[] = {"--version",
+                                      "--help",
+                                      "train --help",
+                                      "completions bash",
+                                      "manual train",
+                                      "doctor",
+                                      "doctor --json",
+                                      "inspect run",
+                                      "inspect run --json",
+                                      "train dcgan --dry-run " TINY,
+                                      "data pictures-idx3-ubyte",
+                                      "train dcgan --steps 2 --out again " TINY};
+  outcome result;
+  write_pictures();
+  expect(&result, "train dcgan --steps 2 --out run -q " TINY, 0, NULL);
+  for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    int ends[2];
+    cr_assert(pipe2(ends, O_CLOEXEC) == 0);
+    close(ends[0]);
+    int code = end_of(start(lines[i], ends[1]));
+    slurp("err", result.err);
+    cr_expect(code == 128 + SIGPIPE && !strstr(result.err, "limn: "), "limn %s: %d, %s", lines[i], code, result.err);
+  }
+  cr_expect(exists("again/checkpoints/000002.safetensors"));
+}
+
+/* Nor do those who train lose anything by it: what a run says may go nowhere, it trains on. */
+Test(cli, a_training_goes_on_when_nobody_listens) {
+  char line[512];
+  write_pictures();
+  snprintf(line, sizeof(line),
+           "cd %s && %s train dcgan -v --steps 300 --set log_every=1 --out run " TINY " 2>&1 | head -n 1 >said", folder,
+           LIMN_PROGRAM);
+  cr_assert_eq(system(line), 0);
+  cr_expect(exists("run/checkpoints/000300.safetensors"));
+  expect(&(outcome){0}, "train --resume run --steps 301 -q", 0, NULL);
 }
 
 static const char *setting(const json_t *root, const char *name, const char *key) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -38,13 +39,21 @@ void cli_console_init(void) {
       return;
 }
 
+/* Whether standard output is a pipe that nobody reads any more; still known when the write that found it is long over. */
+static bool reader_is_gone(void) {
+  struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+  return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 int cli_console_finish(int code) {
-  bool lost = ferror(stdout) != 0;
+  bool lost = ferror(stdout) != 0 || fflush(stdout) != 0, left = lost && reader_is_gone();
   errno = 0;
   if (fclose(stdout) != 0)
     lost = true;
   if (!lost)
     return code;
+  if (left)
+    return code == CLI_OK ? 128 + SIGPIPE : code;
   int failure =
       cli_fail(CLI_FAILED, "cannot write to standard output: %s", errno ? strerror(errno) : "output was lost");
   return code == CLI_OK ? failure : code;

@@ -25,7 +25,8 @@ int cli_fail_memory(void);
 /* Makes sure that descriptors 0 to 2 are open, and that a closed pipe or a limit on file sizes is an error instead of a
  * signal. */
 void cli_console_init(void);
-/* Flushes and closes standard output. Returns `code`, or CLI_FAILED with a message when output was lost. */
+/* Flushes and closes standard output. Returns `code`, or when output was lost CLI_FAILED with a message; 128 + SIGPIPE,
+ * and no message, where its reader has seen enough (`limn train --help | head`). */
 int cli_console_finish(int code);
 
 /* Terminals that understand control sequences; colour needs NO_COLOR to be unset as well. */
