@@ -21,7 +21,7 @@ doctor) printf 'CPU            ok  a CPU\nCUDA module    ok  0, m.so\nCUDA      
 --version) echo limn 0.0.0 ;;
 train)
   [ "${FAKE_TRAIN:-0}" -eq 0 ] || exit 5
-  [ -z "$out" ] || { mkdir -p "$out/checkpoints" && echo weights >"$out/checkpoints/latest"; }
+  [ -z "$out" ] || { mkdir -p "$out/checkpoints" && echo weights >"$out/checkpoints/000012.safetensors"; }
   ;;
 bench) [ "$2" = --help ] && echo limn bench ops || printf '{\n  "milliseconds_median": 2.5,\n  "images_per_second": 51200.0\n}\n' ;;
 esac

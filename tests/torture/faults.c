@@ -3,6 +3,8 @@
  *   LIMN_FAULT=CALL:N:EFFECT   the N-th CALL (1: the first; 0: none) has EFFECT: "kill", "hang", or "ENOSPC" etc.
  *   LIMN_FAULT_COUNTS=FILE     a line "CALL COUNT" for each kind of call is written there when the program exits
  *
+ *   LIMN_FAULT_ALWAYS=CALL:ERROR,...   every such CALL has that error, as on a file system that lacks it
+ *
  * CALL is a name of the list below, or "disk" for all calls that change what is on the disk but fwrite, of which a run
  * makes thousands. A kill comes instead of the call, so that "disk" has a point between any two changes of the disk.
  * Calls of libraries that cannot report a failure, and abort or worse, are let through and not counted: oneDNN,
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -42,38 +45,60 @@ enum {
   MMAP,
   STATVFS,
   THREAD,
+  FLOCK,
+  FALLOCATE,
+  SYNC_FOLDER, /* fsync of a folder, which is an fsync too */
   DISK
 };
-static const char *const names[] = {"malloc", "open",    "read",           "write",   "fwrite",    "fflush",
-                                    "fsync",  "rename",  "unlink",         "symlink", "ftruncate", "mkdir",
-                                    "mmap",   "statvfs", "pthread_create", "disk"};
+static const char *const names[] = {"malloc",    "open",      "read",        "write",   "fwrite",
+                                    "fflush",    "fsync",     "rename",      "unlink",  "symlink",
+                                    "ftruncate", "mkdir",     "mmap",        "statvfs", "pthread_create",
+                                    "flock",     "fallocate", "sync_folder", "disk"};
 enum { CALLS = sizeof names / sizeof *names };
 
 static const struct {
   const char *name;
   int number;
 } errors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE},
-              {"EDQUOT", EDQUOT}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}};
+              {"EDQUOT", EDQUOT}, {"EACCES", EACCES}, {"EAGAIN", EAGAIN}, {"EPERM", EPERM},
+              {"ENOSYS", ENOSYS}, {"EINVAL", EINVAL}, {"ENOLCK", ENOLCK}, {"EOPNOTSUPP", EOPNOTSUPP}};
 
 static atomic_ulong made[CALLS];
+static int always[CALLS];      /* the error of each such call; 0: none */
 static int chosen = -1, error; /* 0: kill or hang */
 static bool hangs;
 static unsigned long turn;
 
+static int call_of(const char *name) {
+  for (int i = 0; i < CALLS; ++i)
+    if (strcmp(names[i], name) == 0)
+      return i;
+  return -1;
+}
+
+static int error_of(const char *name) {
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; ++i)
+    if (strcmp(errors[i].name, name) == 0)
+      return errors[i].number;
+  return 0;
+}
+
 __attribute__((constructor)) static void begin(void) {
   char call[32], effect[32];
-  const char *text = getenv("LIMN_FAULT");
+  const char *text = getenv("LIMN_FAULT"), *lacks = getenv("LIMN_FAULT_ALWAYS");
   unsigned long number;
-  if (!text || sscanf(text, "%31[^:]:%lu:%31s", call, &number, effect) != 3)
-    return;
-  for (size_t i = 0; i < sizeof errors / sizeof *errors; ++i)
-    if (strcmp(errors[i].name, effect) == 0)
-      error = errors[i].number;
-  hangs = strcmp(effect, "hang") == 0;
-  turn = number;
-  for (int i = 0; i < CALLS; ++i)
-    if (strcmp(names[i], call) == 0)
-      chosen = i;
+  if (text && sscanf(text, "%31[^:]:%lu:%31s", call, &number, effect) == 3) {
+    error = error_of(effect);
+    hangs = strcmp(effect, "hang") == 0;
+    turn = number;
+    chosen = call_of(call);
+  }
+  while (lacks && sscanf(lacks, "%31[^:]:%31[^,]", call, effect) == 2) {
+    if (call_of(call) >= 0)
+      always[call_of(call)] = error_of(effect);
+    lacks = strchr(lacks, ',');
+    lacks += lacks != NULL;
+  }
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -103,6 +128,10 @@ static bool call_strikes(int call, const void *caller) {
   if (is_let_through(caller))
     return false;
   unsigned long number = atomic_fetch_add(&made[call], 1) + 1;
+  if (always[call]) {
+    errno = always[call];
+    return true;
+  }
   if (call != chosen || number != turn)
     return false;
   if (error) {
@@ -168,7 +197,19 @@ int fflush(FILE *stream) {
   return EOF;
 }
 
-int fsync(int file) { return strikes_disk(FSYNC) ? -1 : NEXT(fsync)(file); }
+int fsync(int file) {
+  struct stat info;
+  if (fstat(file, &info) == 0 && S_ISDIR(info.st_mode) && strikes(SYNC_FOLDER))
+    return -1;
+  return strikes_disk(FSYNC) ? -1 : NEXT(fsync)(file);
+}
+
+int flock(int file, int how) { return strikes(FLOCK) ? -1 : NEXT(flock)(file, how); }
+
+int fallocate(int file, int how, off_t from, off_t size) {
+  return strikes(FALLOCATE) ? -1 : NEXT(fallocate)(file, how, from, size);
+}
+
 int rename(const char *from, const char *to) { return strikes_disk(RENAME) ? -1 : NEXT(rename)(from, to); }
 int unlink(const char *path) { return strikes_disk(UNLINK) ? -1 : NEXT(unlink)(path); }
 int symlink(const char *to, const char *path) { return strikes_disk(SYMLINK) ? -1 : NEXT(symlink)(to, path); }

@@ -160,10 +160,10 @@ static void become(const run_setting *s, int model, const char *name, const char
   if (said < 0 || dup2(said, 1) < 0 || dup2(said, 2) < 0 || chdir(path_of(s, name, "", path)) != 0)
     _exit(99);
   setenv("LIMN_FAULT_COUNTS", note_of(s, name, "counts", counts), 1);
-  if (fault) {
+  if (fault)
     setenv("LIMN_FAULT", fault, 1);
+  if (fault || getenv("LIMN_FAULT_ALWAYS"))
     setenv("LD_PRELOAD", s->faults, 1);
-  }
   execv(s->program, (char *const *)(const void *)words);
   _exit(99);
 }

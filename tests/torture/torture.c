@@ -144,10 +144,12 @@ static bool points(torture *t) {
 /* What may fail, and with what. */
 static const struct {
   const char *call, *error;
-} faults[] = {{"open", "EMFILE"},    {"read", "EIO"},      {"write", "ENOSPC"},         {"fwrite", "ENOSPC"},
-              {"fflush", "ENOSPC"},  {"fsync", "EIO"},     {"rename", "EIO"},           {"unlink", "EACCES"},
-              {"symlink", "ENOSPC"}, {"ftruncate", "EIO"}, {"mkdir", "ENOSPC"},         {"mmap", "ENOMEM"},
-              {"statvfs", "EIO"},    {"malloc", "ENOMEM"}, {"pthread_create", "EAGAIN"}};
+} faults[] = {{"open", "EMFILE"},   {"read", "EIO"},         {"write", "ENOSPC"},
+              {"fwrite", "ENOSPC"}, {"fflush", "ENOSPC"},    {"fsync", "EIO"},
+              {"rename", "EIO"},    {"unlink", "EACCES"},    {"symlink", "ENOSPC"},
+              {"ftruncate", "EIO"}, {"mkdir", "ENOSPC"},     {"mmap", "ENOMEM"},
+              {"statvfs", "EIO"},   {"malloc", "ENOMEM"},    {"pthread_create", "EAGAIN"},
+              {"flock", "ENOLCK"},  {"fallocate", "ENOSPC"}, {"sync_folder", "EIO"}};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* One call fails: the program ends by itself and says why, or goes on as if nothing had been. */

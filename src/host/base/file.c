@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static int create_temporary(const char *path) {
   if (descriptor < 0)
     return -1;
   struct stat info;
-  flock(descriptor, LOCK_EX); /* some file systems have no locks, and then nothing is cleaned there either */
+  flock(descriptor, LOCK_EX); /* some file systems have no locks: is_left_behind */
   if (fstat(descriptor, &info) != 0 || info.st_nlink > 0)
     return descriptor;
   close(descriptor); /* cleaned away before it was locked */
@@ -165,6 +166,14 @@ bool limn_durable_is_temporary(const char *name) {
   return pid > 0 && number > 0 && strcmp(name + pid + 1 + number, TEMPORARY_SUFFIX) == 0;
 }
 
+/* Whether nobody writes that file any more. Where the file system has no locks, its writer's number has to tell. */
+static bool is_left_behind(int descriptor, const char *name) {
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    return true;
+  long writer = errno == EWOULDBLOCK ? 0 : strtol(name + strlen(TEMPORARY_PREFIX), NULL, 10);
+  return writer > 0 && writer <= INT_MAX && kill((pid_t)writer, 0) != 0 && errno == ESRCH;
+}
+
 void limn_durable_clean(const char *folder) {
   DIR *entries = opendir(folder);
   if (!entries)
@@ -175,7 +184,7 @@ void limn_durable_clean(const char *folder) {
     int descriptor = openat(dirfd(entries), entry->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (descriptor < 0)
       continue;
-    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    if (is_left_behind(descriptor, entry->d_name))
       unlinkat(dirfd(entries), entry->d_name, 0);
     close(descriptor);
   }

@@ -1,4 +1,4 @@
-/* The checkpoints of a run: what they are called, which are marked, which may go. */
+/* The checkpoints and pictures of a run: what they are called, which checkpoints may go. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,8 +13,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "run/folder.h"
-
-#define NAME_SIZE 48
 
 const char *limn_run_checkpoint_path(const limn_run *run, uint64_t step, char *buffer, size_t size) {
   snprintf(buffer, size, "%s/checkpoints/%06" PRIu64 ".safetensors", run->path, step);
@@ -57,58 +55,19 @@ const char *limn_run_newest_picture(const limn_run *run, uint64_t step, char *bu
   return buffer;
 }
 
-static const char *checkpoint_name(uint64_t step, char name[NAME_SIZE]) {
-  snprintf(name, NAME_SIZE, "%06" PRIu64 ".safetensors", step);
+const char *limn_run_checkpoint_name(uint64_t step, char name[LIMN_CHECKPOINT_NAME]) {
+  snprintf(name, LIMN_CHECKPOINT_NAME, "%06" PRIu64 ".safetensors", step);
   return name;
 }
 
-/* Whether `name` is exactly what a checkpoint of this run would be called. */
-static bool step_of_name(const char *name, uint64_t *step) {
-  char digits[NAME_SIZE], again[NAME_SIZE];
+bool limn_run_step_of(const char *name, uint64_t *step) {
+  char digits[LIMN_CHECKPOINT_NAME], again[LIMN_CHECKPOINT_NAME];
   size_t length = strspn(name, "0123456789");
   if (length >= sizeof digits)
     return false;
   memcpy(digits, name, length);
   digits[length] = '\0';
-  return limn_text_to_uint64(digits, step) && strcmp(checkpoint_name(*step, again), name) == 0;
-}
-
-/* Where a mark is made before it replaces the old one. */
-static const char *temporary_mark(const limn_run *run, const char *mark, char path[PATH_MAX]) {
-  snprintf(path, PATH_MAX, "%s/checkpoints/.%s.tmp", run->path, mark);
-  return path;
-}
-
-void limn_run_clean_marks(limn_run *run) {
-  char path[PATH_MAX];
-  unlink(temporary_mark(run, "latest", path));
-  unlink(temporary_mark(run, "best", path));
-}
-
-limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step) {
-  char temporary[PATH_MAX], path[PATH_MAX], name[NAME_SIZE];
-  if (access(limn_run_checkpoint_path(run, step, path, sizeof path), F_OK) != 0)
-    return limn_fail(LIMN_FAILED, "%s: cannot mark it as %s: %s", path, mark, strerror(errno));
-  snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
-  unlink(temporary_mark(run, mark, temporary)); /* of one that failed */
-  if (symlink(checkpoint_name(step, name), temporary) != 0)
-    return limn_fail(LIMN_FAILED, "%s: cannot make the link: %s", path, strerror(errno));
-  if (rename(temporary, path) != 0) {
-    int error = errno;
-    unlink(temporary);
-    return limn_fail(LIMN_FAILED, "%s: cannot replace the link: %s", path, strerror(error));
-  }
-  return limn_sync_folder_of(path);
-}
-
-/* The step that the link `path` points to; false when it is no link to a checkpoint. */
-static bool read_mark(const char *path, uint64_t *step) {
-  char name[NAME_SIZE];
-  ssize_t length = readlink(path, name, sizeof name - 1);
-  if (length < 0)
-    return false;
-  name[length] = '\0';
-  return step_of_name(name, step);
+  return limn_text_to_uint64(digits, step) && strcmp(limn_run_checkpoint_name(*step, again), name) == 0;
 }
 
 typedef struct step_list {
@@ -146,9 +105,9 @@ static limn_status list_checkpoints(const char *folder, step_list *checkpoints, 
     uint64_t step;
     if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
       continue; /* not a name of ours */
-    if (step_of_name(entry->d_name, &step))
+    if (limn_run_step_of(entry->d_name, &step))
       status = step_list_add(checkpoints, step);
-    else if (read_mark(path, &step))
+    else if (limn_run_read_mark(path, &step))
       status = step_list_add(marked, step);
   }
   closedir(entries);
@@ -173,7 +132,7 @@ limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *ste
   char path[PATH_MAX], checkpoint[PATH_MAX];
   uint64_t found = 0;
   snprintf(path, sizeof path, "%s/checkpoints/%s", run->path, mark);
-  bool linked = read_mark(path, &found);
+  bool linked = limn_run_read_mark(path, &found);
   if (linked && access(limn_run_checkpoint_path(run, found, checkpoint, sizeof checkpoint), R_OK) == 0) {
     *step = found;
     return LIMN_OK;

@@ -31,18 +31,21 @@ static limn_status refuse(const char *path, int descriptor) {
   return limn_fail(LIMN_FAILED, "%s: process %s on %s is writing this run: stop that one first", path, owner, host);
 }
 
+bool limn_run_is_guarded(const limn_run *run) { return !run->open_to_others; }
+
 limn_status limn_run_lock(limn_run *run) {
   char path[PATH_MAX], owner[OWNER_SIZE];
   snprintf(path, sizeof path, "%s/lock", run->path);
   int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0)
     return limn_fail(LIMN_FAILED, "%s: cannot lock the run: %s", path, strerror(errno));
-  /* A file system without locks has to do without. */
-  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  bool locked = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  if (!locked && errno == EWOULDBLOCK) {
     limn_status status = refuse(run->path, descriptor);
     close(descriptor);
     return status;
   }
+  run->open_to_others = !locked; /* a file system without locks has to do without */
   own_name(owner);
   /* On a full disk the name is missing, and the lock holds all the same. */
   if (ftruncate(descriptor, 0) == 0 && pwrite(descriptor, owner, strlen(owner), 0) < 0)

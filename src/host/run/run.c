@@ -97,11 +97,11 @@ static bool holds_only(const char *folder, const char *const *names) {
 /* Whether `folder` holds nothing but what a killed limn_run_create may have left there: no byte of anybody's. */
 static bool is_half_made(const char *folder) {
   static const char *const ours[] = {"lock", "samples", "checkpoints", "run.json", "metrics.jsonl", NULL};
-  static const char *const nothing[] = {NULL};
+  static const char *const nothing[] = {NULL}, *const tried[] = {LIMN_RUN_TRIAL, "." LIMN_RUN_TRIAL ".tmp", NULL};
   char path[FILE_PATH_SIZE];
   struct stat info;
   return holds_only(folder, ours) && holds_only(path_in(folder, "samples", path), nothing) &&
-         holds_only(path_in(folder, "checkpoints", path), nothing) &&
+         holds_only(path_in(folder, "checkpoints", path), tried) &&
          (stat(path_in(folder, "metrics.jsonl", path), &info) != 0 || info.st_size == 0);
 }
 
@@ -122,9 +122,13 @@ limn_status limn_run_check_free(const char *path) {
 static limn_status make_named_folder(const char *path) {
   LIMN_TRY(make_parents(path));
   LIMN_TRY(limn_run_check_free(path));
-  if (mkdir(path, 0777) != 0 && errno != EEXIST)
+  bool made = mkdir(path, 0777) == 0;
+  if (!made && errno != EEXIST)
     return limn_fail(LIMN_FAILED, "%s: cannot make the run's folder: %s", path, strerror(errno));
-  return limn_sync_folder_of(path);
+  limn_status status = limn_sync_folder_of(path);
+  if (status != LIMN_OK && made)
+    rmdir(path);
+  return status;
 }
 
 static limn_status allocate(limn_run **out, const char *path) {
@@ -196,16 +200,21 @@ static limn_status fill_folder(limn_run *run, const limn_config *config) {
   limn_durable_clean(run->path);
   LIMN_TRY(make_folder(path_in(run->path, "samples", path)));
   LIMN_TRY(make_folder(path_in(run->path, "checkpoints", path)));
+  limn_run_clean_marks(run);
+  LIMN_TRY(limn_run_try_disk(run));
   LIMN_TRY(limn_run_open_metrics(run));
   LIMN_TRY(write_json(run, NULL));
   /* Last, because it is what makes the folder a run. */
   return limn_config_write(config, path_in(run->path, "config.yaml", path));
 }
 
-/* Takes back what fill_folder made, so that the same command can be given again. */
-static void remove_folder(const char *folder) {
+/* Takes back what fill_folder made, so that the same command can be given again. Closed first: some file systems keep a
+ * folder whose files are open. */
+void limn_run_discard(limn_run *run) {
   static const char *const files[] = {"config.yaml", "run.json", "metrics.jsonl", "lock"};
-  char path[FILE_PATH_SIZE];
+  char folder[PATH_MAX], path[FILE_PATH_SIZE];
+  snprintf(folder, sizeof folder, "%s", run->path);
+  limn_run_close(run);
   for (size_t i = 0; i < sizeof files / sizeof *files; ++i)
     unlink(path_in(folder, files[i], path));
   rmdir(path_in(folder, "samples", path));
@@ -224,13 +233,13 @@ limn_status limn_run_create(limn_run **out, const limn_config *config, const cha
   limn_run *run = NULL;
   LIMN_TRY(allocate(&run, folder));
   limn_status status = claim_folder(run);
-  if (status == LIMN_OK) {
-    status = fill_folder(run, config);
-    if (status != LIMN_OK)
-      remove_folder(folder);
-  }
   if (status != LIMN_OK) {
     limn_run_close(run);
+    return status;
+  }
+  status = fill_folder(run, config);
+  if (status != LIMN_OK) {
+    limn_run_discard(run);
     return status;
   }
   *out = run;
@@ -300,6 +309,11 @@ limn_status limn_run_resume(limn_run **out, const char *path) {
   limn_durable_clean(path_in(run->path, "samples", folder));
   limn_durable_clean(path_in(run->path, "checkpoints", folder));
   limn_run_clean_marks(run);
+  status = limn_run_try_disk(run);
+  if (status != LIMN_OK) {
+    limn_run_close(run);
+    return status;
+  }
   *out = run;
   return LIMN_OK;
 }

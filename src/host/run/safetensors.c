@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "run/run.h"
 
 #define HEADER_LIMIT 100000000 /* the format's own limit */
 #define PREFIX_SIZE  8         /* the header's length, little-endian */
@@ -209,7 +211,8 @@ limn_status limn_safetensors_open(limn_safetensors **out, const char *path) {
   if (!file)
     return limn_fail_memory("a safetensors file");
   file->map = MAP_FAILED;
-  file->path = strdup(path);
+  char marked[PATH_MAX];
+  file->path = strdup(limn_run_follow_mark(path, marked, sizeof marked));
   limn_status status = file->path ? LIMN_OK : limn_fail_memory("a path");
   if (status != LIMN_OK)
     goto cleanup;

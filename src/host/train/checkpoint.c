@@ -322,8 +322,9 @@ limn_status limn_checkpoint_open(limn_safetensors **out, const char *path, char 
   if (stat(path, &info) != 0)
     return limn_fail(LIMN_DATA, "%s does not exist; name a run folder or a checkpoint file", path);
   if (!S_ISDIR(info.st_mode)) {
-    snprintf(file, size, "%s", path);
-    return limn_safetensors_open(out, path);
+    if (limn_run_follow_mark(path, file, size) == path)
+      snprintf(file, size, "%s", path);
+    return limn_safetensors_open(out, file);
   }
   LIMN_TRY(limn_run_open(&run, path));
   limn_status status = limn_run_marked(run, "latest", &step);

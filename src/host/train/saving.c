@@ -31,6 +31,14 @@ static bool has_found_room(const limn_trainer *t, limn_status status) {
   return waited && room;
 }
 
+limn_status limn_trainer_try_room(const limn_trainer *t) {
+  limn_status status;
+  do
+    status = limn_run_try_room(t->run, limn_checkpoint_bytes(&t->session));
+  while (has_found_room(t, status));
+  return status;
+}
+
 limn_status limn_trainer_log(limn_trainer *t, uint64_t step, const limn_measure *measures, size_t count) {
   limn_status status;
   do

@@ -84,6 +84,12 @@ static limn_status describe(limn_trainer *t) {
 static limn_status begin_run(limn_trainer *t) {
   LIMN_TRY(load_initial_weights(t));
   LIMN_TRY(limn_run_create(&t->run, t->config, t->config->out ? t->config->out : ""));
+  limn_status status = limn_trainer_try_room(t);
+  if (status != LIMN_OK) {
+    limn_run_discard(t->run);
+    t->run = NULL;
+    return status;
+  }
   snprintf(t->result->path, sizeof t->result->path, "%s", limn_run_path(t->run));
   return describe(t);
 }
@@ -119,6 +125,8 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     t->result->checkpoint = t->result->step = t->state.step;
     LIMN_TRY(finish_checkpoint(t));
   }
+  if (!t->steps || t->state.step < t->steps || t->state.pending)
+    LIMN_TRY(limn_trainer_try_room(t));
   limn_run_newest_picture(t->run, t->state.step, t->result->picture, sizeof t->result->picture);
   tell_whether_exact(t, changes);
   LIMN_TRY(limn_run_truncate_metrics(t->run, t->state.step, !t->state.pending));
@@ -177,6 +185,9 @@ static void announce(const limn_trainer *t) {
            t->config->height, t->config->width, t->data.info.kind, t->data.validation_count, (double)parameters / 1e6,
            (double)need / 1e6);
   limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_START, .text = text, .path = limn_run_path(t->run)});
+  if (!limn_run_is_guarded(t->run))
+    limn_trainer_notice(t, "%s: its file system has no locks, so nothing keeps a second training out: start none",
+                        limn_run_path(t->run));
   if (t->session.device->note[0])
     limn_trainer_notice(t, "%s", t->session.device->note);
   if (need > used && need - used > free_bytes)

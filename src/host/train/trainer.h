@@ -47,6 +47,8 @@ limn_status limn_trainer_start(limn_trainer *trainer);
 /* Adds to the message that something is not finite where that was, and what is left. LIMN_DIVERGED. */
 limn_status limn_trainer_diverged(const limn_trainer *trainer, uint64_t step);
 
+/* Whether there is room for a checkpoint before the first step; waits for it where the settings say so. */
+limn_status limn_trainer_try_room(const limn_trainer *trainer);
 /* Writes down; where the disk is full and the settings say so, once there is room again. */
 limn_status limn_trainer_log(limn_trainer *trainer, uint64_t step, const limn_measure *measures, size_t count);
 limn_status limn_trainer_draw(limn_trainer *trainer);
