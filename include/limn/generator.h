@@ -48,10 +48,15 @@ LIMN_API limn_status limn_generator_run(limn_generator *generator, const float *
 /* Spherical interpolation (Shoemake 1985) between two codes of length `latent`, t in [0, 1]; z may be one of them. */
 LIMN_API void limn_latent_interpolate(const float *from, const float *to, int latent, double t, float *z);
 
-/* Writes (count, channels, height, width) in [0, 1] as one PNG: a single picture, or a grid of `columns` (0: near
- * square). channels: 1 or 3. The file appears whole or not at all; one that is there is replaced. */
+/* Writes (count, channels, height, width) in [0, 1] as one picture: itself, or a grid of `columns` (0: near square).
+ * channels: 1 or 3. The path's ending, in any letter case, says how: .png, .jpg or .jpeg (quality 95, 4:4:4), .webp
+ * (lossless); the same pixels give the same bytes. LIMN_USAGE for another ending, or when the picture has more pixels a
+ * side than such a file can have (JPEG 65500, WebP 16383). The file appears whole or not at all; one that is there is
+ * replaced. A pipe, a device or "/dev/stdout" is written straight, as PNG unless its ending says otherwise. */
 LIMN_API limn_status limn_write_pictures(const char *path, const float *pixels, int count, int channels, int height,
                                          int width, int columns);
+/* Fails where limn_write_pictures would for the path's sake: its ending, its folder. For asking before the work. */
+LIMN_API limn_status limn_check_picture_path(const char *path);
 
 #ifdef __cplusplus
 }

@@ -42,7 +42,7 @@ static limn_image make_alike(const limn_image *picture, int channels, limn_fit f
 static void check_written(const limn_image *image) {
   const char *path = fuzz_file("y.png", NULL, 0);
   limn_image again;
-  FUZZ_CHECK(limn_image_write_png(image, path) == LIMN_OK);
+  FUZZ_CHECK(limn_image_write(image, path) == LIMN_OK);
   FUZZ_CHECK(limn_image_read_file(&again, path, MAX_PIXELS) == LIMN_OK);
   fuzz_check_picture(
       &again, &(limn_picture_shape){.height = image->height, .width = image->width, .channels = image->channels});
@@ -54,7 +54,7 @@ static void check_written(const limn_image *image) {
 static void use(const limn_image *picture, unsigned how) {
   static const int sizes[4][2] = {{8, 8}, {3, 7}, {9, 2}, {1, 1}};
   if (picture->channels % 2 == 0) /* alpha is for reading alone */
-    FUZZ_CHECK(limn_image_write_png(picture, fuzz_file("y.png", NULL, 0)) == LIMN_USAGE);
+    FUZZ_CHECK(limn_image_write(picture, fuzz_file("y.png", NULL, 0)) == LIMN_USAGE);
   for (limn_fit fit = LIMN_FIT_CROP; fit <= LIMN_FIT_STRETCH; ++fit)
     for (int channels = 1; channels <= 3; channels += 2) {
       limn_image made = make_alike(picture, channels, fit, sizes[how & 3][0], sizes[how & 3][1]);

@@ -97,6 +97,15 @@ Test(cli, usage_errors_say_what_to_do) {
       {"sample x -n 0", "1 to"},
       {"sample x --seed -1", "seed"},
       {"sample x -o a --each b", "cannot go together"},
+      {"sample x -o a.gif", "a.gif: pictures are written as .png, .jpg, .jpeg or .webp"},
+      {"sample x -o a", "name a.png"},
+      {"sample x -o - --json", "both want standard output"},
+      {"sample x -o a.png --format jpg", "cannot go together"},
+      {"sample x --format gif", "png, jpg or webp"},
+      {"sample x -o a.png --overwrite", "goes with --each"},
+      {"interpolate x --from 1 --to 2 -o a.tif", ".png, .jpg, .jpeg or .webp"},
+      {"data x --contact-sheet a.bmp", ".png, .jpg, .jpeg or .webp"},
+      {"data x --contact-sheet -", "the report goes to standard output"},
       {"interpolate x --from 1", "--to"},
       {"interpolate x --seeds 1", "two seeds"},
       {"interpolate x --seeds 1,,2", "--seeds 1,2,3"},
@@ -132,6 +141,19 @@ Test(cli, missing_and_broken_files_are_data_errors) {
   cr_assert(!exists("runs"), "a run that cannot start leaves no folder");
 }
 
+static bool same_file(const char *a, const char *b) {
+  static char x[MOST_OUTPUT], y[MOST_OUTPUT];
+  char path[2][256];
+  struct stat about[2];
+  if (stat(in_folder(a, path[0]), &about[0]) != 0 || stat(in_folder(b, path[1]), &about[1]) != 0)
+    return false;
+  FILE *first = fopen(path[0], "rb"), *second = fopen(path[1], "rb");
+  size_t size = fread(x, 1, sizeof(x), first), other = fread(y, 1, sizeof(y), second);
+  fclose(first);
+  fclose(second);
+  return about[0].st_size == about[1].st_size && size == other && memcmp(x, y, size) == 0;
+}
+
 Test(cli, a_network_is_exported) {
   outcome result;
   write_pictures();
@@ -143,9 +165,14 @@ Test(cli, a_network_is_exported) {
   cr_expect_str_eq(json_string_value(json_object_get(root, "network")), "discriminator");
   cr_expect_str_eq(json_string_value(json_object_get(root, "file")), "d.safetensors");
   json_decref(root);
-  expect(&result, "export r --network decoder -o x", 2, "a dcgan has generator");
-  expect(&result, "export nowhere --network decoder -o x", 3, "nowhere");
-  cr_assert(!exists("x"));
+  expect(&result, "export r --network decoder -o x.safetensors", 2, "a dcgan has generator");
+  expect(&result, "export nowhere --network decoder -o x.safetensors", 3, "nowhere");
+  expect(&result, "export r --network generator -o x.pt", 2, "name that");
+  cr_assert(!exists("x.safetensors") && !exists("x.pt"));
+  expect(&result, "export r --network generator -o -", 0, NULL);
+  char from[256], to[256];
+  cr_assert(rename(in_folder("out", from), in_folder("piped.safetensors", to)) == 0);
+  cr_assert(same_file("piped.safetensors", "g.safetensors"));
 }
 
 Test(cli, lost_output_is_an_error) {
@@ -288,19 +315,6 @@ Test(cli, resume_continues) {
   json_decref(root);
 }
 
-static bool same_file(const char *a, const char *b) {
-  static char x[MOST_OUTPUT], y[MOST_OUTPUT];
-  char path[2][256];
-  struct stat about[2];
-  if (stat(in_folder(a, path[0]), &about[0]) != 0 || stat(in_folder(b, path[1]), &about[1]) != 0)
-    return false;
-  FILE *first = fopen(path[0], "rb"), *second = fopen(path[1], "rb");
-  size_t size = fread(x, 1, sizeof(x), first), other = fread(y, 1, sizeof(y), second);
-  fclose(first);
-  fclose(second);
-  return about[0].st_size == about[1].st_size && size == other && memcmp(x, y, size) == 0;
-}
-
 Test(cli, samples_and_interpolates) {
   write_pictures();
   outcome result;
@@ -326,6 +340,60 @@ Test(cli, samples_and_interpolates) {
   expect(&result, "inspect run/checkpoints/000004.safetensors -v", 0, "generator.main.0.weight");
   cr_assert(strstr(result.out, " values") && strstr(result.out, "greatest"));
   expect(&result, "inspect run -v", 0, "checkpoints");
+}
+
+/* The first bytes of a file, as a picture's kind. */
+static const char *kind_of(const char *name) {
+  static char bytes[MOST_OUTPUT];
+  slurp(name, bytes);
+  return strncmp(bytes, "\x89PNG", 4) == 0        ? "PNG"
+         : strncmp(bytes, "\xff\xd8\xff", 3) == 0 ? "JPEG"
+         : strncmp(bytes, "RIFF", 4) == 0         ? "WebP"
+                                                  : "none";
+}
+
+Test(cli, the_ending_of_an_output_decides) {
+  write_pictures();
+  outcome result;
+  char path[256], to[256];
+  expect(&result, "train dcgan --steps 2 --out run -q " TINY, 0, NULL);
+  expect(&result, "sample run -n 4 -o g.jpg", 0, "g.jpg\n");
+  expect(&result, "interpolate run --from 1 --to 2 -o g.WEBP", 0, "g.WEBP\n");
+  expect(&result, "data pictures-idx3-ubyte --contact-sheet g.jpeg", 0, NULL);
+  expect(&result, "sample run -n 4 --format jpg --seed 3", 0, "run/sample-3.jpg\n");
+  cr_expect_str_eq(kind_of("g.jpg"), "JPEG");
+  cr_expect_str_eq(kind_of("g.WEBP"), "WebP");
+  cr_expect_str_eq(kind_of("g.jpeg"), "JPEG");
+  cr_expect_str_eq(kind_of("run/sample-3.jpg"), "JPEG");
+  expect(&result, "sample run -n 4 -o -", 0, NULL);
+  cr_expect_str_eq(kind_of("out"), "PNG");
+  cr_assert(rename(in_folder("out", path), in_folder("piped.png", to)) == 0);
+  expect(&result, "sample run -n 4 -o /dev/stdout", 0, NULL);
+  cr_expect_str_eq(kind_of("out"), "PNG");
+  expect(&result, "sample run -n 4 -o g.png", 0, NULL);
+  cr_expect(same_file("piped.png", "g.png"));
+  expect(&result, "sample run -o run", 1, "a folder");
+  expect(&result, "sample run -o nowhere/a.png", 1, "make its folder first");
+  cr_assert(mkfifo(in_folder("pipe.png", path), 0666) == 0);
+  int end = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  expect(&result, "sample run -n 4 -o pipe.png", 0, "pipe.png\n");
+  char bytes[8] = "";
+  cr_expect(read(end, bytes, 8) == 8 && memcmp(bytes, "\x89PNG", 4) == 0);
+  close(end);
+}
+
+Test(cli, a_file_each_does_not_mix_with_earlier_ones) {
+  write_pictures();
+  outcome result;
+  expect(&result, "train dcgan --steps 2 --out run -q " TINY, 0, NULL);
+  expect(&result, "sample run -n 3 --each d --format webp", 0, "d\n");
+  cr_expect_str_eq(kind_of("d/0003.webp"), "WebP");
+  expect(&result, "sample run -n 2 --each d", 2, "(0001.webp and so on, 3 in all)");
+  cr_assert(one_line(result.err) && !exists("d/0001.png"));
+  expect(&result, "sample run -n 2 --each d --overwrite --format webp", 0, "d\n");
+  cr_assert_str_eq(result.err, "limn: older pictures stay in d beside the new ones: 1\n");
+  expect(&result, "sample run -n 3 --each d --overwrite --format webp", 0, "d\n");
+  cr_assert_str_eq(result.err, "");
 }
 
 /* A limit on file sizes is met as a full disk is: one line, no file that is not whole, and a way on. */

@@ -114,17 +114,31 @@ Test(export, what_is_not_there_is_refused_and_nothing_is_written) {
   expect_failure(LIMN_DATA, "does not exist", test_path("nothing"), "ema", file);
   expect_failure(LIMN_DATA, "0000.png", test_path("data/0000.png"), "ema", file);
   cr_expect_neq(access(file, F_OK), 0);
-  const char *latest = test_path("dcgan/checkpoints/latest");
+  const char *latest = test_path("dcgan/checkpoints/000003.safetensors");
   expect_failure(LIMN_USAGE, "name another file", dcgan, "generator", latest);
   expect_failure(LIMN_USAGE, "name another file", latest, "generator", latest);
   limn_safetensors_close(test_open_checkpoint("dcgan", 3));
 }
 
+Test(export, other_endings_are_refused_with_a_way_out) {
+  const char *nothing = test_path("nothing");
+  expect_failure(LIMN_USAGE, "no .pt file, which is a pickle of Python's: there, safetensors.torch.load_file reads",
+                 nothing, "generator", test_path("g.pt"));
+  expect_failure(LIMN_USAGE, "g.safetensors; name that", nothing, "generator", test_path("g.PTH"));
+  expect_failure(LIMN_USAGE, "no .bin file", nothing, "generator", test_path("g.bin"));
+  expect_failure(LIMN_USAGE, "torch.onnx.export", nothing, "generator", test_path("g.onnx"));
+  expect_failure(LIMN_USAGE, "written as .safetensors", nothing, "generator", test_path("g.h5"));
+  expect_failure(LIMN_USAGE, "name .safe", nothing, "generator", ".safe");
+  expect_failure(LIMN_USAGE, "g.safetensors", nothing, "generator", test_path("g"));
+  expect_failure(LIMN_FAILED, "make its folder first", nothing, "generator", test_path("no/g.safetensors"));
+  expect_failure(LIMN_FAILED, "a folder", nothing, "generator", test_path("data"));
+}
+
 Test(export, replaces_a_file_and_repeats_its_bytes) {
   test_train_well("dcgan", plain, data, "dcgan");
   cr_assert(mkdir(test_path("a"), 0777) == 0 && mkdir(test_path("b"), 0777) == 0);
-  test_write(test_path("a/x"), "old", 3);
-  cr_assert_eq(limn_export(test_path("dcgan"), "generator", test_path("a/x")), LIMN_OK);
-  cr_assert_eq(limn_export(test_path("dcgan"), "generator", test_path("b/x")), LIMN_OK);
-  cr_expect(test_same_file("a", "b", "x"));
+  test_write(test_path("a/x.safetensors"), "old", 3);
+  cr_assert_eq(limn_export(test_path("dcgan"), "generator", test_path("a/x.safetensors")), LIMN_OK);
+  cr_assert_eq(limn_export(test_path("dcgan"), "generator", test_path("b/x.safetensors")), LIMN_OK);
+  cr_expect(test_same_file("a", "b", "x.safetensors"));
 }

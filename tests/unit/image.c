@@ -1,6 +1,9 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "image/image.h"
@@ -208,8 +211,8 @@ Test(image, writes_what_it_reads) {
     cr_assert_eq(limn_image_init(&image, 5, 7, channels), LIMN_OK);
     for (int i = 0; i < 5 * 7 * channels; ++i)
       image.pixels[i] = (uint8_t)(i * 37);
-    cr_assert_eq(limn_image_write_png(&image, test_path("a.png")), LIMN_OK, "%s", limn_error_message());
-    cr_assert_eq(limn_image_write_png(&image, test_path("b.png")), LIMN_OK);
+    cr_assert_eq(limn_image_write(&image, test_path("a.png")), LIMN_OK, "%s", limn_error_message());
+    cr_assert_eq(limn_image_write(&image, test_path("b.png")), LIMN_OK);
     cr_assert_eq(count_entries(), 2);
     uint8_t a[2048], b[2048];
     size_t size = test_read(test_path("a.png"), a, sizeof a);
@@ -223,18 +226,105 @@ Test(image, writes_what_it_reads) {
   }
 }
 
+/* The largest difference between a picture and what its file gives back. */
+static int written_error(const limn_image *image, const char *name, const char *format) {
+  limn_image back;
+  limn_picture_shape shape;
+  int largest = 0;
+  cr_assert_eq(limn_image_write(image, test_path("%s", name)), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_image_probe_file(&shape, test_path("%s", name), LIMIT), LIMN_OK, "%s", limn_error_message());
+  cr_expect_str_eq(shape.format, format, "%s is %s", name, shape.format);
+  cr_assert_eq(limn_image_read_file(&back, test_path("%s", name), LIMIT), LIMN_OK, "%s", limn_error_message());
+  cr_assert(back.height == image->height && back.width == image->width, "%s", name);
+  for (int i = 0; i < image->height * image->width; ++i)
+    for (int c = 0; c < back.channels; ++c) { /* WebP has no grey */
+      int from = image->pixels[i * image->channels + (image->channels == 1 ? 0 : c)];
+      int difference = abs(back.pixels[i * back.channels + c] - from);
+      largest = difference > largest ? difference : largest;
+    }
+  limn_image_release(&back);
+  return largest;
+}
+
+Test(image, the_ending_says_how_it_is_written) {
+  for (int channels = 1; channels <= 3; channels += 2) {
+    limn_image image;
+    cr_assert_eq(limn_image_init(&image, 13, 21, channels), LIMN_OK);
+    for (int i = 0; i < 13 * 21 * channels;
+         ++i) /* colours change from pixel to pixel: half of their resolution shows */
+      image.pixels[i] = (uint8_t)(i / channels % 2 ? 90 + 40 * (i % channels) : 150 - 30 * (i % channels));
+    cr_expect_eq(written_error(&image, "a.png", "PNG"), 0);
+    cr_expect_eq(written_error(&image, "a.PNG", "PNG"), 0);
+    cr_expect_eq(written_error(&image, "a.webp", "WebP"), 0);
+    cr_expect_eq(written_error(&image, "a.b.WebP", "WebP"), 0);
+    cr_expect_leq(written_error(&image, "a.jpg", "JPEG"), 16);
+    cr_expect_leq(written_error(&image, "a.JPeg", "JPEG"), 16);
+    uint8_t a[2048], b[2048];
+    size_t size = test_read(test_path("a.jpg"), a, sizeof a);
+    cr_assert_eq(size, test_read(test_path("a.JPeg"), b, sizeof b));
+    cr_assert_arr_eq(a, b, size, "the same pixels give the same bytes");
+    limn_image_release(&image);
+  }
+}
+
+Test(image, unknown_endings_and_too_long_sides_are_refused) {
+  static const char *const names[] = {"a.gif", "a", ".png", "a.png.tmp", "a.", "b.png/a"};
+  limn_image image;
+  cr_assert_eq(limn_image_init(&image, 1, 16384, 3), LIMN_OK);
+  cr_assert_eq(mkdir(test_path("b.png"), 0777), 0);
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    cr_expect_eq(limn_image_write(&image, test_path("%s", names[i])), LIMN_USAGE, "%s", names[i]);
+    cr_expect_not_null(strstr(limn_error_message(), ".png, .jpg, .jpeg or .webp"), "%s", limn_error_message());
+    cr_expect_eq(limn_image_check_target(test_path("%s", names[i])), LIMN_USAGE, "%s", names[i]);
+  }
+  cr_expect_eq(limn_image_write(&image, test_path("a.webp")), LIMN_USAGE);
+  cr_expect_not_null(strstr(limn_error_message(), "at most 16383 a side; write a .png"), "%s", limn_error_message());
+  cr_expect_eq(limn_image_write(&image, test_path("a.jpg")), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(count_entries(), 2);
+  limn_image_release(&image);
+}
+
+/* Nothing is renamed over a pipe, and what goes into one is what its name says. */
+Test(image, pipes_and_devices_are_written_straight) {
+  limn_image image;
+  char path[TEST_PATH_SIZE];
+  cr_assert_eq(limn_image_init(&image, 4, 4, 3), LIMN_OK);
+  const struct {
+    const char *name, *begin;
+  } cases[] = {{"pipe", "\x89PNG"}, {"pipe.jpg", "\xff\xd8\xff"}, {"pipe.webp", "RIFF"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    char bytes[4096];
+    snprintf(path, sizeof path, "%s", test_path("%s", cases[i].name));
+    cr_assert_eq(mkfifo(path, 0666), 0);
+    int end = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    cr_assert_eq(limn_image_write(&image, path), LIMN_OK, "%s", limn_error_message());
+    cr_expect(read(end, bytes, sizeof bytes) > 8 && memcmp(bytes, cases[i].begin, strlen(cases[i].begin)) == 0);
+    close(end);
+    snprintf(path, sizeof path, "/dev/fd/%d", open(test_path("%s.out", cases[i].name), O_CREAT | O_RDWR, 0666));
+    cr_expect_eq(limn_image_write(&image, path), LIMN_OK, "%s", limn_error_message());
+    close(atoi(path + strlen("/dev/fd/")));
+    cr_expect(test_read(test_path("%s.out", cases[i].name), (uint8_t *)bytes, sizeof bytes) > 8);
+    cr_expect_eq(memcmp(bytes, "\x89PNG", 4), 0);
+  }
+  cr_expect_eq(limn_image_write(&image, "/dev/full"), LIMN_FAILED);
+  cr_expect_eq(limn_image_write(&image, "/dev/fd/999999"), LIMN_FAILED);
+  cr_expect_null(strstr(limn_error_message(), "remove"), "%s", limn_error_message());
+  cr_expect_eq(count_entries(), 6);
+  limn_image_release(&image);
+}
+
 Test(image, says_why_it_cannot_write) {
   limn_image image;
   cr_assert_eq(limn_image_init(&image, 2, 2, 3), LIMN_OK);
-  cr_assert_eq(limn_image_write_png(&image, test_path("absent/a.png")), LIMN_FAILED);
+  cr_assert_eq(limn_image_write(&image, test_path("absent/a.png")), LIMN_FAILED);
   cr_assert_not_null(strstr(limn_error_message(), "make its folder first"));
-  cr_assert_eq(limn_image_write_png(&image, test_folder), LIMN_FAILED);
+  cr_assert_eq(limn_image_write(&image, test_folder), LIMN_FAILED);
   cr_assert_not_null(strstr(limn_error_message(), "a folder"));
-  cr_assert_eq(limn_image_write_png(&image, "/dev/null"), LIMN_FAILED);
+  cr_assert_eq(limn_image_write(&image, "/dev/null"), LIMN_OK, "%s", limn_error_message());
   struct stat info;
   cr_assert(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
   image.channels = 2;
-  cr_assert_eq(limn_image_write_png(&image, test_path("a.png")), LIMN_USAGE);
+  cr_assert_eq(limn_image_write(&image, test_path("a.png")), LIMN_USAGE);
   image.channels = 3;
   limn_image_release(&image);
   cr_assert_eq(count_entries(), 0);

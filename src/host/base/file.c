@@ -26,8 +26,44 @@ static size_t folder_length(const char *path) {
   return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* The path that a write must replace: behind a link, the file that it points to, so that the link survives. A device or
- * a folder is refused: renaming over one would replace it. */
+/* The descriptor that a path names: "/dev/stdout", "/dev/fd/3". -1: none. */
+static int named_descriptor(const char *path) {
+  static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+  if (strcmp(path, "/dev/stdout") == 0)
+    return STDOUT_FILENO;
+  if (strcmp(path, "/dev/stderr") == 0)
+    return STDERR_FILENO;
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; ++i) {
+    size_t length = strlen(folders[i]), digits = 0;
+    if (strncmp(path, folders[i], length) == 0)
+      digits = strspn(path + length, "0123456789");
+    if (digits > 0 && digits < 7 && !path[length + digits])
+      return atoi(path + length);
+  }
+  return -1;
+}
+
+bool limn_file_is_stream(const char *path) {
+  struct stat info;
+  return named_descriptor(path) >= 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+}
+
+/* Nothing can be renamed over a pipe or a device, and nothing needs to be. */
+static limn_status open_stream(limn_durable_file *file, const char *path) {
+  int known = named_descriptor(path);
+  int descriptor = known >= 0 ? fcntl(known, F_DUPFD_CLOEXEC, 0) : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+  if (file->stream && (file->path = strdup(path)))
+    return LIMN_OK;
+  int reason = errno;
+  if (descriptor >= 0 && !file->stream)
+    close(descriptor);
+  limn_durable_discard(file);
+  return limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, strerror(reason));
+}
+
+/* The path that a write must replace: behind a link, the file that it points to, so that the link survives. A folder is
+ * refused. */
 static limn_status resolve_target(const char *path, char **out) {
   struct stat info;
   *out = NULL;
@@ -38,10 +74,9 @@ static limn_status resolve_target(const char *path, char **out) {
   if (!target)
     return is_link ? limn_fail(LIMN_FAILED, "%s: a link that leads nowhere (%s); remove it", path, strerror(errno))
                    : limn_fail_memory("a file name");
-  if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
+  if (stat(target, &info) == 0 && S_ISDIR(info.st_mode)) {
     free(target);
-    return limn_fail(LIMN_FAILED, "%s: %s, cannot be replaced; name a file", path,
-                     S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
+    return limn_fail(LIMN_FAILED, "%s: a folder, cannot be replaced; name a file", path);
   }
   *out = target;
   return LIMN_OK;
@@ -62,8 +97,15 @@ static int create_temporary(const char *path) {
   return -1;
 }
 
+static limn_status fail_to_write(const char *path, int reason) {
+  return limn_fail(LIMN_FAILED, "%s: cannot write: %s%s", path, strerror(reason),
+                   reason == ENOENT ? "; make its folder first" : "");
+}
+
 limn_status limn_durable_open(limn_durable_file *file, const char *path) {
   memset(file, 0, sizeof *file);
+  if (limn_file_is_stream(path))
+    return open_stream(file, path);
   LIMN_TRY(resolve_target(path, &file->path));
   size_t folder = folder_length(file->path);
   file->temporary = malloc(folder + TEMPORARY_NAME_SIZE);
@@ -95,8 +137,20 @@ limn_status limn_durable_open(limn_durable_file *file, const char *path) {
   free(file->temporary);
   file->temporary = NULL;
   limn_durable_discard(file);
-  return limn_fail(LIMN_FAILED, "%s: cannot write: %s%s", path, strerror(reason),
-                   reason == ENOENT ? "; make its folder first" : "");
+  return fail_to_write(path, reason);
+}
+
+limn_status limn_durable_check(const char *path) {
+  char *target = NULL;
+  if (limn_file_is_stream(path))
+    return LIMN_OK;
+  LIMN_TRY(resolve_target(path, &target));
+  size_t length = folder_length(target);
+  target[length] = '\0';
+  /* With its slash: what is a file in a folder's place is refused. */
+  int reason = access(length ? target : ".", W_OK | X_OK) == 0 ? 0 : errno;
+  free(target);
+  return reason ? fail_to_write(path, reason) : LIMN_OK;
 }
 
 limn_status limn_sync_folder_of(const char *path) {
@@ -123,20 +177,21 @@ limn_status limn_durable_commit(limn_durable_file *file) {
   if (!file->stream)
     return limn_fail(LIMN_FAILED, "no file is being written");
   errno = 0;
-  int failed = ferror(file->stream) || fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0;
+  bool replaces = file->temporary != NULL;
+  int failed = ferror(file->stream) || fflush(file->stream) != 0 || (replaces && fsync(fileno(file->stream)) != 0);
   int reason = errno;
   if (fclose(file->stream) != 0 && !failed) {
     failed = 1;
     reason = errno;
   }
   file->stream = NULL;
-  if (!failed && rename(file->temporary, file->path) != 0) {
+  if (!failed && replaces && rename(file->temporary, file->path) != 0) {
     failed = 1;
     reason = errno;
   }
   if (failed) {
     status = limn_fail(LIMN_FAILED, "%s: cannot write: %s", file->path, reason ? strerror(reason) : "a write failed");
-  } else {
+  } else if (replaces) {
     free(file->temporary);
     file->temporary = NULL;
     status = limn_sync_folder_of(file->path);

@@ -9,12 +9,16 @@
 #include "limn/status.h"
 
 /* A file that appears whole or not at all: written beside `path` under a temporary name, then fsync, rename, fsync of
- * the folder. */
+ * the folder. A pipe, a device or a descriptor ("/dev/stdout", "/dev/fd/3") is written straight. */
 typedef struct limn_durable_file {
-  FILE *stream; /* write here */
-  char *path, *temporary;
+  FILE *stream;           /* write here */
+  char *path, *temporary; /* temporary is NULL where it is written straight */
 } limn_durable_file;
 limn_status limn_durable_open(limn_durable_file *file, const char *path);
+/* Fails where limn_durable_open would, as far as that shows without writing: no folder, a folder, no permission. */
+limn_status limn_durable_check(const char *path);
+/* Whether a path names what is written straight. */
+bool limn_file_is_stream(const char *path);
 /* Publishes the file; on failure nothing is left behind and the old file is untouched. Always releases. */
 limn_status limn_durable_commit(limn_durable_file *file);
 /* Gives up: removes the temporary file. Safe on a zeroed or committed struct. */

@@ -3,10 +3,11 @@
 #include "console.h"
 #include "data_print.h"
 #include "flags.h"
+#include "output.h"
 
 static const cli_option own_options[] = {
     {"model", 0, "dcgan|vae|autoencoder", "whose training is reckoned and whose settings are taken (dcgan)", NULL},
-    {"contact-sheet", 0, "FILE.png", "a picture of up to 64 of them, evenly spread, as a run sees them", NULL},
+    {"contact-sheet", 0, "FILE.png|jpg|webp", "a picture of up to 64 of them, evenly spread, as a run sees them", NULL},
     {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},
     {"set", 0, "NAME=VALUE", "one setting by its name; may be given again", NULL},
     CLI_OPTION_JSON,
@@ -24,6 +25,8 @@ static int examine(const cli_args *args) {
   const char *model = cli_args_value(args, "model");
   cli_data shown = {.path = args->word_count ? args->words[0] : NULL, .sheet = cli_args_value(args, "contact-sheet")};
   int code = cli_args_expect_words(args, 1, "a folder or file of pictures");
+  if (code == CLI_OK && shown.sheet && cli_output_is_standard(shown.sheet))
+    code = cli_fail(CLI_USAGE, "--contact-sheet %s: the report goes to standard output; name a file", shown.sheet);
   if (code == CLI_OK)
     code = cli_flags_config(&config, args, model ? model : "dcgan", NULL);
   if (code != CLI_OK)

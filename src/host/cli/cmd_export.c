@@ -5,17 +5,19 @@
 #include "console.h"
 #include "json_out.h"
 #include "limn/export.h"
+#include "output.h"
 
 static const cli_option options[] = {
     {"network", 0, "generator|discriminator|ema|encoder|decoder", "which; ema is the averaged generator", NULL},
-    {"output", 'o', "FILE.safetensors", "where to; a file that is there is replaced", NULL},
+    {"output", 'o', "FILE.safetensors", "where to, - is standard output; a file that is there is replaced", NULL},
     CLI_OPTION_JSON,
     CLI_OPTION_HELP,
 };
 
 static int print_result(const char *network, const char *file, bool json) {
   if (!json) {
-    puts(file);
+    if (!cli_output_is_standard(file))
+      puts(file);
     return CLI_OK;
   }
   bool failed = false;
@@ -35,7 +37,10 @@ static int export_network(const cli_args *args) {
                                "of a vae or autoencoder");
   if (!file)
     return cli_fail(CLI_USAGE, "export to where? --output FILE.safetensors");
-  limn_status status = limn_export(args->words[0], network, file);
+  code = cli_output_check("--output", file, cli_args_has(args, "json"));
+  if (code != CLI_OK)
+    return code;
+  limn_status status = limn_export(args->words[0], network, cli_output_path(file));
   return status == LIMN_OK ? print_result(network, file, cli_args_has(args, "json")) : cli_fail_status(status);
 }
 

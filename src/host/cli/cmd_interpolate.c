@@ -133,11 +133,12 @@ static int interpolate(const cli_args *args) {
 const cli_command cmd_interpolate = {
     .name = "interpolate",
     .help = "pictures on the way between seeds",
-    .usage = "limn interpolate RUN|CHECKPOINT --from SEED --to SEED [options]\n"
-             "limn interpolate RUN|CHECKPOINT --seeds A,B,C [--loop] [options]",
+    .usage = "limn interpolate RUN|CHECKPOINT|EXPORT --from SEED --to SEED [options]\n"
+             "limn interpolate RUN|CHECKPOINT|EXPORT --seeds A,B,C [--loop] [options]",
     .about =
         "Makes pictures on great circles between the latent codes of seeds (spherical interpolation) and prints where\n"
-        "they are: RUN/interpolate-SEEDS.png unless --output or --each says otherwise.",
+        "they are: RUN/interpolate-SEEDS.png unless --output or --each says otherwise. limn sample --help says which\n"
+        "files it takes and writes.",
     CLI_OPTIONS(options),
     .run = interpolate,
 };

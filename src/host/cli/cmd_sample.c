@@ -42,9 +42,13 @@ static int sample(const cli_args *args) {
 const cli_command cmd_sample = {
     .name = "sample",
     .help = "make pictures with a trained generator",
-    .usage = "limn sample RUN|CHECKPOINT [options]",
-    .about = "Makes pictures and prints where they are: RUN/sample-SEED.png (for a checkpoint, sample-SEED.png here)\n"
-             "unless --output or --each says otherwise. The same seed gives the same pictures.",
+    .usage = "limn sample RUN|CHECKPOINT|EXPORT [options]",
+    .about = "Makes pictures and prints where they are: RUN/sample-SEED.png (for a file, sample-SEED.png here)\n"
+             "unless --output or --each says otherwise. The same seed gives the same pictures.\n\n"
+             "A name's ending says how a picture is written: .png, .jpg or .jpeg (quality 95), .webp (lossless).\n"
+             "-o - writes a PNG file to standard output.\n\n"
+             "EXPORT is what limn export wrote of a generator, an average or a decoder, or the state_dict of a DCGAN\n"
+             "generator as in PyTorch's example, saved by safetensors.torch.save_file.",
     CLI_OPTIONS(options),
     .run = sample,
 };

@@ -60,8 +60,12 @@ size_t limn_image_file_limit(int64_t max_pixels);
 /* Whether a file's name ends like one of a picture that can be read. */
 bool limn_image_has_known_name(const char *name);
 
-/* Durable: temporary file, fsync, rename, fsync of the folder. channels 1 or 3. */
-limn_status limn_image_write_png(const limn_image *image, const char *path);
+/* Writes a grey or RGB picture as what the path's ending says, in any letter case: .png, .jpg and .jpeg (quality 95,
+ * 4:4:4), .webp (lossless). A pipe or device of another name gets PNG. Durable: temporary file, fsync, rename, fsync of
+ * the folder. LIMN_USAGE for another ending, channels or sides that the kind does not have. */
+limn_status limn_image_write(const limn_image *image, const char *path);
+/* Fails where limn_image_write would for the path's sake, before anything is done. */
+limn_status limn_image_check_target(const char *path);
 
 /* Between the picture's own order and planes, (channels, height, width) of its size; chw: the caller's. */
 void limn_image_to_planes(const limn_image *image, uint8_t *chw);

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "image/decoder.h"
+#include "image/encoder.h"
 
 #define KIND "PNG"
 
@@ -181,14 +181,9 @@ static bool write_pixels(png_file *file, const limn_image *image) {
   return true;
 }
 
-limn_status limn_image_write_png(const limn_image *image, const char *path) {
-  if (!image->pixels || (image->channels != 1 && image->channels != 3))
-    return limn_fail(LIMN_USAGE, "%s: a picture with %d channels cannot be written; convert it to 1 or 3", path,
-                     image->channels);
-  limn_durable_file output;
-  LIMN_TRY(limn_durable_open(&output, path));
+static limn_status png_write(FILE *stream, const limn_image *image, const char *path) {
   limn_status status = LIMN_OK;
-  png_file file = {.stream = output.stream};
+  png_file file = {.stream = stream};
   file.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &file, on_error, on_warning, &file, allocate, deallocate);
   file.info = file.png ? png_create_info_struct(file.png) : NULL;
   if (!file.info)
@@ -197,8 +192,9 @@ limn_status limn_image_write_png(const limn_image *image, const char *path) {
     status = limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, file.problem);
   if (file.png)
     png_destroy_write_struct(&file.png, &file.info);
-  if (status == LIMN_OK)
-    return limn_durable_commit(&output);
-  limn_durable_discard(&output);
   return status;
 }
+
+static const char *const endings[] = {".png", NULL};
+const limn_image_encoder limn_png_encoder = {
+    .kind = KIND, .endings = endings, .largest_side = INT32_MAX, .write = png_write};

@@ -210,7 +210,7 @@ static limn_status write_sheet(const limn_survey *survey, const char *path) {
   limn_image sheet = {0};
   limn_status status = limn_survey_sheet(survey, SHEET_PICTURES, &sheet);
   if (status == LIMN_OK)
-    status = limn_image_write_png(&sheet, path);
+    status = limn_image_write(&sheet, path);
   limn_image_release(&sheet);
   return status;
 }
@@ -272,6 +272,8 @@ static limn_status fill(limn_data_report *report, limn_survey *survey, const lim
 limn_status limn_data_report_create(limn_data_report **out, const limn_config *config, const char *sheet,
                                     void (*notice)(void *context, const char *text), void *context) {
   *out = NULL;
+  if (sheet)
+    LIMN_TRY(limn_image_check_target(sheet));
   limn_survey survey;
   limn_dataset_options options;
   limn_training_data_options(config, &(limn_data_watch){.notice = notice, .context = context}, &options);

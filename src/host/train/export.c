@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "run/config.h"
 #include "run/run.h"
 #include "run/safetensors.h"
@@ -113,6 +115,29 @@ static limn_status refuse_itself(const char *path, const char *file) {
   return limn_fail(LIMN_USAGE, "%s is the checkpoint that would be exported: name another file", file);
 }
 
+/* The ending promises a format, and there is one. */
+static limn_status check_target(const char *file) {
+  static const struct {
+    const char *ending, *why;
+  } others[] = {
+      {".pt", "is a pickle of Python's: there, safetensors.torch.load_file reads"},
+      {".pth", "is a pickle of Python's: there, safetensors.torch.load_file reads"},
+      {".ckpt", "is a pickle of Python's: there, safetensors.torch.load_file reads"},
+      {".bin", "is a pickle of Python's: there, safetensors.torch.load_file reads"},
+      {".onnx", "holds a program: torch.onnx.export makes it of a module that has loaded"},
+  };
+  const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file, *dot = strrchr(name, '.');
+  if ((dot && dot > name && strcasecmp(dot, ".safetensors") == 0) || limn_file_is_stream(file))
+    return limn_durable_check(file);
+  int length = (int)(dot && dot > name ? dot - file : (long)strlen(file));
+  for (size_t i = 0; dot && i < sizeof others / sizeof *others; ++i)
+    if (strcasecmp(dot, others[i].ending) == 0)
+      return limn_fail(LIMN_USAGE, "%s: Limn writes no %s file, which %s %.*s.safetensors; name that", file, dot,
+                       others[i].why, length, file);
+  LIMN_TRY(limn_durable_check(file));
+  return limn_fail(LIMN_USAGE, "%s: weights are written as .safetensors; name %.*s.safetensors", file, length, file);
+}
+
 limn_status limn_export(const char *path, const char *network, const char *file) {
   char checkpoint[PATH_SIZE];
   const char *prefix = NULL;
@@ -122,6 +147,7 @@ limn_status limn_export(const char *path, const char *network, const char *file)
   limn_store *store = NULL;
   uint64_t step;
   limn_status status;
+  LIMN_TRY(check_target(file));
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_open(&stored, path, checkpoint, sizeof checkpoint));
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_read_config(stored, checkpoint, &config, &step));
   LIMN_TRY_OR_CLEANUP(status, find_prefix(config, checkpoint, network, &prefix));

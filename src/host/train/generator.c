@@ -149,12 +149,14 @@ void limn_latent_interpolate(const float *from, const float *to, int latent, dou
     z[i] = (float)(a * (double)from[i] + b * (double)to[i]);
 }
 
+limn_status limn_check_picture_path(const char *path) { return limn_image_check_target(path); }
+
 limn_status limn_write_pictures(const char *path, const float *pixels, int count, int channels, int height, int width,
                                 int columns) {
   limn_image image = {0};
   limn_status status = limn_image_grid(&image, pixels, count, channels, height, width, 0, 1, columns);
   if (status == LIMN_OK)
-    status = limn_image_write_png(&image, path);
+    status = limn_image_write(&image, path);
   limn_image_release(&image);
   return status;
 }

@@ -55,7 +55,7 @@ static limn_status write_drawing(limn_trainer *t, const limn_drawing *d) {
   LIMN_TRY(limn_image_grid(&grid, d->pixels, d->count, shape.c, shape.h, shape.w, 0, 1, d->columns));
   limn_status status;
   do
-    status = limn_image_write_png(&grid, path);
+    status = limn_image_write(&grid, path);
   while (has_found_room(t, status));
   limn_image_release(&grid);
   if (status == LIMN_OK) {
