@@ -34,6 +34,10 @@ LIMN_API size_t limn_safetensors_count(const limn_safetensors *file);
 LIMN_API const limn_stored_tensor *limn_safetensors_at(const limn_safetensors *file, size_t index); /* in file order */
 LIMN_API const limn_stored_tensor *limn_safetensors_find(const limn_safetensors *file,
                                                          const char *name); /* NULL: none */
+/* The numbers of a tensor of dtype F32, F16, BF16 or F64 as floats, in the order of the file, into `out`, which has
+ * room for all of them. Exact, subnormal numbers, infinities and NaN included, but that F64 is rounded to the nearest.
+ * LIMN_DATA for another dtype. */
+LIMN_API limn_status limn_stored_tensor_floats(const limn_stored_tensor *tensor, float *out);
 /* The value of a metadata key, NULL: none. */
 LIMN_API const char *limn_safetensors_metadata(const limn_safetensors *file, const char *key);
 LIMN_API size_t limn_safetensors_metadata_count(const limn_safetensors *file);

@@ -5,6 +5,7 @@
 #include "console.h"
 #include "json_out.h"
 #include "limn/export.h"
+#include "limn/safetensors.h"
 #include "output.h"
 
 static const cli_option options[] = {
@@ -14,15 +15,32 @@ static const cli_option options[] = {
     CLI_OPTION_HELP,
 };
 
+/* What the network's output is, as the file says it; "" where the file cannot be read again. */
+static void read_output(const char *file, char *text, size_t size) {
+  limn_safetensors *written = NULL;
+  text[0] = '\0';
+  if (limn_safetensors_open(&written, file) != LIMN_OK)
+    return;
+  const char *output = limn_safetensors_metadata(written, "output");
+  snprintf(text, size, "%s", output ? output : "");
+  limn_safetensors_close(written);
+}
+
+/* Standard output has the file's name alone, for scripts. */
 static int print_result(const char *network, const char *file, bool json) {
+  char output[256];
+  read_output(file, output, sizeof(output));
   if (!json) {
     if (!cli_output_is_standard(file))
       puts(file);
+    if (output[0])
+      fprintf(stderr, "output: %s\n", output);
     return CLI_OK;
   }
   bool failed = false;
   json_t *root = json_object();
   cli_json_put(root, "network", cli_json_text(network), &failed);
+  cli_json_put(root, "output", cli_json_text(output), &failed);
   cli_json_put(root, "file", cli_json_text(file), &failed);
   return cli_json_print(root, failed);
 }

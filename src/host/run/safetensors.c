@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "run/foreign_file.h"
 #include "run/run.h"
 
 #define HEADER_LIMIT 100000000 /* the format's own limit */
@@ -53,9 +54,8 @@ static limn_status map_file(limn_safetensors *file) {
   else if (!S_ISREG(info.st_mode))
     status = limn_fail(LIMN_DATA, "%s: not a file but a %s: name a safetensors file", file->path,
                        S_ISDIR(info.st_mode) ? "folder" : "device or pipe");
-  else if (info.st_size < PREFIX_SIZE)
-    status = limn_fail(LIMN_DATA, "%s: %jd bytes are too few for a safetensors file: it is cut short or another kind",
-                       file->path, (intmax_t)info.st_size);
+  else if (info.st_size == 0)
+    status = limn_fail(LIMN_DATA, "%s is an empty file", file->path);
   if (status == LIMN_OK) {
     file->size = (size_t)info.st_size;
     file->map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
@@ -69,18 +69,17 @@ static limn_status map_file(limn_safetensors *file) {
 static limn_status read_header(limn_safetensors *file) {
   const uint8_t *bytes = file->map;
   uint64_t length = 0;
+  /* Only what begins as the format does is worth a closer look; any other file's first bytes are a number too. */
+  if (file->size < PREFIX_SIZE + 1 || bytes[PREFIX_SIZE] != '{')
+    return limn_fail(LIMN_DATA, "%s is %s", file->path, limn_foreign_file(bytes, file->size));
   for (int i = PREFIX_SIZE - 1; i >= 0; --i)
     length = length << 8 | bytes[i];
-  if (length > HEADER_LIMIT)
-    return limn_fail(LIMN_DATA, "%s: a header of %" PRIu64 " bytes is over the limit of %d: not a safetensors file",
-                     file->path, length, HEADER_LIMIT);
+  if (length == 0 || length > HEADER_LIMIT)
+    return limn_fail(LIMN_DATA, "%s is %s", file->path, limn_foreign_file(bytes, file->size));
   if (length > file->size - PREFIX_SIZE)
-    return limn_fail(LIMN_DATA,
-                     "%s: the header wants %" PRIu64 " bytes, the file has %zu: it is cut short or another kind",
-                     file->path, length, file->size - PREFIX_SIZE);
+    return limn_fail(LIMN_DATA, "%s: the header wants %" PRIu64 " bytes, the file has %zu: it is cut short", file->path,
+                     length, file->size - PREFIX_SIZE);
   const char *text = (const char *)bytes + PREFIX_SIZE;
-  if (length == 0 || text[0] != '{')
-    return limn_fail(LIMN_DATA, "%s: the header is no JSON object: not a safetensors file", file->path);
   json_error_t error;
   file->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
   if (!file->header && !error.text[0]) /* the parser's way of saying so */

@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 #define MOST_PAIRS  160
 #define HEADER_ROOM 4096 /* of the metadata, and */
 #define TENSOR_ROOM 256  /* of a tensor's entry in the header */
-#define SHAPE_TEXT  "%dx%dx%dx%d"
 #define ENGINES     "engines"
 #define STATISTICS  "ema_statistics"
 
@@ -30,19 +30,6 @@ static bool is_described(const limn_setting *setting, const limn_config *config)
 
 static bool is_kept(const limn_tensor *tensor) {
   return tensor->role == LIMN_ROLE_PARAMETER || tensor->role == LIMN_ROLE_BUFFER || tensor->role == LIMN_ROLE_OPTIMIZER;
-}
-
-/* A vector over channels is one-dimensional in PyTorch. */
-static int shape_in_file(limn_shape s, int64_t shape[4]) {
-  if (s.n == 1 && s.h == 1 && s.w == 1) {
-    shape[0] = s.c;
-    return 1;
-  }
-  shape[0] = s.n;
-  shape[1] = s.c;
-  shape[2] = s.h;
-  shape[3] = s.w;
-  return 4;
 }
 
 /* Metadata as NULL-terminated pairs; the texts lie in `texts`. */
@@ -141,7 +128,7 @@ limn_status limn_checkpoint_save(limn_session *s, const limn_progress_state *sta
       continue;
     limn_tensor_to_store *entry = &kept.entries[kept.count];
     entry->name = name;
-    entry->dims = shape_in_file(tensor->shape, entry->shape);
+    entry->dims = limn_weights_shape(tensor->shape, entry->shape);
     kept.tensors[kept.count++] = tensor;
   }
   if (status == LIMN_OK && s->device->ops->engines)
@@ -161,39 +148,17 @@ limn_status limn_checkpoint_save(limn_session *s, const limn_progress_state *sta
   return status;
 }
 
-static limn_status upload(limn_tensor *tensor, const char *name, const limn_stored_tensor *stored, const char *path) {
-  int64_t count = 1;
-  for (int i = 0; i < stored->dims; ++i)
-    count *= stored->shape[i];
-  int64_t shape[4];
-  int dims = shape_in_file(tensor->shape, shape);
-  bool same = dims == stored->dims;
-  for (int i = 0; same && i < dims; ++i)
-    same = shape[i] == stored->shape[i];
-  if (!same || strcmp(stored->dtype, "F32") != 0)
-    return limn_fail(LIMN_DATA,
-                     "%s: %s does not have the type and shape of this network's, " SHAPE_TEXT
-                     " F32; give the settings that the file was trained with",
-                     path, name, tensor->shape.n, tensor->shape.c, tensor->shape.h, tensor->shape.w);
-  float *values = malloc((size_t)count * sizeof *values); /* the file's data may be unaligned */
-  if (!values)
-    return limn_fail_memory("a checkpoint");
-  memcpy(values, stored->data, (size_t)count * sizeof *values);
-  limn_status status = limn_tensor_upload(tensor, values);
-  free(values);
-  return status;
-}
-
-limn_status limn_checkpoint_fill_store(limn_store *store, const limn_safetensors *file, const char *path) {
+limn_status limn_checkpoint_fill_store(limn_store *store, const limn_weights *weights) {
   for (size_t i = 0; i < limn_store_count(store); ++i) {
     const char *name;
     limn_tensor *tensor = limn_store_at(store, i, &name);
     if (!is_kept(tensor))
       continue;
-    const limn_stored_tensor *stored = limn_safetensors_find(file, name);
+    const limn_stored_tensor *stored = limn_weights_find(weights, name);
     if (!stored)
-      return limn_fail(LIMN_DATA, "%s: the tensor %s is missing; is it a checkpoint of this run's kind?", path, name);
-    LIMN_TRY(upload(tensor, name, stored, path));
+      return limn_fail(LIMN_DATA, "%s: the tensor %s is missing; is it a checkpoint of this run's kind?", weights->path,
+                       name);
+    LIMN_TRY(limn_weights_upload(weights, stored, tensor));
   }
   return LIMN_OK;
 }
@@ -203,13 +168,13 @@ bool limn_checkpoint_is_settled(const limn_safetensors *file) {
 }
 
 limn_status limn_checkpoint_fill_average(limn_store *store, const limn_model *model, int batch,
-                                         const limn_safetensors *file, const char *path) {
+                                         const limn_weights *weights) {
   limn_program *program = NULL;
   limn_status status = LIMN_OK;
-  if (!limn_checkpoint_is_settled(file)) /* first the program: it brings the leaves */
+  if (!limn_checkpoint_is_settled(weights->file)) /* first the program: it brings the leaves */
     status = limn_average_create_program(&program, store, model, batch);
   if (status == LIMN_OK)
-    status = limn_checkpoint_fill_store(store, file, path);
+    status = limn_checkpoint_fill_store(store, weights);
   if (status == LIMN_OK && program)
     status = limn_average_take_statistics(program, store, model, batch);
   limn_program_destroy(program);
@@ -227,7 +192,7 @@ limn_status limn_checkpoint_load(limn_session *s, limn_progress_state *state, co
   if (status == LIMN_DATA)
     return limn_fail(status, "%s; remove it to go on from the checkpoint before", limn_error_message());
   LIMN_TRY(status);
-  status = limn_checkpoint_fill_store(s->store, file, path);
+  status = limn_checkpoint_fill_store(s->store, &(limn_weights){.file = file, .path = path});
   s->settled = limn_checkpoint_is_settled(file);
   const char *objective = limn_safetensors_metadata(file, "best_objective");
   *state = (limn_progress_state){.step = read_number(file, "step"),
@@ -252,59 +217,64 @@ char *limn_checkpoint_engines(const char *path) {
   return engines;
 }
 
-/* How many of a network's tensors the file has, and how many there are. */
-struct weights {
+/* A network's weights on their way from a file to the session. */
+struct loading {
   limn_session *session;
-  const limn_safetensors *file;
-  const char *path;
-  char missing_name[128];
-  int found, wanted;
-  bool loading;
+  const limn_weights *weights;
 };
 
-static limn_status visit_weight(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                                float deviation) {
-  struct weights *w = context;
+static limn_status load_tensor(void *context, const char *name, limn_role role, limn_shape shape, float mean,
+                               float deviation) {
+  const struct loading *l = context;
+  char average[160];
   (void)role;
   (void)shape;
   (void)mean;
   (void)deviation;
-  const limn_stored_tensor *stored = limn_safetensors_find(w->file, name);
-  ++w->wanted;
-  w->found += stored != NULL;
+  const limn_stored_tensor *stored = limn_weights_find(l->weights, name);
   if (!stored)
-    snprintf(w->missing_name, sizeof w->missing_name, "%s", name);
-  if (!w->loading)
-    return LIMN_OK;
-  char average[160];
+    return limn_fail(LIMN_DATA, "--init %s: the network is not whole: %s is missing", l->weights->path, name);
   snprintf(average, sizeof average, "ema.%s", name);
-  limn_tensor *ema = limn_store_find(w->session->store, average);
-  LIMN_TRY(upload(limn_store_find(w->session->store, name), name, stored, w->path));
-  return ema ? upload(ema, average, stored, w->path) : LIMN_OK;
+  limn_tensor *ema = limn_store_find(l->session->store, average);
+  LIMN_TRY(limn_weights_upload(l->weights, stored, limn_store_find(l->session->store, name)));
+  return ema ? limn_weights_upload(l->weights, stored, ema) : LIMN_OK;
+}
+
+/* The one parameter that belongs to no layer. */
+static limn_status load_variance(limn_session *s, const limn_weights *weights) {
+  const char *name = "decoder.logvar";
+  limn_tensor *variance = limn_store_find(s->store, name);
+  const limn_stored_tensor *stored = variance ? limn_weights_find(weights, name) : NULL;
+  return stored ? limn_weights_upload(weights, stored, variance) : LIMN_OK;
 }
 
 static limn_status load_weights(limn_session *s, const limn_safetensors *file, const char *path) {
+  limn_weights_search search = {.score = INT_MIN};
   int loaded = 0;
   for (int i = 0; i < 2; ++i) {
-    struct weights w = {.session = s, .file = file, .path = path};
-    LIMN_TRY(limn_network_visit(&s->model.networks[i], visit_weight, &w));
-    if (w.found == 0)
+    const limn_network *network = &s->model.networks[i];
+    limn_weights weights = {.file = file, .path = path};
+    limn_weights_locate(&weights, network, &search);
+    if (search.found > 1)
+      return limn_fail(LIMN_DATA, "--init %s: %d networks in it could be the %s; save the one that is meant alone",
+                       path, search.found, network->name);
+    if (search.found == 0)
       continue;
-    if (w.found < w.wanted)
-      return limn_fail(LIMN_DATA, "--init %s: the %s is not whole: %s is missing", path, s->model.networks[i].name,
-                       w.missing_name);
-    w.loading = true;
-    LIMN_TRY(limn_network_visit(&s->model.networks[i], visit_weight, &w));
+    LIMN_TRY(limn_network_visit(network, load_tensor, &(struct loading){s, &weights}));
+    LIMN_TRY(load_variance(s, &weights));
     ++loaded;
   }
+  const char *model = limn_safetensors_metadata(file, "model"), *held = limn_safetensors_metadata(file, "network");
+  if (!loaded && model && held && !search.problem[0])
+    return limn_fail(LIMN_DATA, "--init %s: it holds the %.32s of a %.32s, and a %s has the networks %s and %s", path,
+                     held, model, limn_config_model(s->config), s->model.networks[0].name, s->model.networks[1].name);
+  if (!loaded && search.problem[0])
+    return limn_fail(LIMN_DATA, "--init %s: %s; give the settings that the file was trained with", path,
+                     search.problem);
   if (!loaded)
     return limn_fail(LIMN_DATA, "--init %s: no tensor of the %s or the %s of a %s is in it", path,
                      s->model.networks[0].name, s->model.networks[1].name, limn_config_model(s->config));
-  /* The one parameter that belongs to no layer. */
-  const char *extra = "decoder.logvar";
-  limn_tensor *variance = limn_store_find(s->store, extra);
-  const limn_stored_tensor *stored = variance ? limn_safetensors_find(file, extra) : NULL;
-  return stored ? upload(variance, extra, stored, path) : LIMN_OK;
+  return LIMN_OK;
 }
 
 limn_status limn_checkpoint_load_weights(limn_session *s, const char *path) {
@@ -353,7 +323,8 @@ limn_status limn_checkpoint_read_config(const limn_safetensors *file, const char
                                         uint64_t *step) {
   const char *format = limn_safetensors_metadata(file, "format"), *model = limn_safetensors_metadata(file, "model");
   limn_config *config = NULL;
-  if (!format || strcmp(format, "limn") != 0 || !model)
+  bool known = format && (strcmp(format, "limn") == 0 || limn_safetensors_metadata(file, "network"));
+  if (!known || !model)
     return limn_fail(LIMN_DATA, "%s is no checkpoint of Limn's: its metadata names no model", path);
   LIMN_TRY(limn_config_create(&config, model));
   limn_status status = set_described(config, file);

@@ -5,6 +5,7 @@
 
 #include "limn/safetensors.h"
 #include "train/session.h"
+#include "train/weights.h"
 
 /* What the loop must remember beside the tensors. */
 typedef struct limn_progress_state {
@@ -24,23 +25,23 @@ limn_status limn_checkpoint_load(limn_session *session, limn_progress_state *sta
 /* The engines that a checkpoint was made with (limn_device_ops.engines); yours to free. NULL: they were not chosen by
  * the clock, or the file cannot be read. */
 char *limn_checkpoint_engines(const char *path);
-/* Weights alone (--init): networks that the file has must be whole; others keep their initial weights. LIMN_DATA when
- * nothing in the file fits. */
+/* Weights alone (--init), from a checkpoint, an export or a state_dict: networks that the file has must be whole;
+ * others keep their initial weights. LIMN_DATA when nothing in the file fits. */
 limn_status limn_checkpoint_load_weights(limn_session *session, const char *path);
 
 /* Opens the checkpoint that `path` means: that file, or the latest of that run folder, which may be training meanwhile.
  * *out is yours; its own path comes into `file`, for messages. */
 limn_status limn_checkpoint_open(limn_safetensors **out, const char *path, char *file, size_t size);
-/* The config that a checkpoint's metadata describes. *out is yours. */
+/* The config that the metadata of a checkpoint or an export describe. *out is yours. */
 limn_status limn_checkpoint_read_config(const limn_safetensors *file, const char *path, limn_config **out,
                                         uint64_t *step);
 /* Whether the average in it has statistics of its own (train/average.h); older checkpoints hold averaged ones. */
 bool limn_checkpoint_is_settled(const limn_safetensors *file);
 /* A store's tensors, PARAMETER, BUFFER and OPTIMIZER, from a file, which must have each of them. */
-limn_status limn_checkpoint_fill_store(limn_store *store, const limn_safetensors *file, const char *path);
+limn_status limn_checkpoint_fill_store(limn_store *store, const limn_weights *weights);
 /* The same for an averaged generator, whose statistics are taken anew where the file is an older one. `batch` is that
  * of the training. */
 limn_status limn_checkpoint_fill_average(limn_store *store, const limn_model *model, int batch,
-                                         const limn_safetensors *file, const char *path);
+                                         const limn_weights *weights);
 
 #endif

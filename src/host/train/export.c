@@ -71,25 +71,73 @@ static limn_status read_selected(void *context, size_t index, float *data) {
   return LIMN_OK;
 }
 
-/* `store` as in a selection. */
-static limn_status write_network(const limn_safetensors *checkpoint, const limn_store *store, const char *path,
-                                 const char *network, const char *prefix, const char *file) {
-  const char *const metadata[] = {"format",  "pt", /* as Python's library says that tensors are PyTorch's */
-                                  "model",   limn_safetensors_metadata(checkpoint, "model"),
-                                  "network", network,
-                                  "step",    limn_safetensors_metadata(checkpoint, "step"),
-                                  NULL};
+/* What the network's output is: nothing in its layers says so. */
+static const char *describe_output(const limn_config *config, const char *network) {
+  static const char *const scores[] = {
+      [LIMN_GAN_NON_SATURATING] = "logits of being real; apply a sigmoid",
+      [LIMN_GAN_MINIMAX] = "logits of being real; apply a sigmoid",
+      [LIMN_GAN_LEAST_SQUARES] = "scores, 1 for real and 0 for generated pictures",
+      [LIMN_GAN_HINGE] = "scores, over 0 for real and under 0 for generated pictures",
+  };
+  if (strcmp(network, "discriminator") == 0)
+    return scores[config->loss];
+  if (config->model == LIMN_MODEL_DCGAN)
+    return "pictures after tanh, in [-1, 1]";
+  if (strcmp(network, "encoder") == 0)
+    return config->model == LIMN_MODEL_VAE ? "mean and log-variance of the code" : "the code";
+  return config->likelihood == LIMN_LIKELIHOOD_BERNOULLI ? "logits; apply a sigmoid for pictures in [0, 1]"
+                                                         : "pictures in [0, 1]; clip what is outside";
+}
+
+/* As NULL-terminated pairs: what the network is, and the settings of its run, from which it is built again. */
+enum { MOST_PAIRS = LIMN_SETTING_LIMIT + 8 };
+struct description {
+  const char *pairs[2 * MOST_PAIRS + 1];
+  int count;
+};
+
+static void add_pair(struct description *d, const char *key, const char *value) {
+  if (!value || d->count == MOST_PAIRS)
+    return;
+  d->pairs[2 * d->count] = key;
+  d->pairs[2 * d->count + 1] = value;
+  d->pairs[2 * ++d->count] = NULL;
+}
+
+static void describe(struct description *d, const limn_safetensors *checkpoint, const limn_config *config,
+                     const char *network) {
+  add_pair(d, "format", "pt"); /* as Python's library says that tensors are PyTorch's */
+  add_pair(d, "version", limn_version());
+  add_pair(d, "model", limn_safetensors_metadata(checkpoint, "model"));
+  add_pair(d, "network", network);
+  add_pair(d, "output", describe_output(config, network));
+  add_pair(d, "step", limn_safetensors_metadata(checkpoint, "step"));
+  for (size_t i = 0; i < limn_setting_count(); ++i)
+    add_pair(d, limn_setting_at(i)->name, limn_safetensors_metadata(checkpoint, limn_setting_at(i)->name));
+}
+
+/* What is written: a network of a checkpoint. */
+struct chosen {
+  const char *path;          /* of the checkpoint, for messages */
+  const char *name, *prefix; /* the network's, and that of its tensors */
+  const limn_store *store;   /* as in a selection */
+};
+
+static limn_status write_network(const limn_safetensors *checkpoint, const struct chosen *network,
+                                 const struct description *description, const char *file) {
   size_t most = limn_safetensors_count(checkpoint) + 1;
-  struct selection s = {
-      .store = store, .stored = calloc(most, sizeof(limn_stored_tensor *)), .tensors = calloc(most, sizeof *s.tensors)};
+  struct selection s = {.store = network->store,
+                        .stored = calloc(most, sizeof(limn_stored_tensor *)),
+                        .tensors = calloc(most, sizeof *s.tensors)};
   limn_status status = s.stored && s.tensors ? LIMN_OK : limn_fail_memory("an export");
   if (status == LIMN_OK)
-    select_tensors(&s, checkpoint, prefix);
+    select_tensors(&s, checkpoint, network->prefix);
   if (status == LIMN_OK && s.count == 0)
-    status = limn_fail(LIMN_USAGE, "%s has no tensor of the network \"%s\"%s", path, network,
-                       strcmp(network, "ema") == 0 ? ": an average is kept by training with --set ema=0.999" : "");
+    status =
+        limn_fail(LIMN_USAGE, "%s has no tensor of the network \"%s\"%s", network->path, network->name,
+                  strcmp(network->name, "ema") == 0 ? ": an average is kept by training with --set ema=0.999" : "");
   if (status == LIMN_OK)
-    status = limn_safetensors_write_from(file, s.tensors, s.count, metadata, read_selected, &s);
+    status = limn_safetensors_write_from(file, s.tensors, s.count, description->pairs, read_selected, &s);
   free(s.stored);
   free(s.tensors);
   return status;
@@ -97,12 +145,12 @@ static limn_status write_network(const limn_safetensors *checkpoint, const limn_
 
 /* The average of an older checkpoint, whose statistics are taken anew. Both are the caller's, on failure too. */
 static limn_status settle(limn_device **device, limn_store **store, const limn_config *config,
-                          const limn_safetensors *file, const char *path) {
+                          const limn_weights *weights) {
   limn_model model;
   LIMN_TRY(limn_model_init(&model, config));
   LIMN_TRY(limn_device_create(device, &(limn_device_options){.name = "cpu", .seed = config->seed}));
   LIMN_TRY(limn_store_create(store, *device));
-  return limn_checkpoint_fill_average(*store, &model, config->batch, file, path);
+  return limn_checkpoint_fill_average(*store, &model, config->batch, weights);
 }
 
 /* An export over its own checkpoint would destroy the run. */
@@ -145,16 +193,24 @@ limn_status limn_export(const char *path, const char *network, const char *file)
   limn_safetensors *stored = NULL;
   limn_device *device = NULL;
   limn_store *store = NULL;
+  struct description description = {.count = 0};
   uint64_t step;
   limn_status status;
   LIMN_TRY(check_target(file));
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_open(&stored, path, checkpoint, sizeof checkpoint));
+  if (limn_safetensors_metadata(stored, "network")) {
+    status = limn_fail(LIMN_USAGE, "%s is an export already: name the run or the checkpoint that it is of", checkpoint);
+    goto cleanup;
+  }
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_read_config(stored, checkpoint, &config, &step));
   LIMN_TRY_OR_CLEANUP(status, find_prefix(config, checkpoint, network, &prefix));
   LIMN_TRY_OR_CLEANUP(status, refuse_itself(checkpoint, file));
   if (strcmp(network, "ema") == 0 && config->ema > 0 && !limn_checkpoint_is_settled(stored))
-    LIMN_TRY_OR_CLEANUP(status, settle(&device, &store, config, stored, checkpoint));
-  status = write_network(stored, store, checkpoint, network, prefix, file);
+    LIMN_TRY_OR_CLEANUP(status, settle(&device, &store, config, &(limn_weights){.file = stored, .path = checkpoint}));
+  describe(&description, stored, config, network);
+  status =
+      write_network(stored, &(struct chosen){.path = checkpoint, .name = network, .prefix = prefix, .store = store},
+                    &description, file);
 cleanup:
   limn_store_destroy(store);
   limn_device_destroy(device);

@@ -1,4 +1,4 @@
-/* Trained generators: a checkpoint opened for making pictures. */
+/* Trained generators: a file opened for making pictures. */
 #include "limn/generator.h"
 
 #include <math.h>
@@ -10,13 +10,12 @@
 #include "base/philox.h"
 #include "image/image.h"
 #include "train/checkpoint.h"
+#include "train/generator_file.h"
 
 /* Pictures a pass; no more than a batch of the training, which the user chose by the memory there is. */
 #define LARGEST_CHUNK 64
 
 struct limn_generator {
-  limn_config *config;
-  limn_model model;
   limn_device *device;
   limn_store *store;
   limn_program *program;
@@ -25,43 +24,46 @@ struct limn_generator {
   float *codes, *pixels; /* of a chunk */
 };
 
-static limn_status build(limn_generator *g) {
+static limn_status build(limn_generator *g, const limn_model *model, bool averaged) {
   limn_graph *graph = NULL;
   LIMN_TRY(limn_graph_create(&graph));
-  limn_status status = limn_build_generation(graph, &g->model, g->chunk, g->info.averaged);
+  limn_status status = limn_build_generation(graph, model, g->chunk, averaged);
   if (status == LIMN_OK)
     status = limn_program_create(&g->program, g->store, graph, NULL);
   limn_graph_destroy(graph);
   return status;
 }
 
-/* `path`: what the user named; `name`: the file's. */
-static limn_status make_generator(limn_generator *g, const char *path, const limn_safetensors *file, const char *name,
+/* Which weights are drawn with. *average: the file has both, and the average is meant. */
+static limn_status choose_weights(limn_generator *g, const limn_generator_file *file,
+                                  const limn_generator_options *options, bool *average) {
+  if (file->averaged && options->raw)
+    return limn_fail(LIMN_USAGE, "%s holds the average alone; name its run for the weights themselves",
+                     file->weights.path);
+  *average = !file->single && file->config->model == LIMN_MODEL_DCGAN && file->config->ema > 0 && !options->raw;
+  g->info.averaged = *average || file->averaged;
+  return LIMN_OK;
+}
+
+static limn_status make_generator(limn_generator *g, const limn_generator_file *file,
                                   const limn_generator_options *options) {
-  uint64_t step;
-  LIMN_TRY(limn_checkpoint_read_config(file, name, &g->config, &step));
-  const limn_config *c = g->config;
-  if (c->model == LIMN_MODEL_AUTOENCODER)
-    return limn_fail(LIMN_USAGE,
-                     "%s is a plain autoencoder: its codes follow no known distribution to sample from; "
-                     "train a vae",
-                     path);
-  LIMN_TRY(limn_model_init(&g->model, c));
-  g->chunk = c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
+  const limn_config *c = file->config;
+  bool average = false;
+  g->chunk = c->batch > 0 && c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
   g->info = (limn_generator_info){.latent = c->latent,
                                   .channels = c->channels,
                                   .height = c->height,
                                   .width = c->width,
-                                  .step = step,
-                                  .seed = c->seed,
-                                  .averaged = c->model == LIMN_MODEL_DCGAN && c->ema > 0 && !options->raw};
+                                  .step = file->step,
+                                  .seed = c->seed};
   snprintf(g->info.model, sizeof g->info.model, "%s", limn_config_model(c));
+  LIMN_TRY(choose_weights(g, file, options, &average));
   LIMN_TRY(limn_device_create(
       &g->device, &(limn_device_options){.name = options->device, .threads = options->threads, .seed = c->seed}));
   LIMN_TRY(limn_store_create(&g->store, g->device));
-  LIMN_TRY(build(g));
-  LIMN_TRY(g->info.averaged ? limn_checkpoint_fill_average(g->store, &g->model, c->batch, file, name)
-                            : limn_checkpoint_fill_store(g->store, file, name));
+  LIMN_TRY(build(g, &file->model, average));
+  LIMN_TRY(average ? limn_checkpoint_fill_average(g->store, &file->model, c->batch, &file->weights)
+                   : limn_checkpoint_fill_store(g->store, &file->weights));
   size_t picture = (size_t)c->channels * (size_t)c->height * (size_t)c->width;
   g->codes = calloc((size_t)g->chunk * (size_t)c->latent, sizeof *g->codes);
   g->pixels = malloc((size_t)g->chunk * picture * sizeof *g->pixels);
@@ -70,9 +72,14 @@ static limn_status make_generator(limn_generator *g, const char *path, const lim
 
 static limn_status open_generator(limn_generator *g, const char *path, const limn_generator_options *options) {
   char name[4096];
+  limn_generator_file contents;
   limn_safetensors *file = NULL;
   LIMN_TRY(limn_checkpoint_open(&file, path, name, sizeof name));
-  limn_status status = make_generator(g, path, file, name, options);
+  limn_status status = limn_generator_file_init(&contents, file, name);
+  if (status == LIMN_OK) {
+    status = make_generator(g, &contents, options);
+    limn_generator_file_release(&contents);
+  }
   limn_safetensors_close(file);
   return status;
 }
@@ -97,7 +104,6 @@ void limn_generator_close(limn_generator *g) {
   limn_program_destroy(g->program);
   limn_store_destroy(g->store);
   limn_device_destroy(g->device);
-  limn_config_destroy(g->config);
   free(g->codes);
   free(g->pixels);
   free(g);

@@ -1,0 +1,140 @@
+#include "train/generator_file.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "train/checkpoint.h"
+
+#define FIRST       "main.0.weight" /* of every generator */
+#define MOST_LEVELS 10
+
+/* The weight of transposed convolution number `level` of a DCGAN's generator: main.0, main.3, main.6. */
+static const limn_stored_tensor *find_level(const limn_weights *w, int level) {
+  char name[96];
+  snprintf(name, sizeof name, "%smain.%d.weight", w->prefix, 3 * level);
+  const limn_stored_tensor *stored = limn_safetensors_find(w->file, name);
+  return stored && stored->dims == 4 ? stored : NULL;
+}
+
+/* The settings of the DCGAN whose generator has these shapes. LIMN_USAGE where there is none. */
+static limn_status read_shapes(const limn_weights *w, limn_config **out) {
+  const limn_stored_tensor *first = find_level(w, 0), *last = first;
+  limn_config *config = NULL;
+  int levels = 0;
+  while (levels < MOST_LEVELS && find_level(w, levels + 1))
+    last = find_level(w, ++levels);
+  if (!first || levels == 0 || first->shape[2] > 1024 || first->shape[3] > 1024)
+    return limn_fail(LIMN_USAGE, "its layers are not those of PyTorch's DCGAN example, main.0, main.3, main.6");
+  LIMN_TRY(limn_config_create(&config, "dcgan"));
+  const struct {
+    const char *name;
+    int64_t value, second;
+  } settings[] = {
+      {"size", first->shape[2] << levels, first->shape[3] << levels},
+      {"channels", last->shape[1], 0},
+      {"filters", last->shape[0], 0},
+      {"latent", first->shape[0], 0},
+  };
+  limn_status status = LIMN_OK;
+  for (size_t i = 0; i < sizeof settings / sizeof *settings && status == LIMN_OK; ++i) {
+    char text[64];
+    int length = snprintf(text, sizeof text, "%lld", (long long)settings[i].value);
+    if (settings[i].second)
+      snprintf(text + length, sizeof text - (size_t)length, "x%lld", (long long)settings[i].second);
+    status = limn_config_set(config, settings[i].name, text, LIMN_SOURCE_FILE);
+  }
+  if (status == LIMN_OK)
+    *out = config;
+  else
+    limn_config_destroy(config);
+  return status;
+}
+
+/* Tries one prefix; what fits is taken over, but that a second one that fits only counts. */
+static void try_prefix(limn_generator_file *out, const limn_weights *w, limn_weights_search *search) {
+  limn_config *config = NULL;
+  limn_model model;
+  limn_status status = read_shapes(w, &config);
+  if (status == LIMN_OK)
+    status = limn_model_init(&model, config);
+  if (status != LIMN_OK && search->score == INT_MIN)
+    snprintf(search->problem, sizeof search->problem, "%s", limn_error_message());
+  if (status == LIMN_OK && limn_weights_fit(w, limn_model_generator(&model), search) && !out->config) {
+    out->weights = *w;
+    out->weights.network = "generator";
+    out->model = model;
+    out->config = config;
+    return;
+  }
+  limn_config_destroy(config);
+}
+
+static limn_status read_foreign(limn_generator_file *out) {
+  limn_weights w = out->weights;
+  limn_weights_search search = {.score = INT_MIN};
+  size_t at = 0;
+  out->single = true;
+  while (limn_weights_next_prefix(&w, FIRST, &at))
+    try_prefix(out, &w, &search);
+  if (search.found == 1)
+    return LIMN_OK;
+  if (search.found > 1)
+    return limn_fail(LIMN_DATA, "%s holds %d generators; save the one that is meant alone", w.path, search.found);
+  return limn_fail(LIMN_DATA, "%s holds no generator that can be rebuilt: %s; name a run, a checkpoint or an export",
+                   w.path, search.problem[0] ? search.problem : "it has no tensor " FIRST);
+}
+
+/* One network that says what it is, but for its size where an old Limn wrote it. */
+static limn_status read_export(limn_generator_file *out, const char *network) {
+  const limn_safetensors *file = out->weights.file;
+  const char *path = out->weights.path, *model = limn_safetensors_metadata(file, "model");
+  limn_weights_search search = {.score = INT_MIN};
+  bool generates = strcmp(network, "generator") == 0 || strcmp(network, "ema") == 0;
+  if (!generates && strcmp(network, "decoder") != 0)
+    return limn_fail(LIMN_USAGE, "%s is the %.32s of a %.32s: it makes no pictures; export the %s", path, network,
+                     model, strcmp(model, "dcgan") == 0 ? "generator or ema" : "decoder");
+  out->averaged = strcmp(network, "ema") == 0;
+  if (!limn_safetensors_metadata(file, "size")) {
+    if (!generates)
+      return limn_fail(LIMN_DATA, "%s does not say its size: export it again from its run", path);
+    return read_foreign(out);
+  }
+  out->single = true;
+  LIMN_TRY(limn_checkpoint_read_config(file, path, &out->config, &out->step));
+  LIMN_TRY(limn_model_init(&out->model, out->config));
+  const limn_network *generator = limn_model_generator(&out->model);
+  out->weights.network = generator->name;
+  if (!limn_weights_fit(&out->weights, generator, &search))
+    return limn_fail(LIMN_DATA, "%s is not what its metadata say, %s; export it again", path, search.problem);
+  return LIMN_OK;
+}
+
+static limn_status read_file(limn_generator_file *out) {
+  const limn_safetensors *file = out->weights.file;
+  const char *format = limn_safetensors_metadata(file, "format"), *network = limn_safetensors_metadata(file, "network");
+  if (format && strcmp(format, "limn") == 0) {
+    LIMN_TRY(limn_checkpoint_read_config(file, out->weights.path, &out->config, &out->step));
+    return limn_model_init(&out->model, out->config);
+  }
+  return network && limn_safetensors_metadata(file, "model") ? read_export(out, network) : read_foreign(out);
+}
+
+limn_status limn_generator_file_init(limn_generator_file *out, const limn_safetensors *file, const char *path) {
+  *out = (limn_generator_file){.weights = {.file = file, .path = path}};
+  limn_status status = read_file(out);
+  if (status == LIMN_OK && out->config->model == LIMN_MODEL_AUTOENCODER)
+    status = limn_fail(LIMN_USAGE,
+                       "%s is a plain autoencoder: its codes follow no known distribution to sample from; "
+                       "train a vae",
+                       path);
+  if (status != LIMN_OK)
+    limn_generator_file_release(out);
+  return status;
+}
+
+void limn_generator_file_release(limn_generator_file *file) {
+  limn_config_destroy(file->config);
+  file->config = NULL;
+}

@@ -1,0 +1,217 @@
+#include "train/weights.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define NAME_SIZE 192
+
+int limn_weights_shape(limn_shape s, int64_t dims[4]) {
+  if (s.n == 1 && s.h == 1 && s.w == 1) {
+    dims[0] = s.c;
+    return 1;
+  }
+  dims[0] = s.n;
+  dims[1] = s.c;
+  dims[2] = s.h;
+  dims[3] = s.w;
+  return 4;
+}
+
+/* What follows "NETWORK." in a name; NULL: it is another network's. */
+static const char *name_within(const char *network, const char *name) {
+  size_t length = strlen(network);
+  return strncmp(name, network, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
+}
+
+const limn_stored_tensor *limn_weights_find(const limn_weights *w, const char *name) {
+  char full[NAME_SIZE];
+  const char *rest = w->network ? name_within(w->network, name) : NULL;
+  if (!rest)
+    return limn_safetensors_find(w->file, name);
+  snprintf(full, sizeof full, "%s%s", w->prefix, rest);
+  return limn_safetensors_find(w->file, full);
+}
+
+static bool has_shape(const limn_stored_tensor *stored, limn_shape shape) {
+  int64_t dims[4];
+  int count = limn_weights_shape(shape, dims);
+  bool same = count == stored->dims;
+  for (int i = 0; same && i < count; ++i)
+    same = dims[i] == stored->shape[i];
+  return same;
+}
+
+static const char *shape_text(const int64_t *dims, int count, char *text, size_t size) {
+  size_t used = 0;
+  snprintf(text, size, "one number");
+  for (int i = 0; i < count && used < size; ++i)
+    used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, i ? "x" : "", dims[i]);
+  return text;
+}
+
+/* "main.0.weight is 8x32x4x4 in the file and 8x16x4x4 here" */
+static void describe_shapes(const limn_stored_tensor *stored, limn_shape shape, char *text, size_t size) {
+  char there[96], here[96];
+  int64_t dims[4];
+  int count = limn_weights_shape(shape, dims);
+  snprintf(text, size, "%.96s is %s in the file and %s here", stored->name,
+           shape_text(stored->shape, stored->dims, there, sizeof there), shape_text(dims, count, here, sizeof here));
+}
+
+limn_status limn_weights_upload(const limn_weights *w, const limn_stored_tensor *stored, limn_tensor *tensor) {
+  char shapes[320];
+  if (!has_shape(stored, tensor->shape)) {
+    describe_shapes(stored, tensor->shape, shapes, sizeof shapes);
+    return limn_fail(LIMN_DATA, "%s: %s; give the settings that the file was trained with", w->path, shapes);
+  }
+  size_t count = (size_t)limn_shape_count(tensor->shape);
+  float *values = malloc(count * sizeof *values);
+  if (!values)
+    return limn_fail_memory("weights");
+  limn_status status = limn_stored_tensor_floats(stored, values);
+  if (status != LIMN_OK)
+    status = limn_fail(status, "%s: %s", w->path, limn_error_message());
+  for (size_t i = 0; status == LIMN_OK && i < count; ++i)
+    if (!isfinite(values[i]))
+      status = limn_fail(LIMN_DATA, "%s: %.96s is not finite: the training that made the file had diverged", w->path,
+                         stored->name);
+  if (status == LIMN_OK)
+    status = limn_tensor_upload(tensor, values);
+  free(values);
+  return status;
+}
+
+/* A network held against the tensors of a prefix. */
+struct comparison {
+  const limn_weights *weights;
+  int wanted, present;
+  char problem[256]; /* the first */
+  const char *name;  /* one that is asked for, "main.0.weight" */
+  bool known;        /* whether the network has it */
+};
+
+static limn_status compare_tensor(void *context, const char *name, limn_role role, limn_shape shape, float mean,
+                                  float deviation) {
+  struct comparison *c = context;
+  (void)role;
+  (void)mean;
+  (void)deviation;
+  const limn_stored_tensor *stored = limn_weights_find(c->weights, name);
+  ++c->wanted;
+  c->present += stored != NULL;
+  if (c->problem[0])
+    return LIMN_OK;
+  if (!stored)
+    snprintf(c->problem, sizeof c->problem, "%s is missing", strchr(name, '.') + 1);
+  else if (!has_shape(stored, shape))
+    describe_shapes(stored, shape, c->problem, sizeof c->problem);
+  return LIMN_OK;
+}
+
+static limn_status recognise_name(void *context, const char *name, limn_role role, limn_shape shape, float mean,
+                                  float deviation) {
+  struct comparison *c = context;
+  (void)role;
+  (void)shape;
+  (void)mean;
+  (void)deviation;
+  c->known = c->known || strcmp(strchr(name, '.') + 1, c->name) == 0;
+  return LIMN_OK;
+}
+
+/* What PyTorch counts and inference does not need, and the one parameter of a decoder that belongs to no layer. */
+static bool is_ignored(const char *name, const limn_network *network) {
+  static const char counter[] = "num_batches_tracked";
+  size_t length = strlen(name), end = sizeof counter - 1;
+  return (length >= end && strcmp(name + length - end, counter) == 0) ||
+         (strcmp(network->name, "decoder") == 0 && strcmp(name, "logvar") == 0);
+}
+
+/* Tensors under the prefix that the network does not have. */
+static int count_others(struct comparison *c, const limn_network *network) {
+  const limn_weights *w = c->weights;
+  size_t length = strlen(w->prefix);
+  int others = 0;
+  for (size_t i = 0; i < limn_safetensors_count(w->file); ++i) {
+    const char *name = limn_safetensors_at(w->file, i)->name;
+    if (strncmp(name, w->prefix, length) != 0 || is_ignored(name + length, network))
+      continue;
+    c->name = name + length;
+    c->known = false;
+    limn_network_visit(network, recognise_name, c);
+    others += !c->known;
+    if (!c->known && !c->problem[0])
+      snprintf(c->problem, sizeof c->problem, "%.96s belongs to no layer of it", name);
+  }
+  return others;
+}
+
+bool limn_weights_fit(const limn_weights *weights, const limn_network *network, limn_weights_search *search) {
+  limn_weights named = *weights;
+  named.network = network->name;
+  struct comparison c = {.weights = &named};
+  limn_network_visit(network, compare_tensor, &c);
+  int score = 2 * c.present - c.wanted - count_others(&c, network);
+  if (!c.problem[0]) {
+    ++search->found;
+    return true;
+  }
+  if (c.present > 0 && score > search->score) {
+    search->score = score;
+    snprintf(search->problem, sizeof search->problem, "as the %s: %s", network->name, c.problem);
+  }
+  return false;
+}
+
+bool limn_weights_next_prefix(limn_weights *weights, const char *name, size_t *at) {
+  size_t length = strlen(name);
+  while (*at < limn_safetensors_count(weights->file)) {
+    const char *stored = limn_safetensors_at(weights->file, (*at)++)->name;
+    size_t all = strlen(stored), before = all >= length ? all - length : 0;
+    if (all < length || before >= sizeof weights->prefix || strcmp(stored + before, name) != 0 ||
+        (before > 0 && stored[before - 1] != '.'))
+      continue;
+    snprintf(weights->prefix, sizeof weights->prefix, "%.*s", (int)before, stored);
+    return true;
+  }
+  return false;
+}
+
+/* An export says which network it is. */
+static bool is_of_another(const limn_safetensors *file, const limn_network *network) {
+  const char *said = limn_safetensors_metadata(file, "network");
+  if (said && strcmp(said, "ema") == 0)
+    said = "generator";
+  return said && strcmp(said, network->name) != 0;
+}
+
+void limn_weights_locate(limn_weights *weights, const limn_network *network, limn_weights_search *search) {
+  char first[96];
+  size_t at = 0;
+  search->found = 0;
+  if (is_of_another(weights->file, network))
+    return;
+  snprintf(first, sizeof first, "%s.", network->name);
+  for (size_t i = 0; i < limn_safetensors_count(weights->file); ++i)
+    if (strncmp(limn_safetensors_at(weights->file, i)->name, first, strlen(first)) == 0) {
+      weights->network = NULL;
+      search->found = 1;
+      return;
+    }
+  const char *format = limn_safetensors_metadata(weights->file, "format");
+  if (format && strcmp(format, "limn") == 0) /* a checkpoint has no other names */
+    return;
+  limn_weights candidate = *weights;
+  snprintf(first, sizeof first, "%s.weight", network->layers[0].name);
+  while (limn_weights_next_prefix(&candidate, first, &at))
+    if (limn_weights_fit(&candidate, network, search)) {
+      *weights = candidate;
+      weights->network = network->name;
+    }
+}
