@@ -12,10 +12,13 @@ extern "C" {
  * ("main.0.weight"), which load_state_dict(strict=True) takes.
  *
  * path: a run folder (its latest checkpoint) or a checkpoint file. network: "generator", "discriminator" or "ema" (the
- * averaged generator) of a dcgan, "encoder" or "decoder" of a vae or autoencoder. file: appears whole or not at all;
- * one that is there is replaced. Shapes and numbers are the checkpoint's, float32; the same checkpoint gives the same
- * bytes. Where the average of an older checkpoint has no BatchNorm statistics of its own, they are taken now, on the
- * CPU. LIMN_USAGE when the checkpoint has no such network, or when `file` is that checkpoint. */
+ * averaged generator) of a dcgan, "encoder" or "decoder" of a vae or autoencoder. file: its name ends in .safetensors;
+ * it appears whole or not at all, one that is there is replaced; a pipe or device is written straight. Shapes and
+ * numbers are the checkpoint's, float32; the metadata say which network it is, what it puts out ("output") and the
+ * settings that rebuild it, so that limn_generator_open and the setting `init` take it. The same checkpoint gives the
+ * same bytes. Where the average of an older checkpoint has no BatchNorm statistics of its own, they are taken now, on
+ * the CPU. LIMN_USAGE when the checkpoint has no such network, for another ending, or when `file` is that
+ * checkpoint. */
 LIMN_API limn_status limn_export(const char *path, const char *network, const char *file);
 
 #ifdef __cplusplus

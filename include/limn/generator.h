@@ -21,17 +21,20 @@ typedef struct limn_generator_options {
 
 typedef struct limn_generator_info {
   int latent, channels, height, width;
-  uint64_t step; /* of the checkpoint */
-  uint64_t seed; /* of the run */
+  uint64_t step; /* of the checkpoint; 0: the file does not say */
+  uint64_t seed; /* of the run; 1: the file does not say */
   char model[16];
   int averaged; /* 1: the moving average of the weights is used, with BatchNorm statistics of its own */
 } limn_generator_info;
 
-/* path: a run folder (its latest checkpoint) or a checkpoint file of one. options may be NULL. LIMN_DATA when there is
- * no such checkpoint or it is broken, LIMN_USAGE for an autoencoder, whose codes have no distribution, LIMN_DEVICE when
- * the device cannot be used. *out is yours; close it with limn_generator_close. One thread at a time may use a
- * generator; several generators may work at once. Where the average of an older checkpoint has no BatchNorm statistics
- * of its own, opening takes them: some twenty passes of 64 pictures. */
+/* path: a run folder (its latest checkpoint), a checkpoint file of one, an export of a generator, an average or a
+ * decoder, or the state_dict of a generator of PyTorch's DCGAN example as a safetensors file (docs/formats.md). F16,
+ * BF16 and F64 become float. options may be NULL. LIMN_DATA when there is no such file, it is broken or holds no
+ * generator; LIMN_USAGE for networks that make no pictures, for an autoencoder, whose codes have no distribution, and
+ * for `raw` with an exported average; LIMN_DEVICE when the device cannot be used. *out is yours; close it with
+ * limn_generator_close. One thread at a time may use a generator; several generators may work at once. Where the
+ * average of an older checkpoint has no BatchNorm statistics of its own, opening takes them: some twenty passes of 64
+ * pictures. */
 LIMN_API limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options);
 LIMN_API void limn_generator_close(limn_generator *generator);
 LIMN_API void limn_generator_get_info(const limn_generator *generator, limn_generator_info *out);

@@ -132,6 +132,12 @@ Test(cli, missing_and_broken_files_are_data_errors) {
   FILE *stream = fopen(in_folder("broken.safetensors", path), "w");
   fputs("not tensors at all", stream);
   fclose(stream);
+  stream = fopen(in_folder("model.pt", path), "w");
+  fputs("\x80\x02\x8a\nl\xfc\x9c", stream);
+  fclose(stream);
+  expect(&result, "inspect model.pt", 3,
+         "model.pt is a pickled PyTorch file, which Limn does not read yet: in Python, ");
+  expect(&result, "sample model.pt", 3, "safetensors.torch.save_file(state_dict, \"x.safetensors\")");
   expect(&result, "inspect nowhere", 3, "nowhere");
   expect(&result, "inspect broken.safetensors", 3, "broken.safetensors");
   expect(&result, "inspect .", 3, "config.yaml");
@@ -160,6 +166,12 @@ Test(cli, a_network_is_exported) {
   expect(&result, "train dcgan " TINY "--steps 2 --out r -q", 0, NULL);
   expect(&result, "export r --network generator -o g.safetensors", 0, NULL);
   cr_assert_str_eq(result.out, "g.safetensors\n");
+  cr_assert_str_eq(result.err, "output: pictures after tanh, in [-1, 1]\n");
+  expect(&result, "sample g.safetensors -n 4 --seed 9", 0, "sample-9.png\n");
+  expect(&result, "sample r -n 4 -o r.png --seed 9", 0, NULL);
+  cr_assert(same_file("sample-9.png", "r.png"), "an export draws what its run draws");
+  expect(&result, "interpolate g.safetensors --from 1 --to 2 --frames 4", 0, "interpolate-1-2.png\n");
+  expect(&result, "train dcgan " TINY "--steps 1 --out s -q --init g.safetensors", 0, NULL);
   expect(&result, "inspect g.safetensors", 0, "main.0.weight");
   json_t *root = expect_json("export r/checkpoints/latest --network discriminator -o d.safetensors --json");
   cr_expect_str_eq(json_string_value(json_object_get(root, "network")), "discriminator");
@@ -173,6 +185,17 @@ Test(cli, a_network_is_exported) {
   char from[256], to[256];
   cr_assert(rename(in_folder("out", from), in_folder("piped.safetensors", to)) == 0);
   cr_assert(same_file("piped.safetensors", "g.safetensors"));
+}
+
+Test(cli, half_precision_is_measured) {
+  static const char bytes[] = "\x38\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}  "
+                              "\x00\xc0\x00\x3e"; /* -2, 1.5 */
+  char path[256];
+  outcome result;
+  FILE *stream = fopen(in_folder("h.safetensors", path), "wb");
+  cr_assert(stream && fwrite(bytes, sizeof(bytes) - 1, 1, stream) == 1 && fclose(stream) == 0);
+  expect(&result, "inspect h.safetensors -v", 0, "-0.25");
+  cr_assert(strstr(result.out, "-2 ") && strstr(result.out, "1.5"), "%s", result.out);
 }
 
 Test(cli, lost_output_is_an_error) {

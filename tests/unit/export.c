@@ -66,6 +66,12 @@ static void check_tensors(size_t i, const char *file, const limn_safetensors *ch
   cr_expect_str_eq(limn_safetensors_metadata(exported, "model"), cases[i].model);
   cr_expect_str_eq(limn_safetensors_metadata(exported, "network"), cases[i].network);
   cr_expect_str_eq(limn_safetensors_metadata(exported, "step"), "3");
+  static const char *const settings[] = {"size", "channels", "filters", "latent", "seed"};
+  for (size_t s = 0; s < sizeof settings / sizeof *settings; ++s) {
+    const char *value = limn_safetensors_metadata(exported, settings[s]);
+    cr_assert_not_null(value, "%s", settings[s]);
+    cr_expect_str_eq(value, limn_safetensors_metadata(checkpoint, settings[s]));
+  }
   limn_safetensors_close(exported);
 }
 
@@ -82,6 +88,31 @@ Test(export, writes_the_bare_names_of_each_network) {
     check_tensors(i, file, checkpoint);
     limn_safetensors_close(checkpoint);
   }
+}
+
+static void expect_output(const char *run, const char *network, const char *said) {
+  limn_safetensors *exported = NULL;
+  const char *file = test_path("out.safetensors");
+  cr_assert_eq(limn_export(run, network, file), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_safetensors_open(&exported, file), LIMN_OK, "%s", limn_error_message());
+  const char *output = limn_safetensors_metadata(exported, "output");
+  cr_expect(output && strstr(output, said), "%s: %s", network, output);
+  limn_safetensors_close(exported);
+}
+
+Test(export, says_what_the_output_is) {
+  static const char *const hinge[] = {"steps", "1", "loss", "hinge", NULL};
+  static const char *const gaussian[] = {"steps", "1", "likelihood", "gaussian", NULL};
+  test_train_well("dcgan", plain, data, "dcgan");
+  test_train_well("dcgan", hinge, data, "hinge");
+  test_train_well("vae", plain, data, "vae");
+  test_train_well("vae", gaussian, data, "gaussian");
+  expect_output(test_path("dcgan"), "generator", "tanh, in [-1, 1]");
+  expect_output(test_path("dcgan"), "discriminator", "logits of being real; apply a sigmoid");
+  expect_output(test_path("hinge"), "discriminator", "scores, over 0 for real");
+  expect_output(test_path("vae"), "decoder", "logits; apply a sigmoid");
+  expect_output(test_path("gaussian"), "decoder", "pictures in [0, 1]; clip");
+  expect_output(test_path("vae"), "encoder", "mean and log-variance");
 }
 
 /* With the learned Gaussian the decoder has one parameter more, beside its layers. */

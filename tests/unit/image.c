@@ -1,7 +1,9 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,6 +283,30 @@ Test(image, unknown_endings_and_too_long_sides_are_refused) {
   cr_expect_not_null(strstr(limn_error_message(), "at most 16383 a side; write a .png"), "%s", limn_error_message());
   cr_expect_eq(limn_image_write(&image, test_path("a.jpg")), LIMN_OK, "%s", limn_error_message());
   cr_expect_eq(count_entries(), 2);
+  limn_image_release(&image);
+}
+
+/* A limit on file sizes is met as a full disk is. */
+Test(image, a_full_disk_leaves_nothing) {
+  static const char *const names[] = {"a.png", "a.jpg", "a.webp"};
+  limn_image image;
+  struct rlimit limit;
+  cr_assert_eq(limn_image_init(&image, 64, 64, 3), LIMN_OK);
+  for (int i = 0; i < 64 * 64 * 3; ++i)
+    image.pixels[i] = (uint8_t)(i * i * 31 >> 3);
+  signal(SIGXFSZ, SIG_IGN);
+  cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlim_t before = limit.rlim_cur;
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    limit.rlim_cur = 100;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const limn_status status = limn_image_write(&image, test_path("%s", names[i]));
+    limit.rlim_cur = before;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    cr_expect_eq(status, LIMN_FAILED, "%s", names[i]);
+    cr_expect_not_null(strstr(limn_error_message(), "cannot write: File too large"), "%s", limn_error_message());
+  }
+  cr_expect_eq(count_entries(), 0);
   limn_image_release(&image);
 }
 

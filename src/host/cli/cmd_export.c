@@ -68,7 +68,9 @@ const cli_command cmd_export = {
     .usage = "limn export RUN|CHECKPOINT --network NAME -o FILE.safetensors",
     .about =
         "Writes the weights and running statistics of one network as a safetensors file with the bare names of its\n"
-        "PyTorch module, which load_state_dict(strict=True) takes, and prints where it is.",
+        "PyTorch module, which load_state_dict(strict=True) takes, and prints where it is. What the network's output "
+        "is\n"
+        "stands in the file's metadata and on standard error. limn sample and limn train --init take such files too.",
     CLI_OPTIONS(options),
     .run = export_network,
 };

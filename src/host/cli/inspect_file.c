@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "console.h"
@@ -9,7 +10,7 @@
 #include "limn/safetensors.h"
 #include "table.h"
 
-/* Of an F32 tensor; minimum, maximum and mean are over its finite values, NaN when it has none. */
+/* Of a tensor of floating point; minimum, maximum and mean are over its finite values, NaN when it has none. */
 typedef struct statistics {
   int64_t nan, infinite;
   double minimum, maximum, mean;
@@ -22,30 +23,32 @@ static int64_t element_count(const limn_stored_tensor *tensor) {
   return count;
 }
 
-static bool is_f32(const limn_stored_tensor *tensor) { return strcmp(tensor->dtype, "F32") == 0; }
-
-static statistics measure(const limn_stored_tensor *tensor) {
-  statistics result = {0, 0, INFINITY, -INFINITY, 0};
-  int64_t finite = 0, count = element_count(tensor);
-  const char *data = tensor->data;
-  for (int64_t i = 0; i < count; i++) {
-    float value;
-    memcpy(&value, data + (size_t)i * sizeof(value), sizeof(value)); /* may be unaligned */
-    if (isnan(value)) {
-      result.nan++;
-    } else if (isinf(value)) {
-      result.infinite++;
-    } else {
-      finite++;
-      result.mean += value;
-      result.minimum = fmin(result.minimum, value);
-      result.maximum = fmax(result.maximum, value);
-    }
+static void add_value(statistics *result, int64_t *finite, float value) {
+  if (isnan(value)) {
+    result->nan++;
+  } else if (isinf(value)) {
+    result->infinite++;
+  } else {
+    (*finite)++;
+    result->mean += value;
+    result->minimum = fmin(result->minimum, value);
+    result->maximum = fmax(result->maximum, value);
   }
-  result.mean /= (double)finite;
+}
+
+/* False for a tensor of another type, or where there is no memory for it. */
+static bool measure(const limn_stored_tensor *tensor, statistics *result) {
+  int64_t finite = 0, count = element_count(tensor);
+  float *values = malloc((size_t)count * sizeof(*values) + 1);
+  bool known = values && limn_stored_tensor_floats(tensor, values) == LIMN_OK;
+  *result = (statistics){0, 0, INFINITY, -INFINITY, 0};
+  for (int64_t i = 0; known && i < count; i++)
+    add_value(result, &finite, values[i]);
+  free(values);
+  result->mean /= (double)finite;
   if (!finite)
-    result.minimum = result.maximum = result.mean = (double)NAN;
-  return result;
+    result->minimum = result->maximum = result->mean = (double)NAN;
+  return known;
 }
 
 static const char *shape_text(const limn_stored_tensor *tensor, char *buffer, size_t size) {
@@ -72,8 +75,8 @@ static int print_metadata(const limn_safetensors *file) {
 
 static void add_tensor_row(cli_table *table, const limn_stored_tensor *tensor, bool verbose) {
   char shape[128], bytes[CLI_NUMBER_SIZE], low[32] = "", mean[32] = "", high[32] = "", odd[64] = "";
-  if (verbose && is_f32(tensor)) {
-    statistics found = measure(tensor);
+  statistics found;
+  if (verbose && measure(tensor, &found)) {
     snprintf(low, sizeof(low), "%.4g", found.minimum);
     snprintf(mean, sizeof(mean), "%.4g", found.mean);
     snprintf(high, sizeof(high), "%.4g", found.maximum);
@@ -139,8 +142,8 @@ static json_t *tensor_json(const limn_stored_tensor *tensor, bool verbose) {
   cli_json_put(root, "dtype", cli_json_text(tensor->dtype), &failed);
   cli_json_put(root, "shape", shape, &failed);
   cli_json_put(root, "bytes", json_integer((json_int_t)tensor->bytes), &failed);
-  if (verbose && is_f32(tensor)) {
-    statistics found = measure(tensor);
+  statistics found;
+  if (verbose && measure(tensor, &found)) {
     cli_json_put(root, "min", cli_json_number(found.minimum), &failed);
     cli_json_put(root, "mean", cli_json_number(found.mean), &failed);
     cli_json_put(root, "max", cli_json_number(found.maximum), &failed);

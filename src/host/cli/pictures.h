@@ -9,7 +9,7 @@
 
 /* Options of both commands. */
 #define CLI_PICTURE_OPTIONS                                                                                            \
-  {"output", 'o', "FILE.png|jpg|webp", "one picture with all of them in a grid; - is standard output", NULL},          \
+  {"output", 'o', "FILE", "a grid of all of them, as .png, .jpg or .webp; - is standard output", NULL},                \
       {"each", 0, "DIR", "a file each, DIR/0001.png and so on, instead of a grid", NULL},                              \
       {"format", 0, "png|jpg|webp", "of --each and of files whose names are not given (default png)", NULL},           \
       {"overwrite", 0, NULL, "lets --each write over the pictures of an earlier call", NULL},                          \
