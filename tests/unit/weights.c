@@ -147,7 +147,7 @@ static void foreign_take(foreign *f, const limn_safetensors *checkpoint, const c
     char *end = strstr(name, "running_var");
     const int64_t batches = 3;
     if (end) {
-      strcpy(end, "num_batches_tracked");
+      snprintf(end, sizeof name - (size_t)(end - name), "num_batches_tracked");
       foreign_add(f, name, "I64", NULL, &batches, 8);
     }
   }

@@ -62,8 +62,8 @@ static limn_status open_stream(limn_durable_file *file, const char *path) {
   return limn_fail(LIMN_FAILED, "%s: cannot write: %s", path, strerror(reason));
 }
 
-/* The path that a write must replace: behind a link, the file that it points to, so that the link survives. A folder is
- * refused. */
+/* The path that a write must replace: behind a link, the file that it points to, so that the link survives. A device or
+ * a folder is refused: renaming over one would replace it. */
 static limn_status resolve_target(const char *path, char **out) {
   struct stat info;
   *out = NULL;
@@ -74,9 +74,10 @@ static limn_status resolve_target(const char *path, char **out) {
   if (!target)
     return is_link ? limn_fail(LIMN_FAILED, "%s: a link that leads nowhere (%s); remove it", path, strerror(errno))
                    : limn_fail_memory("a file name");
-  if (stat(target, &info) == 0 && S_ISDIR(info.st_mode)) {
+  if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
     free(target);
-    return limn_fail(LIMN_FAILED, "%s: a folder, cannot be replaced; name a file", path);
+    return limn_fail(LIMN_FAILED, "%s: %s, cannot be replaced; name a file", path,
+                     S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
   }
   *out = target;
   return LIMN_OK;
@@ -104,8 +105,6 @@ static limn_status fail_to_write(const char *path, int reason) {
 
 limn_status limn_durable_open(limn_durable_file *file, const char *path) {
   memset(file, 0, sizeof *file);
-  if (limn_file_is_stream(path))
-    return open_stream(file, path);
   LIMN_TRY(resolve_target(path, &file->path));
   size_t folder = folder_length(file->path);
   file->temporary = malloc(folder + TEMPORARY_NAME_SIZE);
@@ -140,7 +139,12 @@ limn_status limn_durable_open(limn_durable_file *file, const char *path) {
   return fail_to_write(path, reason);
 }
 
-limn_status limn_durable_check(const char *path) {
+limn_status limn_output_open(limn_durable_file *file, const char *path) {
+  memset(file, 0, sizeof *file);
+  return limn_file_is_stream(path) ? open_stream(file, path) : limn_durable_open(file, path);
+}
+
+limn_status limn_output_check(const char *path) {
   char *target = NULL;
   if (limn_file_is_stream(path))
     return LIMN_OK;

@@ -9,14 +9,17 @@
 #include "limn/status.h"
 
 /* A file that appears whole or not at all: written beside `path` under a temporary name, then fsync, rename, fsync of
- * the folder. A pipe, a device or a descriptor ("/dev/stdout", "/dev/fd/3") is written straight. */
+ * the folder. */
 typedef struct limn_durable_file {
   FILE *stream;           /* write here */
   char *path, *temporary; /* temporary is NULL where it is written straight */
 } limn_durable_file;
 limn_status limn_durable_open(limn_durable_file *file, const char *path);
-/* Fails where limn_durable_open would, as far as that shows without writing: no folder, a folder, no permission. */
-limn_status limn_durable_check(const char *path);
+/* The same of a path that the user named for results: a pipe, a device or a descriptor ("/dev/stdout", "/dev/fd/3") is
+ * written straight. Waits for a pipe's reader. */
+limn_status limn_output_open(limn_durable_file *file, const char *path);
+/* Fails where limn_output_open would, as far as that shows without writing: no folder, a folder, no permission. */
+limn_status limn_output_check(const char *path);
 /* Whether a path names what is written straight. */
 bool limn_file_is_stream(const char *path);
 /* Publishes the file; on failure nothing is left behind and the old file is untouched. Always releases. */

@@ -35,14 +35,14 @@ static limn_status find_encoder(const limn_image_encoder **out, const char *path
 
 limn_status limn_image_check_target(const char *path) {
   const limn_image_encoder *encoder;
-  LIMN_TRY(limn_durable_check(path));
+  LIMN_TRY(limn_output_check(path));
   return find_encoder(&encoder, path);
 }
 
 limn_status limn_image_write(const limn_image *image, const char *path) {
   const limn_image_encoder *encoder;
   limn_durable_file file = {0};
-  LIMN_TRY(limn_durable_check(path));
+  LIMN_TRY(limn_output_check(path));
   LIMN_TRY(find_encoder(&encoder, path));
   if (!image->pixels || (image->channels != 1 && image->channels != 3))
     return limn_fail(LIMN_USAGE, "%s: a picture with %d channels cannot be written; convert it to 1 or 3", path,
@@ -50,7 +50,7 @@ limn_status limn_image_write(const limn_image *image, const char *path) {
   if (image->height > encoder->largest_side || image->width > encoder->largest_side)
     return limn_fail(LIMN_USAGE, "%s: %d x %d pixels, and a %s file holds at most %d a side; write a .png", path,
                      image->height, image->width, encoder->kind, encoder->largest_side);
-  LIMN_TRY(limn_durable_open(&file, path));
+  LIMN_TRY(limn_output_open(&file, path));
   limn_status status = encoder->write(file.stream, image, path);
   if (status == LIMN_OK)
     return limn_durable_commit(&file);

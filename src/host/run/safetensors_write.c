@@ -120,7 +120,7 @@ limn_status limn_safetensors_write_from(const char *path, const limn_tensor_to_s
     status = limn_fail_memory("the data of a safetensors file");
     goto cleanup;
   }
-  LIMN_TRY_OR_CLEANUP(status, limn_durable_open(&file, path));
+  LIMN_TRY_OR_CLEANUP(status, limn_output_open(&file, path));
   LIMN_TRY_OR_CLEANUP(status, write_header(file.stream, path, header));
   LIMN_TRY_OR_CLEANUP(status, write_data(file.stream, path, &source, count));
   status = limn_durable_commit(&file);

@@ -176,13 +176,13 @@ static limn_status check_target(const char *file) {
   };
   const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file, *dot = strrchr(name, '.');
   if ((dot && dot > name && strcasecmp(dot, ".safetensors") == 0) || limn_file_is_stream(file))
-    return limn_durable_check(file);
+    return limn_output_check(file);
   int length = (int)(dot && dot > name ? dot - file : (long)strlen(file));
   for (size_t i = 0; dot && i < sizeof others / sizeof *others; ++i)
     if (strcasecmp(dot, others[i].ending) == 0)
       return limn_fail(LIMN_USAGE, "%s: Limn writes no %s file, which %s %.*s.safetensors; name that", file, dot,
                        others[i].why, length, file);
-  LIMN_TRY(limn_durable_check(file));
+  LIMN_TRY(limn_output_check(file));
   return limn_fail(LIMN_USAGE, "%s: weights are written as .safetensors; name %.*s.safetensors", file, length, file);
 }
 
