@@ -111,7 +111,8 @@ typedef struct limn_step_plan {
   double least_bytes;
   double floor_seconds; /* sum over the rows; 0: there are no figures */
   limn_step_memory memory;
-  limn_step_card card; /* its texts belong to the plan */
+  limn_step_card card;    /* its texts belong to the plan */
+  double available_bytes; /* that the config's own device has for it now; 0: not known, or a card is planned for */
 } limn_step_plan;
 
 /* card: "h100" and others, or the path of a FILE.json (docs/plan.md); NULL: the config's device. LIMN_USAGE for a card
@@ -119,9 +120,9 @@ typedef struct limn_step_plan {
 limn_status limn_step_plan_create(limn_step_plan **out, const limn_config *config, const char *card);
 void limn_step_plan_destroy(limn_step_plan *plan);
 
-/* The largest batch whose training fits into the card's memory: estimated, then planned to see, up
- * to 5% short of it. A multiple of 8
- * where it is 8 or more and not the plan's own; 0: none fits. `plan` is that of the same config, with a card. */
+/* The largest batch whose training fits into the card's memory, else into that of the config's own device: estimated,
+ * then planned to see, up to 5% short of it. A multiple of 8 where it is 8 or more and not the plan's own; 0: none
+ * fits. `plan` is that of the same config. LIMN_USAGE where it is not known what the device has. */
 limn_status limn_step_plan_largest_batch(const limn_step_plan *plan, const limn_config *config, int *batch);
 
 /* Times the kernels of a training step one by one, on made-up pictures as limn_bench_step does. */
@@ -197,6 +198,8 @@ typedef struct limn_data_need { /* of training with the config's settings */
   int batch;
   size_t
       memory_bytes; /* of the device, with what is kept for its libraries; pictures that are held decoded come on top */
+  double available_bytes;  /* that the device has for it now; 0: not known */
+  int fitting_batch;       /* where that is too little: the largest batch that fits, 0: none; else -1 */
   size_t checkpoint_bytes; /* at most, on disk */
   char problem[256];       /* why that cannot be told, "" when it can */
 } limn_data_need;

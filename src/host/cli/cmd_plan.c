@@ -27,7 +27,9 @@ static int plan_step(const cli_args *args) {
   if (code != CLI_OK)
     return code;
   limn_status status = limn_step_plan_create(&plan, config, cli_args_value(args, "device-spec"));
-  if (status == LIMN_OK && plan->card.name && !cli_args_has(args, "no-largest"))
+  bool search = status == LIMN_OK && cli_step_plan_capacity(plan) > 0 && !cli_args_has(args, "no-largest") &&
+                (plan->card.name || !cli_step_plan_fits(plan));
+  if (search)
     status = limn_step_plan_largest_batch(plan, config, &shown.largest);
   shown.plan = plan;
   shown.config = config;

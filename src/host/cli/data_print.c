@@ -178,6 +178,18 @@ static void judge_size(verdicts *all, const limn_data_report *r) {
     add(all, "pictures that %dx%d enlarges: %s", r->height, r->width, cli_format_count(r->enlarged, number));
 }
 
+static void judge_memory(verdicts *all, const limn_data_need *need) {
+  char takes[CLI_NUMBER_SIZE], has[CLI_NUMBER_SIZE];
+  cli_format_bytes((double)need->memory_bytes, takes);
+  cli_format_bytes(need->available_bytes, has);
+  if (need->fitting_batch > 0)
+    add(all, "training takes %s of memory and %s are available: --batch %d would fit", takes, has, need->fitting_batch);
+  else
+    add(all,
+        "training takes %s of memory and %s are available: not even one picture fits, so a run needs a smaller size",
+        takes, has);
+}
+
 static void judge(verdicts *all, const limn_data_report *r) {
   char number[CLI_NUMBER_SIZE], other[CLI_NUMBER_SIZE];
   *all = (verdicts){0};
@@ -197,6 +209,8 @@ static void judge(verdicts *all, const limn_data_report *r) {
         cli_format_count(r->near_copies, number));
   if (r->need.problem[0])
     add(all, "what training takes cannot be told: %s", r->need.problem);
+  if (r->need.fitting_batch >= 0)
+    judge_memory(all, &r->need);
   if ((uint32_t)r->need.batch > r->count - r->broken)
     add(all, "fewer pictures than a batch of %d: a run needs a smaller --batch", r->need.batch);
   uint32_t least = UINT32_MAX, most = 0;
@@ -271,10 +285,13 @@ static json_t *run_json(const limn_data_report *r) {
 
 static json_t *need_json(const cli_data *data) {
   const limn_data_need *need = &data->report->need;
-  return need->batch ? json_pack("{s:s, s:s, s:i, s:I, s:I}", "model", data->model, "device", need->device, "batch",
-                                 need->batch, "memory_bytes", (json_int_t)need->memory_bytes, "checkpoint_bytes",
-                                 (json_int_t)need->checkpoint_bytes)
-                     : json_null();
+  return need->batch
+             ? json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:I}", "model", data->model, "device", need->device, "batch",
+                         need->batch, "memory_bytes", (json_int_t)need->memory_bytes, "available_bytes",
+                         need->available_bytes > 0 ? cli_json_number(need->available_bytes) : json_null(),
+                         "fitting_batch", need->fitting_batch >= 0 ? json_integer(need->fitting_batch) : json_null(),
+                         "checkpoint_bytes", (json_int_t)need->checkpoint_bytes)
+             : json_null();
 }
 
 static json_t *texts_json(char *const *texts, size_t count) {

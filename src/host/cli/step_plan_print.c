@@ -92,6 +92,15 @@ static int print_step(const cli_step_plan *shown) {
   return code;
 }
 
+double cli_step_plan_capacity(const limn_step_plan *plan) {
+  return plan->card.name ? plan->card.memory_bytes : plan->available_bytes;
+}
+
+bool cli_step_plan_fits(const limn_step_plan *plan) {
+  const size_t reserve = plan->card.name ? 0 : plan->memory.reserve_bytes;
+  return (double)(plan->memory.sum_bytes - reserve) <= cli_step_plan_capacity(plan);
+}
+
 static int print_memory(const cli_step_plan *shown) {
   const limn_step_memory *memory = &shown->plan->memory;
   const struct {
@@ -104,16 +113,16 @@ static int print_memory(const cli_step_plan *shown) {
                {"transfers", memory->staging_bytes},
                {"driver and libraries, about", memory->reserve_bytes}};
   char bytes[CLI_NUMBER_SIZE], text[64 + CLI_NUMBER_SIZE] = "";
-  double card = shown->plan->card.memory_bytes;
+  double capacity = cli_step_plan_capacity(shown->plan);
   cli_table table;
   cli_table_init(&table, "lrl");
   cli_table_row(&table, "memory", "", "");
   for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
     if (parts[i].bytes)
       cli_table_row(&table, parts[i].name, cli_format_bytes((double)parts[i].bytes, bytes), "");
-  if (card > 0)
-    snprintf(text, sizeof(text), "of %s: %s", cli_format_bytes(card, bytes),
-             (double)memory->sum_bytes <= card ? "it fits" : "it does not fit");
+  if (capacity > 0)
+    snprintf(text, sizeof(text), "of %s: %s", cli_format_bytes(capacity, bytes),
+             cli_step_plan_fits(shown->plan) ? "it fits" : "it does not fit");
   cli_table_row(&table, "sum", cli_format_bytes((double)memory->sum_bytes, bytes), text);
   if (shown->largest > 0) {
     cli_format_count(shown->largest, bytes);
@@ -207,6 +216,8 @@ int cli_step_plan_print_json(const cli_step_plan *shown) {
   cli_json_put(root, "rows", rows_json(plan), &failed);
   cli_json_put(root, "step", step_json(plan), &failed);
   cli_json_put(root, "memory", memory_json(&plan->memory), &failed);
+  cli_json_put(root, "available_bytes",
+               plan->available_bytes > 0 ? cli_json_number(plan->available_bytes) : json_null(), &failed);
   cli_json_put(root, "largest_batch", shown->largest >= 0 ? json_integer(shown->largest) : json_null(), &failed);
   cli_json_put(root, "settings", cli_json_settings(shown->config, false), &failed);
   return cli_json_print(root, failed);

@@ -14,6 +14,11 @@ typedef struct cli_step_plan {
   bool every; /* a line a row, instead of one for all rows that are alike */
 } cli_step_plan;
 
+/* What the planned step's memory has to fit into, of the card or of the machine's own device, which has given its
+ * libraries theirs; 0: not known. */
+double cli_step_plan_capacity(const limn_step_plan *plan);
+bool cli_step_plan_fits(const limn_step_plan *plan);
+
 int cli_step_plan_print_text(const cli_step_plan *shown);
 int cli_step_plan_print_json(const cli_step_plan *shown);
 

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cache_folder.h"
 #include "base/error.h"
+#include "base/memory_limit.h"
 #include "data/decode.h"
 
 #define WORTH_KEEPING 16000000 /* pixels to decode, a third of a second's work of one processor */
@@ -35,11 +35,6 @@ static limn_status check_options(const limn_dataset_options *options) {
     return limn_fail(LIMN_USAGE, "a size of %d x %d pixels is over the limit of %d in all", options->height,
                      options->width, LIMN_MAX_PICTURE_PIXELS);
   return LIMN_OK;
-}
-
-static size_t half_of_memory(void) {
-  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  return pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : (size_t)1 << 30;
 }
 
 static void notice(const limn_dataset *dataset, const char *text) {
@@ -280,7 +275,7 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
     return limn_fail_memory("a data set");
   dataset->options = *options;
   if (!options->memory_limit)
-    dataset->options.memory_limit = half_of_memory();
+    dataset->options.memory_limit = limn_memory_limit_read(NULL).available / 2;
   if (!options->max_pixels)
     dataset->options.max_pixels = LIMN_MAX_PICTURE_PIXELS;
   cache_place place;

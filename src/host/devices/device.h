@@ -71,6 +71,7 @@ struct limn_device {
   uint64_t seed;         /* key of the random stream */
   char description[128]; /* "CPU, 2 threads, AVX-512, oneDNN 2.6.3" */
   double memory_bytes;   /* what programs and tensors may take; 0: not known */
+  const char *memory_of; /* what has no more to give, for messages: "the machine"; static; NULL: the device itself */
   int starved;           /* 1 once memory was asked for and not there */
   char note[256];        /* what the user should know of how it was chosen, one line; "" for nothing */
   /* What the card's figures come to in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
@@ -106,7 +107,7 @@ typedef struct limn_device_options {
   const char *engines;   /* what another device's `engines` gave: those, not timed. What is not to be had here is chosen
                             as if it had not been named, and noted. NULL: none */
   const limn_card *card; /* cuda: plan for this card, which need not be there; nothing can run. NULL: a real device */
-  int planning;          /* cuda: plan for the real device, without its memory; nothing can run */
+  int planning;          /* 1: plan for the real device, without its memory; nothing can run */
   uint64_t seed;
 } limn_device_options;
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/memory_limit.h"
 #include "devices/libraries.h"
 #include "devices/module.h"
 #include "limn/tools.h"
@@ -107,8 +108,9 @@ limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count)
   struct report report = {lines, capacity, 0};
   add_cpu(&report);
   char memory[64];
-  double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  snprintf(memory, sizeof memory, "%.1f GB", bytes / 1e9);
+  const limn_memory_limit limit = limn_memory_limit_read(NULL);
+  snprintf(memory, sizeof memory, "%.1f GB, %.1f GB of it available", (double)limit.most / 1e9,
+           (double)limit.available / 1e9);
   add(&report, "memory", 1, memory, "");
   add_driver(&report);
   const limn_module *module;

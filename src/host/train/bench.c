@@ -53,6 +53,8 @@ limn_status limn_bench_init(limn_bench *bench, const limn_config *wanted) {
   if (status == LIMN_OK)
     status = limn_session_init(&bench->session, bench->config, HORIZON,
                                &(limn_session_data){.next = same_batch, .source = bench->pictures});
+  if (status == LIMN_OK && (status = limn_session_check_memory(&bench->session)) != LIMN_OK)
+    limn_session_release(&bench->session);
   if (status != LIMN_OK) {
     free(bench->pictures);
     limn_config_destroy(bench->config);

@@ -224,9 +224,11 @@ static limn_status plan_training(limn_data_need *need, limn_config *config, uint
   snprintf(need->device, sizeof need->device, "%s", session.device->description);
   need->batch = config->batch;
   need->memory_bytes = limn_session_memory(&session).sum_bytes;
+  need->available_bytes = session.device->memory_bytes;
+  limn_status status = limn_session_fits(&session) ? LIMN_OK : limn_fitting_batch(&session, &need->fitting_batch);
   need->checkpoint_bytes = limn_checkpoint_bytes(&session);
   limn_session_release(&session);
-  return LIMN_OK;
+  return status;
 }
 
 /* A device that is not to be had is no reason to say nothing about the pictures. */
@@ -280,6 +282,7 @@ limn_status limn_data_report_create(limn_data_report **out, const limn_config *c
   limn_data_report *report = calloc(1, sizeof *report);
   if (!report)
     return limn_fail_memory("a report");
+  report->need.fitting_batch = -1;
   limn_status status = limn_survey_init(&survey, config->data, &options);
   if (status == LIMN_OK)
     status = fill(report, &survey, config, sheet);

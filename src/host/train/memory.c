@@ -10,7 +10,7 @@
 #define RESERVE_BYTES ((size_t)1 << 30)
 #define LARGEST_BATCH 65536 /* the setting's own limit */
 #define BATCH_TRIES   3     /* plans that may go into finding a larger one: workspaces grow by jumps */
-#define SPARE_BYTES   7.5e8 /* of what a real card says is free: libraries load code into it as they run */
+#define SPARE_BYTES   7.5e8 /* of what a device says is free: libraries load code into it as they run */
 #define SPARE_PART    0.25  /* and no more than this part of it */
 
 /* Training of a VAE has programs for the held-out pictures too, which take their share of memory; how many pictures
@@ -19,7 +19,8 @@ limn_status limn_session_plan(limn_session *s, const limn_config *config, const 
   bool validates = limn_algorithm_of(config)->validate && config->validation > 0;
   return limn_session_init(
       s, config, 1,
-      &(limn_session_data){.held_out_count = validates ? (uint32_t)config->batch : 0, .card = card, .planning = true});
+      &(limn_session_data){
+          .held_out_count = validates ? (uint32_t)config->batch : 0, .card = card, .blank = true, .planning = true});
 }
 
 /* The number format that convolutions read: a CUDA device keeps weights and inputs in it beside fp32. */
@@ -131,23 +132,46 @@ limn_status limn_largest_batch(limn_config *config, const limn_card *card, doubl
   return LIMN_OK;
 }
 
-static double usable(const limn_device *device) {
-  return device->memory_bytes - fmin(SPARE_BYTES, SPARE_PART * device->memory_bytes);
+double limn_usable_memory(double bytes) { return bytes - fmin(SPARE_BYTES, SPARE_PART * bytes); }
+
+static bool is_cuda(const limn_session *s) { return strcmp(s->device->ops->kind, "cuda") == 0; }
+
+/* What has to be free, of a device whose libraries have taken theirs. */
+static double bytes_to_take(const limn_session *s) {
+  const limn_step_memory memory = limn_session_memory(s);
+  return (double)(memory.sum_bytes - memory.reserve_bytes);
+}
+
+bool limn_session_fits(const limn_session *s) {
+  return s->device->memory_bytes <= 0 || bytes_to_take(s) <= s->device->memory_bytes;
+}
+
+limn_status limn_fitting_batch(const limn_session *s, int *batch) {
+  limn_config *config = NULL;
+  *batch = 0;
+  limn_status status = limn_config_copy(&config, s->config);
+  if (status == LIMN_OK && s->device->memory_bytes > 0)
+    status = limn_largest_batch(config, NULL, limn_usable_memory(s->device->memory_bytes), batch);
+  limn_config_destroy(config);
+  return status;
 }
 
 limn_status limn_say_which_batch_fits(const limn_session *s) {
-  limn_config *config = NULL;
   int batch = 0;
   char message[256];
   snprintf(message, sizeof message, "%s", limn_error_message());
-  bool cuda = strcmp(s->device->ops->kind, "cuda") == 0;
-  if (cuda && limn_config_copy(&config, s->config) == LIMN_OK &&
-      limn_largest_batch(config, NULL, usable(s->device), &batch) != LIMN_OK)
-    batch = 0;
-  limn_config_destroy(config);
-  if (batch > 0 && batch < s->config->batch)
+  if (limn_fitting_batch(s, &batch) == LIMN_OK && batch > 0 && batch < s->config->batch)
     return limn_fail(LIMN_DEVICE, "%s: --batch %d would fit", message, batch);
   return limn_fail(LIMN_DEVICE, "%s", message);
+}
+
+limn_status limn_session_check_memory(const limn_session *s) {
+  if ((is_cuda(s) && !s->planning) || limn_session_fits(s)) /* a card that could not hold it has said so already */
+    return LIMN_OK;
+  limn_fail(LIMN_DEVICE, "training takes %.1f GB of memory and %s has %.1f GB for it; use a smaller --batch or size",
+            bytes_to_take(s) / 1e9, s->device->memory_of ? s->device->memory_of : s->device->description,
+            s->device->memory_bytes / 1e9);
+  return limn_say_which_batch_fits(s);
 }
 
 static int default_batch(const limn_config *config) {
@@ -167,14 +191,16 @@ limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32
   tried->batch = batch;
   limn_status status = limn_session_plan(&session, tried, card);
   if (status == LIMN_OK) {
-    bool cuda = strcmp(session.device->ops->kind, "cuda") == 0;
-    double capacity = card ? card->memory_bytes : usable(session.device);
+    double capacity = card ? card->memory_bytes : limn_usable_memory(session.device->memory_bytes);
+    bool search = is_cuda(&session) || !limn_session_fits(&session);
     limn_session_release(&session);
-    if (cuda)
+    if (search)
       status = limn_largest_batch(tried, card, capacity, &batch);
     if (status == LIMN_OK && batch == 0)
-      status =
-          limn_fail(LIMN_DEVICE, "batch auto: not even one picture fits into the GPU's memory; use a smaller size");
+      status = limn_fail(LIMN_DEVICE,
+                         "batch auto: not even one picture fits into the device's memory of %.1f GB; use a "
+                         "smaller size",
+                         capacity / 1e9);
   }
   limn_config_destroy(tried);
   config->batch = (uint32_t)batch < pictures ? batch : (int)pictures;

@@ -16,11 +16,21 @@ limn_status limn_session_plan(limn_session *session, const limn_config *config, 
  * starts; it comes back changed. */
 limn_status limn_largest_batch(limn_config *config, const limn_card *card, double capacity, int *batch);
 
-/* Of a session that had not enough memory: LIMN_DEVICE, with the message and, on a CUDA device, the batch that fits. */
+/* What a search for a batch may fill of what a device says is free. */
+double limn_usable_memory(double bytes);
+/* Whether a session's training fits into what its device had to give when it was made. */
+bool limn_session_fits(const limn_session *session);
+/* The largest batch that does, with a reserve; 0: none. */
+limn_status limn_fitting_batch(const limn_session *session, int *batch);
+/* LIMN_DEVICE where it does not, naming the batch that does. On a CUDA device that is told of plans alone: memory is
+ * taken there when programs are made, and on the CPU not before they run. */
+limn_status limn_session_check_memory(const limn_session *session);
+/* Of a session that had not enough memory: LIMN_DEVICE, with the message and the batch that fits. */
 limn_status limn_say_which_batch_fits(const limn_session *session);
 
 /* Gives a batch that is "auto" its number: on a CUDA device the largest that fits, at most `pictures`; on the CPU,
- * where a larger batch is no faster, the model's own default, as far as there are pictures. card as above. */
+ * where a larger batch is no faster, the model's own default where that fits, else the largest, as far as there are
+ * pictures. card as above. */
 limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32_t pictures);
 
 #endif

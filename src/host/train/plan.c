@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "limn/tools.h"
+#include "train/memory.h"
 #include "train/session.h"
 #include "train/training_data.h"
 
@@ -58,7 +59,7 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
       &(limn_session_data){
           .held_out = data->held_out, .held_out_count = data->held_out_count, .blank = true, .planning = true}));
   plan->layers = calloc(2 * LIMN_MAX_LAYERS, sizeof *plan->layers);
-  limn_status status = plan->layers ? LIMN_OK : limn_fail_memory("a plan");
+  limn_status status = plan->layers ? limn_session_check_memory(&session) : limn_fail_memory("a plan");
   if (status == LIMN_OK) {
     describe_layers(plan, &session.model);
     describe_memory(plan, &session);

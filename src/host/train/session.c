@@ -98,6 +98,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                       .next = data->next,
                       .source = data->source,
                       .stop = data->stop,
+                      .planning = data->planning,
                       .held_out = data->held_out,
                       .held_out_count = data->held_out_count};
   limn_status status = limn_model_init(&s->model, config);

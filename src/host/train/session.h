@@ -54,6 +54,7 @@ typedef struct limn_session {
   limn_batch_source next;
   void *source;
   const volatile sig_atomic_t *stop; /* the caller's; may be NULL */
+  bool planning;                     /* nothing can run */
 
   /* Held-out pictures, dense bytes; borrowed. Without any, drawings use what the caller gives as such. */
   const uint8_t *held_out;

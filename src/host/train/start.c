@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "train/memory.h"
 #include "train/trainer.h"
 
 static limn_status next_batch(void *context, const uint8_t **nchw) {
@@ -217,7 +218,7 @@ static limn_status open_session(limn_trainer *t, const char *checkpoint) {
                                                               .held_out = t->data.held_out,
                                                               .held_out_count = t->data.held_out_count});
   free(engines);
-  return status;
+  return status == LIMN_OK ? limn_session_check_memory(&t->session) : status;
 }
 
 limn_status limn_trainer_start(limn_trainer *t) {

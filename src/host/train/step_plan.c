@@ -62,6 +62,7 @@ static limn_status describe(limn_step_plan *plan, const limn_session *s) {
     add_rows(plan, &parts[i], s->device);
   }
   plan->memory = limn_session_memory(s);
+  plan->available_bytes = plan->card.name ? 0 : s->device->memory_bytes;
   return LIMN_OK;
 }
 
@@ -120,13 +121,15 @@ void limn_step_plan_destroy(limn_step_plan *base) {
 
 limn_status limn_step_plan_largest_batch(const limn_step_plan *base, const limn_config *wanted, int *batch) {
   const struct step_plan *plan = (const struct step_plan *)base;
+  const limn_card *card = plan->card ? &plan->card->card : NULL;
   limn_config *config = NULL;
   *batch = 0;
-  if (!plan->card)
-    return limn_fail(LIMN_USAGE, "the largest batch can only be told for a card: its memory is not known");
-  limn_status status = planned_config(&config, wanted, &plan->card->card);
+  if (!card && base->available_bytes <= 0)
+    return limn_fail(LIMN_USAGE, "the largest batch cannot be told: the memory of %s is not known", base->device);
+  limn_status status = planned_config(&config, wanted, card);
   if (status == LIMN_OK)
-    status = limn_largest_batch(config, &plan->card->card, plan->card->card.memory_bytes, batch);
+    status =
+        limn_largest_batch(config, card, card ? card->memory_bytes : limn_usable_memory(base->available_bytes), batch);
   limn_config_destroy(config);
   return status;
 }

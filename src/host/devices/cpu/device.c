@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory_limit.h"
 #include "devices/cpu/cpu.h"
 
 #define ALIGNMENT             64
@@ -42,16 +43,17 @@ static limn_status tensor_create(limn_device *device, limn_role role, limn_shape
   struct cpu_tensor *tensor = calloc(1, sizeof *tensor);
   if (!tensor)
     return limn_fail_memory("a tensor");
-  *tensor = (struct cpu_tensor){.base = {.device = device, .role = role, .shape = shape},
-                                .layout = layout,
-                                .data = aligned_alloc(ALIGNMENT, bytes)};
-  if (!tensor->data) {
+  *tensor = (struct cpu_tensor){.base = {.device = device, .role = role, .shape = shape}, .layout = layout};
+  tensor->data = cpu->planning ? NULL : aligned_alloc(ALIGNMENT, bytes);
+  if (!tensor->data && !cpu->planning) {
     free(tensor);
     device->starved = 1;
     return limn_fail(LIMN_DEVICE, "the CPU has no %.1f MB of memory for a tensor; use a smaller --batch or size",
                      (double)bytes / 1e6);
   }
   *out = &tensor->base;
+  if (cpu->planning)
+    return LIMN_OK;
   if (bytes > CLEARED_BY_THE_CALLER)
     return limn_cpu_worker_call(cpu->worker, clear, &(struct clearing){tensor->data, bytes});
   memset(tensor->data, 0, bytes);
@@ -74,6 +76,8 @@ static limn_status transfer_job(void *argument) {
 
 static limn_status upload(limn_tensor *base, const float *nchw) {
   struct cpu_tensor *tensor = (struct cpu_tensor *)base;
+  if (cpu_of(base)->planning)
+    return LIMN_OK;
   if (tensor->layout == CPU_PLAIN) {
     memcpy(tensor->data, nchw, (size_t)limn_shape_count(base->shape) * sizeof(float));
     return LIMN_OK;
@@ -84,6 +88,8 @@ static limn_status upload(limn_tensor *base, const float *nchw) {
 
 static limn_status download(const limn_tensor *base, float *nchw) {
   const struct cpu_tensor *tensor = (const struct cpu_tensor *)base;
+  if (cpu_of(base)->planning)
+    return limn_fail(LIMN_DEVICE, "%s is there for plans only", base->device->description);
   if (tensor->layout == CPU_PLAIN) {
     memcpy(nchw, tensor->data, (size_t)limn_shape_count(base->shape) * sizeof(float));
     return LIMN_OK;
@@ -93,7 +99,8 @@ static limn_status download(const limn_tensor *base, float *nchw) {
 }
 
 static limn_status upload_u8(limn_tensor *base, const uint8_t *nchw) {
-  memcpy(((struct cpu_tensor *)base)->data, nchw, (size_t)limn_shape_count(base->shape));
+  if (!cpu_of(base)->planning)
+    memcpy(((struct cpu_tensor *)base)->data, nchw, (size_t)limn_shape_count(base->shape));
   return LIMN_OK;
 }
 
@@ -184,6 +191,7 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   cpu->base.seed = options->seed;
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
   cpu->winograd = !options->direct;
+  cpu->planning = options->planning;
   cpu->autotune = options->autotune && !options->planning;
   cpu->told = options->engines ? strdup(options->engines) : NULL;
   limn_status status =
@@ -198,6 +206,9 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
     cpu_destroy(&cpu->base);
     return status;
   }
+  const limn_memory_limit memory = limn_memory_limit_read(NULL);
+  cpu->base.memory_bytes = (double)memory.available;
+  cpu->base.memory_of = memory.by;
   char version[32];
   limn_onednn_version(version, sizeof version);
   snprintf(cpu->base.description, sizeof cpu->base.description, "CPU, %d thread%s, %s%s, oneDNN %s", cpu->threads,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/memory_limit.h"
 #include "devices/cpu/cpu.h"
 
 #define COMPUTE_ROUNDS  500000 /* some ms: long enough for a core to reach its clock rate */
@@ -70,13 +71,13 @@ static double measure_flops(const struct cpu_device *cpu) {
 
 /* Bytes of three arrays, of which the caches hold no more than a part. */
 static size_t memory_size(void) {
-  long cache = -1, pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  long cache = -1;
 #ifdef _SC_LEVEL3_CACHE_SIZE
   cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
 #endif
-  size_t size = cache > 0 ? (size_t)cache / 2 * 3 : 0, eighth = pages > 0 ? (size_t)pages / 8 * (size_t)page : 0;
+  size_t size = cache > 0 ? (size_t)cache / 2 * 3 : 0, eighth = limn_memory_limit_read(NULL).available / 8;
   size = size < LEAST_MEMORY ? LEAST_MEMORY : size > MOST_MEMORY ? MOST_MEMORY : size;
-  return eighth && size > eighth ? eighth : size;
+  return size > eighth ? eighth : size;
 }
 
 /* out = x + y: each element read once and written once, as the rows of a program count their bytes. Written memory is

@@ -83,12 +83,13 @@ struct build_job {
   limn_code *code;
   const limn_graph *graph;
   limn_tensor *const *leaves;
+  bool planning;
 };
 
 static limn_status build_program(void *argument) {
   struct build_job *job = argument;
   LIMN_TRY(limn_code_build(job->code, job->graph, job->leaves));
-  return limn_code_bind(job->code);
+  return job->planning ? LIMN_OK : limn_code_bind(job->code);
 }
 
 static limn_status release_program(void *argument) {
@@ -121,9 +122,11 @@ limn_status limn_cpu_program_create(limn_device *device, const limn_graph *graph
     return limn_fail_memory("a program");
   program->base.device = device;
   program->code = (limn_code){.backend = &backend, .device = device, .options = *options};
-  limn_status status =
-      limn_cpu_worker_call(((struct cpu_device *)device)->worker, build_program,
-                           &(struct build_job){.code = &program->code, .graph = graph, .leaves = leaves});
+  limn_status status = limn_cpu_worker_call(((struct cpu_device *)device)->worker, build_program,
+                                            &(struct build_job){.code = &program->code,
+                                                                .graph = graph,
+                                                                .leaves = leaves,
+                                                                .planning = ((struct cpu_device *)device)->planning});
   if (status != LIMN_OK) {
     limn_cpu_program_destroy(&program->base);
     return status;
@@ -215,6 +218,8 @@ limn_status limn_cpu_program_run(limn_program *base, uint64_t step) {
   const struct cpu_device *cpu = (const struct cpu_device *)base->device;
   limn_status status = LIMN_OK;
   struct run_job job = {.code = &program->code, .call = call_of(cpu, step, &status)};
+  if (cpu->planning)
+    return limn_fail(LIMN_DEVICE, "%s is there for plans only", cpu->base.description);
   if (!program->ran) /* not before: many a program is planned and never run */
     LIMN_TRY(limn_cpu_worker_call(cpu->worker, get_arena, &program->code));
   program->ran = true;
