@@ -93,7 +93,7 @@ static const limn_setting_row table[] = {
     {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
      DEFAULTS("128", "64", "64", "DCGAN: Radford et al. 2015"),
-     HELP("pictures in a training step; auto: as many as fit into the graphics card and the data has")},
+     HELP("pictures in a training step; auto: as many as fit into the graphics card, on the CPU the default or what fits")},
     {NAME("patience", "length", LIKELIHOODS), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
      HELP("validations without improvement after which the run stops; 0: never")},
 
