@@ -45,6 +45,18 @@ static double learning_rate(const limn_trainer *t, uint64_t step) {
   return (double)hyper[0];
 }
 
+/* Says when the discriminator has won: the run goes on, but the pictures will hardly get better. */
+static void watch_balance(limn_trainer *t, uint64_t step, const limn_measure *measure) {
+  limn_gan_loss loss = (limn_gan_loss)t->config->loss;
+  if (strcmp(measure->name, "loss_d") == 0 && limn_balance_add(&t->balance, loss, step, measure->value))
+    limn_trainer_notice(
+        t,
+        "the discriminator has won: it errs on no picture (loss_d %.2g on average over the steps up to %" PRIu64
+        "), and the generator learns little from it; try a lower lr_d, flip or more pictures, or "
+        "another loss",
+        t->balance.mean, step);
+}
+
 /* One step's measures: into metrics.jsonl when it is a step to be logged. */
 static limn_status log_step(limn_trainer *t, uint64_t step, const float *values, limn_measure *measures) {
   int count = t->session.measure_count;
@@ -54,6 +66,7 @@ static limn_status log_step(limn_trainer *t, uint64_t step, const float *values,
       limn_fail(LIMN_DIVERGED, "%s is not finite", measures[i].name);
       return limn_trainer_diverged(t, step);
     }
+    watch_balance(t, step, &measures[i]);
   }
   measures[count] = (limn_measure){"lr", learning_rate(t, step - 1)};
   measures[count + 1] = (limn_measure){"images_per_second", t->speed};

@@ -5,6 +5,7 @@
 
 #include "limn/train.h"
 #include "run/run.h"
+#include "train/balance.h"
 #include "train/checkpoint.h"
 #include "train/training_data.h"
 
@@ -28,6 +29,7 @@ typedef struct limn_trainer {
   double started, read_time, speed;
   sig_atomic_t saves; /* value of *save that was acted on */
   bool finished;      /* the run has reached its length */
+  limn_balance balance;
   bool stale;         /* the last validation ended the run's patience */
 } limn_trainer;
 
