@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -227,10 +226,13 @@ bool limn_durable_is_temporary(const char *name) {
 
 /* Whether nobody writes that file any more. Where the file system has no locks, its writer's number has to tell. */
 static bool is_left_behind(int descriptor, const char *name) {
+  char process[64];
   if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
     return true;
-  long writer = errno == EWOULDBLOCK ? 0 : strtol(name + strlen(TEMPORARY_PREFIX), NULL, 10);
-  return writer > 0 && writer <= INT_MAX && kill((pid_t)writer, 0) != 0 && errno == ESRCH;
+  if (errno == EWOULDBLOCK || access("/proc/self", F_OK) != 0)
+    return false;
+  snprintf(process, sizeof process, "/proc/%ld", strtol(name + strlen(TEMPORARY_PREFIX), NULL, 10));
+  return access(process, F_OK) != 0;
 }
 
 void limn_durable_clean(const char *folder) {

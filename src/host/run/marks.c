@@ -53,7 +53,7 @@ const char *limn_run_write_name(const char *path, const char *name) {
 
 /* Whether that is how a file system without symbolic links answers: FAT and exFAT, network drives, FUSE. */
 static bool has_no_links(int error) {
-  return error == EPERM || error == EOPNOTSUPP || error == ENOTSUP || error == ENOSYS || error == EACCES;
+  return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EACCES;
 }
 
 const char *limn_run_put_mark(limn_run *run, const char *mark, const char *name) {
