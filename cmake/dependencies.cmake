@@ -10,10 +10,13 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+# Their headers alone: they are loaded when a picture needs them (src/host/image/library.c).
+find_package(TIFF 4.5 REQUIRED)
+pkg_check_modules(OPENJPEG REQUIRED libopenjp2>=2.5)
 find_path(STB_INCLUDE_DIR stb_image_resize.h PATH_SUFFIXES stb REQUIRED)
 
 add_library(limn_dependencies INTERFACE)
-target_include_directories(limn_dependencies SYSTEM INTERFACE ${STB_INCLUDE_DIR})
+target_include_directories(limn_dependencies SYSTEM INTERFACE ${STB_INCLUDE_DIR} ${TIFF_INCLUDE_DIRS} ${OPENJPEG_INCLUDE_DIRS})
 target_link_libraries(limn_dependencies INTERFACE
   DNNL::dnnl OpenMP::OpenMP_C Threads::Threads PNG::PNG JPEG::JPEG PkgConfig::WEBP PkgConfig::ARCHIVE ZLIB::ZLIB
   PkgConfig::YAML PkgConfig::JANSSON m dl)

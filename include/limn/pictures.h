@@ -31,6 +31,21 @@ typedef struct limn_picture_source {
   uint64_t fingerprint;
 } limn_picture_source;
 
+/* Files beside the pictures of a folder or an archive that are no pictures of a kind that is read. */
+#define LIMN_ENDING_SIZE 12
+#define LIMN_ENDINGS     24 /* that are told apart */
+
+typedef struct limn_ending_count {
+  char ending[LIMN_ENDING_SIZE]; /* ".psd", in lower case; "": none */
+  uint32_t count;
+} limn_ending_count;
+
+typedef struct limn_other_files {
+  uint32_t count, ending_count; /* files in all, also of endings beyond LIMN_ENDINGS */
+  limn_ending_count endings[LIMN_ENDINGS];
+  char first[256]; /* by the bytes of the paths; "" for none */
+} limn_other_files;
+
 #ifdef __cplusplus
 }
 #endif

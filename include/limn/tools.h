@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "limn/config.h"
+#include "limn/pictures.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,6 +15,11 @@ extern "C" {
 
 /* Whether `text` says true or false: "true", "yes", "on", "1" and their opposites, in letters of either case. */
 bool limn_setting_is_truth(const char *text);
+
+/* "12 files are no pictures that Limn reads: 7 .psd, 3 .svg, 2 without an ending (first: x/y.psd)", into buffer,
+ * returned; "" for none. */
+#define LIMN_OTHER_FILES_TEXT_SIZE 1024
+const char *limn_other_files_text(const limn_other_files *files, char *buffer, size_t size);
 
 /* What a run would be, for --dry-run. */
 typedef struct limn_plan_layer {
@@ -31,6 +37,8 @@ typedef struct limn_plan {
   char device[128];
   char data_kind[32]; /* "idx", "png folder" */
   uint32_t images, validation_images;
+  uint32_t broken; /* pictures that are left out */
+  limn_other_files other_files;
   int channels, height, width;
   int64_t steps; /* 0: by time */
   int batch;
@@ -205,11 +213,13 @@ typedef struct limn_data_need { /* of training with the config's settings */
 } limn_data_need;
 
 typedef struct limn_data_report {
-  char kind[32];              /* "png folder" */
-  uint32_t count, broken;     /* pictures in all; of them broken. What follows is about the others */
-  limn_data_tally formats[8]; /* by the decoder that reads them, the most frequent first; none for IDX and the like */
-  limn_data_tally modes[16];  /* "grey", "RGB 16-bit", "palette", "CMYK": as stored, the most frequent first */
+  char kind[32];                /* "png folder" */
+  uint32_t count, broken;       /* pictures in all; of them broken */
+  limn_other_files other_files; /* that are none. What follows is about the pictures that are not broken */
+  limn_data_tally formats[16];  /* by the decoder that reads them, the most frequent first; none for IDX and the like */
+  limn_data_tally modes[24];    /* "grey", "RGB 16-bit", "palette", "CMYK": as stored, the most frequent first */
   size_t format_count, mode_count;
+  uint32_t shallow;                   /* of 16 bits of which at most 12 are used: nearly black */
   uint32_t turned;                    /* that EXIF says are stored another way up */
   limn_data_size least, median, most; /* each side by itself; count is 0 */
   limn_data_size sizes[5];            /* the most frequent */
@@ -249,6 +259,8 @@ typedef struct limn_doctor_line {
 } limn_doctor_line;
 /* Fills up to `capacity` lines; *count is how many there are. */
 limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count);
+/* The same about the libraries that are loaded when a picture needs them; none of them has to be there. */
+limn_status limn_doctor_pictures(limn_doctor_line *lines, size_t capacity, size_t *count);
 
 #ifdef __cplusplus
 }

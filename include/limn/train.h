@@ -58,6 +58,8 @@ typedef struct limn_train_result {
   uint64_t checkpoint; /* step of the last good checkpoint */
   double seconds;      /* of this call */
   int stopped;         /* 1: by *stop */
+  uint32_t broken;     /* pictures that were left out */
+  limn_other_files other_files;
 } limn_train_result;
 
 /* Trains until the config's length is reached. The same config, data, device and threads give the same bytes: on the

@@ -1,5 +1,6 @@
 /* Input: what is done with it; a picture file. What is read becomes the rows of a tensor, of every fit.
- * Covers: src/host/image/exif.c src/host/image/jpeg.c src/host/image/png.c
+ * Covers: src/host/image/bmp.c src/host/image/exif.c src/host/image/gif.c src/host/image/jpeg.c
+ * Covers: src/host/image/png.c src/host/image/pnm.c src/host/image/tga.c
  * Covers: src/host/image/read.c src/host/image/resize.c src/host/image/webp.c */
 #include <string.h>
 #include <zlib.h>
@@ -87,14 +88,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char name[8] = "";
   memcpy(name, in.data, in.size < sizeof name - 1 ? in.size : sizeof name - 1);
   limn_image_has_known_name(name);
+  const char *tga = how & 64 ? "x.tga" : NULL; /* which nothing but its name tells */
   fuzz_input file = make_file(in, how);
-  const limn_image_input input = {file.data, file.size, "x", MAX_PIXELS};
-  const limn_image_input any_size = {file.data, file.size, "x", LIMN_MAX_PICTURE_PIXELS};
+  const limn_image_input input = {file.data, file.size, "x", MAX_PIXELS, tga};
+  const limn_image_input any_size = {file.data, file.size, "x", LIMN_MAX_PICTURE_PIXELS, tga};
   limn_image picture;
   limn_picture_shape shape;
   limn_status probed, status;
   if (how & 16) {
-    const char *path = fuzz_file("x", file.data, file.size);
+    const char *path = fuzz_file(tga ? tga : "x", file.data, file.size);
     probed = limn_image_probe_file(&shape, path, LIMN_MAX_PICTURE_PIXELS);
     fuzz_check_message(probed);
     status = limn_image_read_file(&picture, path, MAX_PIXELS);

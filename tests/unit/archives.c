@@ -117,10 +117,9 @@ Test(archives, leave_nothing_behind) {
 Test(archives, bad_members_are_named) {
   test_archive made = test_archive_open(test_path("a.zip"), "zip", "none");
   add_png(&made, "good.png", 1);
-  test_archive_add(&made, "text.png", "hello", 5);
+  test_archive_add(&made, "cut.png", "\x89PNG", 4);
   test_archive_close(&made);
-  expect_error(test_path("a.zip"), &four, LIMN_DATA, "text.png in ");
-  expect_error(test_path("a.zip"), &four, LIMN_DATA, "not a PNG, JPEG or WebP file");
+  expect_error(test_path("a.zip"), &four, LIMN_DATA, "cut.png in ");
 
   made = test_archive_open(test_path("b.zip"), "zip", "none");
   test_archive_add(&made, "empty.png", "", 0);
@@ -142,11 +141,12 @@ Test(archives, bad_members_are_named) {
   made = test_archive_open(test_path("e.tar"), "pax", "none");
   test_archive_add(&made, "notes.txt", "hello", 5);
   test_archive_close(&made);
-  expect_error(test_path("e.tar"), &four, LIMN_DATA, "no PNG, JPEG or WebP files in this archive");
+  expect_error(test_path("e.tar"), &four, LIMN_DATA,
+               "no pictures in this archive: 1 file is no picture that Limn reads: 1 .txt (first: notes.txt)");
 
   /* A name in no charset is shown as bytes. */
   made = test_archive_open(test_path("f.tar"), "ustar", "none");
-  test_archive_add(&made, "caf\xe9\x1b.png", "hello", 5);
+  test_archive_add(&made, "caf\xe9\x1b.png", "\x89PNG", 4);
   test_archive_close(&made);
   expect_error(test_path("f.tar"), &four, LIMN_DATA, "caf\\xe9\\x1b.png in ");
 }
@@ -154,6 +154,7 @@ Test(archives, bad_members_are_named) {
 Test(archives, a_huge_member_is_refused_alone) {
   size_t size = limn_image_file_limit(1000) + 5;
   uint8_t *zeros = calloc(size, 1);
+  memcpy(zeros, "\x89PNG\r\n\x1a\n", 8);
   test_archive made = test_archive_open(test_path("a.tar.gz"), "pax", "gzip");
   add_png(&made, "a.png", 1);
   test_archive_add(&made, "bomb.png", zeros, size);
@@ -227,7 +228,7 @@ Test(archives, kept_pictures_tell_which_are_broken) {
   limn_dataset_options options = {.height = 4, .width = 4, .cache = lasting(kept, "kept"), .skip_broken = true};
   test_archive made = test_archive_open(lasting(path, "a.zip"), "zip", "none");
   add_png(&made, "1.png", 1);
-  test_archive_add(&made, "2.png", "hello", 5);
+  test_archive_add(&made, "2.png", "\x89PNG", 4);
   add_png(&made, "3.png", 3);
   test_archive_close(&made);
   const uint64_t fingerprint = fingerprint_of(path, &options);

@@ -12,7 +12,7 @@
 
 TestSuite(data_report, .init = test_folder_create, .fini = test_folder_remove, .timeout = 120);
 
-/* 6 RGB pictures of class a and 60 grey ones of b, one without a class, one copy, two broken. */
+/* 6 RGB pictures of class a and 60 grey ones of b, one without a class, one copy, one broken, one that is none. */
 static void write_data(void) {
   const uint8_t clear[2] = {100, 255};
   mkdir(test_path("data"), 0755);
@@ -50,8 +50,8 @@ static limn_data_report *report_on(const char *name, const char *size, const cha
 Test(data_report, counts_what_is_there) {
   write_data();
   limn_data_report *r = report_on("data", NULL, NULL);
-  cr_assert(r->count == 70 && r->broken == 2 && r->fault_count == 2);
-  cr_expect(strstr(r->faults[0], "b/cut.png") && strstr(r->faults[1], "b/text.png"), "%s", r->faults[0]);
+  cr_assert(r->count == 69 && r->broken == 1 && r->fault_count == 1 && r->other_files.count == 1);
+  cr_expect(strstr(r->faults[0], "b/cut.png") && strcmp(r->other_files.first, "b/text.png") == 0, "%s", r->faults[0]);
   cr_expect(r->format_count == 1 && r->formats[0].count == 68 && strcmp(r->formats[0].name, "PNG") == 0);
   cr_expect(r->mode_count == 3 && r->modes[0].count == 61 && r->modes[1].count == 6 && r->modes[2].count == 1);
   cr_expect(r->distinct_sizes == 7 && r->size_count == 5 && r->sizes[0].height == 64 && r->sizes[0].count == 62);
@@ -190,12 +190,13 @@ static json_t *json_of(const char *arguments) {
 Test(data_report, the_program_says_it_in_words_and_as_json) {
   write_data();
   cr_assert_eq(run("data data"), 0, "%s", text_of("err"));
-  static const char *const said[] = {"pictures    70, 2 broken",
+  static const char *const said[] = {"pictures    69, 1 broken",
+                                     "others      1 file is no picture that Limn reads: 1 .png (first: b/text.png)",
                                      "formats     PNG 68",
                                      "modes       grey 61, RGB 6, grey + alpha 1",
                                      "classes     2: a 6, b 61",
                                      "b/cut.png: broken PNG file",
-                                     "broken: 2; a run is refused",
+                                     "broken: 1; a run is refused",
                                      "sizes differ, so a run needs --size",
                                      "out of balance: 61 pictures in the largest, 6 in the smallest",
                                      "--size 64 is the largest that enlarges no",
@@ -209,7 +210,7 @@ Test(data_report, the_program_says_it_in_words_and_as_json) {
   cr_assert_eq(json_unpack(root, "{s:i, s:i, s:{s:i}, s:o, s:o}", "pictures", &pictures, "broken", &broken, "run",
                            "height", &height, "same_pixels", &same, "sizes", &sizes),
                0);
-  cr_expect(pictures == 70 && broken == 2 && height == 32 && json_array_size(same) == 1);
+  cr_expect(pictures == 69 && broken == 1 && height == 32 && json_array_size(same) == 1);
   cr_expect_eq(json_array_size(json_array_get(same, 0)), 2);
   cr_expect_eq(access(test_path("sheet.png"), F_OK), 0);
   json_decref(root);
@@ -288,9 +289,9 @@ Test(data_report, names_in_no_charset_are_told_apart) {
 Test(data_report, the_program_ends_with_3_when_nothing_is_usable) {
   mkdir(test_path("bad"), 0755);
   mkdir(test_path("empty"), 0755);
-  test_write(test_path("bad/1.png"), "hello", 5);
+  test_write(test_path("bad/1.png"), "\x89PNG", 4);
   cr_assert_eq(run("data bad"), 3);
-  cr_expect(strstr(text_of("out"), "bad/1.png: not a PNG"), "%s", text_of("out"));
+  cr_expect(strstr(text_of("out"), "bad/1.png: broken PNG"), "%s", text_of("out"));
   cr_expect(strstr(text_of("err"), "nothing is usable"), "%s", text_of("err"));
   cr_assert_eq(run("data bad --json"), 3);
   json_t *root = json_loads(text_of("out"), 0, NULL);

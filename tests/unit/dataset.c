@@ -275,11 +275,11 @@ Test(dataset, grey_pictures_have_one_channel_unless_asked) {
 }
 
 Test(dataset, folder_errors_name_the_way_out) {
-  expect_error(test_folder, NULL, LIMN_DATA, "no PNG, JPEG or WebP files");
+  expect_error(test_folder, NULL, LIMN_DATA, "no pictures, and no IDX or CIFAR files");
   test_write(test_path("1.gif"), "x", 1);
   test_write(test_path("2.GIF"), "x", 1);
   test_write(test_path("3.tiff"), "x", 1);
-  expect_error(test_folder, NULL, LIMN_DATA, "3 other pictures (.gif)");
+  expect_error(test_folder, NULL, LIMN_DATA, "3 files are no pictures that Limn reads: 2 .gif, 1 .tiff (first: 1.gif)");
   const uint8_t grey[1] = {70};
   test_write_plain(test_path("1.png"), 4, 6, 1, grey);
   test_write_plain(test_path("2.png"), 6, 4, 1, grey);
@@ -357,15 +357,15 @@ Test(dataset, a_folder_of_every_kind_of_picture) {
   test_write(test_path("b.JPG"), jpeg.bytes, jpeg.size);
   test_write(test_path("c.webp"), webp.bytes, webp.size);
   test_write(test_path("d.png"), jpeg.bytes, jpeg.size); /* what it is called does not matter */
-  test_write(test_path("e.txt"), jpeg.bytes, jpeg.size); /* what is not called a picture is none */
+  test_write(test_path("e.txt"), jpeg.bytes, jpeg.size);
   test_write_plain(test_path("a.png"), 6, 8, 1, &grey);
   limn_dataset_options options = {.background = {255, 255, 255}};
   limn_dataset_info info;
   limn_dataset *dataset = open_data(test_folder, &options, &info);
-  cr_assert(info.count == 4 && info.height == 6 && info.width == 8 && info.channels == 3, "%u of %d x %d", info.count,
+  cr_assert(info.count == 5 && info.height == 6 && info.width == 8 && info.channels == 3, "%u of %d x %d", info.count,
             info.height, info.width);
-  const int expected[4] = {100, 200, (200 * 200 + 255 * 55) / 255, 200};
-  for (uint32_t i = 0; i < 4; ++i) {
+  const int expected[5] = {100, 200, (200 * 200 + 255 * 55) / 255, 200, 200};
+  for (uint32_t i = 0; i < 5; ++i) {
     uint8_t chw[144];
     cr_assert_eq(limn_dataset_read(dataset, i, chw), LIMN_OK, "%s", limn_error_message());
     cr_assert(abs(chw[143] - expected[i]) <= 1, "%u: %d", i, chw[143]);
@@ -376,7 +376,7 @@ Test(dataset, a_folder_of_every_kind_of_picture) {
   test_write_plain(test_path("1x1.png"), 1, 1, 3, white);
   options = (limn_dataset_options){.height = 64, .width = 64};
   limn_dataset_close(open_data(test_folder, &options, &info));
-  cr_assert_eq(info.count, 5, "one pixel is a picture too");
+  cr_assert_eq(info.count, 6, "one pixel is a picture too");
   options.max_pixels = 47;
   expect_error(test_folder, &options, LIMN_DATA, "6 x 8 pixels, over the limit of 47 in all");
 }

@@ -12,11 +12,13 @@ TestSuite(decoders, .init = test_folder_create, .fini = test_folder_remove, .tim
 #define LIMIT 100000000
 
 static limn_status decode(limn_image *out, test_bytes file, int64_t limit) {
-  return limn_image_read(out, &(limn_image_input){file.bytes, file.size, "the file", limit});
+  return limn_image_read(
+      out, &(limn_image_input){.bytes = file.bytes, .size = file.size, .name = "the file", .max_pixels = limit});
 }
 
 static limn_status probe(limn_picture_shape *out, test_bytes file) {
-  return limn_image_probe(out, &(limn_image_input){file.bytes, file.size, "the file", LIMIT});
+  return limn_image_probe(
+      out, &(limn_image_input){.bytes = file.bytes, .size = file.size, .name = "the file", .max_pixels = LIMIT});
 }
 
 /* Decodes it, having seen that the probe says the same size. */

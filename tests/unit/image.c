@@ -174,7 +174,7 @@ Test(image, names_broken_files) {
     expect_broken(path, cut == 0 ? "empty" : "it ends too early", LIMIT);
   }
   test_write(path, "hello, world", 12);
-  expect_broken(path, "not a PNG, JPEG or WebP", LIMIT);
+  expect_broken(path, "no picture of a kind that Limn reads", LIMIT);
   bytes[200] ^= 0x10; /* within the pixels */
   test_write(path, bytes, size);
   expect_broken(path, "broken PNG", LIMIT);

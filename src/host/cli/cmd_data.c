@@ -44,7 +44,8 @@ static int examine(const cli_args *args) {
     shown.sheet = usable ? shown.sheet : NULL;
     code = cli_args_has(args, "json") ? cli_data_print_json(&shown) : cli_data_print_text(&shown);
     if (code == CLI_OK && !usable)
-      code = cli_fail(CLI_DATA, "%s: nothing is usable: all pictures are broken", shown.path);
+      code = cli_fail(CLI_DATA, "%s: nothing is usable: %s", shown.path,
+                      report->count ? "all pictures are broken" : "none of its files is a picture that Limn reads");
   }
   limn_data_report_destroy(report);
   limn_config_destroy(config);

@@ -50,6 +50,10 @@ static int doctor(const cli_args *args) {
   bool usable = false;
   for (size_t i = 0; i < count; i++)
     usable = usable || lines[i].usable;
+  size_t libraries = 0;
+  if (status == LIMN_OK)
+    status = limn_doctor_pictures(lines + count, MOST_LINES - count, &libraries);
+  count = count + libraries < MOST_LINES ? count + libraries : MOST_LINES;
   if (status != LIMN_OK)
     code = cli_fail_status(status);
   else

@@ -57,6 +57,8 @@ static int print_result(const limn_train_result *result, bool json) {
   cli_json_put(root, "checkpoint", json_integer((json_int_t)result->checkpoint), &failed);
   cli_json_put(root, "seconds", cli_json_number(result->seconds), &failed);
   cli_json_put(root, "stopped", json_boolean(result->stopped), &failed);
+  cli_json_put(root, "broken_pictures", json_integer(result->broken), &failed);
+  cli_json_put(root, "no_pictures", cli_json_other_files(&result->other_files), &failed);
   return cli_json_print(root, failed);
 }
 

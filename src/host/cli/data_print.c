@@ -91,13 +91,15 @@ static void need_row(cli_table *table, const cli_data *data) {
 
 static int print_overview(const cli_data *data) {
   const limn_data_report *r = data->report;
-  char line[512], number[CLI_NUMBER_SIZE], other[CLI_NUMBER_SIZE];
+  char line[512], number[CLI_NUMBER_SIZE], other[CLI_NUMBER_SIZE], others[LIMN_OTHER_FILES_TEXT_SIZE];
   cli_table table;
   cli_table_init(&table, "ll");
   cli_table_row(&table, "data", data->path);
   cli_table_row(&table, "kind", r->kind);
   snprintf(line, sizeof(line), "%s, %s broken", cli_format_count(r->count, number), cli_format_count(r->broken, other));
   cli_table_row(&table, "pictures", line);
+  if (limn_other_files_text(&r->other_files, others, sizeof(others))[0])
+    cli_table_row(&table, "others", others);
   if (r->broken < r->count) {
     tally_text(r->formats, r->format_count, line, sizeof(line));
     if (line[0])
@@ -151,7 +153,7 @@ static void print_lists(const limn_data_report *r) {
 }
 
 typedef struct verdicts {
-  char lines[12][VERDICT_SIZE];
+  char lines[16][VERDICT_SIZE];
   size_t count;
 } verdicts;
 
@@ -201,6 +203,11 @@ static void judge(verdicts *all, const limn_data_report *r) {
     add(all, "broken: %s; a run is refused, or leaves them out with --on-bad-image skip",
         cli_format_count(r->broken, number));
   judge_size(all, r);
+  if (r->shallow)
+    add(all,
+        "12 bits in 16, and no word of it in the file: %s, nearly black to a run; make them 16 times brighter, e.g. "
+        "mogrify -evaluate multiply 16",
+        cli_format_count(r->shallow, number));
   if (r->exact_copies)
     add(all, "copies of others, pixel by pixel: %s; what is there twice weighs twice in training",
         cli_format_count(r->exact_copies, number));
@@ -329,8 +336,10 @@ int cli_data_print_json(const cli_data *data) {
   cli_json_put(root, "kind", cli_json_text(r->kind), &failed);
   cli_json_put(root, "pictures", json_integer(r->count), &failed);
   cli_json_put(root, "broken", json_integer(r->broken), &failed);
+  cli_json_put(root, "no_pictures", cli_json_other_files(&r->other_files), &failed);
   cli_json_put(root, "formats", tallies_json(r->formats, r->format_count), &failed);
   cli_json_put(root, "modes", tallies_json(r->modes, r->mode_count), &failed);
+  cli_json_put(root, "twelve_bits_in_sixteen", json_integer(r->shallow), &failed);
   cli_json_put(root, "turned_by_exif", json_integer(r->turned), &failed);
   cli_json_put(root, "sizes", usable ? sizes_json(r) : json_null(), &failed);
   cli_json_put(root, "classes", tallies_json(r->classes, r->class_count), &failed);

@@ -77,6 +77,23 @@ json_t *cli_json_settings(const limn_config *config, bool origins) {
   return NULL;
 }
 
+json_t *cli_json_other_files(const limn_other_files *files) {
+  bool failed = false;
+  if (files->count == 0)
+    return json_null();
+  json_t *root = json_object(), *endings = json_object();
+  for (uint32_t i = 0; i < files->ending_count; i++)
+    cli_json_put(endings, files->endings[i].ending[0] ? files->endings[i].ending : "none",
+                 json_integer(files->endings[i].count), &failed);
+  cli_json_put(root, "count", json_integer(files->count), &failed);
+  cli_json_put(root, "endings", endings, &failed);
+  cli_json_put(root, "first", cli_json_text(files->first), &failed);
+  if (!failed)
+    return root;
+  json_decref(root);
+  return NULL;
+}
+
 int cli_json_print(json_t *root, bool failed) {
   int code = CLI_OK;
   if (!root || failed)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "limn/config.h"
+#include "limn/pictures.h"
 
 /* object[key] = value; takes the value over, on failure too. */
 void cli_json_put(json_t *object, const char *key, json_t *value, bool *failed);
@@ -17,6 +18,8 @@ json_t *cli_json_text(const char *text);
 json_t *cli_json_number(double value);
 /* {name: value} or, with origins, {name: {"value": ..., "origin": ...}} for the model's settings, typed. */
 json_t *cli_json_settings(const limn_config *config, bool origins);
+/* {"count": 12, "endings": {".psd": 7, "none": 2}, "first": "x/y.psd"}; null for no files. */
+json_t *cli_json_other_files(const limn_other_files *files);
 /* Prints and releases root. */
 int cli_json_print(json_t *root, bool failed);
 

@@ -63,6 +63,7 @@ static int print_memory(const limn_plan *plan) {
 
 static int print_run(const limn_plan *plan, const limn_config *config) {
   char path[CLI_VALUE_SIZE], count[CLI_NUMBER_SIZE], held[CLI_NUMBER_SIZE], text[256];
+  char others[LIMN_OTHER_FILES_TEXT_SIZE];
   cli_table table;
   cli_table_init(&table, "ll");
   cli_table_row(&table, "device", plan->device);
@@ -71,6 +72,12 @@ static int print_run(const limn_plan *plan, const limn_config *config) {
            cli_format_count(plan->images, count), cli_format_count(plan->validation_images, held), plan->channels,
            plan->height, plan->width);
   cli_table_row(&table, "", text);
+  if (plan->broken) {
+    snprintf(text, sizeof(text), "broken and left out: %s", cli_format_count(plan->broken, count));
+    cli_table_row(&table, "", text);
+  }
+  if (limn_other_files_text(&plan->other_files, others, sizeof(others))[0])
+    cli_table_row(&table, "", others);
   if (plan->cache_bytes) {
     cli_table_row(&table, "cache", plan->cache_path);
     snprintf(text, sizeof(text), "%s of decoded pictures, %s", cli_format_bytes((double)plan->cache_bytes, count),
@@ -148,9 +155,10 @@ static int print_json(const limn_plan *plan, const limn_config *config) {
                          (json_int_t)plan->data_bytes),
                &failed);
   cli_json_put(root, "data",
-               json_pack("{s:s, s:I, s:I, s:i, s:i, s:i}", "kind", plan->data_kind, "images", (json_int_t)plan->images,
-                         "validation_images", (json_int_t)plan->validation_images, "channels", plan->channels, "height",
-                         plan->height, "width", plan->width),
+               json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:I, s:o}", "kind", plan->data_kind, "images",
+                         (json_int_t)plan->images, "validation_images", (json_int_t)plan->validation_images, "channels",
+                         plan->channels, "height", plan->height, "width", plan->width, "broken",
+                         (json_int_t)plan->broken, "no_pictures", cli_json_other_files(&plan->other_files)),
                &failed);
   cli_json_put(root, "cache",
                plan->cache_bytes ? json_pack("{s:o, s:I, s:b}", "path", cli_json_text(plan->cache_path), "bytes",

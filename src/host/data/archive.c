@@ -15,6 +15,7 @@
 #include "data/file_list.h"
 #include "data/source.h"
 #include "data/unpack.h"
+#include "limn/tools.h"
 
 #define COPY_SIZE ((size_t)1 << 18)
 
@@ -66,16 +67,16 @@ static limn_status write_all(const archive_source *source, const uint8_t *bytes,
   return LIMN_OK;
 }
 
-/* A member that alone is damaged is a broken picture; decode tells why. */
-static limn_status add_damaged(copying *all, const char *name, uint64_t start) {
-  limn_file_list *files = &all->source->files;
-  char *fault = strdup(limn_unpack_member_fault(&all->unpacker));
-  limn_status status = fault ? limn_file_list_add(files, strdup(name), start, 0) : limn_fail_memory("a message");
-  if (status == LIMN_OK)
-    files->items[files->count - 1].fault = fault;
-  else
-    free(fault);
-  return status;
+/* The next bytes of a member. One that alone is damaged is a broken picture, of which decode tells why: *got is 0 then,
+ * *damaged true, and it is in the list. */
+static limn_status read_member(copying *all, const char *name, size_t most, size_t *got, bool *damaged) {
+  limn_status status = limn_unpack_read(&all->unpacker, all->buffer, most, got);
+  const char *fault = status == LIMN_DATA ? limn_unpack_member_fault(&all->unpacker) : NULL;
+  if (!fault)
+    return status;
+  *got = 0;
+  *damaged = true;
+  return limn_file_list_add_broken(&all->source->files, strdup(name), strdup(fault));
 }
 
 /* Up to one byte over the limit of a picture file, so that reading it can tell. */
@@ -83,15 +84,25 @@ static limn_status copy_member(copying *all, const char *name) {
   archive_source *source = all->source;
   const size_t most = limn_image_file_limit(source->max_pixels) + 1;
   const uint64_t start = all->end;
-  for (size_t got = 1; got > 0 && all->end - start < most; all->end += got) {
-    size_t left = most - (size_t)(all->end - start);
-    limn_status status = limn_unpack_read(&all->unpacker, all->buffer, left < COPY_SIZE ? left : COPY_SIZE, &got);
-    if (status == LIMN_DATA && limn_unpack_member_fault(&all->unpacker))
-      return add_damaged(all, name, start);
-    LIMN_TRY(status);
-    LIMN_TRY(write_all(source, all->buffer, got));
+  size_t got;
+  bool damaged = false;
+  LIMN_TRY(read_member(all, name, LIMN_PICTURE_START, &got, &damaged));
+  if (damaged)
+    return LIMN_OK;
+  const limn_image_input input = {.bytes = all->buffer, .size = got, .name = name};
+  if (!limn_image_is_picture(&input) && (got > 0 || !limn_image_has_known_name(name))) {
+    limn_other_files_add(&source->base.other_files, name);
+    return LIMN_OK;
   }
-  return limn_file_list_add(&source->files, strdup(name), start, all->end - start);
+  LIMN_TRY(write_all(source, all->buffer, got));
+  all->end += got;
+  while (got > 0 && all->end - start < most) {
+    size_t left = most - (size_t)(all->end - start);
+    LIMN_TRY(read_member(all, name, left < COPY_SIZE ? left : COPY_SIZE, &got, &damaged));
+    LIMN_TRY(write_all(source, all->buffer, got));
+    all->end += got;
+  }
+  return damaged ? LIMN_OK : limn_file_list_add(&source->files, strdup(name), start, all->end - start);
 }
 
 /* Whether a part of the path begins with a dot, as in folders: such files are not for us ("./a" is). */
@@ -107,23 +118,26 @@ static bool is_hidden(const char *name) {
 static limn_status copy_pictures(copying *all) {
   archive_source *source = all->source;
   limn_member member;
+  char others[LIMN_OTHER_FILES_TEXT_SIZE];
   for (;;) {
     LIMN_TRY(limn_unpack_next(&all->unpacker, &member));
     if (!member.name)
       break;
     while (strncmp(member.name, "./", 2) == 0)
       member.name += 2;
-    if (!limn_image_has_known_name(member.name) || is_hidden(member.name))
+    const char *slash = strrchr(member.name, '/');
+    if (is_hidden(member.name) || limn_other_files_passes_over(slash ? slash + 1 : member.name) ||
+        (member.link_to && !limn_image_has_known_name(member.name)))
       continue;
     if (member.link_to) /* a second name, or a symbolic link */
       return limn_fail(LIMN_DATA, "%s: %s is a link to %s; unpack the archive and name the folder", source->path,
                        member.name, member.link_to);
     LIMN_TRY(copy_member(all, member.name));
   }
+  limn_other_files_text(&source->base.other_files, others, sizeof others);
   if (source->files.count == 0)
-    return limn_fail(LIMN_DATA,
-                     "%s: no PNG, JPEG or WebP files in this archive; if it holds data of another kind, unpack it",
-                     source->path);
+    return limn_fail(LIMN_DATA, "%s: no pictures in this archive%s%s; if it holds data of another kind, unpack it",
+                     source->path, others[0] ? ": " : "", others);
   return LIMN_OK;
 }
 
@@ -181,7 +195,7 @@ static limn_status decode(const limn_data_source *base, uint32_t index, limn_ima
   uint8_t *bytes = malloc(entry->size ? entry->size : 1);
   if (!bytes)
     return limn_fail_memory(name);
-  const limn_image_input input = {bytes, entry->size, name, source->max_pixels};
+  const limn_image_input input = {bytes, entry->size, name, source->max_pixels, entry->path};
   limn_status status = limn_read_at(source->copy, bytes, entry->size, entry->offset, name);
   if (status == LIMN_OK)
     status = picture ? limn_image_read(picture, &input) : limn_image_probe(shape, &input);
@@ -196,6 +210,10 @@ static limn_status archive_probe(limn_data_source *base, uint32_t index, limn_pi
 static limn_status archive_read(limn_data_source *base, uint32_t index, limn_image *out) {
   memset(out, 0, sizeof *out);
   return decode(base, index, out, NULL);
+}
+
+static const char *archive_file(const limn_data_source *base, uint32_t index) {
+  return ((const archive_source *)base)->files.items[index].path;
 }
 
 static int archive_label(const limn_data_source *base, uint32_t index) {
@@ -243,6 +261,7 @@ static const limn_source_ops archive_ops = {
     .label = archive_label,
     .class_name = archive_class_name,
     .name = archive_name,
+    .file = archive_file,
     .identify = archive_identify,
     .state = archive_state,
     .files = archive_files,

@@ -31,7 +31,7 @@ typedef struct cache_head {
   limn_cache_key key;
   limn_cache_facts facts;
 } cache_head;
-_Static_assert(sizeof(cache_head) == 576 && sizeof(limn_picture_record) == 24,
+_Static_assert(sizeof(cache_head) == 1232 && sizeof(limn_picture_record) == 24,
                "no gaps, whose bytes would be anything");
 
 static uint64_t checksum(cache_head head, const limn_picture_record *records, const char *names) {

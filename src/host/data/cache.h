@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "limn/pictures.h"
 #include "limn/status.h"
 
 #define LIMN_CACHE_NOTE_SIZE 504
@@ -22,10 +23,12 @@ typedef struct limn_cache_key {
   uint64_t place, state, form;
 } limn_cache_key;
 
+enum { LIMN_RECORD_BROKEN = 1, LIMN_RECORD_NO_PICTURE = 2 };
+
 /* What the pass over all pictures has found out about one. */
 typedef struct limn_picture_record {
   int32_t height, width, channels; /* as the source has them */
-  uint32_t broken;                 /* 1: it is left out, and its row is empty */
+  uint32_t broken;                 /* not 0: it is left out, and its row is empty */
   uint64_t hash;                   /* of its pixels as the source has them */
 } limn_picture_record;
 
@@ -34,6 +37,9 @@ typedef struct limn_cache_facts {
   int32_t channels, height, width; /* of every row */
   uint32_t names_bytes;
   char note[LIMN_CACHE_NOTE_SIZE]; /* the line about broken ones; "" */
+  uint32_t lacked;                 /* bits (1 << limn_picture_library): some are broken for lack of it */
+  uint32_t reserved;
+  limn_other_files other_files; /* that the pass has found; where names are kept, those that the source has too */
 } limn_cache_facts;
 
 typedef struct limn_cache {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory_limit.h"
 #include "data/decode.h"
+#include "limn/tools.h"
 
 #define WORTH_KEEPING 16000000 /* pixels to decode, a third of a second's work of one processor */
 
@@ -78,12 +79,21 @@ static void find_place(cache_place *place, limn_dataset *dataset, const char *pa
   free(real);
 }
 
+/* Whether one of these libraries is here now: what was broken for lack of it no longer is. */
+static bool has_come(uint32_t lacked) {
+  for (limn_picture_library library = 0; library < LIMN_PICTURE_LIBRARY_COUNT; ++library)
+    if ((lacked >> library & 1) && limn_picture_library_is_here(library))
+      return true;
+  return false;
+}
+
 /* Whether decoded pictures are there from an earlier run. Where some are broken that may not be, a pass over all will
  * tell which. */
 static bool open_cache(limn_dataset *dataset, const cache_place *place) {
   if (!limn_cache_open(&dataset->cache, place->folder, &place->key))
     return false;
-  if (dataset->cache.facts.broken_count == 0 || dataset->options.skip_broken)
+  const limn_cache_facts *facts = &dataset->cache.facts;
+  if ((facts->broken_count == 0 || dataset->options.skip_broken) && !has_come(facts->lacked))
     return true;
   limn_cache_close(&dataset->cache);
   return false;
@@ -103,14 +113,17 @@ static bool recall(void *context, uint64_t state, limn_file_list *files) {
   return false;
 }
 
-static limn_status use_records(limn_dataset *dataset, const limn_picture_record *records, uint32_t broken) {
+static limn_status use_records(limn_dataset *dataset, const limn_picture_record *records) {
   const limn_data_source *source = dataset->source;
   limn_dataset_info *info = &dataset->info;
   info->channels = dataset->decoder.channels;
   info->height = dataset->decoder.height;
   info->width = dataset->decoder.width;
-  info->broken = broken;
-  info->count = source->count - broken;
+  info->count = source->count;
+  for (uint32_t i = 0; i < source->count; ++i) {
+    info->broken += records[i].broken == LIMN_RECORD_BROKEN;
+    info->count -= records[i].broken != 0;
+  }
   info->fingerprint = limn_fingerprint(source, records);
   dataset->picture_bytes = limn_decoder_row_bytes(&dataset->decoder);
   if (dataset->cache.pixels) {
@@ -122,7 +135,7 @@ static limn_status use_records(limn_dataset *dataset, const limn_picture_record 
   }
   if (dataset->pixels && source->ops->forget && (dataset->owned_pixels || info->cache_bytes))
     source->ops->forget(dataset->source);
-  if (!broken)
+  if (info->count == source->count)
     return LIMN_OK;
   dataset->kept = malloc(info->count * sizeof *dataset->kept);
   if (!dataset->kept)
@@ -148,7 +161,10 @@ static limn_status reuse(limn_dataset *dataset, const cache_place *place, bool *
   dataset->decoder.width = cache->facts.width;
   notice(dataset, cache->facts.note);
   dataset->info.cache_found = true;
-  return use_records(dataset, cache->records, cache->facts.broken_count);
+  dataset->info.other_files = cache->facts.other_files;
+  if (!dataset->source->ops->files)
+    limn_other_files_merge(&dataset->info.other_files, &dataset->source->other_files);
+  return use_records(dataset, cache->records);
 }
 
 /* Room in memory for all rows, where they fit. */
@@ -204,6 +220,10 @@ static limn_status decode_to_disk(limn_dataset *dataset, limn_pass *pass, const 
       return status;
     }
     facts.broken_count = pass->broken_count;
+    facts.lacked = pass->lacked;
+    facts.other_files = pass->other_files;
+    if (dataset->source->ops->files)
+      limn_other_files_merge(&facts.other_files, &dataset->source->other_files);
     limn_pass_note(pass, facts.note, sizeof facts.note);
     status = limn_cache_commit(&writer, &facts, pass->records, names);
   }
@@ -240,7 +260,9 @@ static limn_status decode_all(limn_dataset *dataset, limn_pass *pass, const cach
   char note[LIMN_CACHE_NOTE_SIZE];
   limn_pass_note(pass, note, sizeof note);
   notice(dataset, note);
-  return use_records(dataset, pass->records, pass->broken_count);
+  dataset->info.other_files = source->other_files;
+  limn_other_files_merge(&dataset->info.other_files, &pass->other_files);
+  return use_records(dataset, pass->records);
 }
 
 static limn_status open_pictures(limn_dataset *dataset, cache_place *place) {
@@ -294,6 +316,10 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
     dataset->info.cache_path = "";
     dataset->info.class_count = dataset->source->class_count;
     status = open_pictures(dataset, &place);
+  }
+  if (status == LIMN_OK) {
+    char others[LIMN_OTHER_FILES_TEXT_SIZE];
+    notice(dataset, limn_other_files_text(&dataset->info.other_files, others, sizeof others));
   }
   if (options->pictures)
     dataset->info.fingerprint = options->pictures->fingerprint;

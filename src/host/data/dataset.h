@@ -35,8 +35,9 @@ typedef struct limn_dataset_options {
 } limn_dataset_options;
 
 typedef struct limn_dataset_info {
-  uint32_t count;  /* of the pictures that are used */
-  uint32_t broken; /* that are left out */
+  uint32_t count;               /* of the pictures that are used */
+  uint32_t broken;              /* that are left out */
+  limn_other_files other_files; /* beside them, that are no pictures */
   int channels, height, width;
   int class_count; /* 0: no labels */
   /* Of names, labels, sizes and decoded bytes, never 0: the same data gives the same number on every machine and with

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "limn/tools.h"
 
 #define HASHED_PICTURES 1024 /* whose bytes count in the fingerprint where decoding is dear */
 
@@ -58,7 +59,7 @@ static limn_status tolerate(limn_pass *pass, uint32_t i, limn_status status) {
   if (!pass->decoder->options->skip_broken)
     return limn_fail(LIMN_DATA, "%s (--on-bad-image skip leaves such pictures out)", limn_error_message());
   pthread_mutex_lock(&pass->lock);
-  pass->records[i] = (limn_picture_record){.broken = 1};
+  pass->records[i] = (limn_picture_record){.broken = LIMN_RECORD_BROKEN};
   if (pass->broken_count++ == 0 || i < pass->first_broken) {
     pass->first_broken = i;
     snprintf(pass->reason, sizeof pass->reason, "%s", limn_error_message());
@@ -67,9 +68,27 @@ static limn_status tolerate(limn_pass *pass, uint32_t i, limn_status status) {
   return LIMN_OK;
 }
 
+/* What a failed probe has found out besides. true: the file is no picture, and that is no failure. */
+static bool set_aside(limn_pass *pass, uint32_t i, const limn_picture_shape *shape) {
+  const limn_data_source *source = pass->decoder->source;
+  pthread_mutex_lock(&pass->lock);
+  if (shape->lacked)
+    pass->lacked |= 1u << shape->lacked;
+  const bool aside = shape->no_picture && source->ops->file;
+  if (aside) {
+    pass->records[i] = (limn_picture_record){.broken = LIMN_RECORD_NO_PICTURE};
+    limn_other_files_add(&pass->other_files, source->ops->file(source, i));
+  }
+  pthread_mutex_unlock(&pass->lock);
+  return aside;
+}
+
 static limn_status probe(limn_pass *pass, uint32_t i) {
-  limn_picture_shape shape;
-  LIMN_TRY(pass->decoder->source->ops->probe(pass->decoder->source, i, &shape));
+  limn_picture_shape shape = {0};
+  limn_status status = pass->decoder->source->ops->probe(pass->decoder->source, i, &shape);
+  if (status == LIMN_DATA && set_aside(pass, i, &shape))
+    return LIMN_OK;
+  LIMN_TRY(status);
   pass->records[i] = (limn_picture_record){.height = shape.height, .width = shape.width, .channels = shape.channels};
   return LIMN_OK;
 }
@@ -85,6 +104,17 @@ static limn_status probe_one(void *context, uint32_t i) {
   return tolerate(pass, i, probe(pass, i));
 }
 
+static limn_status fail_none(const limn_pass *pass) {
+  char others[LIMN_OTHER_FILES_TEXT_SIZE];
+  const uint32_t count = pass->decoder->source->count - pass->other_files.count;
+  limn_other_files all = pass->decoder->source->other_files;
+  limn_other_files_merge(&all, &pass->other_files);
+  limn_other_files_text(&all, others, sizeof others);
+  if (count == 0)
+    return limn_fail(LIMN_DATA, "no pictures: %s; name a folder of pictures", others);
+  return limn_fail(LIMN_DATA, "none of the %u pictures can be read; the first: %s", count, pass->reason);
+}
+
 /* Size and channels of the data set, from the options or from the pictures. */
 static limn_status settle_shape(const limn_pass *pass) {
   limn_decoder *decoder = pass->decoder;
@@ -94,7 +124,7 @@ static limn_status settle_shape(const limn_pass *pass) {
   while (first < source->count && pass->records[first].broken)
     ++first;
   if (first == source->count)
-    return limn_fail(LIMN_DATA, "none of the %u pictures can be read; the first: %s", source->count, pass->reason);
+    return fail_none(pass);
   decoder->height = options->height ? options->height : pass->records[first].height;
   decoder->width = options->width ? options->width : pass->records[first].width;
   decoder->channels = options->channels ? options->channels : 1;
@@ -183,7 +213,8 @@ void limn_pass_note(const limn_pass *pass, char *buffer, size_t size) {
   buffer[0] = '\0';
   if (pass->broken_count)
     snprintf(buffer, size, "%u of %u pictures %s broken and left out; the first: %s", pass->broken_count,
-             pass->decoder->source->count, pass->broken_count == 1 ? "is" : "are", pass->reason);
+             pass->decoder->source->count - pass->other_files.count, pass->broken_count == 1 ? "is" : "are",
+             pass->reason);
 }
 
 uint64_t limn_fingerprint(const limn_data_source *source, const limn_picture_record *records) {

@@ -36,6 +36,8 @@ typedef struct limn_pass {
   pthread_mutex_t lock;         /* over what follows */
   uint32_t broken_count, first_broken;
   char reason[LIMN_CACHE_NOTE_SIZE]; /* why the first one is */
+  uint32_t lacked;                   /* as in limn_cache_facts, with the next */
+  limn_other_files other_files;
   limn_progress progress;
 } limn_pass;
 

@@ -44,6 +44,16 @@ limn_status limn_file_list_add(limn_file_list *list, char *path, uint64_t offset
   return LIMN_OK;
 }
 
+limn_status limn_file_list_add_broken(limn_file_list *list, char *path, char *fault) {
+  limn_status status = limn_file_list_add(list, path, 0, 0);
+  if (status == LIMN_OK && fault) {
+    list->items[list->count - 1].fault = fault;
+    return LIMN_OK;
+  }
+  free(fault);
+  return status == LIMN_OK ? limn_fail_memory("a file name") : status;
+}
+
 static int by_path(const void *a, const void *b) {
   return strcmp(((const limn_file_entry *)a)->path, ((const limn_file_entry *)b)->path);
 }

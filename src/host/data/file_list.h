@@ -14,7 +14,7 @@ typedef struct limn_file_entry {
   uint64_t size;   /* of the file */
   uint64_t times;  /* hash of when it was changed; 0: not known */
   int label;       /* -1: none */
-  char *fault;     /* why an archive could not give its bytes; NULL: it could; owned */
+  char *fault;     /* why it cannot be read, where that was found before it was tried; NULL; owned */
 } limn_file_entry;
 
 typedef struct limn_file_list {
@@ -28,6 +28,8 @@ typedef struct limn_file_list {
 void limn_file_list_release(limn_file_list *list); /* safe on an empty one */
 /* Takes `path`, also when it fails. */
 limn_status limn_file_list_add(limn_file_list *list, char *path, uint64_t offset, uint64_t size);
+/* The same of what cannot be read. `fault` is a line for the user; it is taken too. */
+limn_status limn_file_list_add_broken(limn_file_list *list, char *path, char *fault);
 /* Sorts by path. LIMN_DATA when there are none or too many of them; `where` is for the message. */
 limn_status limn_file_list_finish(limn_file_list *list, const char *where);
 /* The entry with that path; NULL: none. After limn_file_list_finish. */

@@ -1,16 +1,18 @@
 /* A folder of picture files, searched to any depth. Its sub-folders are the classes. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "data/file_list.h"
 #include "data/source.h"
+#include "limn/tools.h"
 
 typedef struct folder_source {
   limn_data_source base;
@@ -38,8 +40,7 @@ typedef struct search {
   folder_identity *entered;
   size_t entered_count, entered_capacity;
   limn_file_list files;
-  size_t other_pictures; /* of kinds that are not read */
-  char other_kind[8];
+  limn_other_files other_files;
 } search;
 
 /* Takes `item`, also when it fails. */
@@ -73,56 +74,87 @@ static char *join(const char *folder, const char *name) {
   return path;
 }
 
-static void count_other_picture(search *state, const char *extension) {
-  static const char *const kinds[] = {".gif",  ".bmp",  ".tif", ".tiff", ".ppm", ".pgm",
-                                      ".avif", ".heic", ".jxl", ".svg",  ".psd"};
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i)
-    if (strcasecmp(extension, kinds[i]) == 0) {
-      ++state->other_pictures;
-      if (!state->other_kind[0] || strcmp(kinds[i], state->other_kind) < 0)
-        snprintf(state->other_kind, sizeof state->other_kind, "%s", kinds[i]);
-      return;
-    }
+/* Takes `relative`. why: "a link to a file that is not there". */
+static limn_status add_broken(search *state, char *relative, const char *full, const char *why) {
+  char *fault = NULL;
+  if (asprintf(&fault, "%s: %s", full, why) < 0)
+    fault = NULL;
+  return limn_file_list_add_broken(&state->files, relative, fault);
+}
+
+/* Whether a file that is not named like a picture is one all the same. */
+static bool looks_like_picture(const char *full) {
+  uint8_t start[LIMN_PICTURE_START];
+  const int descriptor = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const ssize_t size = descriptor < 0 ? -1 : read(descriptor, start, sizeof start);
+  if (descriptor >= 0)
+    close(descriptor);
+  return size > 0 && limn_image_is_picture(&(limn_image_input){.bytes = start, .size = (size_t)size, .name = full});
+}
+
+/* What is not there, or nobody may look at. Not only what is named like a picture is missed, but what may be a folder
+ * of them too, unless it is a link that leads nowhere. `relative` is taken. */
+static limn_status visit_unreachable(search *state, char *relative, const char *full, bool link, int error) {
+  const char *name = strrchr(relative, '/');
+  name = name ? name + 1 : relative;
+  if (!limn_image_has_known_name(name) && (link || strchr(name, '.'))) {
+    limn_other_files_add(&state->other_files, relative);
+    free(relative);
+    return LIMN_OK;
+  }
+  if (link && error == ENOENT)
+    return add_broken(state, relative, full, "a link to a file that is not there; fetch the file or remove the link");
+  char why[128];
+  snprintf(why, sizeof why, "cannot open: %s", strerror(error));
+  return add_broken(state, relative, full, why);
+}
+
+/* `relative` is taken. */
+static limn_status visit_file(search *state, char *relative, const char *full, const struct stat *info) {
+  const bool named = limn_image_has_known_name(relative);
+  if (!S_ISREG(info->st_mode)) { /* never opened: a pipe makes who opens it wait */
+    if (named)
+      return add_broken(state, relative, full, "a pipe, socket or device and no file; remove it");
+    free(relative);
+    return LIMN_OK;
+  }
+  if (!named && !looks_like_picture(full)) {
+    limn_other_files_add(&state->other_files, relative);
+    free(relative);
+    return LIMN_OK;
+  }
+  LIMN_TRY(limn_file_list_add(&state->files, relative, 0, (uint64_t)info->st_size));
+  state->files.items[state->files.count - 1].times = limn_hash_times(0, info);
+  return LIMN_OK;
 }
 
 static limn_status visit_entry(search *state, const char *folder, const char *name) {
-  if (name[0] == '.')
+  if (limn_other_files_passes_over(name))
     return LIMN_OK;
-  const char *extension = strrchr(name, '.');
-  bool picture = limn_image_has_known_name(name);
   char *relative = join(folder, name), *full = relative ? join(state->root, relative) : NULL;
-  limn_status status = LIMN_OK;
   struct stat info;
   if (!full) {
-    status = limn_fail_memory("a file name");
-  } else if (lstat(full, &info) == 0) {
-    bool link = S_ISLNK(info.st_mode);
-    bool found = !link || stat(full, &info) == 0;
-    if (!found && picture) {
-      status = limn_fail(LIMN_DATA, "%s: a link to a file that is not there; fetch the file or remove the link", full);
-    } else if (found && S_ISDIR(info.st_mode)) {
-      status = text_list_push(link ? &state->links : &state->folders, relative);
-      relative = NULL;
-    } else if (found && S_ISREG(info.st_mode) && picture) {
-      status = limn_file_list_add(&state->files, relative, 0, (uint64_t)info.st_size);
-      if (status == LIMN_OK)
-        state->files.items[state->files.count - 1].times = limn_hash_times(0, &info);
-      relative = NULL;
-    } else if (found && S_ISREG(info.st_mode) && extension) {
-      count_other_picture(state, extension);
-    }
+    free(relative);
+    return limn_fail_memory("a file name");
   }
-  free(relative);
+  limn_status status;
+  const bool listed = lstat(full, &info) == 0, link = listed && S_ISLNK(info.st_mode);
+  if (!listed || (link && stat(full, &info) != 0))
+    status = visit_unreachable(state, relative, full, link, errno);
+  else if (S_ISDIR(info.st_mode))
+    status = text_list_push(link ? &state->links : &state->folders, relative);
+  else
+    status = visit_file(state, relative, full, &info);
   free(full);
   return status;
 }
 
-/* *fresh tells whether the folder was not entered before. */
-static limn_status enter(search *state, const char *full, bool *fresh) {
+/* *fresh tells whether the open folder was not entered before. */
+static limn_status enter(search *state, DIR *dir, bool *fresh) {
   struct stat info;
-  if (stat(full, &info) != 0)
-    return limn_fail(LIMN_DATA, "%s: cannot open: %s", full, strerror(errno));
   *fresh = false;
+  if (fstat(dirfd(dir), &info) != 0)
+    return LIMN_OK;
   for (size_t i = 0; state->following && i < state->entered_count; ++i)
     if (state->entered[i].device == info.st_dev && state->entered[i].inode == info.st_ino)
       return LIMN_OK;
@@ -135,27 +167,27 @@ static limn_status enter(search *state, const char *full, bool *fresh) {
   return LIMN_OK;
 }
 
+/* A folder that cannot be read is like a broken picture; not so the one that all lies in. */
+static limn_status refuse_folder(search *state, const char *folder, const char *full, const char *what, int error) {
+  if (!folder[0])
+    return limn_fail(LIMN_DATA, "%s: %s: %s", full, what, strerror(error));
+  char why[160];
+  snprintf(why, sizeof why, "a folder, %s: %s", what, strerror(error));
+  return add_broken(state, strdup(folder), full, why);
+}
+
 static limn_status visit_folder(search *state, const char *folder) {
-  limn_status status = LIMN_OK;
-  DIR *dir = NULL;
   bool fresh = false;
   char *full = folder[0] ? join(state->root, folder) : strdup(state->root);
   if (!full)
     return limn_fail_memory("a file name");
-  LIMN_TRY_OR_CLEANUP(status, enter(state, full, &fresh));
-  if (!fresh)
-    goto cleanup;
-  dir = opendir(full);
-  if (!dir) {
-    status = limn_fail(LIMN_DATA, "%s: cannot open: %s", full, strerror(errno));
-    goto cleanup;
-  }
+  DIR *dir = opendir(full);
+  limn_status status = dir ? enter(state, dir, &fresh) : refuse_folder(state, folder, full, "cannot open", errno);
   errno = 0;
-  for (struct dirent *entry; status == LIMN_OK && (entry = readdir(dir)) != NULL; errno = 0)
+  for (struct dirent *entry; status == LIMN_OK && fresh && (entry = readdir(dir)) != NULL; errno = 0)
     status = visit_entry(state, folder, entry->d_name);
-  if (status == LIMN_OK && errno)
-    status = limn_fail(LIMN_DATA, "%s: cannot list: %s", full, strerror(errno));
-cleanup:
+  if (status == LIMN_OK && fresh && errno)
+    status = refuse_folder(state, folder, full, "cannot list", errno);
   if (dir)
     closedir(dir);
   free(full);
@@ -177,13 +209,10 @@ static limn_status search_all(search *state) {
   }
   if (state->files.count > 0)
     return LIMN_OK;
-  if (state->other_pictures > 0)
-    return limn_fail(LIMN_DATA,
-                     "%s: no PNG, JPEG or WebP files, but %zu other pictures (%s); convert them, for example with "
-                     "mogrify -format png",
-                     state->root, state->other_pictures, state->other_kind);
-  return limn_fail(LIMN_DATA, "%s: no PNG, JPEG or WebP files, and no IDX or CIFAR files; name a folder of pictures",
-                   state->root);
+  char others[LIMN_OTHER_FILES_TEXT_SIZE];
+  limn_other_files_text(&state->other_files, others, sizeof others);
+  return limn_fail(LIMN_DATA, "%s: no pictures, and no IDX or CIFAR files%s%s; name a folder of pictures", state->root,
+                   others[0] ? ": " : "", others);
 }
 
 static const char *full_path(const folder_source *source, uint32_t index, char *buffer, size_t size) {
@@ -203,13 +232,21 @@ static void folder_destroy(limn_data_source *base) {
 static limn_status folder_probe(limn_data_source *base, uint32_t index, limn_picture_shape *out) {
   const folder_source *source = (const folder_source *)base;
   char path[PATH_MAX];
+  if (source->files.items[index].fault)
+    return limn_fail(LIMN_DATA, "%s", source->files.items[index].fault);
   return limn_image_probe_file(out, full_path(source, index, path, sizeof path), source->max_pixels);
 }
 
 static limn_status folder_read(limn_data_source *base, uint32_t index, limn_image *out) {
   const folder_source *source = (const folder_source *)base;
   char path[PATH_MAX];
+  if (source->files.items[index].fault)
+    return limn_fail(LIMN_DATA, "%s", source->files.items[index].fault);
   return limn_image_read_file(out, full_path(source, index, path, sizeof path), source->max_pixels);
+}
+
+static const char *folder_file(const limn_data_source *base, uint32_t index) {
+  return ((const folder_source *)base)->files.items[index].path;
 }
 
 static int folder_label(const limn_data_source *base, uint32_t index) {
@@ -234,6 +271,8 @@ static uint64_t folder_state(const limn_data_source *base, uint64_t hash) {
     const limn_file_entry *file = &source->files.items[i];
     const uint64_t numbers[2] = {file->size, file->times};
     hash = limn_hash_bytes(limn_hash_bytes(hash, file->path, strlen(file->path)), numbers, sizeof numbers);
+    if (file->fault)
+      hash = limn_hash_bytes(hash, file->fault, strlen(file->fault));
   }
   return hash;
 }
@@ -246,6 +285,7 @@ static const limn_source_ops folder_ops = {
     .label = folder_label,
     .class_name = folder_class_name,
     .name = folder_name,
+    .file = folder_file,
     .identify = folder_identify,
     .state = folder_state,
 };
@@ -278,11 +318,13 @@ limn_status limn_folder_open(limn_data_source **out, const char *path, const lim
     status = limn_file_list_classify_by_folder(&state.files, 0);
   if (status != LIMN_OK)
     goto cleanup;
-  *source = (folder_source){
-      .base = {.ops = &folder_ops, .count = (uint32_t)state.files.count, .class_count = state.files.class_count},
-      .path = own_path,
-      .max_pixels = options->max_pixels,
-      .files = state.files};
+  *source = (folder_source){.base = {.ops = &folder_ops,
+                                     .count = (uint32_t)state.files.count,
+                                     .class_count = state.files.class_count,
+                                     .other_files = state.other_files},
+                            .path = own_path,
+                            .max_pixels = options->max_pixels,
+                            .files = state.files};
   state.files = (limn_file_list){0};
   *out = &source->base;
   own_path = NULL;

@@ -343,7 +343,7 @@ static limn_status match(const label_file *file, const label_row **of, const cha
     return limn_fail(LIMN_DATA, "%s: %zu of %zu rows name no picture in %s, the first in line %zu: %s", path, strangers,
                      file->count, where, stranger->line, stranger->name);
   for (size_t i = 0; i < list->count; ++i)
-    if (!of[i])
+    if (!of[i] && !list->items[i].fault) /* what is no more there may have lost its row too */
       first = unlabelled++ ? first : list->items[i].path;
   if (unlabelled > 0)
     return limn_fail(LIMN_DATA, "%s: %zu of the %zu pictures in %s have no row, the first: %s", path, unlabelled,

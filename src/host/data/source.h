@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "data/file_list.h"
+#include "data/other_files.h"
 #include "image/image.h"
 #include "limn/pictures.h"
 
@@ -19,8 +20,9 @@ typedef struct limn_source_ops limn_source_ops;
 typedef struct limn_data_source {
   const limn_source_ops *ops;
   uint32_t count;
-  int class_count; /* 0: no labels */
-  bool cheap;      /* decoding costs so little that the fingerprint may read every picture */
+  int class_count;              /* 0: no labels */
+  limn_other_files other_files; /* that are none of its pictures, as far as it has looked */
+  bool cheap;                   /* decoding costs so little that the fingerprint may read every picture */
 } limn_data_source;
 
 /* Required unless said otherwise. All but destroy and forget are thread-safe. */
@@ -34,6 +36,8 @@ struct limn_source_ops {
   const char *(*class_name)(const limn_data_source *source, int label);
   /* The picture's name for a message, into buffer, returned. */
   const char *(*name)(const limn_data_source *source, uint32_t index, char *buffer, size_t size);
+  /* Optional: the picture's path below the folder or in the archive; borrowed. */
+  const char *(*file)(const limn_data_source *source, uint32_t index);
   /* Continues a hash over what tells pictures apart other than size and pixels. */
   uint64_t (*identify)(const limn_data_source *source, uint32_t index, uint64_t hash);
   /* Optional: continues a hash over everything that changes when the files do (names, sizes, times), without reading

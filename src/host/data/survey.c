@@ -53,7 +53,14 @@ static limn_status take_down(limn_survey *survey, uint32_t i, limn_status status
 
 static limn_status probe_one(void *context, uint32_t i) {
   limn_survey *survey = context;
-  return take_down(survey, i, survey->source->ops->probe(survey->source, i, &survey->shapes[i]));
+  const limn_data_source *source = survey->source;
+  limn_status status = source->ops->probe(survey->source, i, &survey->shapes[i]);
+  if (status != LIMN_DATA || !survey->shapes[i].no_picture || !source->ops->file)
+    return take_down(survey, i, status);
+  pthread_mutex_lock(&survey->lock);
+  limn_other_files_add(&survey->other_files, source->ops->file(source, i));
+  pthread_mutex_unlock(&survey->lock);
+  return LIMN_OK;
 }
 
 limn_status limn_survey_probe(limn_survey *survey) {
@@ -81,6 +88,8 @@ static limn_status look_at(limn_survey *survey, uint32_t i) {
   uint8_t *row = malloc(limn_decoder_row_bytes(decoder));
   limn_status status = row ? survey->source->ops->read(survey->source, i, &image) : limn_fail_memory("a picture");
   if (status == LIMN_OK) {
+    if (image.shallow)
+      survey->shapes[i].storage = LIMN_STORED_12_IN_16;
     limn_sketch_make(&survey->sketches[i], &image);
     status = limn_make_row(decoder, &image, row);
   }

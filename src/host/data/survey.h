@@ -18,6 +18,7 @@ typedef struct limn_survey {
   uint32_t usable_count;
   pthread_mutex_t lock;         /* over what follows */
   uint64_t sums[3], squares[3]; /* of the rows, by channel */
+  limn_other_files other_files; /* that only a look into them has shown to be no pictures */
   bool has_lock;
   limn_progress progress;
 } limn_survey;

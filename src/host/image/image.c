@@ -38,6 +38,8 @@ const char *limn_picture_mode(const limn_picture_shape *shape) {
   static const char *const modes[][4] = {
       [LIMN_STORED_PLAIN] = {"grey", "grey + alpha", "RGB", "RGBA"},
       [LIMN_STORED_16_BIT] = {"grey 16-bit", "grey + alpha 16-bit", "RGB 16-bit", "RGBA 16-bit"},
+      [LIMN_STORED_12_IN_16] = {"grey 12 bits in 16", "grey + alpha 12 bits in 16", "RGB 12 bits in 16",
+                                "RGBA 12 bits in 16"},
       [LIMN_STORED_PALETTE] = {"", "", "palette", "palette + alpha"},
       [LIMN_STORED_CMYK] = {"", "", "CMYK", ""},
   };

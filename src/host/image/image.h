@@ -1,4 +1,4 @@
-/* 8-bit pictures in host memory: PNG, JPEG and WebP files, resizing, grids. */
+/* 8-bit pictures in host memory: picture files, resizing, grids. */
 #ifndef LIMN_IMAGE_IMAGE_H
 #define LIMN_IMAGE_IMAGE_H
 
@@ -13,6 +13,7 @@
 typedef struct limn_image {
   int height, width, channels;
   uint8_t *pixels; /* owned; NULL when empty */
+  bool shallow;    /* of a file of 16 bits that uses 12 at most and does not say so: nearly black */
 } limn_image;
 
 void limn_image_release(limn_image *image); /* frees the pixels and empties the struct; safe on an empty one */
@@ -22,9 +23,19 @@ limn_status limn_image_init(limn_image *image, int height, int width, int channe
 typedef enum limn_storage {
   LIMN_STORED_PLAIN, /* as channels of up to 8 bits */
   LIMN_STORED_16_BIT,
+  LIMN_STORED_12_IN_16, /* known once it is read: limn_image.shallow */
   LIMN_STORED_PALETTE,
   LIMN_STORED_CMYK
 } limn_storage;
+
+/* Libraries that are loaded when a picture needs them. */
+typedef enum limn_picture_library {
+  LIMN_PICTURE_NO_LIBRARY,
+  LIMN_PICTURE_LIBTIFF,
+  LIMN_PICTURE_OPENJPEG,
+  LIMN_PICTURE_LIBHEIF,
+  LIMN_PICTURE_LIBRARY_COUNT
+} limn_picture_library;
 
 /* The size of a picture and its channels, as in limn_image, and what its file is. */
 typedef struct limn_picture_shape {
@@ -32,6 +43,9 @@ typedef struct limn_picture_shape {
   limn_storage storage;
   bool turned;        /* stored another way up, as EXIF says */
   const char *format; /* "PNG"; static; NULL: no file of its own */
+  /* What a failed probe says of the file: */
+  bool no_picture;             /* it is of no kind that is read */
+  limn_picture_library lacked; /* the library that it takes, which is not here */
 } limn_picture_shape;
 
 /* "RGB", "grey 16-bit", "palette + alpha", "CMYK"; static. */
@@ -43,14 +57,16 @@ typedef struct limn_image_input {
   size_t size;
   const char *name;   /* for messages; borrowed */
   int64_t max_pixels; /* more are refused before decoding */
+  const char *file;   /* its file's name, where `name` does not end like it; borrowed, or NULL */
 } limn_image_input;
 
-/* Any PNG (grey, palette, 16-bit, tRNS, interlaced), JPEG (baseline, progressive, grey, CMYK) or still WebP, told by
- * its first bytes, as 8-bit with 1 to 4 channels, the way up that its EXIF orientation says (JPEG, WebP). Gamma and
- * colour profiles are ignored, as training pipelines do. LIMN_DATA, naming the file, when it is broken, cut off, too
- * large or of another kind; LIMN_FAILED when memory runs out. */
+/* Any picture of a kind that docs/data.md names, told by its first bytes (TGA: by its name), as 8-bit with 1 to 4
+ * channels, the way up that it says it was taken. Gamma and colour profiles are ignored, as training pipelines do.
+ * LIMN_DATA, naming the file, when it is broken, cut off, too large or of another kind, or takes a library that is not
+ * here; LIMN_FAILED when memory runs out. */
 limn_status limn_image_read(limn_image *out, const limn_image_input *input);
-/* What limn_image_read would give, without decoding: it may yet fail on the pixels. */
+/* What limn_image_read would give, without decoding: it may yet fail on the pixels. Of *out, after a failure
+ * no_picture and lacked count. */
 limn_status limn_image_probe(limn_picture_shape *out, const limn_image_input *input);
 /* The same of a file on disk. */
 limn_status limn_image_read_file(limn_image *out, const char *path, int64_t max_pixels);
@@ -59,6 +75,13 @@ limn_status limn_image_probe_file(limn_picture_shape *out, const char *path, int
 size_t limn_image_file_limit(int64_t max_pixels);
 /* Whether a file's name ends like one of a picture that can be read. */
 bool limn_image_has_known_name(const char *name);
+/* Whether a file is a picture of a kind that is read, by its first LIMN_PICTURE_START bytes, or all where it has fewer.
+ */
+#define LIMN_PICTURE_START 512
+bool limn_image_is_picture(const limn_image_input *input);
+
+/* Whether the library can be loaded now. */
+bool limn_picture_library_is_here(limn_picture_library library);
 
 /* Writes a grey or RGB picture as what the path's ending says, in any letter case: .png, .jpg and .jpeg (quality 95,
  * 4:4:4), .webp (lossless). A pipe or device of another name gets PNG. Durable: temporary file, fsync, rename, fsync of

@@ -167,5 +167,7 @@ static limn_status jpeg_probe(limn_picture_shape *out, const limn_image_input *i
   return LIMN_OK;
 }
 
+static bool owns(const limn_image_input *input) { return limn_image_begins(input, "\xff\xd8\xff", 3); }
+
 const limn_image_decoder limn_jpeg_decoder = {
-    .kind = KIND, .magic = "\xff\xd8\xff", .magic_size = 3, .probe = jpeg_probe, .read = jpeg_read};
+    .kind = KIND, .endings = ".jpg .jpeg .jpe .jfif", .owns = owns, .probe = jpeg_probe, .read = jpeg_read};

@@ -98,23 +98,53 @@ static limn_storage storage_of(const png_file *file) {
   return png_get_bit_depth(file->png, file->info) == 16 ? LIMN_STORED_16_BIT : LIMN_STORED_PLAIN;
 }
 
-/* `image` has the size and channels of the file. */
-static bool read_pixels(png_file *file, const limn_image *image) {
+/* Rows of `stride` bytes, 16-bit samples in the machine's order. */
+static bool read_rows(png_file *file, int height, uint8_t *rows, size_t stride) {
   if (setjmp(png_jmpbuf(file->png)))
     return false;
   png_structp png = file->png;
   png_set_expand(png);
-  png_set_scale_16(png);
+  png_set_swap(png); /* of 16 bits alone; x86 has the low byte first */
   const int passes = png_set_interlace_handling(png);
   png_read_update_info(png, file->info);
-  const size_t stride = (size_t)image->width * (size_t)image->channels;
   if (png_get_rowbytes(png, file->info) != stride)
     png_error(png, "its rows have an unexpected length");
   for (int pass = 0; pass < passes; ++pass)
-    for (int y = 0; y < image->height; ++y)
-      png_read_row(png, image->pixels + (size_t)y * stride, NULL);
+    for (int y = 0; y < height; ++y)
+      png_read_row(png, rows + (size_t)y * stride, NULL);
   png_read_end(png, NULL);
   return true;
+}
+
+/* The greatest sample by the bits that the file says are used; 65535 where it says nothing. */
+static uint32_t most_of(const png_file *file) {
+  png_color_8p bits = NULL;
+  if (!png_get_sBIT(file->png, file->info, &bits))
+    return UINT16_MAX;
+  int used = bits->gray;
+  if (png_get_color_type(file->png, file->info) & PNG_COLOR_MASK_COLOR) {
+    used = bits->red > bits->green ? bits->red : bits->green;
+    used = bits->blue > used ? bits->blue : used;
+  }
+  return used > 8 && used < 16 ? (1u << used) - 1 : UINT16_MAX;
+}
+
+/* `image` has the size and channels of the file. */
+static limn_status read_pixels(png_file *file, limn_image *image) {
+  const size_t stride = (size_t)image->width * (size_t)image->channels;
+  if (png_get_bit_depth(file->png, file->info) < 16)
+    return read_rows(file, image->height, image->pixels, stride) ? LIMN_OK : fail_broken(file);
+  const uint32_t most = most_of(file);
+  uint16_t *deep = malloc((size_t)image->height * stride * sizeof *deep);
+  if (!deep)
+    return limn_image_fail_memory(file->input);
+  limn_status status = LIMN_OK;
+  if (read_rows(file, image->height, (uint8_t *)deep, stride * sizeof *deep))
+    limn_image_fill_deep(image, deep, most);
+  else
+    status = fail_broken(file);
+  free(deep);
+  return status;
 }
 
 static limn_status input_open(png_file *file, const limn_image_input *input, limn_picture_shape *shape) {
@@ -146,10 +176,10 @@ static limn_status png_read(limn_image *out, const limn_image_input *input) {
   limn_picture_shape shape;
   LIMN_TRY(input_open(&file, input, &shape));
   limn_status status = limn_image_init(out, shape.height, shape.width, shape.channels);
-  if (status == LIMN_OK && !read_pixels(&file, out)) {
+  if (status == LIMN_OK)
+    status = read_pixels(&file, out);
+  if (status != LIMN_OK)
     limn_image_release(out);
-    status = fail_broken(&file);
-  }
   input_close(&file);
   return status;
 }
@@ -161,8 +191,10 @@ static limn_status png_probe(limn_picture_shape *out, const limn_image_input *in
   return LIMN_OK;
 }
 
+static bool owns(const limn_image_input *input) { return limn_image_begins(input, "\x89PNG\r\n\x1a\n", 8); }
+
 const limn_image_decoder limn_png_decoder = {
-    .kind = KIND, .magic = "\x89PNG\r\n\x1a\n", .magic_size = 8, .probe = png_probe, .read = png_read};
+    .kind = KIND, .endings = ".png", .owns = owns, .probe = png_probe, .read = png_read};
 
 static bool write_pixels(png_file *file, const limn_image *image) {
   if (setjmp(png_jmpbuf(file->png)))

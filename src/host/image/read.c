@@ -9,28 +9,36 @@
 #include "base/file.h"
 #include "image/decoder.h"
 
-#define PROBED_BYTES ((size_t)64 << 10) /* most files say their size well within these */
-#define LONGEST_SIDE 1000000            /* so that a row's bytes are an int */
+#define PROBED_BYTES  ((size_t)64 << 10) /* most files say their size well within these */
+#define LEAST_TO_TELL 16                 /* bytes of a file that is not named like a picture: fewer are any kind's */
+#define LONGEST_SIDE  1000000            /* so that a row's bytes are an int */
 
-static const limn_image_decoder *const decoders[] = {&limn_png_decoder, &limn_jpeg_decoder, &limn_webp_decoder};
+/* Those that can be mistaken come last. */
+static const limn_image_decoder *const decoders[] = {&limn_png_decoder,  &limn_jpeg_decoder, &limn_webp_decoder,
+                                                     &limn_gif_decoder,  &limn_tiff_decoder, &limn_avif_decoder,
+                                                     &limn_heic_decoder, &limn_jp2_decoder,  &limn_pnm_decoder,
+                                                     &limn_bmp_decoder,  &limn_tga_decoder};
+#define DECODER_COUNT (sizeof decoders / sizeof *decoders)
 
-/* A file that is cut off within its magic still belongs to the decoder, which then says what is wrong. */
-static bool begins_like(const limn_image_input *input, const limn_image_decoder *decoder) {
-  for (size_t i = 0; i < decoder->magic_size && i < input->size; ++i)
-    if (decoder->magic[i] != '.' && (uint8_t)decoder->magic[i] != input->bytes[i])
-      return false;
-  return true;
+static const limn_image_decoder *owner_of(const limn_image_input *input) {
+  for (size_t i = 0; input->size > 0 && i < DECODER_COUNT; ++i)
+    if (decoders[i]->owns(input))
+      return decoders[i];
+  return NULL;
 }
 
 static limn_status find_decoder(const limn_image_decoder **out, const limn_image_input *input) {
+  *out = owner_of(input);
+  if (*out)
+    return LIMN_OK;
   if (input->size == 0)
     return limn_fail(LIMN_DATA, "%s: an empty file, no picture; replace or remove it", input->name);
-  for (size_t i = 0; i < sizeof decoders / sizeof *decoders; ++i)
-    if (begins_like(input, decoders[i])) {
-      *out = decoders[i];
-      return LIMN_OK;
-    }
-  return limn_fail(LIMN_DATA, "%s: not a PNG, JPEG or WebP file; convert or remove it", input->name);
+  return limn_fail(LIMN_DATA, "%s: no picture of a kind that Limn reads; convert or remove it", input->name);
+}
+
+bool limn_image_is_picture(const limn_image_input *input) {
+  const char *name = input->file ? input->file : input->name;
+  return (input->size >= LEAST_TO_TELL || limn_image_has_known_name(name)) && owner_of(input);
 }
 
 limn_status limn_image_read(limn_image *out, const limn_image_input *input) {
@@ -42,7 +50,12 @@ limn_status limn_image_read(limn_image *out, const limn_image_input *input) {
 
 limn_status limn_image_probe(limn_picture_shape *out, const limn_image_input *input) {
   const limn_image_decoder *decoder;
-  LIMN_TRY(find_decoder(&decoder, input));
+  memset(out, 0, sizeof *out);
+  limn_status status = find_decoder(&decoder, input);
+  if (status != LIMN_OK) {
+    out->no_picture = input->size > 0; /* an empty file was to be one */
+    return status;
+  }
   LIMN_TRY(decoder->probe(out, input));
   out->format = decoder->kind;
   return LIMN_OK;
@@ -99,11 +112,21 @@ limn_status limn_image_probe_file(limn_picture_shape *out, const char *path, int
   return status;
 }
 
+bool limn_image_ends_like(const char *name, const limn_image_decoder *decoder) {
+  const char *ending = strrchr(name, '.');
+  const size_t length = ending && !strchr(ending, ' ') ? strlen(ending) : 0;
+  for (const char *one = decoder->endings; length > 1; one += strcspn(one, " ") + 1) {
+    if (strncasecmp(one, ending, length) == 0 && (one[length] == ' ' || one[length] == '\0'))
+      return true;
+    if (!strchr(one, ' '))
+      break;
+  }
+  return false;
+}
+
 bool limn_image_has_known_name(const char *name) {
-  static const char *const extensions[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
-  const char *extension = strrchr(name, '.');
-  for (size_t i = 0; extension && i < sizeof extensions / sizeof *extensions; ++i)
-    if (strcasecmp(extension, extensions[i]) == 0)
+  for (size_t i = 0; i < DECODER_COUNT; ++i)
+    if (limn_image_ends_like(name, decoders[i]))
       return true;
   return false;
 }

@@ -12,9 +12,7 @@
 #define FLAGS_AT    20 /* in a file that begins with a VP8X chunk */
 #define EXIF_FLAG   0x08
 
-static uint32_t little_endian(const uint8_t *bytes) {
-  return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
+static bool owns(const limn_image_input *input) { return limn_image_begins(input, "RIFF....WEBP", 12); }
 
 static limn_status fail_at(const limn_image_input *input, VP8StatusCode code) {
   switch (code) {
@@ -34,7 +32,7 @@ static limn_status fail_at(const limn_image_input *input, VP8StatusCode code) {
 static int orientation(const limn_image_input *input) {
   for (size_t at = RIFF_HEADER; input->size - at >= CHUNK_START;) {
     const uint8_t *chunk = input->bytes + at;
-    size_t size = little_endian(chunk + 4), left = input->size - at - CHUNK_START;
+    size_t size = limn_little_32(chunk + 4), left = input->size - at - CHUNK_START;
     if (size > left)
       break;
     if (memcmp(chunk, "EXIF", 4) == 0) {
@@ -53,7 +51,7 @@ static int orientation(const limn_image_input *input) {
 /* Whether only the beginning of a file is here, and its EXIF data are not. */
 static bool lacks_exif(const limn_image_input *input) {
   return input->size > FLAGS_AT && memcmp(input->bytes + RIFF_HEADER, "VP8X", 4) == 0 &&
-         (input->bytes[FLAGS_AT] & EXIF_FLAG) && little_endian(input->bytes + 4) > input->size - CHUNK_START;
+         (input->bytes[FLAGS_AT] & EXIF_FLAG) && limn_little_32(input->bytes + 4) > input->size - CHUNK_START;
 }
 
 static limn_status check(const limn_image_input *input, WebPBitstreamFeatures *features) {
@@ -100,4 +98,4 @@ static limn_status webp_read(limn_image *out, const limn_image_input *input) {
 }
 
 const limn_image_decoder limn_webp_decoder = {
-    .kind = KIND, .magic = "RIFF....WEBP", .magic_size = 12, .probe = webp_probe, .read = webp_read};
+    .kind = KIND, .endings = ".webp", .owns = owns, .probe = webp_probe, .read = webp_read};

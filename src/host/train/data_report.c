@@ -146,6 +146,7 @@ static limn_status count_kinds(limn_data_report *report, const limn_survey *surv
     if (shape->format)
       count_one(report->formats, &report->format_count, shape->format);
     report->turned += shape->turned;
+    report->shallow += shape->storage == LIMN_STORED_12_IN_16;
     if (label >= 0 && label < source->class_count)
       ++report->classes[label].count;
     else
@@ -248,8 +249,10 @@ static void tell_need(limn_data_report *report, const limn_config *wanted, uint3
 
 static limn_status fill(limn_data_report *report, limn_survey *survey, const limn_config *config, const char *sheet) {
   snprintf(report->kind, sizeof report->kind, "%s", survey->source->ops->kind);
-  report->count = survey->source->count;
   LIMN_TRY(limn_survey_probe(survey));
+  report->count = survey->source->count - survey->other_files.count;
+  report->other_files = survey->source->other_files;
+  limn_other_files_merge(&report->other_files, &survey->other_files);
   LIMN_TRY(describe_sizes(report, survey));
   if (report->distinct_sizes == 0)
     return list_faults(report, survey);

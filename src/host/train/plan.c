@@ -67,6 +67,8 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
     snprintf(plan->data_kind, sizeof plan->data_kind, "%s", data->info.kind);
     plan->images = data->info.count;
     plan->validation_images = data->validation_count;
+    plan->broken = data->info.broken;
+    plan->other_files = data->info.other_files;
     plan->channels = config->channels;
     plan->height = config->height;
     plan->width = config->width;

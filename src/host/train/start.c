@@ -141,6 +141,8 @@ static void tell_notice(void *context, const char *text) { limn_trainer_notice(c
 static limn_status open_data(limn_trainer *t) {
   const limn_data_watch watch = {.notice = tell_notice, .context = t, .stop = t->options->stop};
   LIMN_TRY(limn_training_data_open(&t->data, t->config, t->options->source, &watch));
+  t->result->broken = t->data.info.broken;
+  t->result->other_files = t->data.info.other_files;
   uint64_t known = t->run ? limn_run_data_fingerprint(t->run) : 0;
   if (known && t->data.info.fingerprint && known != t->data.info.fingerprint)
     return limn_fail(LIMN_DATA, "%s is not the data that %s was trained on; start a new run with --init",
