@@ -14,6 +14,8 @@
 #include "data/source.h"
 #include "limn/tools.h"
 
+#define SHOWN_OF_PATH 200 /* at its ends, where it is so long that the reason would be cut off */
+
 typedef struct folder_source {
   limn_data_source base;
   char *path;
@@ -77,7 +79,11 @@ static char *join(const char *folder, const char *name) {
 /* Takes `relative`. why: "a link to a file that is not there". */
 static limn_status add_broken(search *state, char *relative, const char *full, const char *why) {
   char *fault = NULL;
-  if (asprintf(&fault, "%s: %s", full, why) < 0)
+  const size_t length = strlen(full), most = 2 * SHOWN_OF_PATH;
+  const int made = length <= most
+                       ? asprintf(&fault, "%s: %s", full, why)
+                       : asprintf(&fault, "%.*s...%s: %s", SHOWN_OF_PATH, full, full + length - SHOWN_OF_PATH, why);
+  if (made < 0)
     fault = NULL;
   return limn_file_list_add_broken(&state->files, relative, fault);
 }

@@ -72,6 +72,8 @@ static int by_count(const void *a, const void *b) {
   const limn_ending_count *one = a, *two = b;
   if (one->count != two->count)
     return one->count > two->count ? -1 : 1;
+  if (!one->ending[0] != !two->ending[0])
+    return one->ending[0] ? -1 : 1;
   return strcmp(one->ending, two->ending);
 }
 

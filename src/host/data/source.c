@@ -61,8 +61,7 @@ static limn_status choose_for_file(open_function *out, const char *path, uint64_
   if (size == 0)
     return limn_fail(LIMN_DATA, "%s: an empty file; name a folder, an archive or a data file", path);
   LIMN_TRY(read_start(path, start, &gzip));
-  if (begins_with(start, "\x89PNG", 4) || begins_with(start, "\xff\xd8\xff", 3) ||
-      (begins_with(start, "RIFF", 4) && begins_with(start + 8, "WEBP", 4)))
+  if (limn_image_is_picture(&(limn_image_input){.bytes = start, .size = START_SIZE, .name = path}))
     return limn_fail(LIMN_DATA, "%s: a single picture; name the folder that holds the pictures", path);
   if (begins_with(start, "\x93NUMPY", 6))
     *out = limn_npy_open;
