@@ -101,7 +101,7 @@ limn_status limn_image_probe_file(limn_picture_shape *out, const char *path, int
   if (status == LIMN_OK)
     status = limn_image_probe(out, &input);
   free(start);
-  if (status == LIMN_OK || input.size < PROBED_BYTES)
+  if (status == LIMN_OK || input.size < PROBED_BYTES || out->no_picture || out->lacked)
     return status;
   /* A long profile or preview stands before what was looked for. */
   char *bytes;

@@ -66,7 +66,8 @@ static bool owns(const limn_image_input *input) {
 }
 
 static limn_status read_header(tga_file *file, const limn_image_input *input) {
-  parse_header(file, input); /* owns() has seen that it makes sense */
+  if (!parse_header(file, input)) /* owns() has seen that it makes sense */
+    return limn_image_fail_short(input, KIND);
   return limn_image_check_size(input, file->height, file->width);
 }
 
@@ -124,7 +125,7 @@ static const char *put_pixel(const tga_file *file, const limn_image *out, uint8_
 
 /* Where the pixel of that number, counted as they are stored, belongs. */
 static uint8_t *place_of(const tga_file *file, const limn_image *out, size_t number) {
-  const size_t width = (size_t)out->width, line = number / width, column = number % width;
+  const size_t width = (size_t)file->width, line = number / width, column = number % width;
   const size_t y = file->bottom_up ? (size_t)out->height - 1 - line : line;
   return out->pixels + (y * width + (file->right_to_left ? width - 1 - column : column)) * (size_t)out->channels;
 }
