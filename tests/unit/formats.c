@@ -70,6 +70,9 @@ typedef struct sample {
 } sample;
 
 static const sample samples[] = {
+    {"said.png", "PNG", "grey 16-bit", 5, 7, 1, grey},
+    {"said_rgb.png", "PNG", "RGB 16-bit", 5, 7, 1, color},
+    {"said_wrongly.png", "PNG", "grey 16-bit", 5, 7, 0, grey},
     {"rgb24.bmp", "BMP", "RGB", 5, 7, 0, color},
     {"topdown.bmp", "BMP", "RGB", 5, 7, 0, color},
     {"core.bmp", "BMP", "RGB", 5, 7, 0, color},
@@ -96,7 +99,7 @@ static const sample samples[] = {
     {"palette8.tga", "TGA", "palette", 5, 7, 0, few},
     {"rgb555.tga", "TGA", "RGB", 5, 7, 8, color},
     {"palette.gif", "GIF", "palette", 5, 7, 0, few},
-    {"interlaced.gif", "GIF", "palette", 5, 7, 0, few},
+    {"interlaced.gif", "GIF", "palette", 47, 61, 0, noise},
     {"clear.gif", "GIF", "palette + alpha", 5, 7, 0, few_clear},
     {"two.gif", "GIF", "palette", 5, 7, 0, few},
     {"part.gif", "GIF", "palette + alpha", 8, 9, 0, part},
@@ -108,6 +111,8 @@ static const sample samples[] = {
     {"planes.tif", "TIFF", "RGB", 5, 7, 0, color},
     {"cmyk.tif", "TIFF", "CMYK", 5, 7, 0, color},
     {"rgba.tif", "TIFF", "RGBA", 5, 7, 0, clear},
+    {"multiplied.tif", "TIFF", "RGBA", 5, 7, 3, clear},
+    {"tiled_rgba.tif", "TIFF", "RGBA", 5, 7, 3, clear},
     {"turned.tif", "TIFF", "RGB", 7, 5, 0, turned},
     {"grey8.tif", "TIFF", "grey", 5, 7, 0, grey},
     {"white_is_0.tif", "TIFF", "grey", 5, 7, 0, grey},

@@ -17,14 +17,12 @@
 /* A library that is not there, and a folder that nobody may read, also for root: these stand before the C library's. */
 static const char *missing_library, *locked_folder;
 
-void *dlopen(const char *file, int mode);
 void *dlopen(const char *file, int mode) {
   void *(*real)(const char *, int);
   *(void **)&real = dlsym(RTLD_NEXT, "dlopen");
   return missing_library && file && strcmp(file, missing_library) == 0 ? NULL : real(file, mode);
 }
 
-DIR *opendir(const char *name);
 DIR *opendir(const char *name) {
   DIR *(*real)(const char *);
   *(void **)&real = dlsym(RTLD_NEXT, "opendir");
