@@ -363,8 +363,11 @@ Test(weights, init_says_what_does_not_fit) {
     const char *model;
     const char *const *settings;
     const char *said;
-  } cases[] = {{"dcgan", wide, "as the generator: main.0.weight is 8x8x4x4 in the file and 8x16x4x4 here"},
-               {"vae", plain, "holds the generator of a dcgan, and a vae has the networks encoder and decoder"}};
+  } cases[] = {
+      {"dcgan", wide,
+       "as the generator: main.0.weight is 8x8x4x4 in the file and 8x16x4x4 here; it was trained with --size 16 "
+       "--channels 1 --filters 4 --latent 8"},
+      {"vae", plain, "holds the generator of a dcgan, and a vae has the networks encoder and decoder"}};
   cr_assert_eq(limn_export(test_path("dcgan"), "generator", path), LIMN_OK);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     train_from(&run, cases[i].model, cases[i].settings, path);

@@ -248,6 +248,18 @@ static limn_status load_variance(limn_session *s, const limn_weights *weights) {
   return stored ? limn_weights_upload(weights, stored, variance) : LIMN_OK;
 }
 
+/* The settings that would fit, where the file says them. */
+static const char *advise(const limn_safetensors *file, char *text, size_t size) {
+  const char *side = limn_safetensors_metadata(file, "size"), *channels = limn_safetensors_metadata(file, "channels"),
+             *filters = limn_safetensors_metadata(file, "filters"), *latent = limn_safetensors_metadata(file, "latent");
+  if (side && channels && filters && latent)
+    snprintf(text, size, "it was trained with --size %.16s --channels %.16s --filters %.16s --latent %.16s", side,
+             channels, filters, latent);
+  else
+    snprintf(text, size, "give the settings that the file was trained with");
+  return text;
+}
+
 static limn_status load_weights(limn_session *s, const limn_safetensors *file, const char *path) {
   limn_weights_search search = {.score = INT_MIN};
   int loaded = 0;
@@ -268,9 +280,9 @@ static limn_status load_weights(limn_session *s, const limn_safetensors *file, c
   if (!loaded && model && held && !search.problem[0])
     return limn_fail(LIMN_DATA, "--init %s: it holds the %.32s of a %.32s, and a %s has the networks %s and %s", path,
                      held, model, limn_config_model(s->config), s->model.networks[0].name, s->model.networks[1].name);
+  char advice[160];
   if (!loaded && search.problem[0])
-    return limn_fail(LIMN_DATA, "--init %s: %s; give the settings that the file was trained with", path,
-                     search.problem);
+    return limn_fail(LIMN_DATA, "--init %s: %s; %s", path, search.problem, advise(file, advice, sizeof advice));
   if (!loaded)
     return limn_fail(LIMN_DATA, "--init %s: no tensor of the %s or the %s of a %s is in it", path,
                      s->model.networks[0].name, s->model.networks[1].name, limn_config_model(s->config));
