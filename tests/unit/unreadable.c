@@ -185,6 +185,21 @@ Test(unreadable, what_is_not_to_be_had_is_broken) {
 }
 
 /* Deeper than a path can say. */
+/* Who removed a picture may have removed its row of labels too. */
+Test(unreadable, a_broken_picture_needs_no_label) {
+  write_png("1.png", 1);
+  write_png("2.png", 2);
+  cr_assert_eq(symlink("nowhere.png", test_path("3.png")), 0);
+  test_write(test_path("labels.csv"), "1,a\n2,b\n", 8);
+  limn_dataset_options options = four(true);
+  limn_dataset_info info;
+  char labels[TEST_PATH_SIZE];
+  snprintf(labels, sizeof labels, "%s", test_path("labels.csv"));
+  options.labels = labels;
+  limn_dataset_close(open_data(test_folder, &options, &info));
+  cr_assert(info.count == 2 && info.broken == 1 && info.class_count == 2);
+}
+
 Test(unreadable, folders_too_deep_to_name_are_broken) {
   char name[201];
   memset(name, 'd', sizeof name - 1);

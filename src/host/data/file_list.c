@@ -167,8 +167,8 @@ static uint64_t hash_number(uint64_t hash, uint64_t number) {
 uint64_t limn_file_list_identify(const limn_file_list *list, uint32_t index, uint64_t hash) {
   const limn_file_entry *file = &list->items[index];
   hash = limn_hash_bytes(hash, file->path, strlen(file->path));
-  hash = hash_number(hash, file->size); /* a changed picture is noticed by it even when its pixels are not read */
-  if (!list->labelled)
+  hash = hash_number(hash, file->size);   /* a changed picture is noticed by it even when its pixels are not read */
+  if (!list->labelled || file->label < 0) /* a broken picture may have none */
     return hash;
   const char *name = list->classes[file->label];
   return limn_hash_bytes(hash, name, strlen(name));

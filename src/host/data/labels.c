@@ -356,7 +356,7 @@ static limn_status classify(const label_file *file, limn_file_list *list, const 
   const char **texts = calloc(list->count ? list->count : 1, sizeof *texts);
   limn_status status = of && texts ? match(file, of, where) : limn_fail_memory(file->table.path);
   for (size_t i = 0; status == LIMN_OK && i < list->count; ++i)
-    texts[i] = of[i]->label;
+    texts[i] = of[i] ? of[i]->label : NULL;
   if (status == LIMN_OK)
     status = limn_file_list_classify(list, texts, true);
   list->labelled = status == LIMN_OK;
