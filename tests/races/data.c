@@ -53,8 +53,8 @@ int main(void) {
     const uint8_t color[3] = {(uint8_t)i, (uint8_t)(i * 7), 3};
     test_write_plain(test_path("%03d.png", i), 200 + i % 3, 200, 3, color);
   }
-  test_write(test_path("003-broken.png"), "hello", 5);
-  test_write(test_path("080-broken.png"), "hello", 5);
+  test_write(test_path("003-broken.png"), "\x89PNG", 4);
+  test_write(test_path("080-broken.png"), "\x89PNG", 4);
   snprintf(kept, sizeof kept, "%s", test_path(".kept")); /* hidden, so no part of the data */
   limn_dataset_options options = {.height = 4, .width = 4, .workers = 8, .skip_broken = true};
   try_data(&options, "in memory");

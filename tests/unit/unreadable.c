@@ -121,6 +121,10 @@ Test(unreadable, files_in_archives_too) {
   test_archive made = test_archive_open(path, "zip", "none");
   test_archive_add(&made, "picture", bytes, size); /* its bytes say it */
   test_archive_add(&made, "p.jpg", bytes, size);
+  copy_fixture("grey8.tga", "t"); /* told by the name that it has in the archive */
+  uint8_t tga[256];
+  const size_t tga_size = test_read(test_path("t"), tga, sizeof tga);
+  test_archive_add(&made, "t.TGA", tga, tga_size);
   for (size_t i = 0; i < OTHERS; ++i)
     test_archive_add(&made, others[i].name, others[i].text, size_of(i));
   test_archive_close(&made);
@@ -129,7 +133,7 @@ Test(unreadable, files_in_archives_too) {
     limn_dataset_info info;
     options.cache = kept_too ? kept : NULL;
     limn_dataset_close(open_data(path, &options, &info));
-    cr_assert(info.count == 2 && info.broken == 0 && info.cache_found == (kept_too == 2));
+    cr_assert(info.count == 3 && info.broken == 0 && info.cache_found == (kept_too == 2));
     cr_assert_str_eq(noticed, TOLD "\n");
   }
 }

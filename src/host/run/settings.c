@@ -42,7 +42,7 @@
 /* clang-format off */
 static const limn_setting_row table[] = {
     {NAME("data", "data", ALL), FREE, FLAG("data"), PATH(data, "an existing path"), DEFAULT(""),
-     HELP("the pictures: a folder or an archive (zip, tar) of PNG, JPEG and WebP files; IDX, CIFAR, .npy or .npz files")},
+     HELP("the pictures: a folder or an archive (zip, tar) of picture files; IDX, CIFAR, .npy or .npz files")},
     {NAME("size", "data", ALL), FLAG("size"), FIELD("size", LIMN_SETTING_SIZE, height),
      RANGE("64, or 48x80 for HEIGHTxWIDTH, 8 to 1024 a side; 0: from the data"), .minimum = 8, .maximum = 1024,
      DEFAULT("0"), HELP("height and width of the pictures")},
