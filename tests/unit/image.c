@@ -293,7 +293,7 @@ Test(image, a_full_disk_leaves_nothing) {
   struct rlimit limit;
   cr_assert_eq(limn_image_init(&image, 64, 64, 3), LIMN_OK);
   for (int i = 0; i < 64 * 64 * 3; ++i)
-    image.pixels[i] = (uint8_t)(i * i * 31 >> 3);
+    image.pixels[i] = (uint8_t)((unsigned)i * (unsigned)i * 31 >> 3);
   signal(SIGXFSZ, SIG_IGN);
   cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
   const rlim_t before = limit.rlim_cur;
