@@ -215,3 +215,17 @@ Test(labels, as_celeba_has_them) {
   options.label_column = "Young";
   expect_error(test_path("p"), &options, LIMN_DATA, "line 4: 2 fields, where the others have 3");
 }
+
+/* A link whose picture is gone may have lost its row too. */
+Test(labels, of_a_picture_that_is_gone) {
+  char csv[TEST_PATH_SIZE];
+  write_pictures();
+  cr_assert_eq(symlink("nowhere.png", test_path("p/gone.png")), 0);
+  write_text("labels.csv", "a.png,cat\n\"b, c.png\",dog\nd.png,cat\n");
+  const limn_dataset_options options = {.labels = lasting(csv, "labels.csv"), .skip_broken = true};
+  limn_dataset_info info;
+  limn_dataset *dataset = open_data(test_path("p"), &options, &info);
+  cr_assert(info.count == 3 && info.broken == 1 && info.class_count == 2, "%u, %u broken", info.count, info.broken);
+  cr_assert_str_eq(limn_dataset_class_name(dataset, limn_dataset_label(dataset, 2)), "cat");
+  limn_dataset_close(dataset);
+}

@@ -70,22 +70,6 @@ Test(memory_verdict, of_what_no_machine_has) {
   limn_config_destroy(config);
 }
 
-/* count colour pictures of 64 x 64. */
-static void write_array(int count) {
-  char path[256], header[128];
-  const size_t size = (size_t)count * 3 * 64 * 64;
-  FILE *stream = fopen(in_folder("p.npy", path), "wb");
-  memset(header, ' ', sizeof header);
-  memcpy(header, "\x93NUMPY\1\0\x76\0", 10);
-  header[10 + sprintf(header + 10, "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 64, 64, 3), }", count)] =
-      ' ';
-  header[127] = '\n';
-  fwrite(header, 1, sizeof header, stream);
-  for (size_t i = 0; i < size; ++i)
-    putc((int)(i * 37 % 251), stream);
-  fclose(stream);
-}
-
 Test(memory_verdict, says_how_one_picture_was_understood) {
   char path[256];
   FILE *stream = fopen(in_folder("one.npy", path), "wb");
@@ -105,6 +89,22 @@ Test(memory_verdict, says_how_one_picture_was_understood) {
 #ifndef __SANITIZE_ADDRESS__ /* which takes terabytes of addresses for itself */
 
 #define TRAIN "dcgan --data p.npy --device cpu --threads 1 --steps 1 "
+
+/* count colour pictures of 64 x 64. */
+static void write_array(int count) {
+  char path[256], header[128];
+  const size_t size = (size_t)count * 3 * 64 * 64;
+  FILE *stream = fopen(in_folder("p.npy", path), "wb");
+  memset(header, ' ', sizeof header);
+  memcpy(header, "\x93NUMPY\1\0\x76\0", 10);
+  header[10 + sprintf(header + 10, "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 64, 64, 3), }", count)] =
+      ' ';
+  header[127] = '\n';
+  fwrite(header, 1, sizeof header, stream);
+  for (size_t i = 0; i < size; ++i)
+    putc((int)(i * 37 % 251), stream);
+  fclose(stream);
+}
 
 /* For the program that is run next. */
 static void limit_memory(rlim_t bytes) {

@@ -79,6 +79,17 @@ static limn_status read_member(copying *all, const char *name, size_t most, size
   return limn_file_list_add_broken(&all->source->files, strdup(name), strdup(fault));
 }
 
+/* Of a member that begins as no picture does: another file, or a picture whose first bytes are damaged, as the sum at
+ * its end tells. */
+static limn_status pass_over(copying *all, const char *name, size_t got) {
+  bool damaged = false;
+  while (got > 0 && limn_image_has_known_name(name))
+    LIMN_TRY(read_member(all, name, COPY_SIZE, &got, &damaged));
+  if (!damaged)
+    limn_other_files_add(&all->source->base.other_files, name);
+  return LIMN_OK;
+}
+
 /* Up to one byte over the limit of a picture file, so that reading it can tell. */
 static limn_status copy_member(copying *all, const char *name) {
   archive_source *source = all->source;
@@ -90,10 +101,8 @@ static limn_status copy_member(copying *all, const char *name) {
   if (damaged)
     return LIMN_OK;
   const limn_image_input input = {.bytes = all->buffer, .size = got, .name = name};
-  if (!limn_image_is_picture(&input) && (got > 0 || !limn_image_has_known_name(name))) {
-    limn_other_files_add(&source->base.other_files, name);
-    return LIMN_OK;
-  }
+  if (!limn_image_is_picture(&input) && (got > 0 || !limn_image_has_known_name(name)))
+    return pass_over(all, name, got);
   LIMN_TRY(write_all(source, all->buffer, got));
   all->end += got;
   while (got > 0 && all->end - start < most) {
