@@ -94,7 +94,7 @@ Test(poor_disks, whoever_reads_a_mark_finds_it) {
   cr_expect(!same_bytes("latest.png", "best.png"));
   expect(&result, "inspect run/checkpoints/best", 0, "generator.");
   expect(&result, "export run/checkpoints/latest --network generator -o g.safetensors", 0, NULL);
-  expect(&result, "export run --network generator -o run/checkpoints/latest", 2, "name another file");
+  expect(&result, "export run --network generator -o run/checkpoints/latest", 2, "latest.safetensors");
   expect(&result, "train dcgan -q --steps 1 --init run/checkpoints/best --out next " TINY, 0, NULL);
   expect_text("run/checkpoints/latest", "000009.safetensors\n");
   lack("");

@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "run/config.h"
-#include "run/run.h"
 #include "run/safetensors.h"
 #include "train/checkpoint.h"
 
@@ -153,12 +152,10 @@ static limn_status settle(limn_device **device, limn_store **store, const limn_c
   return limn_checkpoint_fill_average(*store, &model, config->batch, weights);
 }
 
-/* An export over its own checkpoint would destroy the run. */
+/* An export over its own checkpoint would destroy the run. Its marks have no ending that an export may have. */
 static limn_status refuse_itself(const char *path, const char *file) {
-  char marked[PATH_SIZE];
   struct stat a, b;
-  if (stat(path, &a) != 0 || stat(limn_run_follow_mark(file, marked, sizeof marked), &b) != 0 || a.st_dev != b.st_dev ||
-      a.st_ino != b.st_ino)
+  if (stat(path, &a) != 0 || stat(file, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
     return LIMN_OK;
   return limn_fail(LIMN_USAGE, "%s is the checkpoint that would be exported: name another file", file);
 }
