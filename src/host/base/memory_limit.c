@@ -116,7 +116,8 @@ static void ask_groups(limn_memory_limit *memory, const char *root, const group_
 static void ask_process(limn_memory_limit *memory, const char *root) {
   static const struct {
     const char *limit, *used, *name;
-  } limits[] = {{"Max address space", "VmSize", "the process (ulimit -v)"}, {"Max data size", "VmData", "the process (ulimit -d)"}};
+  } limits[] = {{"Max address space", "VmSize", "the process (ulimit -v)"},
+                {"Max data size", "VmData", "the process (ulimit -d)"}};
   for (size_t i = 0; i < sizeof limits / sizeof *limits; ++i) {
     uint64_t limit, used = 0;
     if (!read_entry(root, "/proc/self/limits", limits[i].limit, &limit)) /* or "unlimited" */

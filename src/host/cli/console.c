@@ -39,7 +39,8 @@ void cli_console_init(void) {
       return;
 }
 
-/* Whether standard output is a pipe that nobody reads any more; still known when the write that found it is long over. */
+/* Whether standard output is a pipe that nobody reads any more; still known when the write that found it is long over.
+ */
 static bool reader_is_gone(void) {
   struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
   return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;

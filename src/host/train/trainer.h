@@ -30,7 +30,7 @@ typedef struct limn_trainer {
   sig_atomic_t saves; /* value of *save that was acted on */
   bool finished;      /* the run has reached its length */
   limn_balance balance;
-  bool stale;         /* the last validation ended the run's patience */
+  bool stale; /* the last validation ended the run's patience */
 } limn_trainer;
 
 /* Calls the caller's on_event with the step filled in. */

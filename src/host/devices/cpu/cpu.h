@@ -39,7 +39,7 @@ struct cpu_device {
   int threads;
   const limn_bf16_loops *bf16; /* NULL: the precision is fp32 */
   bool winograd;               /* is allowed */
-  bool autotune, planning; /* planning: no memory, and nothing can run */
+  bool autotune, planning;     /* planning: no memory, and nothing can run */
   char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
   int missed;               /* of the given ones, those that are not to be had here */
   const cpu_engine *forced; /* while it is timed */
