@@ -216,6 +216,8 @@ Test(cli, a_reader_that_leaves_is_no_error) {
                                       "doctor --json",
                                       "inspect run",
                                       "inspect run --json",
+                                      "sample run -n 2 -o -",
+                                      "export run --network generator -o -",
                                       "train dcgan --dry-run " TINY,
                                       "data pictures-idx3-ubyte",
                                       "train dcgan --steps 2 --out again " TINY};

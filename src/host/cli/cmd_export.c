@@ -59,7 +59,7 @@ static int export_network(const cli_args *args) {
   if (code != CLI_OK)
     return code;
   limn_status status = limn_export(args->words[0], network, cli_output_path(file));
-  return status == LIMN_OK ? print_result(network, file, cli_args_has(args, "json")) : cli_fail_status(status);
+  return status == LIMN_OK ? print_result(network, file, cli_args_has(args, "json")) : cli_output_fail(file, status);
 }
 
 const cli_command cmd_export = {

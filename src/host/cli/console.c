@@ -39,15 +39,14 @@ void cli_console_init(void) {
       return;
 }
 
-/* Whether standard output is a pipe that nobody reads any more; still known when the write that found it is long over.
- */
-static bool reader_is_gone(void) {
+/* Still known when the write that found it is long over. */
+bool cli_reader_is_gone(void) {
   struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
   return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 int cli_console_finish(int code) {
-  bool lost = ferror(stdout) != 0 || fflush(stdout) != 0, left = lost && reader_is_gone();
+  bool lost = ferror(stdout) != 0 || fflush(stdout) != 0, left = lost && cli_reader_is_gone();
   errno = 0;
   if (fclose(stdout) != 0)
     lost = true;

@@ -28,6 +28,8 @@ void cli_console_init(void);
 /* Flushes and closes standard output. Returns `code`, or when output was lost CLI_FAILED with a message; 128 + SIGPIPE,
  * and no message, where its reader has seen enough (`limn train --help | head`). */
 int cli_console_finish(int code);
+/* Whether standard output is a pipe that nobody reads any more. */
+bool cli_reader_is_gone(void);
 
 /* Terminals that understand control sequences; colour needs NO_COLOR to be unset as well. */
 bool cli_is_terminal(FILE *stream);

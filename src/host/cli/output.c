@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,4 +27,8 @@ int cli_output_check(const char *option, const char *path, bool json) {
     return cli_fail(CLI_USAGE, "%s %s: standard output is a terminal; name a file, or send it on with | or >", option,
                     path);
   return CLI_OK;
+}
+
+int cli_output_fail(const char *path, limn_status status) {
+  return cli_output_is_standard(path) && cli_reader_is_gone() ? 128 + SIGPIPE : cli_fail_status(status);
 }

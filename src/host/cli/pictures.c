@@ -141,7 +141,7 @@ static int run_all(const cli_pictures *pictures, int64_t count, cli_codes codes,
     return CLI_OK;
   limn_status status = limn_write_pictures(pictures->output, pixels, (int)count, info->channels, info->height,
                                            info->width, (int)pictures->columns);
-  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
+  return status == LIMN_OK ? CLI_OK : cli_output_fail(pictures->output, status);
 }
 
 static int print_result(const cli_pictures *pictures, int64_t count) {
