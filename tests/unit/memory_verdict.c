@@ -70,6 +70,20 @@ Test(memory_verdict, of_what_no_machine_has) {
   limn_config_destroy(config);
 }
 
+/* Not even the weights: refused before any of them is drawn. */
+Test(memory_verdict, of_weights_that_no_machine_has) {
+  limn_config *config = make_config(1);
+  limn_session session;
+  config->height = config->width = 1024;
+  config->filters = 4096;
+  cr_assert_eq(limn_session_plan(&session, config, NULL), LIMN_OK, "%s", limn_error_message());
+  cr_assert_gt((double)limn_session_memory(&session).weight_bytes, 1e12);
+  limn_session_release(&session);
+  cr_assert_eq(limn_session_init(&session, config, 1, &(limn_session_data){0}), LIMN_DEVICE);
+  cr_assert_not_null(strstr(limn_error_message(), "of memory for a tensor beside "), "%s", limn_error_message());
+  limn_config_destroy(config);
+}
+
 Test(memory_verdict, says_how_one_picture_was_understood) {
   char path[256];
   FILE *stream = fopen(in_folder("one.npy", path), "wb");

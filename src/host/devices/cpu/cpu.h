@@ -43,6 +43,7 @@ struct cpu_device {
   char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
   int missed;               /* of the given ones, those that are not to be had here */
   const cpu_engine *forced; /* while it is timed */
+  double taken;             /* bytes of tensors */
   struct cpu_worker *worker;
   struct onednn *onednn;
 };
@@ -50,7 +51,8 @@ struct cpu_device {
 struct cpu_tensor {
   limn_tensor base;
   cpu_layout layout;
-  void *data; /* float; of CPU_BYTES uint8_t */
+  size_t bytes; /* of data */
+  void *data;   /* float; of CPU_BYTES uint8_t */
 };
 
 /* memory.c: has the system give all pages of what was allocated, by all threads of the worker, on which it is to be

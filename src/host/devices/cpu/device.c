@@ -17,6 +17,7 @@ static void tensor_destroy(limn_tensor *base) {
   struct cpu_tensor *tensor = (struct cpu_tensor *)base;
   if (!tensor)
     return;
+  ((struct cpu_device *)base->device)->taken -= (double)tensor->bytes;
   free(tensor->data);
   free(tensor);
 }
@@ -32,8 +33,18 @@ static limn_status clear(void *argument) {
   return LIMN_OK;
 }
 
+/* Memory for a tensor, as far as the process may have it: the system itself promises more, and ends who then uses it.
+ */
+static void *get_memory(struct cpu_device *cpu, size_t bytes) {
+  void *data = NULL;
+  if (cpu->taken + (double)bytes <= cpu->base.memory_bytes)
+    data = aligned_alloc(ALIGNMENT, bytes);
+  cpu->base.starved = cpu->base.starved || !data;
+  return data;
+}
+
 static limn_status tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out) {
-  const struct cpu_device *cpu = (const struct cpu_device *)device;
+  struct cpu_device *cpu = (struct cpu_device *)device;
   bool weight = role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER;
   cpu_layout layout = role == LIMN_ROLE_PICTURES ? CPU_BYTES
                       : weight                   ? limn_cpu_weight_layout(cpu->simd->block, shape)
@@ -44,16 +55,22 @@ static limn_status tensor_create(limn_device *device, limn_role role, limn_shape
   if (!tensor)
     return limn_fail_memory("a tensor");
   *tensor = (struct cpu_tensor){.base = {.device = device, .role = role, .shape = shape}, .layout = layout};
-  tensor->data = cpu->planning ? NULL : aligned_alloc(ALIGNMENT, bytes);
-  if (!tensor->data && !cpu->planning) {
-    free(tensor);
-    device->starved = 1;
-    return limn_fail(LIMN_DEVICE, "the CPU has no %.1f MB of memory for a tensor; use a smaller --batch or size",
-                     (double)bytes / 1e6);
-  }
-  *out = &tensor->base;
-  if (cpu->planning)
+  if (cpu->planning) {
+    *out = &tensor->base;
     return LIMN_OK;
+  }
+  tensor->data = get_memory(cpu, bytes);
+  if (!tensor->data) {
+    free(tensor);
+    return limn_fail(
+        LIMN_DEVICE,
+        "the CPU has no %.1f MB of memory for a tensor beside %.1f MB of others, since %s has %.1f GB; use "
+        "a smaller --batch, size or network",
+        (double)bytes / 1e6, cpu->taken / 1e6, device->memory_of, device->memory_bytes / 1e9);
+  }
+  tensor->bytes = bytes;
+  cpu->taken += (double)bytes;
+  *out = &tensor->base;
   if (bytes > CLEARED_BY_THE_CALLER)
     return limn_cpu_worker_call(cpu->worker, clear, &(struct clearing){tensor->data, bytes});
   memset(tensor->data, 0, bytes);
