@@ -83,7 +83,10 @@ typedef struct limn_step_row {
   int launches; /* of kernels and library calls, each time; so are the next */
   double flops, bytes; /* bytes: moved to and from memory */
   size_t workspace_bytes;
-  double floor_seconds; /* by the card's figures: the longer of computing and moving. 0: there are none */
+  int64_t blocks; /* of threads, among which a GPU divides the work; 0: not known */
+  /* By the card's figures: the longer of computing, on as many multiprocessors as there are blocks, and moving. 0: there
+   * are none. */
+  double floor_seconds;
 } limn_step_row;
 
 /* What the run needs of the device's memory. */

@@ -182,6 +182,78 @@ static void rules_are_kept(void) {
   CHECK(seen[0][0] & nondeterministic, "no engine that the deterministic rule would leave out was ever chosen");
 }
 
+static cuda_operation leaky_gradient(void) {
+  cuda_operation c = named("dcgan 64-128 dx", LIMN_BF16);
+  c.activation = LIMN_PW_LEAKY_GRAD;
+  c.slope = 0.2F;
+  return c;
+}
+
+static void tiles_are_read(void) {
+  const cuda_operation weights = named("dcgan 64-128 dw->fp32", LIMN_BF16), data = leaky_gradient();
+  const cuda_tile tile = cuda_tile_of("{\"kernelName\": \"cudnn_generated_cutlass_sm80_knob_8_128x256x32_64x64x32_4\"}",
+                                      "eng1_k17=16_k24=8");
+  CHECK(tile.rows == 128 && tile.columns == 256 && tile.generation == 80 && tile.split == 16, "%d x %d, sm %d, %d",
+        tile.rows, tile.columns, tile.generation, tile.split);
+  const cuda_tile none = cuda_tile_of("{\"engineId\": 62}", "eng62_k17=-1_k27=8");
+  CHECK(none.rows == 0 && none.split == 1 && none.generation == 90, "%d, %d, sm %d", none.rows, none.split,
+        none.generation);
+  CHECK(cuda_tile_blocks(none, &weights) == 0 && cuda_tile_use(none, &weights) == 1, "of nothing known");
+  /* 128 x 1,024 numbers in 1 x 4 tiles, of 16 parts; 4 phases of 32,768 x 64 in 256 x 1 half empty ones. */
+  CHECK(cuda_tile_blocks(tile, &weights) == 64, "%" PRId64, cuda_tile_blocks(tile, &weights));
+  CHECK(cuda_tile_use(tile, &weights) == 1, "%g", cuda_tile_use(tile, &weights));
+  const cuda_tile wide = {.rows = 128, .columns = 128, .split = 1};
+  CHECK(cuda_tile_blocks(wide, &data) == 4 * 256 && cuda_tile_use(wide, &data) == 0.5, "%" PRId64 ", %g",
+        cuda_tile_blocks(wide, &data), cuda_tile_use(wide, &data));
+  CHECK(cuda_tile_rate(tile, 90) < 1 && cuda_tile_rate(tile, 80) == 1 && cuda_tile_rate(tile, 120) == 1 &&
+            cuda_tile_rate(none, 90) == 1,
+        "rates of generations");
+}
+
+/* On each card a gradient of weights that is a long sum into few numbers has blocks for its multiprocessors, whether
+ * cuDNN offers such an engine or not; one of enough numbers is left to cuDNN. */
+static void long_sums_are_split(void) {
+  for (size_t card = 0; card < limn_card_count(); ++card) {
+    const char *name = limn_card_at(card)->name;
+    cuda_planner *planner = planner_on(name, true, true, NULL);
+    const cuda_operation c = named("dcgan 64-128 dw->fp32", LIMN_BF16);
+    cuda_plan *plan = NULL;
+    CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && plan, "%s: %s", name, limn_error_message());
+    if (plan)
+      CHECK(cuda_plan_blocks(plan) * 10 >= planner->multiprocessors * 7, "%s: %" PRId64 " blocks by %s", name,
+            cuda_plan_blocks(plan), cuda_plan_engine(plan));
+    cuda_plan_destroy(plan);
+    cuda_planner_destroy(planner);
+  }
+  cuda_planner *planner = planner_on("h100", true, true, NULL);
+  cuda_operation c = {.kind = LIMN_STEP_CONV_DW, .x = {256, 256, 8, 8}, .w = {512, 256, 4, 4}, .y = {256, 512, 4, 4}};
+  c.attrs = (limn_conv_attrs){.stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1};
+  c.type = LIMN_BF16;
+  c.activation = LIMN_PW_COUNT;
+  cuda_plan *plan = NULL;
+  CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && plan, "%s", limn_error_message());
+  CHECK(plan && !strstr(cuda_plan_engine(plan), "_k17="), "%s", plan ? cuda_plan_engine(plan) : "");
+  cuda_plan_destroy(plan);
+  cuda_planner_destroy(planner);
+  CHECK(live == 0, "%d descriptors are left", live);
+}
+
+/* Not cuDNN's first where that is half padding, nor where it adds up by atomics without the tensor cores. */
+static void better_engines_come_first(void) {
+  cuda_planner *planner = planner_on("h100", true, false, NULL);
+  const cuda_operation data = leaky_gradient(), image = named("dcgan 3-64 dw", LIMN_F32);
+  cuda_plan *plan = NULL, *other = NULL;
+  CHECK(cuda_plan_create(&plan, planner, &data) == LIMN_OK && plan, "%s", limn_error_message());
+  CHECK(plan && cuda_plan_blocks(plan) == 4 * 128, "%" PRId64 " blocks", plan ? cuda_plan_blocks(plan) : 0);
+  CHECK(cuda_plan_create(&other, planner, &image) == LIMN_OK && other, "%s", limn_error_message());
+  const unsigned notes = other ? notes_of(planner, &image, other) : 0;
+  CHECK(notes & 1U << CUDNN_NUMERICAL_NOTE_TENSOR_CORE && !(notes & 1U << CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC), "%x",
+        notes);
+  cuda_plan_destroy(plan);
+  cuda_plan_destroy(other);
+  cuda_planner_destroy(planner);
+}
+
 static void plans_are_shared(void) {
   cuda_planner *planner = planner_on("h100", true, false, NULL);
   cuda_operation a = named("dcgan 64-128", LIMN_BF16), b = a;
@@ -493,6 +565,9 @@ static void descriptions_are_right(void) {
 int main(void) {
   keep_leaks_legible();
   nonsense_is_refused();
+  tiles_are_read();
+  long_sums_are_split();
+  better_engines_come_first();
   plans_are_shared();
   tensors_are_handed_over();
   rules_are_kept();

@@ -96,7 +96,7 @@ static void expect_refused(limn_status status, const char *name, const char *pie
 TestSuite(plan, .init = test_folder_create, .fini = test_folder_remove, .timeout = 300);
 
 Test(plan, known_cards) {
-  static const char *const names[] = {"h100", "a100", "rtx3090", "rtx4090", "rtx5090"};
+  static const char *const names[] = {"h100", "h200", "a100", "rtx3090", "rtx4090", "rtx5090"};
   cr_assert_eq(limn_card_count(), sizeof names / sizeof *names);
   for (size_t i = 0; i < limn_card_count(); ++i) {
     limn_card_file *file;
@@ -179,7 +179,7 @@ Test(plan, what_the_program_refuses) {
       {"plan dcgna", 2, "did you mean dcgan?"},
       {"plan dcgan --size x", 2, "size"},
       {"plan dcgan --batch 0", 2, "batch"},
-      {"plan dcgan --device-spec h200", 2, "known are h100, a100, rtx3090, rtx4090, rtx5090"},
+      {"plan dcgan --device-spec v100", 2, "known are h100, h200, a100, rtx3090, rtx4090, rtx5090"},
       {"plan dcgan --device-spec", 2, "needs a value"},
       {"plan dcgan --device-spec nowhere.json", 3, "nowhere.json"},
       {"plan dcgan --device-spec broken.json", 3, "broken.json:1"},

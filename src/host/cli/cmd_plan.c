@@ -8,7 +8,7 @@
 #include "step_plan_print.h"
 
 static const cli_option own_options[] = {
-    {"device-spec", 0, "CARD", "plan for a card: h100, a100, rtx3090, rtx4090, rtx5090 or a FILE.json", NULL},
+    {"device-spec", 0, "CARD", "plan for a card: h100, h200, a100, rtx3090, rtx4090, rtx5090 or a FILE.json", NULL},
     {"all", 0, NULL, "a line for every kernel, in the order in which they run", NULL},
     {"no-largest", 0, NULL, "leave out the search for the largest batch that fits, which takes some seconds", NULL},
     {"preset", 0, "NAME", "a named group of settings", NULL},

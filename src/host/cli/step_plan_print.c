@@ -34,12 +34,13 @@ static const char *number(double value, const char *format, char buffer[CLI_NUMB
 
 static void add_row(cli_table *table, const limn_step_row *row) {
   char name[CLI_STEP_ROW_TEXT], shape[CLI_STEP_ROW_TEXT], gflop[CLI_NUMBER_SIZE], megabytes[CLI_NUMBER_SIZE],
-      workspace[CLI_NUMBER_SIZE], launches[CLI_NUMBER_SIZE], milliseconds[CLI_NUMBER_SIZE];
+      workspace[CLI_NUMBER_SIZE], launches[CLI_NUMBER_SIZE], blocks[CLI_NUMBER_SIZE], milliseconds[CLI_NUMBER_SIZE];
   snprintf(launches, sizeof(launches), "%d", row->times * row->launches);
   cli_table_row(table, cli_step_row_name(row, row->times, name), cli_step_row_shape(row, shape),
                 number(row->times * row->flops * 1e-9, "%.2f", gflop),
                 number(row->times * row->bytes * 1e-6, "%.2f", megabytes),
                 number((double)row->workspace_bytes * 1e-6, "%.2f", workspace), launches,
+                number((double)row->blocks, "%.0f", blocks),
                 number(row->times * row->floor_seconds * 1e3, "%.4f", milliseconds), row->engine);
 }
 
@@ -51,8 +52,8 @@ static int print_rows(const cli_step_plan *shown) {
   memcpy(rows, plan->rows, plan->row_count * sizeof(*rows));
   size_t count = shown->every ? plan->row_count : group_rows(rows, plan->row_count);
   cli_table table;
-  cli_table_init(&table, "lrrrrrrl");
-  cli_table_row(&table, "kernel", "makes", "GFLOP", "MB", "workspace MB", "launches", "floor ms", "engine");
+  cli_table_init(&table, "lrrrrrrrl");
+  cli_table_row(&table, "kernel", "makes", "GFLOP", "MB", "workspace MB", "launches", "blocks", "floor ms", "engine");
   for (size_t i = 0; i < count; i++)
     add_row(&table, &rows[i]);
   free(rows);

@@ -34,5 +34,6 @@ json_t *cli_step_row_json(const limn_step_row *row, bool *failed) {
   cli_json_put(object, "flops", cli_json_number(row->flops), failed);
   cli_json_put(object, "bytes", cli_json_number(row->bytes), failed);
   cli_json_put(object, "workspace_bytes", json_integer((json_int_t)row->workspace_bytes), failed);
+  cli_json_put(object, "blocks", row->blocks ? json_integer((json_int_t)row->blocks) : json_null(), failed);
   return object;
 }

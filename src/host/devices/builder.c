@@ -392,7 +392,8 @@ void limn_code_row(const limn_code *code, int index, limn_program_row *out) {
                             .bytes = kernel->bytes > 0 ? kernel->bytes : buffer_bytes(code, kernel),
                             .workspace_bytes =
                                 kernel->workspace ? code->buffers[kernel->buffers[kernel->workspace]].bytes : 0,
-                            .launches = kernel->launches ? kernel->launches : 1};
+                            .launches = kernel->launches ? kernel->launches : 1,
+                            .blocks = kernel->blocks};
 }
 
 limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tensor *const *leaves) {

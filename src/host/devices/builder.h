@@ -29,6 +29,7 @@ typedef struct limn_kernel {
   double flops;
   double bytes;       /* that it moves; 0: each of its buffers once */
   int launches;       /* on a GPU; 0 counts as 1 */
+  int64_t blocks;     /* on a GPU, of the launch that computes; 0: not known */
   const char *engine; /* what does it, for `limn plan`; owned by state; may be NULL */
   int workspace;      /* the operand that is a library's own working memory; 0: there is none */
   limn_shape shape;   /* of what it makes; set by the builder */

@@ -15,7 +15,7 @@
   ", \"l2CacheSize\": " #l2 ", \"cudaDeviceId\": 0, \"deviceVer\": " #version                                          \
   ", \"driverVer\": 13000, \"deviceName\": \"" name "\"}"
 
-/* Figures are NVIDIA's: the H100 and A100 data sheets (SXM, 80 GB) and the whitepapers of the GA102, AD102 and RTX
+/* Figures are NVIDIA's: the data sheets of the H100 and A100 (SXM, 80 GB) and the H200 and the whitepapers of the GA102, AD102 and RTX
  * Blackwell GPUs; limits of a multiprocessor are those that the CUDA programming guide lists by compute capability.
  * Memory is the nominal size (a driver keeps some of it), clocks are the boost clocks. Peaks are dense, without
  * structured sparsity; `half` is fp16 and bf16 with fp32 sums, which GeForce cards do at half the advertised rate. */
@@ -26,6 +26,15 @@ static const limn_card cards[] = {
             PROPERTIES(132, 232448, 32, 2048, 85899345920, 1980000, 2619000, 52428800, 900, "NVIDIA H100 80GB HBM3"),
         .memory_bytes = 80 * GIB,
         .bandwidth = 3.35e12,
+        .fp32 = 66.9e12,
+        .tf32 = 494.7e12,
+        .half = 989.4e12,
+    },
+    {
+        .name = "h200",
+        .properties = PROPERTIES(132, 232448, 32, 2048, 141000000000, 1980000, 3201000, 52428800, 900, "NVIDIA H200"),
+        .memory_bytes = 141e9,
+        .bandwidth = 4.8e12,
         .fp32 = 66.9e12,
         .tf32 = 494.7e12,
         .half = 989.4e12,

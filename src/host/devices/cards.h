@@ -10,7 +10,7 @@
 size_t limn_card_count(void);
 /* NULL behind the last. */
 const limn_card *limn_card_at(size_t index);
-/* "h100", "a100", "rtx3090", "rtx4090", "rtx5090"; NULL when there is none of that name. */
+/* "h100", "h200", "a100", "rtx3090", "rtx4090", "rtx5090"; NULL when there is none of that name. */
 const limn_card *limn_card_find(const char *name);
 
 /* FLOP/s that convolutions can reach in that precision ("auto" and NULL: tf32). */

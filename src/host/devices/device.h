@@ -28,6 +28,7 @@ typedef struct limn_program_row {
   double flops, bytes;       /* bytes moved to and from memory */
   size_t workspace_bytes;
   int launches;
+  int64_t blocks; /* of the launch that computes; 0: not known */
 } limn_program_row;
 
 typedef struct limn_program_options {
@@ -76,6 +77,7 @@ struct limn_device {
   char note[256];        /* what the user should know of how it was chosen, one line; "" for nothing */
   /* What the card's figures come to in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
   double peak_flops, peak_bandwidth;
+  int multiprocessors; /* among which a launch's blocks are divided; 0: it has none */
 };
 struct limn_tensor {
   limn_device *device;

@@ -29,13 +29,10 @@ static limn_status planned_config(limn_config **out, const limn_config *wanted, 
   return (*out)->batch ? LIMN_OK : limn_choose_batch(*out, card, UINT32_MAX);
 }
 
-/* The peaks are those of the card that is planned for, or of the device's own. */
 static void add_rows(limn_step_plan *plan, const limn_step_part *part, const limn_device *device) {
-  const double flops = plan->card.name ? plan->card.peak : device->peak_flops,
-               bandwidth = plan->card.name ? plan->card.bandwidth : device->peak_bandwidth;
   for (int i = 0; i < part->row_count; ++i) {
     limn_step_row *row = &plan->rows[plan->row_count++];
-    *row = limn_step_row_of(part, i, flops, bandwidth);
+    *row = limn_step_row_of(part, i, device->peak_flops, device->peak_bandwidth);
     plan->launches += row->times * row->launches;
     plan->flops += row->times * row->flops;
     plan->bytes += row->times * row->bytes;

@@ -27,11 +27,14 @@ limn_step_row limn_step_row_of(const limn_step_part *part, int index, double pea
                        .launches = from.launches,
                        .flops = from.flops,
                        .bytes = from.bytes,
-                       .workspace_bytes = from.workspace_bytes};
+                       .workspace_bytes = from.workspace_bytes,
+                       .blocks = from.blocks};
   snprintf(row.name, sizeof row.name, "%s", from.name);
   snprintf(row.engine, sizeof row.engine, "%s", from.engine);
   if (peak_flops > 0 && peak_bandwidth > 0) {
-    double computing = row.flops / peak_flops, moving = row.bytes / peak_bandwidth;
+    const int all = part->program->device->multiprocessors;
+    const double busy = row.blocks && row.blocks < all ? (double)row.blocks / all : 1;
+    double computing = row.flops / (peak_flops * busy), moving = row.bytes / peak_bandwidth;
     row.floor_seconds = computing > moving ? computing : moving;
   }
   return row;

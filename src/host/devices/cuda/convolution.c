@@ -40,22 +40,42 @@ static const char *name_of(const limn_step *step, const cuda_operation *c) {
                                            : "convolution backward weights in 16 bits";
 }
 
-/* The best plan that there is: with bias and activation inside if cuDNN can, with the result in the wanted type if it
- * can. *epilogue: bias and activation are still to be done. */
-static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, cuda_plan **plan, bool *epilogue) {
+/* What cuDNN fuses it compiles from kernels for Ampere, which reach a part of what newer cards do. Whether, by the
+ * card's figures, one for the card and a pass of ours behind it take less time. */
+static bool better_apart(const struct cuda_device *cuda, const cuda_operation *c, const cuda_plan *fused,
+                         const cuda_plan *plain, double flops) {
+  const double launch = 2e-6; /* seconds, in a graph */
+  const limn_shape made = c->kind == LIMN_STEP_CONV_DX ? c->x : c->y;
+  const double touched = (cuda_operation_ends_in_gradient(c) ? 3.0 : 2.0) * (double)limn_shape_count(made) *
+                         (double)cuda_type_size(c->result);
+  const double saved = flops / cuda->base.peak_flops * (1 / cuda_plan_share(fused) - 1 / cuda_plan_share(plain));
+  return cuda->base.peak_flops > 0 && cuda->base.peak_bandwidth > 0 &&
+         saved > touched / cuda->base.peak_bandwidth + launch;
+}
+
+/* The best plan that there is: with bias and activation inside if cuDNN can and that is worth it, with the result in the
+ * wanted type if it can. *epilogue: bias and activation are still to be done. */
+static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, double flops, cuda_plan **plan,
+                          bool *epilogue) {
+  cuda_plan *apart = NULL;
   cuda_operation plain = *c;
   plain.bias = false;
   plain.activation = LIMN_PW_COUNT;
   bool fused = c->bias || c->activation != LIMN_PW_COUNT;
   *epilogue = false;
   LIMN_TRY(cuda_plan_create(plan, cuda->planner, c));
-  if (!*plan && fused) {
-    LIMN_TRY(cuda_plan_create(plan, cuda->planner, &plain));
-    *epilogue = *plan != NULL;
+  if (fused && (!*plan || (!cuda->timed && cuda_plan_share(*plan) < 1)))
+    LIMN_TRY(cuda_plan_create(&apart, cuda->planner, &plain));
+  if (apart && (!*plan || better_apart(cuda, c, *plan, apart, flops))) {
+    cuda_plan_destroy(*plan);
+    *plan = apart;
+    *epilogue = true;
+  } else {
+    cuda_plan_destroy(apart);
   }
   if (!*plan && c->result != c->type) {
     c->result = c->type;
-    return choose(cuda, c, plan, epilogue);
+    return choose(cuda, c, flops, plan, epilogue);
   }
   return LIMN_OK;
 }
@@ -78,7 +98,7 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
     return limn_fail_memory("a convolution");
   s->kind = step->kind;
   bool epilogue = false;
-  limn_status status = choose(cuda, &c, &s->plan, &epilogue);
+  limn_status status = choose(cuda, &c, shapes->flops, &s->plan, &epilogue);
   if (status == LIMN_OK && !s->plan)
     status = limn_fail(LIMN_DEVICE, "cuDNN has no engine for a %s of %dx%dx%dx%d with a kernel of %dx%d",
                        name_of(step, &c), c.x.n, c.x.c, c.x.h, c.x.w, c.w.h, c.w.w);
@@ -102,6 +122,7 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
                                  .count = 6,
                                  .flops = shapes->flops,
                                  .engine = cuda_plan_engine(s->plan),
+                                 .blocks = cuda_plan_blocks(s->plan),
                                  .workspace = workspace ? 4 : 0},
                    buffers);
   LIMN_TRY(limn_builder_status(b));

@@ -83,6 +83,27 @@ void cuda_descriptors_detach(cuda_descriptors *set, cudnnBackendDescriptor_t des
       set->items[i] = NULL;
 }
 
+void cuda_descriptors_take_failure(cuda_descriptors *set, cuda_descriptors *other) {
+  if (set->status == CUDNN_STATUS_SUCCESS && other->status != CUDNN_STATUS_SUCCESS) {
+    set->status = other->status;
+    set->doing = other->doing;
+    memcpy(set->detail, other->detail, sizeof set->detail);
+  }
+  cuda_descriptors_release(other);
+}
+
+void cuda_descriptors_adopt(cuda_descriptors *set, cuda_descriptors *other) {
+  const bool good = set->status == CUDNN_STATUS_SUCCESS && other->status == CUDNN_STATUS_SUCCESS;
+  if (good && set->count + other->count > CUDA_MAX_DESCRIPTORS)
+    fail(set, CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED);
+  else if (good)
+    for (int i = 0; i < other->count; ++i) {
+      set->items[set->count++] = other->items[i];
+      other->items[i] = NULL;
+    }
+  cuda_descriptors_take_failure(set, other);
+}
+
 void cuda_descriptors_release(cuda_descriptors *set) {
   while (set->count > 0) {
     cudnnBackendDescriptor_t last = set->items[--set->count];

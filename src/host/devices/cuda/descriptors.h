@@ -9,7 +9,7 @@
 
 #include "limn/status.h"
 
-#define CUDA_MAX_DESCRIPTORS 72
+#define CUDA_MAX_DESCRIPTORS 96
 
 typedef struct cuda_descriptors {
   cudnnBackendDescriptor_t items[CUDA_MAX_DESCRIPTORS];
@@ -38,6 +38,10 @@ void cuda_descriptors_explain(const cuda_descriptors *set, char *out, int size);
 limn_status cuda_descriptors_check(const cuda_descriptors *set);
 /* The descriptor leaves the set: it is the caller's to destroy. */
 void cuda_descriptors_detach(cuda_descriptors *set, cudnnBackendDescriptor_t descriptor);
+/* Everything in `other` moves into the set, its failure too if the set has none. */
+void cuda_descriptors_adopt(cuda_descriptors *set, cuda_descriptors *other);
+/* Only its failure does; the rest is released. */
+void cuda_descriptors_take_failure(cuda_descriptors *set, cuda_descriptors *other);
 void cuda_descriptors_release(cuda_descriptors *set);
 
 #endif

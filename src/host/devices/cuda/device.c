@@ -185,6 +185,10 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
   if (options->card) {
     snprintf(name, sizeof name, "%.60s (not here)", options->card->name);
     cuda->base.memory_bytes = options->card->memory_bytes;
+    cuda->base.peak_bandwidth = options->card->bandwidth;
+    cuda->base.peak_flops = cuda->half != LIMN_F32 ? options->card->half
+                            : cuda->tf32           ? options->card->tf32
+                                                   : options->card->fp32;
   } else {
     size_t available = 0, all = 0;
     LIMN_TRY(find_card(cuda, name, sizeof name));
@@ -200,7 +204,7 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
   if (!cuda->planning)
     LIMN_TRY(start(cuda));
   char cache[4096];
-  return cuda_planner_create(
+  LIMN_TRY(cuda_planner_create(
       &cuda->planner,
       &(cuda_planner_options){.device = cuda->index,
                               .properties = options->card ? options->card->properties : NULL,
@@ -209,7 +213,9 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                               .measure = options->autotune && !cuda->planning ? cuda_measure_plan : NULL,
                               .measure_context = cuda,
                               .choices = options->engines,
-                              .cache = limn_cache_folder(cache, sizeof cache)});
+                              .cache = limn_cache_folder(cache, sizeof cache)}));
+  cuda->base.multiprocessors = cuda_planner_multiprocessors(cuda->planner);
+  return LIMN_OK;
 }
 
 limn_status cuda_device_create(limn_device **out, const limn_device_options *options) {

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -8,7 +9,13 @@
 /* How many engines are asked of cuDNN in one mode. Its list is the best first, and a plan is found among the first few
  * unless the planner's rules leave those out. */
 #define MAX_CONFIGS 48
-#define MAX_TIMED   8 /* engines that are timed, where any are */
+#define MAX_OFFERS  (MAX_CONFIGS + 2)
+/* What may be spent on timing, where that is done: a compiled engine takes about a second, the others next to nothing. */
+#define TIME_FOR_ALL      24
+#define TIME_FOR_COMPILED 3
+/* Where nothing is timed: how full an engine's tiles have to be for others not to be asked, and how many are. */
+#define FULL_TILES 0.75
+#define MAX_FILLED 4
 
 /* What is looked for, and how the offers of cuDNN have ended so far; `first` keeps why the first engine could not be
  * had, which is the most telling: cuDNN thought that one the best. */
@@ -36,22 +43,31 @@ static cudnnBackendDescriptor_t engine_of(cuda_descriptors *set, cudnnBackendDes
   return engine;
 }
 
-/* What the planner's rules say of an engine, by cuDNN's numerical notes. On fp32 inputs TENSOR_CORE means that they are
- * rounded to TF32 on the way in (10 bits of mantissa), DOWN_CONVERT_INPUTS that they are first copied to 16 bits, which
- * is not what anybody who asked for fp32 or TF32 expects. */
-static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
-                    cudnnBackendDescriptor_t config) {
+/* cuDNN's numerical notes on an engine, a bit each. */
+static unsigned notes_of(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
   cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
   const int64_t count = cuda_descriptor_get(set, engine_of(set, config), CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
                                             CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
-  const bool fp32 = operation->type == LIMN_F32;
+  unsigned bits = 0;
   for (int64_t i = 0; i < count && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; ++i)
-    if ((notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && planner->deterministic) ||
-        (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && fp32 && !planner->tf32) ||
-        (notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS && fp32) ||
-        notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) /* sums in 16 bits */
-      return false;
-  return set->status == CUDNN_STATUS_SUCCESS;
+    bits |= 1u << notes[i];
+  return bits;
+}
+
+#define HAS(notes, note) ((notes) >> CUDNN_NUMERICAL_NOTE_##note & 1u)
+
+/* What the planner's rules say of an engine. On fp32 inputs TENSOR_CORE means that they are rounded to TF32 on the way in
+ * (10 bits of mantissa), DOWN_CONVERT_INPUTS that they are first copied to 16 bits, which is not what anybody who asked
+ * for fp32 or TF32 expects. */
+static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
+                    cudnnBackendDescriptor_t config) {
+  const unsigned notes = notes_of(set, config);
+  const bool fp32 = operation->type == LIMN_F32;
+  const bool ruled_out = (HAS(notes, NONDETERMINISTIC) && planner->deterministic) ||
+                         (HAS(notes, TENSOR_CORE) && fp32 && !planner->tf32) ||
+                         (HAS(notes, DOWN_CONVERT_INPUTS) && fp32) ||
+                         HAS(notes, REDUCED_PRECISION_REDUCTION); /* sums in 16 bits */
+  return set->status == CUDNN_STATUS_SUCCESS && !ruled_out;
 }
 
 /* "eng6_k2=3_k13=1": the engine's number and the values of its knobs (cudnnBackendKnobType_t). */
@@ -94,6 +110,10 @@ static limn_status attempt(cuda_choice *choice, offers *o, const cuda_planner *p
   cuda_descriptor_get(&set, plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &workspace);
   name_engine(&set, config, choice->engine, sizeof choice->engine);
   LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
+  size_t size = 0;
+  char *text = cuda_plan_text(plan, &size);
+  choice->tile = cuda_tile_of(text ? text : "", choice->engine);
+  free(text);
   choice->workspace = (size_t)workspace;
   choice->plan = plan;
   cuda_descriptors_detach(&set, plan);
@@ -123,6 +143,54 @@ static int list_configs(cuda_descriptors *set, const cuda_planner *planner, cudn
   return (int)count;
 }
 
+/* Whether a configuration divides sums between blocks. */
+static bool splits(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
+  char name[LIMN_ENGINE_SIZE] = "";
+  cuda_descriptors own = {.count = 0};
+  name_engine(&own, config, name, sizeof name);
+  cuda_descriptors_take_failure(set, &own);
+  return cuda_tile_of("", name).split > 1;
+}
+
+/* Engines that add up by atomics, with plain multiply-adds where tensor cores may be used: for few channels cuDNN thinks
+ * them the best, but they are neither repeatable nor near the card's rate. They go behind the others. */
+static void demote_atomics(cuda_descriptors *set, cudnnBackendDescriptor_t *configs, int count) {
+  cudnnBackendDescriptor_t last[MAX_CONFIGS];
+  int kept = 0, moved = 0;
+  for (int i = 0; i < count; ++i) {
+    cuda_descriptors own = {.count = 0};
+    const unsigned notes = notes_of(&own, configs[i]);
+    cuda_descriptors_take_failure(set, &own);
+    if (HAS(notes, NONDETERMINISTIC) && !HAS(notes, TENSOR_CORE))
+      last[moved++] = configs[i];
+    else
+      configs[kept++] = configs[i];
+  }
+  memcpy(configs + kept, last, sizeof *last * (size_t)moved);
+}
+
+/* The offers in one mode, the best first. Where cuDNN offers no split of a sum that wants one: ours with a block for each
+ * multiprocessor before its own, with two behind them. */
+static int list_offers(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
+                       cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
+                       cudnnBackendDescriptor_t configs[MAX_OFFERS]) {
+  int count = list_configs(set, planner, graph, mode, configs);
+  if (operation->type != LIMN_F32 || planner->tf32)
+    demote_atomics(set, configs, count);
+  cudnnBackendDescriptor_t whole = count ? cuda_split_config(set, planner, operation, graph, 1) : NULL,
+                           twice = count ? cuda_split_config(set, planner, operation, graph, 2) : NULL;
+  for (int i = 0; (whole || twice) && i < count; ++i)
+    if (splits(set, configs[i]))
+      return count;
+  if (whole) {
+    memmove(configs + 1, configs, sizeof *configs * (size_t)count++);
+    configs[0] = whole;
+  }
+  if (twice)
+    configs[count++] = twice;
+  return count;
+}
+
 /* The candidate takes the choice's place if it is the first or, by the clock, the fastest so far; or it goes. */
 static limn_status keep_faster(cuda_choice *choice, cuda_choice *candidate, offers *o, const cuda_planner *planner,
                                const cuda_operation *operation) {
@@ -136,6 +204,22 @@ static limn_status keep_faster(cuda_choice *choice, cuda_choice *candidate, offe
     o->best = seconds;
   }
   return status;
+}
+
+/* Without a clock cuDNN's order counts, unless much of that engine's tiles is padding: then the fullest of a few. */
+static bool wants_another(const cuda_choice *choice, int tried, const cuda_operation *operation) {
+  return !choice->plan || (tried < MAX_FILLED && cuda_tile_use(choice->tile, operation) < FULL_TILES);
+}
+
+static limn_status keep_fuller(cuda_choice *choice, cuda_choice *candidate, const cuda_operation *operation) {
+  const bool fuller =
+      !choice->plan || cuda_tile_use(candidate->tile, operation) > cuda_tile_use(choice->tile, operation);
+  cuda_choice *loser = fuller ? choice : candidate;
+  if (loser->plan)
+    cudnnBackendDestroyDescriptor(loser->plan);
+  if (fuller)
+    *choice = *candidate;
+  return LIMN_OK;
 }
 
 /* Whether a configuration is worth a plan: it is the one that is looked for, or any will do and the rules allow it. */
@@ -161,17 +245,17 @@ static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *
                             const cuda_operation *operation, cudnnBackendDescriptor_t graph,
                             cudnnBackendHeurMode_t mode) {
   limn_status status = LIMN_OK;
-  cudnnBackendDescriptor_t configs[MAX_CONFIGS];
+  cudnnBackendDescriptor_t configs[MAX_OFFERS];
   cuda_descriptors set = {.count = 0};
-  const int count = list_configs(&set, planner, graph, mode, configs);
+  const int count = list_offers(&set, planner, operation, graph, mode, configs);
   if (cuda_descriptors_unsupported(&set)) {
     note_failure(o, &set);
     goto cleanup;
   }
   LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
   o->offered += count;
-  int timed = 0;
-  for (int i = 0; i < count && timed < MAX_TIMED && (o->timed || !choice->plan); ++i) {
+  int spent = 0, tried = 0;
+  for (int i = 0; i < count && spent < TIME_FOR_ALL && (o->timed || wants_another(choice, tried, operation)); ++i) {
     bool may = false;
     LIMN_TRY_OR_CLEANUP(status, consider(&may, o, planner, operation, configs[i]));
     if (!may)
@@ -180,8 +264,10 @@ static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *
     LIMN_TRY_OR_CLEANUP(status, attempt(&candidate, o, planner, configs[i]));
     if (!candidate.plan)
       continue;
-    ++timed;
-    LIMN_TRY_OR_CLEANUP(status, keep_faster(choice, &candidate, o, planner, operation));
+    ++tried;
+    spent += candidate.tile.rows ? TIME_FOR_COMPILED : 1;
+    LIMN_TRY_OR_CLEANUP(status, o->timed ? keep_faster(choice, &candidate, o, planner, operation)
+                                         : keep_fuller(choice, &candidate, operation));
   }
 cleanup:
   cuda_descriptors_release(&set);

@@ -15,10 +15,18 @@ struct cuda_plan {
   int holders;
   cudnnBackendDescriptor_t plan;
   size_t workspace;
+  cuda_tile tile;
+  double share;
   char engine[LIMN_ENGINE_SIZE];
   cuda_planner *planner; /* whose list it is in; NULL once that is gone */
   cuda_plan *next;
 };
+
+/* A whole number of the card's properties; 0 where there is none of that name. */
+static int property(const char *text, const char *name) {
+  const char *at = strstr(text, name), *colon = at ? strchr(at, ':') : NULL;
+  return colon ? atoi(colon + 1) : 0;
+}
 
 static limn_status describe_card(cuda_planner *planner, const cuda_planner_options *options) {
   cuda_descriptors set = {.count = 0};
@@ -35,6 +43,8 @@ static limn_status describe_card(cuda_planner *planner, const cuda_planner_optio
   char text[4096] = "";
   const int64_t size = cuda_descriptor_get(&set, d, json, CUDNN_TYPE_CHAR, sizeof text - 1, text);
   planner->card = cuda_cache_hash(text, strlen(text));
+  planner->multiprocessors = property(text, "\"multiProcessorCount\"");
+  planner->generation = property(text, "\"deviceVer\"") / 10;
   limn_status status = cuda_descriptors_check(&set);
   if (status == LIMN_OK && (size < 2 || size > (int64_t)sizeof text))
     status = limn_fail(LIMN_DEVICE, "cuDNN %zu describes the card in %lld characters; at most %zu are understood",
@@ -94,6 +104,8 @@ void cuda_planner_destroy(cuda_planner *planner) {
 }
 
 const char *cuda_planner_choices(const cuda_planner *planner) { return planner->found; }
+
+int cuda_planner_multiprocessors(const cuda_planner *planner) { return planner->multiprocessors; }
 
 int cuda_planner_missed(const cuda_planner *planner) { return planner->missed; }
 
@@ -187,6 +199,12 @@ static limn_status no_engine(const cuda_operation *operation, const char *reason
                    cuda_operation_name(operation, name, sizeof name), reason);
 }
 
+static double share_of(const cuda_planner *planner, cuda_tile tile, const cuda_operation *operation) {
+  const double blocks = (double)cuda_tile_blocks(tile, operation), all = planner->multiprocessors;
+  const double busy = blocks > 0 && blocks < all ? blocks / all : 1;
+  return busy * cuda_tile_use(tile, operation) * cuda_tile_rate(tile, planner->generation);
+}
+
 limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_operation *operation) {
   *out = NULL;
   const limn_step_kind kind = operation->kind;
@@ -214,6 +232,8 @@ limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_
   plan->holders = 1;
   plan->plan = choice.plan;
   plan->workspace = choice.workspace;
+  plan->tile = choice.tile;
+  plan->share = share_of(planner, choice.tile, operation);
   memcpy(plan->engine, choice.engine, sizeof plan->engine);
   plan->planner = planner;
   plan->next = planner->plans;
@@ -238,6 +258,10 @@ void cuda_plan_destroy(cuda_plan *plan) {
 size_t cuda_plan_workspace(const cuda_plan *plan) { return plan->workspace; }
 
 const char *cuda_plan_engine(const cuda_plan *plan) { return plan->engine; }
+
+double cuda_plan_share(const cuda_plan *plan) { return plan->share; }
+
+int64_t cuda_plan_blocks(const cuda_plan *plan) { return cuda_tile_blocks(plan->tile, &plan->operation); }
 
 typedef struct pointer {
   int64_t uid;

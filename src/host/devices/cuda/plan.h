@@ -39,6 +39,8 @@ void cuda_planner_destroy(cuda_planner *planner);
 /* The engines that were chosen by the clock or by the option of that name so far, a line an operation: its engine and
  * its name. Borrowed until the next plan; NULL: none. */
 const char *cuda_planner_choices(const cuda_planner *planner);
+/* Of the card. */
+int cuda_planner_multiprocessors(const cuda_planner *planner);
 /* How many engines of the option cuDNN did not have, so that they were chosen anew. */
 int cuda_planner_missed(const cuda_planner *planner);
 
@@ -73,6 +75,11 @@ void cuda_plan_destroy(cuda_plan *plan);
 
 size_t cuda_plan_workspace(const cuda_plan *plan);   /* bytes */
 const char *cuda_plan_engine(const cuda_plan *plan); /* "eng6_k2=3_k13=1": its number, cudnnBackendKnobType_t=value */
+
+int64_t cuda_plan_blocks(const cuda_plan *plan);     /* of its launch; 0: cuDNN does not tell */
+/* Of the card's rate, what its kernel can reach by its tiles, its blocks and the instructions that it is made of; 1 where
+ * cuDNN does not tell. */
+double cuda_plan_share(const cuda_plan *plan);
 
 /* Device memory that a plan works on; NULL for what its operation has not. */
 typedef struct cuda_operands {

@@ -82,6 +82,7 @@ static bool parse(cuda_choice *choice, const cuda_planner *planner, const char *
   if (*body++ != '\n' || body_size != size - (size_t)(body - content) || hash != cuda_cache_hash(body, body_size))
     return false;
   snprintf(choice->engine, sizeof choice->engine, "%s", engine);
+  choice->tile = cuda_tile_of(body, engine);
   return strcmp(engine, CUDA_OWN_ENGINE) == 0 || load_plan(choice, planner, body, body_size);
 }
 
@@ -99,8 +100,7 @@ bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cud
   return good;
 }
 
-/* The plan as cuDNN writes it (free()); NULL when it will not. */
-static char *plan_text(cudnnBackendDescriptor_t plan, size_t *size) {
+char *cuda_plan_text(cudnnBackendDescriptor_t plan, size_t *size) {
   cuda_descriptors set = {.count = 0};
   const cudnnBackendAttributeName_t name = CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION;
   int64_t count = cuda_descriptor_get(&set, plan, name, CUDNN_TYPE_CHAR, 0, NULL);
@@ -122,7 +122,7 @@ void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, co
   char key[KEY_SIZE];
   size_t size = 0;
   char *path = key_and_path(planner, operation, wanted, key),
-       *text = choice->plan ? plan_text(choice->plan, &size) : strdup("");
+       *text = choice->plan ? cuda_plan_text(choice->plan, &size) : strdup("");
   limn_durable_file file = {0};
   if (path && text && limn_durable_open(&file, path) == LIMN_OK) {
     fprintf(file.stream, "%s%s\n%zu %016" PRIx64 "\n", key, choice->engine, size, cuda_cache_hash(text, size));

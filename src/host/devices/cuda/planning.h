@@ -11,6 +11,7 @@ struct cuda_planner {
   bool deterministic, tf32;
   cudnnBackendDescriptor_t properties; /* of the card */
   uint64_t card;                       /* a hash of these properties */
+  int multiprocessors, generation;     /* of the card; compute capability times 10 */
   cuda_measure measure;                /* NULL: engines are not timed */
   void *measure_context;
   char *cache;        /* folder, or NULL */
@@ -38,9 +39,17 @@ enum {
   CUDA_UID_SHARE
 };
 
+/* How a plan's kernel divides its work. */
+typedef struct cuda_tile {
+  int rows, columns; /* of the result, taken as a matrix product's, that a block makes; 0: cuDNN does not tell */
+  int split;         /* blocks that share the sums of a tile */
+  int generation;    /* compute capability, times 10, that the kernel was written for; 0: cuDNN does not tell */
+} cuda_tile;
+
 /* What planning ends in. */
 typedef struct cuda_choice {
   cudnnBackendDescriptor_t plan; /* finalized; NULL: no engine, or CUDA_OWN_ENGINE */
+  cuda_tile tile;
   size_t workspace;              /* bytes */
   char engine[LIMN_ENGINE_SIZE];
   char reason[480]; /* why there is none, one line */
@@ -71,6 +80,21 @@ cudnnBackendDescriptor_t cuda_describe_batchnorm(cuda_descriptors *set, const cu
  * operation fully, for people and as the key of files. Returns `out`. */
 const char *cuda_operation_name(const cuda_operation *operation, char *out, size_t size);
 
+/* tile.c. plan: in cuDNN's JSON; engine: its name. */
+cuda_tile cuda_tile_of(const char *plan, const char *engine);
+/* Blocks of a convolution's launch; 0: not known. */
+int64_t cuda_tile_blocks(cuda_tile tile, const cuda_operation *operation);
+/* How much of the tiles is result and not padding, 0 to 1; 1 where it is not known. */
+double cuda_tile_use(cuda_tile tile, const cuda_operation *operation);
+/* Of the tensor cores' rate: that of kernels which leave the card's own instructions unused. */
+double cuda_tile_rate(cuda_tile tile, int generation);
+
+/* splits.c: a configuration that splits the sums of an operation for which cuDNN offers none that does, so that there are
+ * up to `share` blocks a multiprocessor. It lives in `set`. NULL where there would be no more blocks than with a smaller
+ * share, and where cuDNN supports none. */
+cudnnBackendDescriptor_t cuda_split_config(cuda_descriptors *set, const cuda_planner *planner,
+                                           const cuda_operation *operation, cudnnBackendDescriptor_t graph, int share);
+
 /* How long a plan that was just made takes. */
 limn_status cuda_choice_measure(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
                                 double *seconds);
@@ -86,6 +110,8 @@ bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cud
  * is not kept: cuDNN says so, too, while NVRTC or the driver is missing. */
 void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
                       const char *wanted);
+/* A plan in cuDNN's JSON (free()); NULL when cuDNN will not, or memory is out. */
+char *cuda_plan_text(cudnnBackendDescriptor_t plan, size_t *size);
 uint64_t cuda_cache_hash(const char *bytes, size_t size);
 
 #endif
