@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <map>
@@ -22,6 +23,7 @@ struct state {
   std::minstd_rand random;
   long counts[KINDS] = {}, fail_at = 0, fail_until = 0, times = 0;
   int fail_kind = -1;
+  double host_seconds = 0; /* by the clock of chance */
   std::map<std::string, long> alive;
 };
 
@@ -96,18 +98,41 @@ bool fails(call kind) {
   return static_cast<int>(kind) == s.fail_kind && number >= s.fail_at && number <= s.fail_until;
 }
 
-double told_milliseconds(double measured) {
-  const char *clock = getenv("LIMN_VIRTUAL_GPU_CLOCK"); /* a test changes it from run to run */
+namespace {
+/* LIMN_VIRTUAL_GPU_CLOCK, which a test changes from run to run. */
+bool clock_by_chance(unsigned long &number) {
+  const char *clock = getenv("LIMN_VIRTUAL_GPU_CLOCK");
   if (!clock || !*clock)
-    return measured;
+    return false;
   char *end = nullptr;
-  unsigned long number = strtoul(clock, &end, 10);
+  number = strtoul(clock, &end, 10);
   if (*end)
     refuse("LIMN_VIRTUAL_GPU_CLOCK", clock);
+  return true;
+}
+} // namespace
+
+double measured_seconds() {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double told_seconds(double measured) {
+  unsigned long number;
+  if (!clock_by_chance(number))
+    return measured;
   std::minstd_rand chance(static_cast<unsigned>(1000 * number + static_cast<unsigned long>(++the().times)) + 1);
   chance.discard(8);
-  return 1 + static_cast<double>(chance() % 1000) / 1000;
+  return 1e-3 + static_cast<double>(chance() % 1000) * 1e-6;
 }
+
+double host_seconds() {
+  unsigned long number;
+  return clock_by_chance(number) ? the().host_seconds : measured_seconds();
+}
+
+void host_works(double seconds) { the().host_seconds += seconds; }
 
 void alive(const char *what, int change) { the().alive[what] += change; }
 std::minstd_rand &random_numbers() { return the().random; }

@@ -50,11 +50,11 @@ struct operation {
   long number = 0; /* of the record */
   std::shared_ptr<replay> graph;
   unsigned long order = 0; /* in which the host called */
+  double called = 0;       /* when */
 };
 
 capture *captured_by(cudaStream_t stream); /* NULL: none */
 cudaError_t push(cudaStream_t stream, operation o);
-double now();
 
 } // namespace virtual_gpu
 
@@ -63,6 +63,7 @@ struct CUstream_st {
   std::deque<virtual_gpu::operation> queue;
   std::shared_ptr<virtual_gpu::capture> captured;
   std::vector<size_t> tail; /* the captured nodes that its next one waits for */
+  double busy = 0;          /* until when, by the virtual card's clock */
 };
 
 struct CUevent_st {

@@ -74,7 +74,7 @@ struct limn_device {
   double memory_bytes;   /* what programs and tensors may take; 0: not known */
   const char *memory_of; /* what has no more to give, for messages: "the machine"; static; NULL: the device itself */
   int starved;           /* 1 once memory was asked for and not there */
-  char note[256];        /* what the user should know of how it was chosen, one line; "" for nothing */
+  char note[256];        /* what the user should know of how it was chosen or works, one line; "" for nothing */
   /* What the card's figures come to in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
   double peak_flops, peak_bandwidth;
   int multiprocessors; /* among which a launch's blocks are divided; 0: it has none */

@@ -191,8 +191,7 @@ static void announce(const limn_trainer *t) {
   if (!limn_run_is_guarded(t->run))
     limn_trainer_notice(t, "%s: its file system has no locks, so nothing keeps a second training out: start none",
                         limn_run_path(t->run));
-  if (t->session.device->note[0])
-    limn_trainer_notice(t, "%s", t->session.device->note);
+  limn_trainer_pass_on_note(t);
   if (need > used && need - used > free_bytes)
     limn_trainer_notice(t,
                         "the run may take %.1f MB more and %.1f MB are free: make room, lower keep, or --set "

@@ -30,6 +30,13 @@ void limn_trainer_notice(const limn_trainer *t, const char *format, ...) {
   limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = text});
 }
 
+void limn_trainer_pass_on_note(const limn_trainer *t) {
+  char *note = t->session.device->note;
+  if (note[0])
+    limn_trainer_notice(t, "%s", note);
+  note[0] = 0;
+}
+
 limn_status limn_trainer_diverged(const limn_trainer *t, uint64_t step) {
   char path[LIMN_PATH_SIZE];
   if (!t->result->checkpoint)
@@ -99,6 +106,7 @@ static limn_status read_measures(limn_trainer *t) {
   double allowed = t->config->time - (time - t->started);
   if (t->config->time > 0 && (left < 0 || allowed < left))
     left = allowed > 0 ? allowed : 0;
+  limn_trainer_pass_on_note(t);
   limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_STEPS,
                                     .images_per_second = t->speed,
                                     .seconds_left = left,

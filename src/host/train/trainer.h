@@ -37,6 +37,8 @@ typedef struct limn_trainer {
 void limn_trainer_tell(const limn_trainer *trainer, limn_event event);
 /* A notice, printf-style. */
 void limn_trainer_notice(const limn_trainer *trainer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What the device has to say since this was last asked, as a notice. */
+void limn_trainer_pass_on_note(const limn_trainer *trainer);
 static inline bool limn_trainer_stopping(const limn_trainer *t) { return t->options->stop && *t->options->stop; }
 static inline bool limn_trainer_validates(const limn_trainer *t) {
   return t->session.algorithm->validate && t->data.validation_count > 0;

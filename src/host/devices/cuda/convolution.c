@@ -58,9 +58,7 @@ static bool better_apart(const struct cuda_device *cuda, const cuda_operation *c
 static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, double flops, cuda_plan **plan,
                           bool *epilogue) {
   cuda_plan *apart = NULL;
-  cuda_operation plain = *c;
-  plain.bias = false;
-  plain.activation = LIMN_PW_COUNT;
+  const cuda_operation plain = cuda_operation_alone(c);
   bool fused = c->bias || c->activation != LIMN_PW_COUNT;
   *epilogue = false;
   LIMN_TRY(cuda_plan_create(plan, cuda->planner, c));

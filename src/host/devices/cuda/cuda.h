@@ -101,6 +101,10 @@ void cuda_call_check(const struct limn_call *call, cudaError_t error, const char
 /* peaks.c: peak_flops and peak_bandwidth of the base; 0 where the compute capability is not known. */
 void cuda_find_peaks(struct cuda_device *device, int major, int minor);
 
+/* capture.c: a graph of what `enqueue` puts on the working stream, which nothing else may use meanwhile. */
+limn_status cuda_capture(const struct cuda_device *device, limn_status (*enqueue)(void *context), void *context,
+                         cudaGraphExec_t *out);
+
 /* autotune.c: a cuda_measure; the context is the device. */
 limn_status cuda_measure_plan(void *context, const cuda_plan *plan, const cuda_operation *operation, double *seconds);
 
@@ -141,10 +145,22 @@ limn_status cuda_build_running(limn_builder *builder, const limn_step *steps, in
 limn_status cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* pointwise.c */
 limn_status cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
-/* y = activation(y + bias), in place, where the convolution could not take it along. */
-limn_status cuda_add_epilogue(limn_builder *builder, const limn_step *step, int y, int format);
+/* How an input of shape `s` is walked while the domain is: not at all along an axis on which it is broadcast. */
+void cuda_set_strides(limn_group_input *input, limn_shape domain, limn_shape s);
 /* The group of a step, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */
 limn_group cuda_group_of(limn_builder *builder, const limn_step *step, int *buffers);
+/* epilogue.c: y = activation(y + bias) or y = y activation'(activated), in place, where the convolution could not take
+ * it along. */
+limn_status cuda_add_epilogue(limn_builder *builder, const limn_step *step, int y, int format);
+typedef struct cuda_epilogue {
+  limn_shape shape;          /* of y */
+  limn_type type, activated; /* of y, and of the activated value */
+  bool bias;
+  limn_pointwise activation; /* LIMN_PW_COUNT: none */
+  float slope;
+} cuda_epilogue;
+/* The pass that it is, without addresses: inputs y, then the bias or the activated value. */
+void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_epilogue *epilogue);
 /* small.c: steps of few elements, and the latch. */
 bool cuda_is_small(const limn_builder *builder, const limn_step *step);
 limn_status cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);

@@ -287,7 +287,11 @@ static void explain(cuda_choice *choice, const offers *o) {
              o->failed, o->first);
 }
 
-/* A batch normalisation can also be done by kernels of Limn's. */
+/* What is not one operation of cuDNN's can also be done with kernels of Limn's. */
+static bool has_own(const cuda_operation *o) {
+  return o->kind == LIMN_STEP_BATCHNORM || o->bias || o->activation != LIMN_PW_COUNT;
+}
+
 static limn_status try_own(cuda_choice *choice, offers *o, const cuda_planner *planner,
                            const cuda_operation *operation) {
   cuda_choice own = {.engine = CUDA_OWN_ENGINE};
@@ -296,15 +300,14 @@ static limn_status try_own(cuda_choice *choice, offers *o, const cuda_planner *p
 
 limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
                         cudnnBackendDescriptor_t graph, const char *wanted) {
-  const bool has_own = operation->kind == LIMN_STEP_BATCHNORM;
   offers o = {.wanted = wanted, .timed = planner->measure && !wanted, .best = (double)INFINITY};
-  if (has_own && wanted && strcmp(wanted, CUDA_OWN_ENGINE) == 0)
+  if (has_own(operation) && wanted && strcmp(wanted, CUDA_OWN_ENGINE) == 0)
     return try_own(choice, &o, planner, operation);
   LIMN_TRY(try_mode(choice, &o, planner, operation, graph, CUDNN_HEUR_MODE_A));
   if (!choice->plan)
     LIMN_TRY(try_mode(choice, &o, planner, operation, graph, CUDNN_HEUR_MODE_FALLBACK));
   if (choice->plan)
-    return has_own && o.timed ? try_own(choice, &o, planner, operation) : LIMN_OK;
+    return has_own(operation) && o.timed ? try_own(choice, &o, planner, operation) : LIMN_OK;
   explain(choice, &o);
   return LIMN_OK;
 }

@@ -6,10 +6,13 @@
 #include "base/error.h"
 #include "devices/cuda/cuda.h"
 
-#define WORKSPACE                                                                                                      \
-  ((size_t)4 << 20) /* bytes: given to cuBLAS for each product, so that its choice never depends on others */
+/* Bytes that are given to cuBLAS for each product, so that its choice never depends on others: what NVIDIA recommends. */
+static size_t workspace_for(const struct cuda_device *cuda) {
+  return (size_t)(cuda_planner_generation(cuda->planner) >= 90 ? 32 : 4) << 20;
+}
 
 struct gemm {
+  size_t workspace;
   limn_step_kind kind;
   int n, o, k;
   limn_type type, result;
@@ -30,7 +33,7 @@ static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
   int m = forward ? s->o : s->k, columns = weights ? s->o : s->n, depth = forward ? s->k : weights ? s->n : s->o;
   int lda = s->k, ldb = forward ? s->k : s->o;
   cublasHandle_t cublas = call->device->cublas;
-  cublasStatus_t status = cublasSetWorkspace(cublas, kernel->p[3], WORKSPACE);
+  cublasStatus_t status = cublasSetWorkspace(cublas, kernel->p[3], s->workspace);
   if (status == CUBLAS_STATUS_SUCCESS)
     status = cublasGemmEx(cublas, forward ? CUBLAS_OP_T : CUBLAS_OP_N, weights ? CUBLAS_OP_T : CUBLAS_OP_N, m, columns,
                           depth, &one, a, data_type(s->type), lda, b, data_type(s->type), ldb, &zero, kernel->p[0],
@@ -51,7 +54,8 @@ limn_status cuda_build_dense(limn_builder *b, const limn_step *step, const limn_
   struct gemm *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a dense layer");
-  *s = (struct gemm){.kind = step->kind,
+  *s = (struct gemm){.workspace = workspace_for(cuda),
+                     .kind = step->kind,
                      .n = shapes->y.n,
                      .o = shapes->y.c,
                      .k = shapes->w.c * shapes->w.h * shapes->w.w,
@@ -59,7 +63,7 @@ limn_status cuda_build_dense(limn_builder *b, const limn_step *step, const limn_
                      .result = cuda_type(cuda, made),
                      .tf32 = cuda->tf32};
   const int buffers[] = {limn_builder_output(b, step->outputs[0], made), limn_builder_input(b, step->inputs[0], reads),
-                         limn_builder_input(b, step->inputs[1], reads), limn_builder_scratch(b, WORKSPACE)};
+                         limn_builder_input(b, step->inputs[1], reads), limn_builder_scratch(b, s->workspace)};
   limn_builder_add(b,
                    (limn_kernel){.name = names[row],
                                  .run = run_gemm,

@@ -107,6 +107,8 @@ const char *cuda_planner_choices(const cuda_planner *planner) { return planner->
 
 int cuda_planner_multiprocessors(const cuda_planner *planner) { return planner->multiprocessors; }
 
+int cuda_planner_generation(const cuda_planner *planner) { return planner->generation; }
+
 int cuda_planner_missed(const cuda_planner *planner) { return planner->missed; }
 
 static bool same_shape(limn_shape a, limn_shape b) { return a.n == b.n && a.c == b.c && a.h == b.h && a.w == b.w; }

@@ -17,8 +17,8 @@ typedef struct cuda_planner cuda_planner;
 typedef struct cuda_plan cuda_plan;
 struct cuda_operation;
 
-/* Runs a plan on memory of its own: how long it takes, infinite where it does not run. plan NULL: Limn's own kernels,
- * which only batch normalisations have. */
+/* Runs a plan on memory of its own: how long it takes, infinite where it does not run. plan NULL: Limn's own way, a kernel
+ * for batch normalisation, a pass behind the plain convolution for one with something fused. */
 typedef limn_status (*cuda_measure)(void *context, const cuda_plan *plan, const struct cuda_operation *operation,
                                     double *seconds);
 
@@ -41,6 +41,7 @@ void cuda_planner_destroy(cuda_planner *planner);
 const char *cuda_planner_choices(const cuda_planner *planner);
 /* Of the card. */
 int cuda_planner_multiprocessors(const cuda_planner *planner);
+int cuda_planner_generation(const cuda_planner *planner); /* its compute capability times 10 */
 /* How many engines of the option cuDNN did not have, so that they were chosen anew. */
 int cuda_planner_missed(const cuda_planner *planner);
 
@@ -65,7 +66,15 @@ static inline bool cuda_operation_ends_in_gradient(const cuda_operation *o) {
   return o->activation == LIMN_PW_RELU_GRAD || o->activation == LIMN_PW_LEAKY_GRAD;
 }
 
-#define CUDA_OWN_ENGINE "own" /* chosen by the clock: Limn's own kernels */
+/* Without what is fused behind it. */
+static inline cuda_operation cuda_operation_alone(const cuda_operation *o) {
+  cuda_operation plain = *o;
+  plain.bias = false;
+  plain.activation = LIMN_PW_COUNT;
+  return plain;
+}
+
+#define CUDA_OWN_ENGINE "own" /* chosen by the clock: Limn's own way */
 
 /* *out is NULL, with LIMN_OK, where no engine supports it, or where Limn's own kernels are faster;
  * limn_error_message then has the reason. Errors are those of cuDNN itself (LIMN_DEVICE). The same operation on the

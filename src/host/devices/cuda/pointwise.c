@@ -23,8 +23,7 @@ static void run_pointwise(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_run_pass(&s->group, s->results, count, scratch, call->stream), k->name);
 }
 
-/* How an input of that shape is walked while the domain is: not at all along an axis on which it is broadcast. */
-static void set_strides(limn_group_input *input, limn_shape domain, limn_shape s) {
+void cuda_set_strides(limn_group_input *input, limn_shape domain, limn_shape s) {
   const int64_t dense[4] = {(int64_t)s.h * s.w * s.c, (int64_t)s.w * s.c, s.c, 1};
   const bool moves[4] = {s.n == domain.n, s.h == domain.h, s.w == domain.w, s.c == domain.c};
   const int32_t extents[4] = {s.n, s.h, s.w, s.c};
@@ -50,7 +49,7 @@ limn_group cuda_group_of(limn_builder *b, const limn_step *step, int *buffers) {
   for (int i = 0; i < step->input_count; ++i) {
     int format = limn_builder_format(b, step->inputs[i]);
     group.inputs[i].type = cuda_type(cuda, format);
-    set_strides(&group.inputs[i], step->domain, limn_builder_shape(b, step->inputs[i]));
+    cuda_set_strides(&group.inputs[i], step->domain, limn_builder_shape(b, step->inputs[i]));
     buffers[i] = limn_builder_input(b, step->inputs[i], format);
   }
   return group;
@@ -104,46 +103,4 @@ limn_status cuda_build_pointwise(limn_builder *b, const limn_step *steps, int le
     return cuda_build_small(b, steps, left, taken);
   *taken = 1;
   return add_group(b, steps);
-}
-
-/* Operands: y, then the bias or the activated value. */
-limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int format) {
-  const struct cuda_device *cuda = cuda_device_of(b);
-  limn_shape shape = limn_builder_shape(b, step->outputs[0]);
-  const int bias = limn_step_bias(step), activated = limn_step_activated(step);
-  const int other = bias != LIMN_NONE ? bias : activated;
-  if (other == LIMN_NONE && step->activation == LIMN_PW_COUNT)
-    return LIMN_OK;
-  struct pointwise *s = calloc(1, sizeof *s);
-  if (!s)
-    return limn_fail_memory("a program");
-  limn_group *group = &s->group;
-  limn_type type = cuda_type(cuda, format);
-  int other_format = activated != LIMN_NONE ? limn_builder_format(b, activated) : CUDA_FLOAT;
-  group->domain = cuda_extents(shape);
-  group->input_count = other == LIMN_NONE ? 1 : 2;
-  group->inputs[0].type = type;
-  set_strides(&group->inputs[0], shape, shape);
-  if (other != LIMN_NONE) {
-    group->inputs[1].type = cuda_type(cuda, other_format);
-    set_strides(&group->inputs[1], shape, limn_builder_shape(b, other));
-  }
-  int value = 0; /* the operand that holds the value so far */
-  if (bias != LIMN_NONE) {
-    group->instructions[group->instruction_count] = (limn_instruction){.function = LIMN_PW_ADD, .x = 0, .y = 1};
-    value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
-  }
-  if (step->activation != LIMN_PW_COUNT) {
-    group->instructions[group->instruction_count] = (limn_instruction){
-        .function = step->activation, .x = value, .y = activated == LIMN_NONE ? value : 1, .alpha = step->slope};
-    value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
-  }
-  s->results[0] = (limn_result){.operand = value, .to = group->domain, .type = type};
-  s->result_count = 1;
-  limn_builder_add(
-      b,
-      (limn_kernel){
-          .name = "bias and activation", .run = run_pointwise, .state = s, .count = 1 + (int)group->input_count},
-      (const int[]){y, y, other == LIMN_NONE ? LIMN_ABSENT : limn_builder_input(b, other, other_format)});
-  return limn_builder_status(b);
 }

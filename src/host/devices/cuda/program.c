@@ -12,6 +12,7 @@ struct cuda_program {
   limn_code code;
   cudaGraphExec_t graph; /* NULL until the second run */
   bool ran;
+  bool plain; /* without a graph */
   const struct cuda_tensor **pictures; /* (picture_count) leaves of bytes that it reads */
   int picture_count;
 };
@@ -165,7 +166,9 @@ limn_status cuda_program_create(limn_device *device, const limn_graph *graph, li
   return LIMN_OK;
 }
 
-static limn_status enqueue(const struct cuda_program *p, const struct cuda_device *cuda) {
+static limn_status enqueue(void *program) {
+  const struct cuda_program *p = program;
+  const struct cuda_device *cuda = (const struct cuda_device *)p->base.device;
   limn_status status = LIMN_OK;
   const struct limn_call call = {.device = cuda, .stream = cuda->work, .status = &status};
   for (int i = 0; p->code.options.separate_buffers && i < p->code.buffer_count; ++i)
@@ -177,35 +180,30 @@ static limn_status enqueue(const struct cuda_program *p, const struct cuda_devic
   return status;
 }
 
-static limn_status capture(struct cuda_program *p, const struct cuda_device *cuda) {
-  cudaGraph_t graph = NULL;
-  LIMN_TRY(cuda_check(cuda, cudaStreamBeginCapture(cuda->work, cudaStreamCaptureModeThreadLocal), "a graph's capture"));
-  limn_status status = enqueue(p, cuda);
-  cudaError_t ended = cudaStreamEndCapture(cuda->work, &graph); /* whatever happened, the capture has to end */
-  if (status == LIMN_OK)
-    status = cuda_check(cuda, ended, "a graph's capture");
-  else
-    cudaGetLastError();
-  if (status == LIMN_OK)
-    status = cuda_check(cuda, cudaGraphInstantiate(&p->graph, graph, 0), "making a graph");
-  if (graph)
-    cudaGraphDestroy(graph);
-  return status;
+/* Something in the program cannot be captured: its runs cost the host more, and are the same. */
+static void do_without_graph(struct cuda_program *p, struct cuda_device *cuda) {
+  p->plain = true;
+  snprintf(cuda->base.note, sizeof cuda->base.note, "a step is launched kernel by kernel, which is slower: %.180s",
+           limn_error_message());
 }
 
-static limn_status launch(struct cuda_program *p, const struct cuda_device *cuda) {
-  if (!p->ran) {
+static limn_status launch(struct cuda_program *p, struct cuda_device *cuda) {
+  if (!p->ran || p->plain) {
     p->ran = true;
-    return enqueue(p, cuda);
+    return enqueue(p);
   }
-  if (!p->graph)
-    LIMN_TRY(capture(p, cuda));
+  if (!p->graph && cuda_capture(cuda, enqueue, p, &p->graph) != LIMN_OK) {
+    /* A card that is lost is no reason to go on without a graph. */
+    LIMN_TRY(cuda_check(cuda, cudaStreamSynchronize(cuda->work), "a graph's capture"));
+    do_without_graph(p, cuda);
+    return enqueue(p);
+  }
   return cuda_check(cuda, cudaGraphLaunch(p->graph, cuda->work), "a step");
 }
 
 limn_status cuda_program_run(limn_program *base, uint64_t step) {
   struct cuda_program *p = (struct cuda_program *)base;
-  const struct cuda_device *cuda = (const struct cuda_device *)base->device;
+  struct cuda_device *cuda = (struct cuda_device *)base->device;
   LIMN_TRY(cuda_refuse_planning(cuda));
   cuda_enter(cuda);
   for (int i = 0; i < p->picture_count; ++i)
@@ -221,7 +219,7 @@ limn_status cuda_program_run(limn_program *base, uint64_t step) {
 /* What a trace needs besides the program. */
 struct trace {
   cudaEvent_t begin, end;
-  void *flush; /* twice the second-level cache */
+  void *flush; /* four times the second-level cache: it also takes the card longer than the host takes for a row */
   size_t flush_bytes;
 };
 
@@ -237,7 +235,7 @@ static void trace_release(struct trace *t) {
 static limn_status trace_init(struct trace *t, const struct cuda_device *cuda) {
   int cache = 0;
   LIMN_TRY(cuda_check(cuda, cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, cuda->index), "a trace"));
-  t->flush_bytes = 2 * (size_t)cache;
+  t->flush_bytes = 4 * (size_t)cache;
   LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&t->begin, cudaEventDefault), "a trace"));
   LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&t->end, cudaEventDefault), "a trace"));
   return t->flush_bytes ? cuda_check(cuda, cudaMalloc(&t->flush, t->flush_bytes), "a trace") : LIMN_OK;
