@@ -84,8 +84,8 @@ typedef struct limn_step_row {
   double flops, bytes; /* bytes: moved to and from memory */
   size_t workspace_bytes;
   int64_t blocks; /* of threads, among which a GPU divides the work; 0: not known */
-  /* By the card's figures: the longer of computing, on as many multiprocessors as there are blocks, and moving. 0: there
-   * are none. */
+  /* By the card's figures: the longer of computing, on as many multiprocessors as there are blocks, and moving. 0:
+   * there are none. */
   double floor_seconds;
 } limn_step_row;
 

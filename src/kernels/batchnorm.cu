@@ -4,9 +4,6 @@
  * all rows of a few channels, one launch does both, which costs less than a second launch would. */
 #include "kernels/batchnorm.cuh"
 
-#define WHOLE      ((int64_t)1 << 21) /* elements that one launch does */
-#define WHOLE_ROWS 16384
-
 /* mean and sum of squared deviations of `count` values in each of V channels. */
 template <int V> struct moments { float count, mean[V], m2[V]; };
 
@@ -231,9 +228,7 @@ __global__ static void __launch_bounds__(THREADS) forward_whole(const __grid_con
     normalize_rows(f, at, m, pivot, all);
 }
 
-static bool is_whole(limn_batchnorm_shape s) { return s.rows <= WHOLE_ROWS && s.rows * s.channels <= WHOLE; }
-
-int limn_batchnorm_launches(limn_batchnorm_shape s) { return is_whole(s) ? 1 : 2; }
+limn_batchnorm_grid limn_batchnorm_forward_grid(limn_batchnorm_shape s) { return find_grid(s, is_whole(s)); }
 
 size_t limn_batchnorm_scratch(limn_batchnorm_shape s) {
   if (s.rows < 1 || s.channels < 1 || s.groups < 1)

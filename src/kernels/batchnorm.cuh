@@ -14,7 +14,13 @@
 #define BATCH_OF_THREE 2
 #define MOST_CHUNKS    132 /* blocks of the first launch */
 #define MOST_BLOCKS    264 /* of the second */
-#define WHOLE_WIDTH    4 /* threads side by side where one launch does all: 16 channels, two sectors of memory in fp32 */
+/* What one launch does, in which a block does all rows of its channels: elements, rows, and rows that even a few blocks
+ * are quick with. */
+#define WHOLE         ((int64_t)1 << 21)
+#define WHOLE_ROWS    16384
+#define FEW_ROWS      2048
+#define ENOUGH_BLOCKS 64
+#define WHOLE_WIDTH   4 /* threads side by side where one launch does all: 16 channels, two sectors of memory in fp32 */
 
 /* The rows `row`, row + height, ... of a chunk. */
 struct rows {
@@ -48,6 +54,12 @@ static inline column_plan make_whole_plan(limn_batchnorm_shape s) {
   return p;
 }
 
+/* Whether one launch does it: the tensor is small, and there are blocks for the card, or each has little to do. */
+static inline bool is_whole(limn_batchnorm_shape s) {
+  const int64_t blocks = (int64_t)make_whole_plan(s).strips * s.groups;
+  return s.rows * s.channels <= WHOLE && (s.rows <= FEW_ROWS || (s.rows <= WHOLE_ROWS && blocks >= ENOUGH_BLOCKS));
+}
+
 static inline unsigned first_blocks(const column_plan &p) { return (unsigned)p.strips * (unsigned)p.chunks; }
 
 /* The second launch divides the rows anew. */
@@ -57,6 +69,14 @@ static inline int64_t second_rows(const column_plan &p) {
 }
 static inline unsigned second_blocks(const column_plan &p, int64_t each) {
   return (unsigned)p.strips * (unsigned)divide_up(p.rows, each);
+}
+
+static inline limn_batchnorm_grid find_grid(limn_batchnorm_shape s, bool whole) {
+  if (s.rows < 1 || s.channels < 1 || s.groups < 1)
+    return {};
+  const column_plan p = whole ? make_whole_plan(s) : make_plan(s);
+  const int64_t blocks = whole ? p.strips : second_blocks(p, second_rows(p));
+  return {whole ? 1 : 2, blocks * s.groups};
 }
 
 static inline bool is_bad(const void *x, limn_type type, limn_batchnorm_shape s, const float *scratch) {

@@ -195,28 +195,30 @@ __global__ static void __launch_bounds__(THREADS, 2) gradient_input(const __grid
   write_input_gradient(own, b, at, find_rows(blockIdx.x / (unsigned)b.plan.strips, b.block_rows, b.plan.rows));
 }
 
-/* Both launches in one: a block does all rows of its channels, group after group. dx may lie where dy does: all threads
- * have read a group's dy before the first writes its dx. */
+/* Both launches in one, where there is one group: a block does all rows of its channels. dx may lie where dy does: all
+ * threads have read dy before the first writes its dx. */
 template <class T, int V>
-__global__ static void __launch_bounds__(THREADS) backward_whole(const __grid_constant__ backward<T> all) {
+__global__ static void __launch_bounds__(THREADS) backward_whole(const __grid_constant__ backward<T> b) {
   LIMN_SHARED(float, space, [THREADS * V]);
-  place at = find_place(all.plan);
+  place at = find_place(b.plan);
+  rows range = {0, b.plan.rows};
   totals<V> t = {};
-  for (int group = 0; group < all.groups; ++group) {
-    backward<T> b = of_group(all, group);
-    rows range = {0, b.plan.rows};
-    float sum[V] = {}, product[V] = {};
-    if (at.active)
-      thread_sums(sum, product, b, at, range);
-    channel_gradients<V> own = finish_sums(sum, product, b, at, space);
-    t.add(own);
-    write_input_gradient(own, b, at, range);
-  }
-  t.store(all, at);
+  float sum[V] = {}, product[V] = {};
+  if (at.active)
+    thread_sums(sum, product, b, at, range);
+  channel_gradients<V> own = finish_sums(sum, product, b, at, space);
+  t.add(own);
+  t.store(b, at);
+  write_input_gradient(own, b, at, range);
 }
 
+/* Several groups add up to one gradient of gamma and beta, for which blocks of different groups have to wait. */
+static bool is_backward_whole(limn_batchnorm_shape s) { return s.groups == 1 && is_whole(s); }
+
+limn_batchnorm_grid limn_batchnorm_backward_grid(limn_batchnorm_shape s) { return find_grid(s, is_backward_whole(s)); }
+
 template <class T> static void launch_backward(const limn_batchnorm_backward_args &a, cudaStream_t stream) {
-  bool whole = limn_batchnorm_launches(a.shape) == 1;
+  bool whole = is_backward_whole(a.shape);
   column_plan p = whole ? make_whole_plan(a.shape) : make_plan(a.shape);
   unsigned groups = (unsigned)a.shape.groups;
   backward<T> b = {make_source<T>(a.x, a.x_type),

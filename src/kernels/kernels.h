@@ -127,10 +127,15 @@ typedef struct limn_batchnorm_shape {
   int32_t channels, groups;
 } limn_batchnorm_shape;
 
-/* Launches of statistics or forward, and of backward, for that shape: one where a block can do all rows of its
- * channels, else two. */
-int limn_batchnorm_launches(limn_batchnorm_shape shape);
-/* What both need, in bytes. */
+/* How a pass of that shape is launched: once where blocks that do all rows of their channels are enough or quick enough,
+ * else twice. `blocks` are those of the launch that writes most. */
+typedef struct limn_batchnorm_grid {
+  int launches;
+  int64_t blocks;
+} limn_batchnorm_grid;
+limn_batchnorm_grid limn_batchnorm_forward_grid(limn_batchnorm_shape shape); /* and that of statistics */
+limn_batchnorm_grid limn_batchnorm_backward_grid(limn_batchnorm_shape shape);
+/* What all need, in bytes. */
 size_t limn_batchnorm_scratch(limn_batchnorm_shape shape);
 
 /* statistics (groups, 2, C): mean, biased variance. Moments are merged as Chan, Golub & LeVeque (1983) do, so that a

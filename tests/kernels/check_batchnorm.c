@@ -211,13 +211,31 @@ static void check_backward(void) {
       {17000, 4, LIMN_F32, LIMN_F32, LIMN_F32, LIMN_F32, true, false, 6, 0.2f, 3},
       {17000, 4, LIMN_F32, LIMN_F32, LIMN_F32, LIMN_F32, true, false, 1, 0.2f, 2},
       {60, 20, LIMN_F32, LIMN_F32, LIMN_F32, LIMN_F32, true, false, 6, 0.2f, 2},
+      {2050, 1020, LIMN_BF16, LIMN_BF16, LIMN_BF16, LIMN_BF16, true, true, 7, 0.2f, 1},
   };
   for (size_t k = 0; k < KT_COUNT(cases); ++k)
     kt_case(run_backward, &cases[k], "batchnorm backward %d: %d of %d x %d", (int)k, cases[k].groups,
             (int)cases[k].rows, cases[k].channels);
 }
 
+/* A DCGAN's: blocks for a third of the multiprocessors of a large card, or a launch that is over at once. */
+static void run_grids(const void *context) {
+  (void)context;
+  static const limn_batchnorm_shape shapes[] = {{2048, 512, 1}, {8192, 256, 1}, {32768, 128, 1}, {131072, 64, 1},
+                                                {2048, 512, 2}, {8192, 256, 2}, {32768, 128, 2}, {12544, 64, 1},
+                                                {3136, 128, 1}, {12544, 64, 2}, {4096, 1024, 1}, {16384, 1020, 1}};
+  for (size_t i = 0; i < KT_COUNT(shapes); ++i) {
+    const limn_batchnorm_shape s = shapes[i];
+    const limn_batchnorm_grid forward = limn_batchnorm_forward_grid(s), backward = limn_batchnorm_backward_grid(s);
+    if (!(forward.blocks >= 48 || (forward.launches == 1 && s.rows <= 2048)))
+      kt_fail("%d x %d: %d blocks forward", (int)s.rows, s.channels, (int)forward.blocks);
+    if (!(backward.blocks >= 48 || (backward.launches == 1 && s.rows <= 2048 && s.groups == 1)))
+      kt_fail("%d x %d: %d blocks backward", (int)s.rows, s.channels, (int)backward.blocks);
+  }
+}
+
 void check_batchnorm(void) {
+  kt_case(run_grids, NULL, "batchnorm's blocks");
   static const int64_t rows[] = {1, 2, 7, 150, 2049};
   static const int32_t channels[] = {1, 3, 4, 5, 64, 100, 512};
   static const limn_type types[] = {LIMN_F32, LIMN_BF16, LIMN_F16};
@@ -225,7 +243,7 @@ void check_batchnorm(void) {
   static const struct norm_case large[] = {
       {524288, 1, LIMN_F32, 1, 0, 1},   {60000, 3, LIMN_BF16, 0, 0, 1},   {20001, 8, LIMN_F32, 0.2f, 0, 1},
       {2000, 6, LIMN_F32, 1, 10000, 1}, {9000, 64, LIMN_F32, 0, -300, 1}, {3000, 1, LIMN_F32, 1, 1e6f, 1},
-      {12, 3000, LIMN_F32, 1, 0, 1},    {5000, 64, LIMN_F16, 0.2f, 3, 1},
+      {12, 3000, LIMN_F32, 1, 0, 1},    {5000, 64, LIMN_F16, 0.2f, 3, 1}, {2050, 1020, LIMN_BF16, 0, 0, 1},
   };
   static const struct norm_case grouped[] = {
       {70, 12, LIMN_BF16, 0.2f, 0, 2}, {33, 5, LIMN_F32, 0, 0, 3},        {1, 4, LIMN_F32, 1, 0, 3},

@@ -1,5 +1,5 @@
-/* What an engine's time is: the card's, in which that of the host has no part. By the virtual GPU's clock of chance each
- * launch takes the card 1 to 2 ms, and the host 3 ms. */
+/* What an engine's time is: the card's, in which that of the host has no part. By the virtual GPU's clock of chance
+ * each launch takes the card 1 to 2 ms, and the host 3 ms. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * missing wait shows. The legacy stream and blocking streams wait for each other as on a GPU. */
 #include "streams.h"
 
-#include <stdio.h>
 #include <algorithm>
+#include <stdio.h>
 #include <string>
 
 #include "fibers.h"

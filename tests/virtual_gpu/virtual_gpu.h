@@ -37,11 +37,11 @@ bool fails(call kind);
 /* What the program holds: "stream" +1 when it is made, -1 when it is destroyed. */
 void alive(const char *what, int change);
 std::minstd_rand &random_numbers();
-/* How long work of the card takes that was measured here: so long or, where LIMN_VIRTUAL_GPU_CLOCK says so, 1 to 2 ms by
- * chance. */
+/* How long work of the card takes that was measured here: so long or, where LIMN_VIRTUAL_GPU_CLOCK says so, 1 to 2 ms
+ * by chance. */
 double told_seconds(double measured);
-double measured_seconds();         /* a clock */
-double host_seconds();             /* the host's: that one; where time is by chance, what host_works adds up to */
+double measured_seconds(); /* a clock */
+double host_seconds();     /* the host's: that one; where time is by chance, what host_works adds up to */
 void host_works(double seconds);
 /* Held by every call that the program makes; calls come from any thread. */
 std::recursive_mutex &lock();

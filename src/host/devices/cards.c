@@ -15,10 +15,11 @@
   ", \"l2CacheSize\": " #l2 ", \"cudaDeviceId\": 0, \"deviceVer\": " #version                                          \
   ", \"driverVer\": 13000, \"deviceName\": \"" name "\"}"
 
-/* Figures are NVIDIA's: the data sheets of the H100 and A100 (SXM, 80 GB) and the H200 and the whitepapers of the GA102, AD102 and RTX
- * Blackwell GPUs; limits of a multiprocessor are those that the CUDA programming guide lists by compute capability.
- * Memory is the nominal size (a driver keeps some of it), clocks are the boost clocks. Peaks are dense, without
- * structured sparsity; `half` is fp16 and bf16 with fp32 sums, which GeForce cards do at half the advertised rate. */
+/* Figures are NVIDIA's: the data sheets of the H100 and A100 (SXM, 80 GB) and the H200 and the whitepapers of the
+ * GA102, AD102 and RTX Blackwell GPUs; limits of a multiprocessor are those that the CUDA programming guide lists by
+ * compute capability. Memory is the nominal size (a driver keeps some of it), clocks are the boost clocks. Peaks are
+ * dense, without structured sparsity; `half` is fp16 and bf16 with fp32 sums, which GeForce cards do at half the
+ * advertised rate. */
 static const limn_card cards[] = {
     {
         .name = "h100",

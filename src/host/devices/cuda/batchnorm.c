@@ -49,7 +49,8 @@ static limn_status add_statistics(limn_builder *b, const limn_step *step) {
                                  .run = run_statistics,
                                  .state = s,
                                  .count = 3,
-                                 .launches = limn_batchnorm_launches(s->shape)},
+                                 .launches = limn_batchnorm_forward_grid(s->shape).launches,
+                                 .blocks = limn_batchnorm_forward_grid(s->shape).blocks},
                    buffers);
   return limn_builder_status(b);
 }
@@ -92,7 +93,8 @@ static limn_status add_own_forward(limn_builder *b, const limn_step *step) {
                                  .run = run_forward,
                                  .state = s,
                                  .count = 6,
-                                 .launches = limn_batchnorm_launches(s->shape),
+                                 .launches = limn_batchnorm_forward_grid(s->shape).launches,
+                                 .blocks = limn_batchnorm_forward_grid(s->shape).blocks,
                                  .bytes = 3 * bytes_of(s, s->x)}, /* x twice */
                    buffers);
   return limn_builder_status(b);
@@ -158,7 +160,7 @@ static limn_status add_forward(limn_builder *b, const limn_step *step) {
   const struct cuda_device *cuda = cuda_device_of(b);
   const limn_shape shape = limn_builder_shape(b, step->inputs[0]);
   const limn_type type = cuda_type(cuda, limn_builder_format(b, step->inputs[0]));
-  const bool whole = limn_batchnorm_launches(shape_of(step, shape)) == 1;
+  const bool whole = limn_batchnorm_forward_grid(shape_of(step, shape)).launches == 1;
   cuda_plan *plan = NULL;
   if (step->activation == LIMN_PW_RELU && step->node.groups == 1 && shape.c <= CUDA_ZEROS && (cuda->timed || !whole))
     LIMN_TRY(cuda_plan_create(&plan, cuda->planner,
@@ -221,7 +223,8 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
                                  .run = run_backward,
                                  .state = s,
                                  .count = 9,
-                                 .launches = limn_batchnorm_launches(s->shape),
+                                 .launches = limn_batchnorm_backward_grid(s->shape).launches,
+                                 .blocks = limn_batchnorm_backward_grid(s->shape).blocks,
                                  .bytes = writes ? 2 * read + bytes_of(s, s->dx) : read,
                                  .in_place = 1u << 6},
                    buffers);

@@ -53,8 +53,8 @@ static bool better_apart(const struct cuda_device *cuda, const cuda_operation *c
          saved > touched / cuda->base.peak_bandwidth + launch;
 }
 
-/* The best plan that there is: with bias and activation inside if cuDNN can and that is worth it, with the result in the
- * wanted type if it can. *epilogue: bias and activation are still to be done. */
+/* The best plan that there is: with bias and activation inside if cuDNN can and that is worth it, with the result in
+ * the wanted type if it can. *epilogue: bias and activation are still to be done. */
 static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, double flops, cuda_plan **plan,
                           bool *epilogue) {
   cuda_plan *apart = NULL;

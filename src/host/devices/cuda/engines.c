@@ -10,7 +10,8 @@
  * unless the planner's rules leave those out. */
 #define MAX_CONFIGS 48
 #define MAX_OFFERS  (MAX_CONFIGS + 2)
-/* What may be spent on timing, where that is done: a compiled engine takes about a second, the others next to nothing. */
+/* What may be spent on timing, where that is done: a compiled engine takes about a second, the others next to nothing.
+ */
 #define TIME_FOR_ALL      24
 #define TIME_FOR_COMPILED 3
 /* Where nothing is timed: how full an engine's tiles have to be for others not to be asked, and how many are. */
@@ -56,17 +57,16 @@ static unsigned notes_of(cuda_descriptors *set, cudnnBackendDescriptor_t config)
 
 #define HAS(notes, note) ((notes) >> CUDNN_NUMERICAL_NOTE_##note & 1u)
 
-/* What the planner's rules say of an engine. On fp32 inputs TENSOR_CORE means that they are rounded to TF32 on the way in
- * (10 bits of mantissa), DOWN_CONVERT_INPUTS that they are first copied to 16 bits, which is not what anybody who asked
- * for fp32 or TF32 expects. */
+/* What the planner's rules say of an engine. On fp32 inputs TENSOR_CORE means that they are rounded to TF32 on the way
+ * in (10 bits of mantissa), DOWN_CONVERT_INPUTS that they are first copied to 16 bits, which is not what anybody who
+ * asked for fp32 or TF32 expects. */
 static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
                     cudnnBackendDescriptor_t config) {
   const unsigned notes = notes_of(set, config);
   const bool fp32 = operation->type == LIMN_F32;
-  const bool ruled_out = (HAS(notes, NONDETERMINISTIC) && planner->deterministic) ||
-                         (HAS(notes, TENSOR_CORE) && fp32 && !planner->tf32) ||
-                         (HAS(notes, DOWN_CONVERT_INPUTS) && fp32) ||
-                         HAS(notes, REDUCED_PRECISION_REDUCTION); /* sums in 16 bits */
+  const bool ruled_out =
+      (HAS(notes, NONDETERMINISTIC) && planner->deterministic) || (HAS(notes, TENSOR_CORE) && fp32 && !planner->tf32) ||
+      (HAS(notes, DOWN_CONVERT_INPUTS) && fp32) || HAS(notes, REDUCED_PRECISION_REDUCTION); /* sums in 16 bits */
   return set->status == CUDNN_STATUS_SUCCESS && !ruled_out;
 }
 
@@ -152,8 +152,8 @@ static bool splits(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
   return cuda_tile_of("", name).split > 1;
 }
 
-/* Engines that add up by atomics, with plain multiply-adds where tensor cores may be used: for few channels cuDNN thinks
- * them the best, but they are neither repeatable nor near the card's rate. They go behind the others. */
+/* Engines that add up by atomics, with plain multiply-adds where tensor cores may be used: for few channels cuDNN
+ * thinks them the best, but they are neither repeatable nor near the card's rate. They go behind the others. */
 static void demote_atomics(cuda_descriptors *set, cudnnBackendDescriptor_t *configs, int count) {
   cudnnBackendDescriptor_t last[MAX_CONFIGS];
   int kept = 0, moved = 0;
@@ -169,8 +169,8 @@ static void demote_atomics(cuda_descriptors *set, cudnnBackendDescriptor_t *conf
   memcpy(configs + kept, last, sizeof *last * (size_t)moved);
 }
 
-/* The offers in one mode, the best first. Where cuDNN offers no split of a sum that wants one: ours with a block for each
- * multiprocessor before its own, with two behind them. */
+/* The offers in one mode, the best first. Where cuDNN offers no split of a sum that wants one: ours with a block for
+ * each multiprocessor before its own, with two behind them. */
 static int list_offers(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
                        cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
                        cudnnBackendDescriptor_t configs[MAX_OFFERS]) {

@@ -1,5 +1,5 @@
-/* y = activation(y + bias) or y = y activation'(activated), in place, behind a convolution or a dense layer whose library
- * cannot take it along. */
+/* y = activation(y + bias) or y = y activation'(activated), in place, behind a convolution or a dense layer whose
+ * library cannot take it along. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -18,8 +18,8 @@ void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_e
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
   if (e->activation != LIMN_PW_COUNT) {
-    group->instructions[group->instruction_count] = (limn_instruction){
-        .function = e->activation, .x = value, .y = gradient ? 1 : value, .alpha = e->slope};
+    group->instructions[group->instruction_count] =
+        (limn_instruction){.function = e->activation, .x = value, .y = gradient ? 1 : value, .alpha = e->slope};
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
   *result = (limn_result){.operand = value, .to = group->domain, .type = e->type};
@@ -57,11 +57,7 @@ limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int
                                           .activation = step->activation,
                                           .slope = step->slope});
   const int buffers[] = {y, y, other == LIMN_NONE ? LIMN_ABSENT : limn_builder_input(b, other, other_format)};
-  limn_builder_add(b,
-                   (limn_kernel){.name = "bias and activation",
-                                 .run = run_epilogue,
-                                 .state = s,
-                                 .count = 3},
+  limn_builder_add(b, (limn_kernel){.name = "bias and activation", .run = run_epilogue, .state = s, .count = 3},
                    buffers);
   return limn_builder_status(b);
 }

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "devices/cuda/cuda.h"
 
-/* Bytes that are given to cuBLAS for each product, so that its choice never depends on others: what NVIDIA recommends. */
+/* Bytes that are given to cuBLAS for each product, so that its choice never depends on others: what NVIDIA recommends.
+ */
 static size_t workspace_for(const struct cuda_device *cuda) {
   return (size_t)(cuda_planner_generation(cuda->planner) >= 90 ? 32 : 4) << 20;
 }

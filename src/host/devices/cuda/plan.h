@@ -17,8 +17,8 @@ typedef struct cuda_planner cuda_planner;
 typedef struct cuda_plan cuda_plan;
 struct cuda_operation;
 
-/* Runs a plan on memory of its own: how long it takes, infinite where it does not run. plan NULL: Limn's own way, a kernel
- * for batch normalisation, a pass behind the plain convolution for one with something fused. */
+/* Runs a plan on memory of its own: how long it takes, infinite where it does not run. plan NULL: Limn's own way, a
+ * kernel for batch normalisation, a pass behind the plain convolution for one with something fused. */
 typedef limn_status (*cuda_measure)(void *context, const cuda_plan *plan, const struct cuda_operation *operation,
                                     double *seconds);
 
@@ -85,9 +85,9 @@ void cuda_plan_destroy(cuda_plan *plan);
 size_t cuda_plan_workspace(const cuda_plan *plan);   /* bytes */
 const char *cuda_plan_engine(const cuda_plan *plan); /* "eng6_k2=3_k13=1": its number, cudnnBackendKnobType_t=value */
 
-int64_t cuda_plan_blocks(const cuda_plan *plan);     /* of its launch; 0: cuDNN does not tell */
-/* Of the card's rate, what its kernel can reach by its tiles, its blocks and the instructions that it is made of; 1 where
- * cuDNN does not tell. */
+int64_t cuda_plan_blocks(const cuda_plan *plan); /* of its launch; 0: cuDNN does not tell */
+/* Of the card's rate, what its kernel can reach by its tiles, its blocks and the instructions that it is made of; 1
+ * where cuDNN does not tell. */
 double cuda_plan_share(const cuda_plan *plan);
 
 /* Device memory that a plan works on; NULL for what its operation has not. */

@@ -50,7 +50,7 @@ typedef struct cuda_tile {
 typedef struct cuda_choice {
   cudnnBackendDescriptor_t plan; /* finalized; NULL: no engine, or CUDA_OWN_ENGINE */
   cuda_tile tile;
-  size_t workspace;              /* bytes */
+  size_t workspace; /* bytes */
   char engine[LIMN_ENGINE_SIZE];
   char reason[480]; /* why there is none, one line */
 } cuda_choice;
@@ -89,9 +89,9 @@ double cuda_tile_use(cuda_tile tile, const cuda_operation *operation);
 /* Of the tensor cores' rate: that of kernels which leave the card's own instructions unused. */
 double cuda_tile_rate(cuda_tile tile, int generation);
 
-/* splits.c: a configuration that splits the sums of an operation for which cuDNN offers none that does, so that there are
- * up to `share` blocks a multiprocessor. It lives in `set`. NULL where there would be no more blocks than with a smaller
- * share, and where cuDNN supports none. */
+/* splits.c: a configuration that splits the sums of an operation for which cuDNN offers none that does, so that there
+ * are up to `share` blocks a multiprocessor. It lives in `set`. NULL where there would be no more blocks than with a
+ * smaller share, and where cuDNN supports none. */
 cudnnBackendDescriptor_t cuda_split_config(cuda_descriptors *set, const cuda_planner *planner,
                                            const cuda_operation *operation, cudnnBackendDescriptor_t graph, int share);
 

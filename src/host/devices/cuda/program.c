@@ -12,7 +12,7 @@ struct cuda_program {
   limn_code code;
   cudaGraphExec_t graph; /* NULL until the second run */
   bool ran;
-  bool plain; /* without a graph */
+  bool plain;                          /* without a graph */
   const struct cuda_tensor **pictures; /* (picture_count) leaves of bytes that it reads */
   int picture_count;
 };

@@ -7,13 +7,11 @@
 /* The engine that compiles Ampere's kernels and its configurations, by their numbers in cuDNN 9: "knob_8_128x128x32".
  * A cuDNN that means something else by them refuses, or says so in the kernel's name. */
 #define ENGINE 1
-static const struct {
-  int config, rows, columns;
-} tiles[] = {{8, 128, 128}, {9, 128, 64}, {10, 64, 128}, {11, 64, 64}};
+static const struct { int config, rows, columns; } tiles[] = {{8, 128, 128}, {9, 128, 64}, {10, 64, 128}, {11, 64, 64}};
 
-#define MOST_SPLITS  128 /* that the knob can be set to */
-#define LEAST_DEPTH  256 /* terms of a sum that are worth a block */
-#define EMPTY_TILES  0.75
+#define MOST_SPLITS 128 /* that the knob can be set to */
+#define LEAST_DEPTH 256 /* terms of a sum that are worth a block */
+#define EMPTY_TILES 0.75
 
 static int64_t terms_of(const cuda_operation *o) { return (int64_t)o->y.n * o->y.h * o->y.w; }
 

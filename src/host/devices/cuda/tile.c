@@ -1,5 +1,5 @@
-/* What the name of a plan's compiled kernel tells: "..._sm80_knob_8_128x128x32_64x64x32_4_..." makes 128 x 128 numbers a
- * block, with instructions of compute capability 8.0. cuDNN's other engines are libraries' kernels, of which a plan
+/* What the name of a plan's compiled kernel tells: "..._sm80_knob_8_128x128x32_64x64x32_4_..." makes 128 x 128 numbers
+ * a block, with instructions of compute capability 8.0. cuDNN's other engines are libraries' kernels, of which a plan
  * names none; those with clusters of blocks among their knobs are for 9.0 and later. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,8 +58,7 @@ static product product_of(const cuda_operation *o) {
   const bool forward = o->kind == LIMN_STEP_CONV;
   const limn_shape made = forward ? o->y : o->x;
   const int64_t parts = forward ? 1 : (int64_t)o->attrs.stride_h * o->attrs.stride_w;
-  return (product){
-      .rows = divide_up((int64_t)made.n * made.h * made.w, parts), .columns = made.c, .parts = parts};
+  return (product){.rows = divide_up((int64_t)made.n * made.h * made.w, parts), .columns = made.c, .parts = parts};
 }
 
 static int64_t tiles_of(cuda_tile tile, product p) {
