@@ -67,8 +67,8 @@ verdict() {
   bad=''
 }
 
-# Whatever the run says that it has saved opens; after a fault it is byte for byte what the undisturbed run saved.
-check_checkpoints() { # OUT CODE
+# Whatever the run says that it has saved opens and is byte for byte what the undisturbed run saved, unless another engine made it.
+check_checkpoints() { # OUT CODE-KIND
   for step in 000003 000006; do
     ! grep -q "^checkpoint: .*/$step.safetensors\$" "$folder/said" || [ -f "$1/checkpoints/$step.safetensors" ] ||
       wrong "the checkpoint of step $step was announced and is gone"
@@ -78,7 +78,7 @@ check_checkpoints() { # OUT CODE
       wrong "${file##*/} points to nothing"
     elif [ -f "$file" ]; then
       "$program" inspect "$file" >"$folder/printed" 2>&1 || wrong "${file##*/} does not open"
-      [ "$2" -eq 0 ] || [ -L "$file" ] || cmp -s "$file" "$folder/whole/checkpoints/${file##*/}" ||
+      [ "$2" = 0-plan ] || [ -L "$file" ] || cmp -s "$file" "$folder/whole/checkpoints/${file##*/}" ||
         wrong "${file##*/} is not that of the undisturbed run"
     fi
   done
@@ -99,6 +99,8 @@ check() {
     elif [ "$1" = sync ]; then # on the way out, when everything is saved; a wait before that is missed by what comes after it
       cmp -s "$folder/run/checkpoints/000006.safetensors" "$folder/whole/checkpoints/000006.safetensors" ||
         wrong "the run went on and came to something else"
+    elif grep -q '^a step is launched kernel by kernel, which is slower: .*'"$(what "$1")" "$folder/said"; then
+      : # what fails while a graph is captured is done without one
     elif [ "$1" != plan ]; then
       wrong "the run went on"
     fi
@@ -108,7 +110,7 @@ check() {
   *) wrong "exit code $code" ;;
   esac
   ! grep -q '^virtual gpu: ' "$folder/said" || wrong "the virtual GPU has found a mistake"
-  check_checkpoints "$folder/run" "$code"
+  check_checkpoints "$folder/run" "$code-$1"
 }
 
 # What the error of a kind has to name.

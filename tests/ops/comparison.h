@@ -7,6 +7,7 @@
 typedef struct comparison_options {
   double constant, winograd; /* the device's, see tolerance.h */
   double largest;            /* number that the device's types hold; 0: any float */
+  bool any_order;            /* the device's engines may add up in another order each time */
   limn_program_options program;
 } comparison_options;
 
@@ -17,7 +18,7 @@ typedef struct comparison_result {
 
 /* Runs the case on both devices: every leaf must come out as the reference's, those that nothing writes as they were.
  * Cases with state run a second step on what the first one left. Then everything is loaded anew and run again, which
- * must give the same bytes. */
+ * must give the same bytes, or with any_order the reference's numbers again. */
 limn_status comparison_check(const op_case *c, op_stage stage, limn_device *device, limn_device *reference,
                              const comparison_options *options, comparison_result *result);
 

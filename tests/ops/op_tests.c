@@ -4,8 +4,9 @@
  *   op_tests grad     the reference's gradients against central differences
  *   op_tests list     the names of the cases
  *
- * --case PART and --slice K/N choose among them: those whose name has PART in it; every N-th from the K-th on. Where
- * the CPU has no AMX, testing that says so and ends with 77. */
+ * --case PART and --slice K/N choose among them: those whose name has PART in it; every N-th from the K-th on.
+ * --any-order tests the engines that a run has by default, which may add up in another order each time; else the device
+ * is one for --deterministic, and repeats bytes. Where the CPU has no AMX, testing that says so and ends with 77. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ typedef struct arguments {
   limn_program_options program;
   size_t slice, slices; /* every slices-th case from number `slice` on, counted from 0 */
   bool small;           /* without large cases, which the CPU's engines are the ones to need */
+  bool any_order;
   bool verbose;
 } arguments;
 
@@ -77,8 +79,11 @@ static void test_device(const case_table *table, const arguments *a, limn_device
                         tally *t) {
   const struct device_row *row = a->device;
   static const char *const stages[] = {"", " (gradients)"};
-  const comparison_options options = {
-      .constant = row->constant, .winograd = row->winograd, .largest = row->largest, .program = a->program};
+  const comparison_options options = {.constant = row->constant,
+                                      .winograd = row->winograd,
+                                      .largest = row->largest,
+                                      .any_order = a->any_order,
+                                      .program = a->program};
   for (size_t i = 0; i < table->count; ++i) {
     const op_case *c = &table->cases[i];
     if (!is_selected(table, i, a) || c->flags & (CASE_REFUSED | (a->small ? CASE_LARGE : 0)))
@@ -98,8 +103,12 @@ static void test_device(const case_table *table, const arguments *a, limn_device
 static void test_named(const case_table *table, const arguments *a, limn_device *reference, tally *t) {
   const struct device_row *row = a->device;
   limn_device *device = NULL;
-  const limn_device_options options = {
-      .name = row->device, .precision = row->precision, .isa = a->isa, .direct = row->direct, .seed = OPS_SEED};
+  const limn_device_options options = {.name = row->device,
+                                       .precision = row->precision,
+                                       .isa = a->isa,
+                                       .direct = row->direct,
+                                       .deterministic = !a->any_order,
+                                       .seed = OPS_SEED};
   limn_status status = limn_device_create(&device, &options);
   if (status != LIMN_OK) {
     t->skipped = status == LIMN_DEVICE && strstr(limn_error_message(), "which this CPU does not have") != NULL;
@@ -147,6 +156,8 @@ static bool parse(char **argv, arguments *a) {
       a->program.separate_buffers = 1;
     else if (strcmp(*at, "--small") == 0)
       a->small = true;
+    else if (strcmp(*at, "--any-order") == 0)
+      a->any_order = true;
     else if (strcmp(*at, "--verbose") == 0)
       a->verbose = true;
     else if (strcmp(*at, "--device") == 0 && next && find_device(next))
@@ -173,7 +184,7 @@ int main(int argc, char **argv) {
   tally t = {0};
   if (argc < 1 || !parse(argv, &a)) {
     fprintf(stderr, "usage: op_tests [test|grad|list] [--device NAME] [--case PART] [--slice K/N] "
-                    "[--separate-buffers] [--small] [--verbose]\n");
+                    "[--separate-buffers] [--small] [--any-order] [--verbose]\n");
     return 2;
   }
   limn_device *reference = reference_device_create(OPS_SEED);

@@ -61,10 +61,16 @@ static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, dou
   const cuda_operation plain = cuda_operation_alone(c);
   bool fused = c->bias || c->activation != LIMN_PW_COUNT;
   *epilogue = false;
-  LIMN_TRY(cuda_plan_create(plan, cuda->planner, c));
-  if (fused && (!*plan || (!cuda->timed && cuda_plan_share(*plan) < 1)))
+  if (fused && cuda->timed) /* the clock compares with it; made here, it is noted whether times are measured or known */
     LIMN_TRY(cuda_plan_create(&apart, cuda->planner, &plain));
-  if (apart && (!*plan || better_apart(cuda, c, *plan, apart, flops))) {
+  limn_status status = cuda_plan_create(plan, cuda->planner, c);
+  if (status == LIMN_OK && fused && !apart && (!*plan || cuda_plan_share(*plan) < 1))
+    status = cuda_plan_create(&apart, cuda->planner, &plain);
+  if (status != LIMN_OK) {
+    cuda_plan_destroy(apart);
+    return status;
+  }
+  if (apart && (!*plan || (!cuda->timed && better_apart(cuda, c, *plan, apart, flops)))) {
     cuda_plan_destroy(*plan);
     *plan = apart;
     *epilogue = true;

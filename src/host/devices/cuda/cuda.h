@@ -35,6 +35,7 @@ struct cuda_device {
   cuda_planner *planner;
   cudnnHandle_t cudnn;
   cublasHandle_t cublas;
+  void *cublas_workspace; /* device memory; products run one after the other */
   cudaStream_t work, copies;
   struct cuda_slot slots[2];
   int slot;            /* the one to be used next */

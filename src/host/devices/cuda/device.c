@@ -67,6 +67,8 @@ static void cuda_destroy(limn_device *base) {
     cudaFree(cuda->zeros);
   if (cuda->cublas)
     cublasDestroy(cuda->cublas);
+  if (cuda->cublas_workspace)
+    cudaFree(cuda->cublas_workspace);
   if (cuda->cudnn)
     cudnnDestroy(cuda->cudnn);
   cuda_planner_destroy(cuda->planner);
@@ -154,6 +156,19 @@ static limn_status check_cublas(const struct cuda_device *cuda, cublasStatus_t s
              : limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", cuda->index, what, cublasGetStatusString(status));
 }
 
+static size_t cublas_workspace(const struct cuda_device *cuda) {
+  return (size_t)(cuda_planner_generation(cuda->planner) >= 90 ? 32 : 4) << 20;
+}
+
+/* What programs and tensors may take. */
+static limn_status find_memory(struct cuda_device *cuda) {
+  size_t available = 0, all = 0;
+  LIMN_TRY(cuda_check(cuda, cudaMemGetInfo(&available, &all), "asking for the GPU's memory"));
+  const size_t to_come = cuda->planning ? cublas_workspace(cuda) : 0;
+  cuda->base.memory_bytes = available > to_come ? (double)(available - to_come) : 0;
+  return LIMN_OK;
+}
+
 /* Streams, library handles, and the memory that every program uses. */
 static limn_status start(struct cuda_device *cuda) {
   LIMN_TRY(cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->work, cudaStreamNonBlocking), "making a stream"));
@@ -166,6 +181,10 @@ static limn_status start(struct cuda_device *cuda) {
   LIMN_TRY(check_cudnn(cuda, cudnnSetStream(cuda->cudnn, cuda->work), "starting cuDNN"));
   LIMN_TRY(check_cublas(cuda, cublasCreate(&cuda->cublas), "starting cuBLAS"));
   LIMN_TRY(check_cublas(cuda, cublasSetStream(cuda->cublas, cuda->work), "starting cuBLAS"));
+  /* As large as NVIDIA recommends, and told, so that its choices never depend on what memory is left. */
+  const size_t workspace = cublas_workspace(cuda);
+  LIMN_TRY(cuda_allocate(cuda, &cuda->cublas_workspace, workspace));
+  LIMN_TRY(check_cublas(cuda, cublasSetWorkspace(cuda->cublas, cuda->cublas_workspace, workspace), "starting cuBLAS"));
   int math = (cuda->tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH) |
              CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION; /* as cuDNN's engines are chosen */
   LIMN_TRY(check_cublas(cuda, cublasSetMathMode(cuda->cublas, (cublasMath_t)math), "starting cuBLAS"));
@@ -190,10 +209,7 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                             : cuda->tf32           ? options->card->tf32
                                                    : options->card->fp32;
   } else {
-    size_t available = 0, all = 0;
     LIMN_TRY(find_card(cuda, name, sizeof name));
-    LIMN_TRY(cuda_check(cuda, cudaMemGetInfo(&available, &all), "asking for the GPU's memory"));
-    cuda->base.memory_bytes = (double)available;
   }
   int version = (int)cudnnGetVersion();
   if (version < LEAST_CUDNN)
@@ -201,8 +217,6 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                      version / 10000, version / 100 % 100);
   snprintf(cuda->base.description, sizeof cuda->base.description, "CUDA, %s, %s, cuDNN %d.%d.%d", name,
            precision_name(cuda), version / 10000, version / 100 % 100, version % 100);
-  if (!cuda->planning)
-    LIMN_TRY(start(cuda));
   char cache[4096];
   LIMN_TRY(cuda_planner_create(
       &cuda->planner,
@@ -215,7 +229,9 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                               .choices = options->engines,
                               .cache = limn_cache_folder(cache, sizeof cache)}));
   cuda->base.multiprocessors = cuda_planner_multiprocessors(cuda->planner);
-  return LIMN_OK;
+  if (!cuda->planning)
+    LIMN_TRY(start(cuda));
+  return options->card ? LIMN_OK : find_memory(cuda);
 }
 
 limn_status cuda_device_create(limn_device **out, const limn_device_options *options) {

@@ -14,9 +14,11 @@
  */
 #define TIME_FOR_ALL      24
 #define TIME_FOR_COMPILED 3
-/* Where nothing is timed: how full an engine's tiles have to be for others not to be asked, and how many are. */
+/* Where nothing is timed: how full an engine's tiles have to be for others not to be asked, how many are, and the
+ * multiply-adds of an operation that is worth it (about a microsecond's). */
 #define FULL_TILES 0.75
 #define MAX_FILLED 4
+#define LEAST_WORK 0x1p28
 
 /* What is looked for, and how the offers of cuDNN have ended so far; `first` keeps why the first engine could not be
  * had, which is the most telling: cuDNN thought that one the best. */
@@ -207,8 +209,9 @@ static limn_status keep_faster(cuda_choice *choice, cuda_choice *candidate, offe
 }
 
 /* Without a clock cuDNN's order counts, unless much of that engine's tiles is padding: then the fullest of a few. */
-static bool wants_another(const cuda_choice *choice, int tried, const cuda_operation *operation) {
-  return !choice->plan || (tried < MAX_FILLED && cuda_tile_use(choice->tile, operation) < FULL_TILES);
+static bool wants_another(const cuda_choice *choice, int tried, const cuda_operation *o) {
+  const double work = (double)limn_shape_count(o->y) * o->w.c * o->w.h * o->w.w;
+  return !choice->plan || (tried < MAX_FILLED && work >= LEAST_WORK && cuda_tile_use(choice->tile, o) < FULL_TILES);
 }
 
 static limn_status keep_fuller(cuda_choice *choice, cuda_choice *candidate, const cuda_operation *operation) {

@@ -6,14 +6,7 @@
 #include "base/error.h"
 #include "devices/cuda/cuda.h"
 
-/* Bytes that are given to cuBLAS for each product, so that its choice never depends on others: what NVIDIA recommends.
- */
-static size_t workspace_for(const struct cuda_device *cuda) {
-  return (size_t)(cuda_planner_generation(cuda->planner) >= 90 ? 32 : 4) << 20;
-}
-
 struct gemm {
-  size_t workspace;
   limn_step_kind kind;
   int n, o, k;
   limn_type type, result;
@@ -24,7 +17,7 @@ static cudaDataType_t data_type(limn_type type) {
   return type == LIMN_F32 ? CUDA_R_32F : type == LIMN_BF16 ? CUDA_R_16BF : CUDA_R_16F;
 }
 
-/* Operands: result, the two inputs, workspace. */
+/* Operands: result, the two inputs. */
 static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
   const struct gemm *s = kernel->state;
   const float one = 1, zero = 0;
@@ -34,9 +27,7 @@ static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
   int m = forward ? s->o : s->k, columns = weights ? s->o : s->n, depth = forward ? s->k : weights ? s->n : s->o;
   int lda = s->k, ldb = forward ? s->k : s->o;
   cublasHandle_t cublas = call->device->cublas;
-  cublasStatus_t status = cublasSetWorkspace(cublas, kernel->p[3], s->workspace);
-  if (status == CUBLAS_STATUS_SUCCESS)
-    status = cublasGemmEx(cublas, forward ? CUBLAS_OP_T : CUBLAS_OP_N, weights ? CUBLAS_OP_T : CUBLAS_OP_N, m, columns,
+  cublasStatus_t status = cublasGemmEx(cublas, forward ? CUBLAS_OP_T : CUBLAS_OP_N, weights ? CUBLAS_OP_T : CUBLAS_OP_N, m, columns,
                           depth, &one, a, data_type(s->type), lda, b, data_type(s->type), ldb, &zero, kernel->p[0],
                           data_type(s->result), m, s->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
                           CUBLAS_GEMM_DEFAULT);
@@ -55,8 +46,7 @@ limn_status cuda_build_dense(limn_builder *b, const limn_step *step, const limn_
   struct gemm *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a dense layer");
-  *s = (struct gemm){.workspace = workspace_for(cuda),
-                     .kind = step->kind,
+  *s = (struct gemm){.kind = step->kind,
                      .n = shapes->y.n,
                      .o = shapes->y.c,
                      .k = shapes->w.c * shapes->w.h * shapes->w.w,
@@ -64,15 +54,14 @@ limn_status cuda_build_dense(limn_builder *b, const limn_step *step, const limn_
                      .result = cuda_type(cuda, made),
                      .tf32 = cuda->tf32};
   const int buffers[] = {limn_builder_output(b, step->outputs[0], made), limn_builder_input(b, step->inputs[0], reads),
-                         limn_builder_input(b, step->inputs[1], reads), limn_builder_scratch(b, s->workspace)};
+                         limn_builder_input(b, step->inputs[1], reads)};
   limn_builder_add(b,
                    (limn_kernel){.name = names[row],
                                  .run = run_gemm,
                                  .state = s,
-                                 .count = 4,
+                                 .count = 3,
                                  .flops = shapes->flops,
-                                 .engine = "cuBLAS",
-                                 .workspace = 3},
+                                 .engine = "cuBLAS"},
                    buffers);
   LIMN_TRY(limn_builder_status(b));
   return step->kind == LIMN_STEP_CONV_DW ? LIMN_OK : cuda_add_epilogue(b, step, buffers[0], made);
