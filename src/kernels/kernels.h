@@ -127,8 +127,8 @@ typedef struct limn_batchnorm_shape {
   int32_t channels, groups;
 } limn_batchnorm_shape;
 
-/* How a pass of that shape is launched: once where blocks that do all rows of their channels are enough or quick enough,
- * else twice. `blocks` are those of the launch that writes most. */
+/* How a pass of that shape is launched: once where blocks that do all rows of their channels are enough or quick
+ * enough, else twice. `blocks` are those of the launch that writes most. */
 typedef struct limn_batchnorm_grid {
   int launches;
   int64_t blocks;

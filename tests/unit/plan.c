@@ -108,7 +108,7 @@ Test(plan, known_cards) {
   }
   cr_expect(limn_card_at(limn_card_count()) == NULL);
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
-    expect_refused(LIMN_USAGE, "h200", names[i]);
+    expect_refused(LIMN_USAGE, "v100", names[i]);
   limn_card_file_destroy(NULL);
 }
 

@@ -48,7 +48,7 @@ static bool better_apart(const struct cuda_device *cuda, const cuda_operation *c
   const limn_shape made = c->kind == LIMN_STEP_CONV_DX ? c->x : c->y;
   const double touched = (cuda_operation_ends_in_gradient(c) ? 3.0 : 2.0) * (double)limn_shape_count(made) *
                          (double)cuda_type_size(c->result);
-  const double saved = flops / cuda->base.peak_flops * (1 / cuda_plan_share(fused) - 1 / cuda_plan_share(plain));
+  const double saved = flops / cuda->base.peak_flops * (1 / cuda_plan_rate(fused) - 1 / cuda_plan_rate(plain));
   return cuda->base.peak_flops > 0 && cuda->base.peak_bandwidth > 0 &&
          saved > touched / cuda->base.peak_bandwidth + launch;
 }
@@ -64,7 +64,7 @@ static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, dou
   if (fused && cuda->timed) /* the clock compares with it; made here, it is noted whether times are measured or known */
     LIMN_TRY(cuda_plan_create(&apart, cuda->planner, &plain));
   limn_status status = cuda_plan_create(plan, cuda->planner, c);
-  if (status == LIMN_OK && fused && !apart && (!*plan || cuda_plan_share(*plan) < 1))
+  if (status == LIMN_OK && fused && !apart && (!*plan || cuda_plan_rate(*plan) < 1))
     status = cuda_plan_create(&apart, cuda->planner, &plain);
   if (status != LIMN_OK) {
     cuda_plan_destroy(apart);

@@ -27,10 +27,10 @@ static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
   int m = forward ? s->o : s->k, columns = weights ? s->o : s->n, depth = forward ? s->k : weights ? s->n : s->o;
   int lda = s->k, ldb = forward ? s->k : s->o;
   cublasHandle_t cublas = call->device->cublas;
-  cublasStatus_t status = cublasGemmEx(cublas, forward ? CUBLAS_OP_T : CUBLAS_OP_N, weights ? CUBLAS_OP_T : CUBLAS_OP_N, m, columns,
-                          depth, &one, a, data_type(s->type), lda, b, data_type(s->type), ldb, &zero, kernel->p[0],
-                          data_type(s->result), m, s->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
-                          CUBLAS_GEMM_DEFAULT);
+  cublasStatus_t status = cublasGemmEx(
+      cublas, forward ? CUBLAS_OP_T : CUBLAS_OP_N, weights ? CUBLAS_OP_T : CUBLAS_OP_N, m, columns, depth, &one, a,
+      data_type(s->type), lda, b, data_type(s->type), ldb, &zero, kernel->p[0], data_type(s->result), m,
+      s->tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT);
   if (status != CUBLAS_STATUS_SUCCESS && *call->status == LIMN_OK)
     *call->status = limn_fail(LIMN_DEVICE, "cuda:%d: %s failed: %s", call->device->index, kernel->name,
                               cublasGetStatusString(status));
@@ -55,14 +55,11 @@ limn_status cuda_build_dense(limn_builder *b, const limn_step *step, const limn_
                      .tf32 = cuda->tf32};
   const int buffers[] = {limn_builder_output(b, step->outputs[0], made), limn_builder_input(b, step->inputs[0], reads),
                          limn_builder_input(b, step->inputs[1], reads)};
-  limn_builder_add(b,
-                   (limn_kernel){.name = names[row],
-                                 .run = run_gemm,
-                                 .state = s,
-                                 .count = 3,
-                                 .flops = shapes->flops,
-                                 .engine = "cuBLAS"},
-                   buffers);
+  limn_builder_add(
+      b,
+      (limn_kernel){
+          .name = names[row], .run = run_gemm, .state = s, .count = 3, .flops = shapes->flops, .engine = "cuBLAS"},
+      buffers);
   LIMN_TRY(limn_builder_status(b));
   return step->kind == LIMN_STEP_CONV_DW ? LIMN_OK : cuda_add_epilogue(b, step, buffers[0], made);
 }

@@ -16,7 +16,7 @@ struct cuda_plan {
   cudnnBackendDescriptor_t plan;
   size_t workspace;
   cuda_tile tile;
-  double share;
+  double rate;
   char engine[LIMN_ENGINE_SIZE];
   cuda_planner *planner; /* whose list it is in; NULL once that is gone */
   cuda_plan *next;
@@ -201,12 +201,6 @@ static limn_status no_engine(const cuda_operation *operation, const char *reason
                    cuda_operation_name(operation, name, sizeof name), reason);
 }
 
-static double share_of(const cuda_planner *planner, cuda_tile tile, const cuda_operation *operation) {
-  const double blocks = (double)cuda_tile_blocks(tile, operation), all = planner->multiprocessors;
-  const double busy = blocks > 0 && blocks < all ? blocks / all : 1;
-  return busy * cuda_tile_use(tile, operation) * cuda_tile_rate(tile, planner->generation);
-}
-
 limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_operation *operation) {
   *out = NULL;
   const limn_step_kind kind = operation->kind;
@@ -235,7 +229,7 @@ limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_
   plan->plan = choice.plan;
   plan->workspace = choice.workspace;
   plan->tile = choice.tile;
-  plan->share = share_of(planner, choice.tile, operation);
+  plan->rate = operation->type != LIMN_F32 || planner->tf32 ? cuda_tile_rate(choice.tile, planner->generation) : 1;
   memcpy(plan->engine, choice.engine, sizeof plan->engine);
   plan->planner = planner;
   plan->next = planner->plans;
@@ -261,7 +255,7 @@ size_t cuda_plan_workspace(const cuda_plan *plan) { return plan->workspace; }
 
 const char *cuda_plan_engine(const cuda_plan *plan) { return plan->engine; }
 
-double cuda_plan_share(const cuda_plan *plan) { return plan->share; }
+double cuda_plan_rate(const cuda_plan *plan) { return plan->rate; }
 
 int64_t cuda_plan_blocks(const cuda_plan *plan) { return cuda_tile_blocks(plan->tile, &plan->operation); }
 

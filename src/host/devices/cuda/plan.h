@@ -86,9 +86,8 @@ size_t cuda_plan_workspace(const cuda_plan *plan);   /* bytes */
 const char *cuda_plan_engine(const cuda_plan *plan); /* "eng6_k2=3_k13=1": its number, cudnnBackendKnobType_t=value */
 
 int64_t cuda_plan_blocks(const cuda_plan *plan); /* of its launch; 0: cuDNN does not tell */
-/* Of the card's rate, what its kernel can reach by its tiles, its blocks and the instructions that it is made of; 1
- * where cuDNN does not tell. */
-double cuda_plan_share(const cuda_plan *plan);
+/* Of the card's rate, what a kernel of its instructions can reach; 1 where cuDNN does not tell. */
+double cuda_plan_rate(const cuda_plan *plan);
 
 /* Device memory that a plan works on; NULL for what its operation has not. */
 typedef struct cuda_operands {
