@@ -10,6 +10,8 @@ static void check_same(const limn_config *a, const limn_config *b) {
   char x[5000], y[5000];
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const char *name = limn_setting_at(i)->name;
+    if (strcmp(name, "out") == 0) /* where the file itself lies */
+      continue;
     FUZZ_CHECK(strcmp(limn_config_get(a, name, x, sizeof x), limn_config_get(b, name, y, sizeof y)) == 0);
     limn_config_origin(a, name);
   }
