@@ -5,7 +5,7 @@ set -eu
 script="$1"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
-failures=0
+failures=0 sections=''
 mkdir "$folder/build"
 
 # A limn whose doctor finds no GPU with FAKE_GPU=--, and whose training fails with FAKE_TRAIN=1.
@@ -21,9 +21,14 @@ doctor) printf 'CPU            ok  a CPU\nCUDA module    ok  0, m.so\nCUDA      
 --version) echo limn 0.0.0 ;;
 train)
   [ "${FAKE_TRAIN:-0}" -eq 0 ] || exit 5
-  [ -z "$out" ] || { mkdir -p "$out/checkpoints" && echo weights >"$out/checkpoints/000012.safetensors"; }
+  [ -z "$out" ] || { mkdir -p "$out/checkpoints" && echo "weights$FAKE_START" | tee "$out/checkpoints/000012.safetensors" >"$out/checkpoints/000003.safetensors"; }
   ;;
-bench) [ "$2" = --help ] && echo limn bench ops || printf '{\n  "milliseconds_median": 2.5,\n  "images_per_second": 51200.0\n}\n' ;;
+bench)
+  printf '{\n  "milliseconds_median": 2.5,\n  "images_per_second": 51200.0\n}\n'
+  [ "$2" != ops ] || for share in 0.2 0.3 0.5; do
+    printf '"name": "convolution",\n"share": 0.1,\n"peak_share": %s,\n' $share
+  done
+  ;;
 esac
 END
 # shellcheck disable=SC2016 # for the program
@@ -35,7 +40,7 @@ chmod +x "$folder"/build/*
 # expect CODE: runs the script; then says and says_not look into its table.
 expect() {
   got=0
-  "$script" "$folder/out" --quick --build "$folder/build" >"$folder/log" 2>&1 || got=$?
+  "$script" "$folder/out" --quick $sections --build "$folder/build" >"$folder/log" 2>&1 || got=$?
   if [ "$got" -ne "$1" ]; then
     echo "expected exit code $1, got $got:" >&2
     cat "$folder/log" >&2
@@ -51,6 +56,10 @@ says_not() {
 
 expect 0
 says '^| ops fp32 | passed |' md
+says '^| system | passed | [0-9]* | glibc ' md
+says '^| batchnorm by cuDNN | passed | [0-9]* | 3 passed, 0 failed |' md
+says '^| start dcgan bf16 | passed | [0-9]* | [0-9]* ms with planning, [0-9]* ms from the cache |' md
+says '^| bench ops dcgan bf16 | passed | [0-9]* | 2 x convolution above three times the floor |' md
 says '^| cpu and cuda, dcgan 16 | passed |' md
 says '^| deterministic dcgan | passed |' md
 says '^| bench dcgan bf16 | passed | [0-9]* | 2.50 ms a step, 51200 images/s |' md
@@ -83,6 +92,12 @@ export FAKE_FAR=1 FAKE_WORST=0.75
 expect 1
 says '^| cpu and cuda, vae 16 | failed | [0-9]* | fp32 0.75 of 1e-3' md
 unset FAKE_FAR FAKE_WORST
+
+sections='--sections 2-3'
+expect 0
+says '^| start dcgan bf16 | passed |' md
+says_not '^| \(ops\|bench\|deterministic\)' md
+sections=''
 
 rm "$folder/build/compare_checkpoints"
 expect 0
