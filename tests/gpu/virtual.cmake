@@ -18,6 +18,11 @@ foreach(seed 2 3)
     ENVIRONMENT "${virtual_gpu};LIMN_VIRTUAL_GPU_SEED=${seed}")
 endforeach()
 
+# Under a sanitizer one of each pair will do.
+if(LIMN_SANITIZE)
+  set_tests_properties(faults_sample_bf16 ops_cuda_bf16_seed_2 ops_cuda_seed_3 PROPERTIES LABELS long)
+endif()
+
 # Tests of the tests: mistakes planted in copies of our sources. limn_plant(NAME SOURCE SED) makes the copy.
 set(planted_sh ${CMAKE_CURRENT_SOURCE_DIR}/planted.sh)
 function(limn_plant name source change)

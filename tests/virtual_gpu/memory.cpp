@@ -18,6 +18,7 @@ namespace virtual_gpu {
 namespace {
 
 constexpr size_t SPAN = 256ull << 30, PAGE = 4096, ALIGNMENT = 256;
+constexpr size_t HUGE_SPAN = 4 << 20; /* what has room for huge pages */
 constexpr unsigned char SLACK = 0xa5;
 
 /* Ends as near as its alignment lets it before a page that always faults; the bytes up to there are checked. */
@@ -96,6 +97,8 @@ char *allocate(size_t bytes) {
   g.used += bytes;
   char *start = a.pages + a.span - up(bytes, ALIGNMENT);
   protect(a, true);
+  if (a.span >= HUGE_SPAN) /* every wait of the host protects it anew: by the page, of which there are fewer then */
+    madvise(a.pages, a.span, MADV_HUGEPAGE);
   memset(a.pages, SLACK, a.span);
   memset(start, 0xff, bytes); /* NaN in every type */
   __asan_poison_memory_region(a.pages, a.span);
