@@ -6,6 +6,8 @@ target_compile_options(limn_warnings INTERFACE
 if(LIMN_SANITIZE)
   target_compile_options(limn_warnings INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(limn_warnings INTERFACE -fsanitize=address,undefined)
+  target_sources(limn_warnings INTERFACE # programs alone: each is asked once
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${CMAKE_SOURCE_DIR}/tests/support/sanitizer_options.c>)
 endif()
 if(LIMN_COVERAGE)
   target_compile_options(limn_warnings INTERFACE --coverage)

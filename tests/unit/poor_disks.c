@@ -7,7 +7,6 @@ static outcome result;
 static void begin(void) {
   set_up();
   write_pictures();
-  setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
 }
 
 TestSuite(poor_disks, .init = begin, .fini = tear_down, .timeout = 120);
