@@ -167,18 +167,19 @@ set(nvcc_flags -ccbin ${CMAKE_CXX_COMPILER} -std=c++17 -O3 -Werror all-warnings 
 foreach(folder ${LIMN_CUDA_INCLUDE_DIRS})
   list(APPEND nvcc_flags -isystem ${folder})
 endforeach()
+set(architectures "")
 foreach(architecture ${LIMN_CUDA_ARCHITECTURES})
-  list(APPEND nvcc_flags -gencode arch=compute_${architecture},code=sm_${architecture})
+  list(APPEND architectures -gencode arch=compute_${architecture},code=sm_${architecture})
   set(last ${architecture})
 endforeach()
-list(APPEND nvcc_flags -gencode arch=compute_${last},code=compute_${last})
+list(APPEND architectures -gencode arch=compute_${last},code=compute_${last})
 set(kernel_objects "")
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/kernels)
 foreach(kernel ${LIMN_CUDA_KERNELS})
   get_filename_component(name ${kernel} NAME_WE)
   set(object ${CMAKE_BINARY_DIR}/kernels/${name}.o)
   add_custom_command(OUTPUT ${object}
-    COMMAND ${LIMN_NVCC} ${nvcc_flags} -MD -MF ${object}.d -c ${kernel} -o ${object}
+    COMMAND ${LIMN_NVCC} ${nvcc_flags} ${architectures} -MD -MF ${object}.d -c ${kernel} -o ${object}
     DEPENDS ${kernel} DEPFILE ${object}.d COMMENT "nvcc ${name}.cu" VERBATIM)
   list(APPEND kernel_objects ${object})
 endforeach()

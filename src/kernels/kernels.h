@@ -64,6 +64,8 @@ typedef struct limn_result {
 cudaError_t limn_run_pass(const limn_group *group, const limn_result *results, int count, float *scratch,
                           cudaStream_t stream);
 size_t limn_pass_scratch(const limn_group *group, const limn_result *results, int count);
+/* Whether a kernel was compiled for that program (forms.cuh); if not, it is interpreted. Places do not matter. */
+bool limn_pass_is_compiled(const limn_group *group, const limn_result *results, int count);
 
 /* ---- small.cu: small groups one after another in one launch, each of which sees what those before have written ----
  */

@@ -1,7 +1,7 @@
 /* Pointwise groups to memory. A group of one instruction over whole tensors of one type has a loop of its own for each
- * function; every other group goes through the interpreter, whose cost hides behind memory for a few instructions. */
+ * function, the models' others have one for each form; what is left goes through the interpreter. */
+#include "kernels/forms.cuh"
 #include "kernels/grid.cuh"
-#include "kernels/interpreter.cuh"
 
 /* Axes of one element count for nothing; a dense tensor's strides are those of the domain itself. */
 static spread find_spread(const limn_group *group, const limn_group_input *input) {
@@ -90,13 +90,14 @@ bool limn_make_program(program *out, const limn_group *group, const limn_result 
   return place_results(out, group, results, count);
 }
 
+template <class Form>
 __global__ static void __launch_bounds__(LIMN_BLOCK) map_program(const __grid_constant__ program p) {
   int64_t step = (int64_t)gridDim.x * LIMN_BLOCK * 4;
   for (int64_t i = ((int64_t)blockIdx.x * LIMN_BLOCK + threadIdx.x) * 4; i < p.count; i += step) {
     int valid = (int)(p.count - i < 4 ? p.count - i : 4);
-    float slots[LIMN_SLOTS][4];
-    evaluate(slots, p, i, valid);
-    store_results(slots, p, i, valid);
+    float slots[Form::SLOTS][4];
+    evaluate<Form>(slots, p, i, valid);
+    store_results<Form>(slots, p, i, valid);
   }
 }
 
@@ -167,8 +168,9 @@ template <class T> static void launch_single(const program &p, unsigned blocks, 
 
 static void launch_map(const program &p, cudaStream_t stream) {
   unsigned blocks = blocks_for(p.count, 4 * LIMN_BLOCK);
+  auto launch = [&](auto form) { LIMN_LAUNCH(map_program<decltype(form)>, blocks, LIMN_BLOCK, 0, stream, p); };
   if (!is_single(p))
-    LIMN_LAUNCH(map_program, blocks, LIMN_BLOCK, 0, stream, p);
+    launch_form<ELEMENTS>(p, launch);
   else if (p.left.to[0].type == LIMN_F32)
     launch_single<float>(p, blocks, stream);
   else if (p.left.to[0].type == LIMN_BF16)
@@ -186,4 +188,21 @@ cudaError_t limn_run_pass(const limn_group *group, const limn_result *results, i
     return limn_launch_sums(&p, group, results, count, scratch, stream);
   launch_map(p, stream);
   return cudaGetLastError();
+}
+
+bool limn_pass_is_compiled(const limn_group *group, const limn_result *results, int count) {
+  alignas(16) static char anywhere[16];
+  limn_group placed = *group;
+  limn_result made[LIMN_MAX_STEP_OUTPUTS];
+  program p;
+  for (int k = 0; k < LIMN_MAX_STEP_INPUTS; ++k)
+    placed.inputs[k].data = anywhere;
+  for (int k = 0; k < count && k < LIMN_MAX_STEP_OUTPUTS; ++k) {
+    made[k] = results[k];
+    made[k].out = anywhere;
+  }
+  if (!limn_make_program(&p, &placed, made, count))
+    return false;
+  return p.left.summed_count ? limn_sums_are_compiled(&p, group->domain, made, count)
+                             : is_single(p) || has_form<ELEMENTS>(p);
 }

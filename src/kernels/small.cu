@@ -33,7 +33,7 @@ cudaError_t limn_small_table_fill(void *table, const limn_small_group *groups, i
 __device__ static inline void map_entry(const small_entry &e) {
   for (int64_t i = threadIdx.x; i < e.p.count; i += LIMN_BLOCK) {
     float slots[LIMN_SLOTS][1];
-    evaluate(slots, e.p, i, 1);
+    evaluate<any_form>(slots, e.p, i, 1);
     store_master(e.out, i, slots[e.p.left.stored[0]], 1);
   }
 }
@@ -44,7 +44,7 @@ __device__ static inline void sum_entry(const small_entry &e, float *space) {
     float total = 0;
     for (int64_t i = threadIdx.x; i < e.axes.summed; i += LIMN_BLOCK) {
       float slots[LIMN_SLOTS][1];
-      evaluate(slots, e.p, first + element_of(e.axes, 1, i), 1);
+      evaluate<any_form>(slots, e.p, first + element_of(e.axes, 1, i), 1);
       total += slots[e.p.left.summed[0]][0];
     }
     const float sum[1] = {block_sum(total, space)};

@@ -2,8 +2,8 @@
  * launch leaves sums of parts in scratch, a second one adds them. A sum to a single number beside one to rows or
  * columns has the same parts, all of which are then added. */
 #include "kernels/axes.cuh"
+#include "kernels/forms.cuh"
 #include "kernels/grid.cuh"
-#include "kernels/interpreter.cuh"
 #include "kernels/reduce.cuh"
 
 #define ROW_PART     4096 /* elements that are worth a block's while */
@@ -124,7 +124,7 @@ size_t limn_pass_scratch(const limn_group *group, const limn_result *results, in
 }
 
 /* out[row * parts + part]. V is 4 where rows start at multiples of 4. */
-template <int V>
+template <class Form, int V>
 __global__ static void __launch_bounds__(LIMN_BLOCK)
     sum_rows(const __grid_constant__ program p, const __grid_constant__ sum_plan s,
              const __grid_constant__ sum_outputs out) {
@@ -132,17 +132,19 @@ __global__ static void __launch_bounds__(LIMN_BLOCK)
   for (int64_t k = blockIdx.x; k < s.kept * s.parts; k += gridDim.x) {
     int64_t row = k / s.parts, begin = k % s.parts * s.part;
     int64_t end = begin + s.part < s.summed ? begin + s.part : s.summed;
-    float total[LIMN_MAX_STEP_OUTPUTS] = {};
+    float total[Form::SUMS] = {};
     for (int64_t i = begin + (int64_t)threadIdx.x * V; i < end; i += LIMN_BLOCK * V) {
       int valid = end - i < V ? (int)(end - i) : V;
-      float slots[LIMN_SLOTS][V];
-      evaluate(slots, p, row * s.summed + i, valid);
-      store_results(slots, p, row * s.summed + i, valid);
-      for (int o = 0; o < p.left.summed_count; ++o)
+      float slots[Form::SLOTS][V];
+      evaluate<Form>(slots, p, row * s.summed + i, valid);
+      store_results<Form>(slots, p, row * s.summed + i, valid);
+#pragma unroll(Form::UNROLL)
+      for (int o = 0; o < Form::summed_count(p); ++o)
         for (int j = 0; j < V; ++j)
-          total[o] += j < valid ? slots[p.left.summed[o]][j] : 0;
+          total[o] += j < valid ? slots[Form::summed(p, o)][j] : 0;
     }
-    for (int o = 0; o < p.left.summed_count; ++o) {
+#pragma unroll(Form::UNROLL)
+    for (int o = 0; o < Form::summed_count(p); ++o) {
       float sum = block_sum(total[o], space);
       if (threadIdx.x == 0)
         out.to[o][k] = sum;
@@ -151,7 +153,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK)
 }
 
 /* out[chunk][column] */
-template <int V>
+template <class Form, int V>
 __global__ static void __launch_bounds__(LIMN_BLOCK)
     sum_columns(const __grid_constant__ program p, const __grid_constant__ column_plan plan,
                 const __grid_constant__ sum_outputs out) {
@@ -159,17 +161,19 @@ __global__ static void __launch_bounds__(LIMN_BLOCK)
   place at = find_place(plan);
   int64_t chunk = blockIdx.x / (unsigned)plan.strips, begin = chunk * plan.chunk_rows;
   int64_t end = begin + plan.chunk_rows < plan.rows ? begin + plan.chunk_rows : plan.rows;
-  float total[LIMN_MAX_STEP_OUTPUTS][V] = {};
+  float total[Form::SUMS][V] = {};
   if (at.active)
     for (int64_t row = begin + at.row; row < end; row += at.height) {
-      float slots[LIMN_SLOTS][V];
-      evaluate(slots, p, row * plan.columns + at.column, V);
-      store_results(slots, p, row * plan.columns + at.column, V);
-      for (int o = 0; o < p.left.summed_count; ++o)
+      float slots[Form::SLOTS][V];
+      evaluate<Form>(slots, p, row * plan.columns + at.column, V);
+      store_results<Form>(slots, p, row * plan.columns + at.column, V);
+#pragma unroll(Form::UNROLL)
+      for (int o = 0; o < Form::summed_count(p); ++o)
         for (int j = 0; j < V; ++j)
-          total[o][j] += slots[p.left.summed[o]][j];
+          total[o][j] += slots[Form::summed(p, o)][j];
     }
-  for (int o = 0; o < p.left.summed_count; ++o) {
+#pragma unroll(Form::UNROLL)
+  for (int o = 0; o < Form::summed_count(p); ++o) {
     tile_sum<LIMN_BLOCK>(total[o], space, plan.width);
     if (at.active && at.row == 0)
       target<float>{out.to[o]}.store(chunk * plan.columns + at.column, total[o]);
@@ -187,8 +191,8 @@ __global__ static void __launch_bounds__(LIMN_BLOCK)
     for (int64_t i = threadIdx.x; i < a.summed; i += LIMN_BLOCK) {
       int64_t at = first + element_of(a, 1, i);
       float slots[LIMN_SLOTS][1];
-      evaluate(slots, p, at, 1);
-      store_results(slots, p, at, 1);
+      evaluate<any_form>(slots, p, at, 1);
+      store_results<any_form>(slots, p, at, 1);
       for (int o = 0; o < p.left.summed_count; ++o)
         total[o] += slots[p.left.summed[o]][0];
     }
@@ -227,21 +231,42 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) merge_parts(const __grid_co
     job.out[column] = total[0];
 }
 
+/* V and the loop of forms that go with it: NONE where one element at a time is not worth one. */
+static form_loop loop_of(const sum_plan &s) {
+  if (s.shape == TO_ROWS)
+    return s.summed % 4 == 0 ? ROWS : NO_LOOP;
+  return s.shape == TO_ANY ? NO_LOOP : s.columns.lanes == 4 ? COLUMNS : FEW_COLUMNS;
+}
+
 static void launch_pass(const program &p, const sum_plan &s, const any_axes &axes, const sum_outputs &out,
                         cudaStream_t stream) {
   const column_plan &c = s.columns;
   unsigned blocks = s.shape == TO_COLUMNS ? (unsigned)c.strips * (unsigned)c.chunks
                                           : blocks_for(s.shape == TO_ROWS ? s.kept * s.parts : s.kept, 1);
+  form_loop loop = loop_of(s);
   if (s.shape == TO_ANY)
     LIMN_LAUNCH(sum_any, blocks, LIMN_BLOCK, 0, stream, p, axes, out);
-  else if (s.shape == TO_ROWS && s.summed % 4 == 0)
-    LIMN_LAUNCH(sum_rows<4>, blocks, LIMN_BLOCK, 0, stream, p, s, out);
-  else if (s.shape == TO_ROWS)
-    LIMN_LAUNCH(sum_rows<1>, blocks, LIMN_BLOCK, 0, stream, p, s, out);
-  else if (c.lanes == 4)
-    LIMN_LAUNCH(sum_columns<4>, blocks, LIMN_BLOCK, 0, stream, p, c, out);
+  else if (loop == ROWS)
+    launch_form<ROWS>(
+        p, [&](auto form) { LIMN_LAUNCH((sum_rows<decltype(form), 4>), blocks, LIMN_BLOCK, 0, stream, p, s, out); });
+  else if (loop == COLUMNS)
+    launch_form<COLUMNS>(
+        p, [&](auto form) { LIMN_LAUNCH((sum_columns<decltype(form), 4>), blocks, LIMN_BLOCK, 0, stream, p, c, out); });
+  else if (loop == FEW_COLUMNS)
+    launch_form<FEW_COLUMNS>(
+        p, [&](auto form) { LIMN_LAUNCH((sum_columns<decltype(form), 1>), blocks, LIMN_BLOCK, 0, stream, p, c, out); });
   else
-    LIMN_LAUNCH(sum_columns<1>, blocks, LIMN_BLOCK, 0, stream, p, c, out);
+    LIMN_LAUNCH((sum_rows<any_form, 1>), blocks, LIMN_BLOCK, 0, stream, p, s, out);
+}
+
+bool limn_sums_are_compiled(const program *p, limn_extents domain, const limn_result *results, int count) {
+  limn_extents to;
+  sum_plan s;
+  if (!find_sums(&to, domain, results, count) || !plan_sum(&s, domain, to))
+    return false;
+  form_loop loop = loop_of(s);
+  return (loop == ROWS && has_form<ROWS>(*p)) || (loop == COLUMNS && has_form<COLUMNS>(*p)) ||
+         (loop == FEW_COLUMNS && has_form<FEW_COLUMNS>(*p));
 }
 
 cudaError_t limn_launch_sums(const program *p, const limn_group *group, const limn_result *results, int count,

@@ -246,6 +246,7 @@ int main(int argc, char **argv) {
     stop("there is no device");
   check_pointwise();
   check_sums();
+  check_forms();
   check_small();
   check_stack();
   check_batchnorm();

@@ -50,6 +50,7 @@ void kt_equal(const char *what, const float *got, const float *want, size_t coun
 
 void check_pointwise(void);
 void check_sums(void);
+void check_forms(void);
 void check_small(void);
 void check_stack(void);
 void check_batchnorm(void);

@@ -146,6 +146,8 @@ limn_status cuda_build_running(limn_builder *builder, const limn_step *steps, in
 limn_status cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* pointwise.c */
 limn_status cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
+/* Of a pass, for `limn plan`: whether a kernel was compiled for it. */
+const char *cuda_pass_engine(const limn_group *group, const limn_result *results, int count);
 /* How an input of shape `s` is walked while the domain is: not at all along an axis on which it is broadcast. */
 void cuda_set_strides(limn_group_input *input, limn_shape domain, limn_shape s);
 /* The group of a step, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */

@@ -57,7 +57,12 @@ limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int
                                           .activation = step->activation,
                                           .slope = step->slope});
   const int buffers[] = {y, y, other == LIMN_NONE ? LIMN_ABSENT : limn_builder_input(b, other, other_format)};
-  limn_builder_add(b, (limn_kernel){.name = "bias and activation", .run = run_epilogue, .state = s, .count = 3},
+  limn_builder_add(b,
+                   (limn_kernel){.name = "bias and activation",
+                                 .run = run_epilogue,
+                                 .state = s,
+                                 .count = 3,
+                                 .engine = cuda_pass_engine(&s->group, &s->result, 1)},
                    buffers);
   return limn_builder_status(b);
 }

@@ -11,6 +11,10 @@ struct pointwise {
   int result_count;
 };
 
+const char *cuda_pass_engine(const limn_group *group, const limn_result *results, int count) {
+  return limn_pass_is_compiled(group, results, count) ? "compiled" : "interpreted";
+}
+
 /* Operands: results[], inputs[], scratch of sums. */
 static void run_pointwise(const limn_kernel *k, const struct limn_call *call) {
   struct pointwise *s = k->state;
@@ -89,6 +93,7 @@ static limn_status add_group(limn_builder *b, const limn_step *step) {
                                  .state = s,
                                  .count = count,
                                  .launches = scratch ? 2 : 1,
+                                 .engine = cuda_pass_engine(&s->group, s->results, outputs),
                                  .in_place = in_place},
                    buffers);
   return limn_builder_status(b);
