@@ -130,26 +130,58 @@ static cuda_operation named(const char *name, limn_type type) {
   exit(1);
 }
 
-/* The numerical notes of the engine that made the plan, as a set of bits, asked of cuDNN by the engine's number. */
+/* The numerical notes of the engine that made the plan, as a set of bits. */
 static unsigned notes_of(const cuda_planner *planner, const cuda_operation *convolution, const cuda_plan *plan) {
   cuda_descriptors set = {.count = 0};
   const cudnnBackendDescriptor_t graph = cuda_describe(&set, convolution);
-  const cudnnBackendDescriptor_t engine = cuda_descriptor_create(&set, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "test");
-  const int64_t index = strtoll(cuda_plan_engine(plan) + strlen("eng"), NULL, 10);
-  cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
-  cuda_descriptor_set(&set, engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
-  cuda_descriptor_set(&set, engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &index);
-  cuda_descriptor_set(&set, engine, CUDNN_ATTR_ENGINE_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-                      &planner->properties);
-  cuda_descriptor_finalize(&set, engine);
-  const int64_t count = cuda_descriptor_get(&set, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                                            CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
-  unsigned bits = 0;
-  for (int64_t i = 0; i < count; ++i)
-    bits |= 1U << notes[i];
-  CHECK(set.status == CUDNN_STATUS_SUCCESS, "engine %" PRId64 " of %s", index, cuda_plan_engine(plan));
+  const unsigned bits = cuda_config_notes(&set, cuda_config_named(&set, planner, graph, cuda_plan_engine(plan)));
+  CHECK(set.status == CUDNN_STATUS_SUCCESS, "%s", cuda_plan_engine(plan));
   cuda_descriptors_release(&set);
   return bits;
+}
+
+/* A name says all of an engine: made anew from it, the plan is the same to the byte. */
+static void names_make_the_same_plans(void) {
+  static const char *const cards[] = {"h100", "rtx3090"};
+  for (int card = 0; card < 2; ++card) {
+    cuda_planner *planner = planner_on(cards[card], true, false, NULL);
+    plan_case c;
+    for (int i = 0; i < 24 && plan_case_at(i, card ? LIMN_F32 : LIMN_BF16, &c); i += 2) {
+      cuda_descriptors set = {.count = 0};
+      const cudnnBackendDescriptor_t graph = cuda_describe(&set, &c.convolution);
+      cuda_choice chosen = {.plan = NULL}, named = {.plan = NULL};
+      size_t size[2] = {0};
+      CHECK(cuda_choose(&chosen, planner, &c.convolution, graph, NULL) == LIMN_OK, "%s", limn_error_message());
+      if (chosen.plan) {
+        CHECK(cuda_choose(&named, planner, &c.convolution, graph, chosen.engine) == LIMN_OK && named.plan, "%s of %s",
+              chosen.engine, c.name);
+        char *texts[] = {cuda_plan_text(chosen.plan, &size[0]),
+                         named.plan ? cuda_plan_text(named.plan, &size[1]) : NULL};
+        CHECK(texts[0] && texts[1] && size[0] == size[1] && memcmp(texts[0], texts[1], size[0]) == 0 &&
+                  chosen.workspace == named.workspace && strcmp(chosen.engine, named.engine) == 0,
+              "%s of %s is another plan by its name", chosen.engine, c.name);
+        free(texts[0]);
+        free(texts[1]);
+      }
+      if (chosen.plan)
+        cudnnBackendDestroyDescriptor(chosen.plan);
+      if (named.plan)
+        cudnnBackendDestroyDescriptor(named.plan);
+      cuda_descriptors_release(&set);
+    }
+    cuda_operation weights = named("dcgan 64-128 dw->fp32", LIMN_BF16);
+    cuda_descriptors set = {.count = 0};
+    cuda_choice none = {.plan = NULL};
+    static const char *const bad[] = {"",          "eng",         "eng1_",       "eng1_k17",
+                                      "eng1_k17=", "eng1_k17=2x", "eng1_k999=1", "eng1_k-1=1",
+                                      "eng9999",   "Eng1",        "own"};
+    const cudnnBackendDescriptor_t graph = cuda_describe(&set, &weights);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
+      CHECK(cuda_choose(&none, planner, &weights, graph, bad[i]) == LIMN_OK && !none.plan && !none.engine[0],
+            "\"%s\" is an engine", bad[i]);
+    cuda_descriptors_release(&set);
+    cuda_planner_destroy(planner);
+  }
 }
 
 static void rules_are_kept(void) {
@@ -571,6 +603,7 @@ int main(void) {
   plans_are_shared();
   tensors_are_handed_over();
   rules_are_kept();
+  names_make_the_same_plans();
   engines_may_refuse("D first leaky", "dcgan 3-64");
   own_kernels_are_told();
   planners_fail_cleanly();

@@ -23,9 +23,8 @@
 /* What is looked for, and how the offers of cuDNN have ended so far; `first` keeps why the first engine could not be
  * had, which is the most telling: cuDNN thought that one the best. */
 typedef struct offers {
-  const char *wanted; /* the one engine that will do; NULL: any */
-  bool timed;         /* the fastest is taken, not the first */
-  double best;        /* seconds of the choice */
+  bool timed;  /* the fastest is taken, not the first */
+  double best; /* seconds of the choice */
   int offered, forbidden, failed;
   char first[320];
 } offers;
@@ -40,23 +39,7 @@ static bool out_of_memory(const cuda_descriptors *set) {
   return set->status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED;
 }
 
-static cudnnBackendDescriptor_t engine_of(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
-  cudnnBackendDescriptor_t engine = cuda_descriptor_create(set, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "describe an engine");
-  cuda_descriptor_get(set, config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine);
-  return engine;
-}
-
-/* cuDNN's numerical notes on an engine, a bit each. */
-static unsigned notes_of(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
-  cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
-  const int64_t count = cuda_descriptor_get(set, engine_of(set, config), CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                            CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, notes);
-  unsigned bits = 0;
-  for (int64_t i = 0; i < count && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; ++i)
-    bits |= 1u << notes[i];
-  return bits;
-}
-
+/* Of cuDNN's numerical notes. */
 #define HAS(notes, note) ((notes) >> CUDNN_NUMERICAL_NOTE_##note & 1u)
 
 /* What the planner's rules say of an engine. On fp32 inputs TENSOR_CORE means that they are rounded to TF32 on the way
@@ -64,32 +47,12 @@ static unsigned notes_of(cuda_descriptors *set, cudnnBackendDescriptor_t config)
  * asked for fp32 or TF32 expects. */
 static bool allowed(cuda_descriptors *set, const cuda_planner *planner, const cuda_operation *operation,
                     cudnnBackendDescriptor_t config) {
-  const unsigned notes = notes_of(set, config);
+  const unsigned notes = cuda_config_notes(set, config);
   const bool fp32 = operation->type == LIMN_F32;
   const bool ruled_out =
       (HAS(notes, NONDETERMINISTIC) && planner->deterministic) || (HAS(notes, TENSOR_CORE) && fp32 && !planner->tf32) ||
       (HAS(notes, DOWN_CONVERT_INPUTS) && fp32) || HAS(notes, REDUCED_PRECISION_REDUCTION); /* sums in 16 bits */
   return set->status == CUDNN_STATUS_SUCCESS && !ruled_out;
-}
-
-/* "eng6_k2=3_k13=1": the engine's number and the values of its knobs (cudnnBackendKnobType_t). */
-static void name_engine(cuda_descriptors *set, cudnnBackendDescriptor_t config, char *out, size_t size) {
-  int64_t index = 0;
-  cuda_descriptor_get(set, engine_of(set, config), CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &index);
-  int used = snprintf(out, size, "eng%lld", (long long)index);
-
-  cudnnBackendDescriptor_t knobs[CUDNN_KNOB_TYPE_COUNTS];
-  for (int i = 0; i < CUDNN_KNOB_TYPE_COUNTS; ++i)
-    knobs[i] = cuda_descriptor_create(set, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, "read an engine's knobs");
-  const int64_t count = cuda_descriptor_get(set, config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
-                                            CUDNN_TYPE_BACKEND_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS, knobs);
-  for (int64_t i = 0; i < count && used > 0 && (size_t)used < size; ++i) {
-    cudnnBackendKnobType_t type = CUDNN_KNOB_TYPE_COUNTS;
-    int64_t value = 0;
-    cuda_descriptor_get(set, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &type);
-    cuda_descriptor_get(set, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &value);
-    used += snprintf(out + used, size - (size_t)used, "_k%d=%lld", (int)type, (long long)value);
-  }
 }
 
 /* Makes the plan of one engine. An engine that refuses is noted, not an error. */
@@ -110,7 +73,7 @@ static limn_status attempt(cuda_choice *choice, offers *o, const cuda_planner *p
   }
   int64_t workspace = 0;
   cuda_descriptor_get(&set, plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &workspace);
-  name_engine(&set, config, choice->engine, sizeof choice->engine);
+  cuda_config_name(&set, config, choice->engine, sizeof choice->engine);
   LIMN_TRY_OR_CLEANUP(status, cuda_descriptors_check(&set));
   size_t size = 0;
   char *text = cuda_plan_text(plan, &size);
@@ -149,7 +112,7 @@ static int list_configs(cuda_descriptors *set, const cuda_planner *planner, cudn
 static bool splits(cuda_descriptors *set, cudnnBackendDescriptor_t config) {
   char name[LIMN_ENGINE_SIZE] = "";
   cuda_descriptors own = {.count = 0};
-  name_engine(&own, config, name, sizeof name);
+  cuda_config_name(&own, config, name, sizeof name);
   cuda_descriptors_take_failure(set, &own);
   return cuda_tile_of("", name).split > 1;
 }
@@ -161,7 +124,7 @@ static void demote_atomics(cuda_descriptors *set, cudnnBackendDescriptor_t *conf
   int kept = 0, moved = 0;
   for (int i = 0; i < count; ++i) {
     cuda_descriptors own = {.count = 0};
-    const unsigned notes = notes_of(&own, configs[i]);
+    const unsigned notes = cuda_config_notes(&own, configs[i]);
     cuda_descriptors_take_failure(set, &own);
     if (HAS(notes, NONDETERMINISTIC) && !HAS(notes, TENSOR_CORE))
       last[moved++] = configs[i];
@@ -225,23 +188,15 @@ static limn_status keep_fuller(cuda_choice *choice, cuda_choice *candidate, cons
   return LIMN_OK;
 }
 
-/* Whether a configuration is worth a plan: it is the one that is looked for, or any will do and the rules allow it. */
-static limn_status consider(bool *may, offers *o, const cuda_planner *planner, const cuda_operation *operation,
-                            cudnnBackendDescriptor_t config) {
-  char name[sizeof((cuda_choice *)NULL)->engine];
+/* What the rules allow, planned; else choice->plan stays NULL. */
+static limn_status try_config(cuda_choice *choice, offers *o, const cuda_planner *planner,
+                              const cuda_operation *operation, cudnnBackendDescriptor_t config) {
   cuda_descriptors set = {.count = 0};
-  *may = true;
-  if (o->wanted) {
-    name_engine(&set, config, name, sizeof name);
-    *may = strcmp(name, o->wanted) == 0;
-  }
-  if (*may && !allowed(&set, planner, operation, config)) {
-    *may = false;
-    ++o->forbidden;
-  }
+  const bool may = allowed(&set, planner, operation, config);
+  o->forbidden += !may;
   limn_status status = cuda_descriptors_check(&set);
   cuda_descriptors_release(&set);
-  return status;
+  return status == LIMN_OK && may ? attempt(choice, o, planner, config) : status;
 }
 
 static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *planner,
@@ -259,12 +214,8 @@ static limn_status try_mode(cuda_choice *choice, offers *o, const cuda_planner *
   o->offered += count;
   int spent = 0, tried = 0;
   for (int i = 0; i < count && spent < TIME_FOR_ALL && (o->timed || wants_another(choice, tried, operation)); ++i) {
-    bool may = false;
-    LIMN_TRY_OR_CLEANUP(status, consider(&may, o, planner, operation, configs[i]));
-    if (!may)
-      continue;
     cuda_choice candidate = {.plan = NULL};
-    LIMN_TRY_OR_CLEANUP(status, attempt(&candidate, o, planner, configs[i]));
+    LIMN_TRY_OR_CLEANUP(status, try_config(&candidate, o, planner, operation, configs[i]));
     if (!candidate.plan)
       continue;
     ++tried;
@@ -301,11 +252,25 @@ static limn_status try_own(cuda_choice *choice, offers *o, const cuda_planner *p
   return keep_faster(choice, &own, o, planner, operation);
 }
 
+/* Lists of cuDNN's are not asked, so that an engine need not be on one. */
+static limn_status try_named(cuda_choice *choice, offers *o, const cuda_planner *planner,
+                             const cuda_operation *operation, cudnnBackendDescriptor_t graph, const char *name) {
+  if (has_own(operation) && strcmp(name, CUDA_OWN_ENGINE) == 0)
+    return try_own(choice, o, planner, operation);
+  cuda_descriptors set = {.count = 0};
+  cudnnBackendDescriptor_t config = cuda_config_named(&set, planner, graph, name);
+  limn_status status = cuda_descriptors_check(&set);
+  if (status == LIMN_OK && config)
+    status = try_config(choice, o, planner, operation, config);
+  cuda_descriptors_release(&set);
+  return status;
+}
+
 limn_status cuda_choose(cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
                         cudnnBackendDescriptor_t graph, const char *wanted) {
-  offers o = {.wanted = wanted, .timed = planner->measure && !wanted, .best = (double)INFINITY};
-  if (has_own(operation) && wanted && strcmp(wanted, CUDA_OWN_ENGINE) == 0)
-    return try_own(choice, &o, planner, operation);
+  offers o = {.timed = planner->measure && !wanted, .best = (double)INFINITY};
+  if (wanted)
+    return try_named(choice, &o, planner, operation, graph, wanted);
   LIMN_TRY(try_mode(choice, &o, planner, operation, graph, CUDNN_HEUR_MODE_A));
   if (!choice->plan)
     LIMN_TRY(try_mode(choice, &o, planner, operation, graph, CUDNN_HEUR_MODE_FALLBACK));

@@ -89,6 +89,13 @@ double cuda_tile_use(cuda_tile tile, const cuda_operation *operation);
 /* Of the tensor cores' rate: that of kernels which leave the card's own instructions unused. */
 double cuda_tile_rate(cuda_tile tile, int generation);
 
+/* configs.c. cuDNN's numerical notes on the engine, a bit each; its name, "eng6_k2=3_k13=1"; the configuration of a
+ * name, in `set`: NULL where it is none, and where cuDNN does not support it. */
+unsigned cuda_config_notes(cuda_descriptors *set, cudnnBackendDescriptor_t config);
+void cuda_config_name(cuda_descriptors *set, cudnnBackendDescriptor_t config, char *out, size_t size);
+cudnnBackendDescriptor_t cuda_config_named(cuda_descriptors *set, const cuda_planner *planner,
+                                           cudnnBackendDescriptor_t graph, const char *name);
+
 /* splits.c: a configuration that splits the sums of an operation for which cuDNN offers none that does, so that there
  * are up to `share` blocks a multiprocessor. It lives in `set`. NULL where there would be no more blocks than with a
  * smaller share, and where cuDNN supports none. */

@@ -2,6 +2,8 @@
  * blocks. Such a gradient is a long sum into few numbers: 256x64x32x32 -> 128 makes 16 tiles, each of 65,536 terms, for
  * the 132 multiprocessors of an H100. On compute capability 8.0, 8.6, 8.9 and 12.0 cuDNN 9.19 offers splits for fp32
  * results of 16-bit operands; on 9.0 it offers one configuration, which has none. */
+#include <stdio.h>
+
 #include "devices/cuda/planning.h"
 
 /* The engine that compiles Ampere's kernels and its configurations, by their numbers in cuDNN 9: "knob_8_128x128x32".
@@ -31,38 +33,6 @@ static size_t tile_for(const cuda_operation *o) {
   return last;
 }
 
-/* NULL where cuDNN does not support it. */
-static cudnnBackendDescriptor_t describe(cuda_descriptors *set, const cuda_planner *planner,
-                                         cudnnBackendDescriptor_t graph, int config, int parts) {
-  static const cudnnBackendKnobType_t types[] = {CUDNN_KNOB_TYPE_SPLIT_K_SLC, CUDNN_KNOB_TYPE_KERNEL_CFG};
-  const int64_t values[] = {parts, config}, number = ENGINE;
-  cuda_descriptors own = {.count = 0};
-  cudnnBackendDescriptor_t knobs[2],
-      engine = cuda_descriptor_create(&own, CUDNN_BACKEND_ENGINE_DESCRIPTOR, "describe an engine that splits a sum");
-  cuda_descriptor_set(&own, engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
-  cuda_descriptor_set(&own, engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &number);
-  cuda_descriptor_set(&own, engine, CUDNN_ATTR_ENGINE_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-                      &planner->properties);
-  cuda_descriptor_finalize(&own, engine);
-  for (int i = 0; i < 2; ++i) {
-    knobs[i] = cuda_descriptor_create(&own, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, "set an engine's knobs");
-    cuda_descriptor_set(&own, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &types[i]);
-    cuda_descriptor_set(&own, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &values[i]);
-    cuda_descriptor_finalize(&own, knobs[i]);
-  }
-  cudnnBackendDescriptor_t made =
-      cuda_descriptor_create(&own, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, "configure an engine that splits a sum");
-  cuda_descriptor_set(&own, made, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine);
-  cuda_descriptor_set(&own, made, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, 2, knobs);
-  cuda_descriptor_finalize(&own, made);
-  if (cuda_descriptors_unsupported(&own)) {
-    cuda_descriptors_release(&own);
-    return NULL;
-  }
-  cuda_descriptors_adopt(set, &own);
-  return made;
-}
-
 cudnnBackendDescriptor_t cuda_split_config(cuda_descriptors *set, const cuda_planner *planner,
                                            const cuda_operation *operation, cudnnBackendDescriptor_t graph, int share) {
   if (operation->kind != LIMN_STEP_CONV_DW || operation->type == LIMN_F32 || operation->result != LIMN_F32)
@@ -71,5 +41,8 @@ cudnnBackendDescriptor_t cuda_split_config(cuda_descriptors *set, const cuda_pla
   const cuda_tile tile = {.rows = tiles[i].rows, .columns = tiles[i].columns, .split = 1};
   const int parts = parts_for(operation, tile, (int64_t)share * planner->multiprocessors),
             fewer = share > 1 ? parts_for(operation, tile, (int64_t)(share - 1) * planner->multiprocessors) : 1;
-  return parts > 1 && parts > fewer ? describe(set, planner, graph, tiles[i].config, parts) : NULL;
+  char name[LIMN_ENGINE_SIZE];
+  snprintf(name, sizeof name, "eng%d_k%d=%d_k%d=%d", ENGINE, (int)CUDNN_KNOB_TYPE_SPLIT_K_SLC, parts,
+           (int)CUDNN_KNOB_TYPE_KERNEL_CFG, tiles[i].config);
+  return parts > 1 && parts > fewer ? cuda_config_named(set, planner, graph, name) : NULL;
 }
