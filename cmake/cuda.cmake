@@ -97,7 +97,8 @@ list(REMOVE_DUPLICATES LIMN_CUDA_INCLUDE_DIRS)
 file(GLOB LIMN_CUDA_MODULE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/host/devices/cuda/*.c
   ${CMAKE_SOURCE_DIR}/src/host/graph/*.c ${CMAKE_SOURCE_DIR}/src/host/base/*.c)
 list(FILTER LIMN_CUDA_MODULE_SOURCES EXCLUDE REGEX "/base/error\\.c$")
-list(APPEND LIMN_CUDA_MODULE_SOURCES ${CMAKE_SOURCE_DIR}/src/host/devices/builder.c ${CMAKE_SOURCE_DIR}/src/host/devices/choices.c)
+list(APPEND LIMN_CUDA_MODULE_SOURCES ${CMAKE_SOURCE_DIR}/src/host/devices/builder.c ${CMAKE_SOURCE_DIR}/src/host/devices/cards.c
+  ${CMAKE_SOURCE_DIR}/src/host/devices/choices.c)
 file(GLOB LIMN_CUDA_KERNELS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/*.cu)
 
 # A plan on disk holds what one build called its tensors and how it laid them out, which no name of an operation tells:

@@ -101,10 +101,9 @@ typedef struct limn_step_memory {
 
 /* Figures of a card: bytes, bytes/s, FLOP/s. */
 typedef struct limn_step_card {
-  const char *name;       /* "h100"; NULL: the device is no card of which these are known */
-  const char *properties; /* JSON, as in a file that describes a card */
-  double memory_bytes, bandwidth, fp32, tf32, half;
-  double peak; /* the one of these three that belongs to the config's precision */
+  const char *name; /* "h100"; NULL: the plan is for the machine's own device */
+  const char *text; /* JSON: the file that describes it */
+  double memory_bytes, bandwidth, peak;
 } limn_step_card;
 
 typedef struct limn_step_plan {
@@ -262,7 +261,10 @@ typedef struct limn_doctor_line {
 } limn_doctor_line;
 /* Fills up to `capacity` lines; *count is how many there are. */
 limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count);
-/* The same about the libraries that are loaded when a picture needs them; none of them has to be there. */
+/* The card that the device "cuda" or "cuda:N" is, as a file by which limn_step_plan_create plans for it on another
+ * machine: JSON. *text is yours (free). LIMN_DEVICE where the device is none or not there. */
+limn_status limn_doctor_card(char **text, const char *device);
+/* As limn_doctor, about the libraries that are loaded when a picture needs them; none of them has to be there. */
 limn_status limn_doctor_pictures(limn_doctor_line *lines, size_t capacity, size_t *count);
 
 #ifdef __cplusplus

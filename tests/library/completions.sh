@@ -57,7 +57,7 @@ expect "limn sample run -o pic" picture.png
 expect "limn export run --network e" ema encoder
 expect "limn bench o" ops
 expect "limn doctor " ""
-expect "limn doctor --" --json --help
+expect "limn doctor --" --card --json --help
 
 # What --help lists is what is completed.
 commands=$("$limn" --help | awk '/^  [a-z]/ { print $1 }')

@@ -8,7 +8,12 @@
 #include "limn/tools.h"
 #include "table.h"
 
-static const cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_HELP};
+static const cli_option options[] = {
+    {"card", 0, "cuda[:N]",
+     "the file that describes this card: limn plan --device-spec FILE.json plans for it anywhere", NULL},
+    CLI_OPTION_JSON,
+    CLI_OPTION_HELP,
+};
 enum { MOST_LINES = 32 };
 
 static int print_text(const limn_doctor_line *lines, size_t count) {
@@ -36,11 +41,23 @@ static int print_json(const limn_doctor_line *lines, size_t count) {
   return cli_json_print(root, failed);
 }
 
+static int print_card(const char *device) {
+  char *text;
+  limn_status status = limn_doctor_card(&text, device);
+  if (status != LIMN_OK)
+    return cli_fail_status(status);
+  puts(text);
+  free(text);
+  return CLI_OK;
+}
+
 static int doctor(const cli_args *args) {
   size_t count = 0;
   int code = cli_args_expect_words(args, 0, "options only");
   if (code != CLI_OK)
     return code;
+  if (cli_args_has(args, "card"))
+    return print_card(cli_args_value(args, "card"));
   limn_doctor_line *lines = calloc(MOST_LINES, sizeof(*lines));
   if (!lines)
     return cli_fail_memory();
@@ -67,7 +84,7 @@ static int doctor(const cli_args *args) {
 const cli_command cmd_doctor = {
     .name = "doctor",
     .help = "what this machine has for Limn, and what it lacks",
-    .usage = "limn doctor [--json]",
+    .usage = "limn doctor [--json | --card cuda[:N]]",
     .about = "Says what Limn finds on this machine and what to do about what is missing. Exit code 4 when no device is "
              "usable.",
     .words = "",

@@ -185,25 +185,6 @@ static json_t *memory_json(const limn_step_memory *memory) {
                    (json_int_t)memory->sum_bytes);
 }
 
-/* As a file that describes the card has it, so that one can be made out of it. */
-static json_t *card_json(const limn_step_card *card) {
-  if (!card->name)
-    return json_null();
-  bool failed = false;
-  json_t *object = json_object();
-  cli_json_put(object, "name", cli_json_text(card->name), &failed);
-  cli_json_put(object, "properties", json_loads(card->properties, 0, NULL), &failed);
-  cli_json_put(object, "memory_bytes", cli_json_number(card->memory_bytes), &failed);
-  cli_json_put(object, "bandwidth", cli_json_number(card->bandwidth), &failed);
-  cli_json_put(object, "fp32", cli_json_number(card->fp32), &failed);
-  cli_json_put(object, "tf32", cli_json_number(card->tf32), &failed);
-  cli_json_put(object, "half", cli_json_number(card->half), &failed);
-  if (!failed)
-    return object;
-  json_decref(object);
-  return NULL;
-}
-
 int cli_step_plan_print_json(const cli_step_plan *shown) {
   const limn_step_plan *plan = shown->plan;
   bool failed = false;
@@ -211,7 +192,7 @@ int cli_step_plan_print_json(const cli_step_plan *shown) {
   cli_json_put(root, "model", cli_json_text(limn_config_model(shown->config)), &failed);
   cli_json_put(root, "device", cli_json_text(plan->device), &failed);
   cli_json_put(root, "note", plan->note[0] ? cli_json_text(plan->note) : json_null(), &failed);
-  cli_json_put(root, "card", card_json(&plan->card), &failed);
+  cli_json_put(root, "card", plan->card.name ? json_loads(plan->card.text, 0, NULL) : json_null(), &failed);
   cli_json_put(root, "batch", json_integer(plan->batch), &failed);
   cli_json_put(root, "size", json_pack("[i, i, i]", plan->channels, plan->height, plan->width), &failed);
   cli_json_put(root, "rows", rows_json(plan), &failed);

@@ -78,6 +78,19 @@ static limn_status read_file(limn_card_file *file, const char *path) {
   return status;
 }
 
+limn_status limn_card_text(char **out, const limn_card *card) {
+  json_t *properties = json_loads(card->properties, 0, NULL);
+  json_t *root = properties ? json_pack("{s:s, s:o, s:f, s:f, s:f, s:f, s:f}", "name", card->name, "properties",
+                                        properties, "memory_bytes", card->memory_bytes, "bandwidth", card->bandwidth,
+                                        "fp32", card->fp32, "tf32", card->tf32, "half", card->half)
+                            : NULL;
+  *out = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+  json_decref(root);
+  return *out         ? LIMN_OK
+         : properties ? limn_fail_memory("a card")
+                      : limn_fail(LIMN_FAILED, "the properties of %s are no JSON", card->name);
+}
+
 static limn_status copy_known(limn_card_file *file, const char *name) {
   const limn_card *known = limn_card_find(name);
   if (!known)
@@ -94,12 +107,14 @@ limn_status limn_card_load(limn_card_file **out, const char *name) {
   if (!file)
     return limn_fail_memory("a card");
   limn_status status = strpbrk(name, "/.") ? read_file(file, name) : copy_known(file, name);
+  file->card.name = file->name;
+  file->card.properties = file->properties;
+  if (status == LIMN_OK)
+    status = limn_card_text(&file->text, &file->card);
   if (status != LIMN_OK) {
     limn_card_file_destroy(file);
     return status;
   }
-  file->card.name = file->name;
-  file->card.properties = file->properties;
   *out = file;
   return LIMN_OK;
 }
@@ -109,5 +124,6 @@ void limn_card_file_destroy(limn_card_file *file) {
     return;
   free(file->name);
   free(file->properties);
+  free(file->text);
   free(file);
 }

@@ -20,7 +20,11 @@ double limn_card_peak(const limn_card *card, const char *precision);
 typedef struct limn_card_file {
   limn_card card;
   char *name, *properties; /* owned */
+  char *text;              /* owned: limn_card_text */
 } limn_card_file;
+
+/* A card as a file has it: JSON, a field a line. *out is yours (free). LIMN_FAILED where its properties are none. */
+limn_status limn_card_text(char **out, const limn_card *card);
 
 /* The known card of that name, or the one that a file describes: a name with a slash or a dot in it is a path.
  * LIMN_USAGE lists the known names; LIMN_DATA names the file and what is wrong with it. *out is yours. */

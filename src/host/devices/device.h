@@ -77,7 +77,8 @@ struct limn_device {
   char note[256];        /* what the user should know of how it was chosen or works, one line; "" for nothing */
   /* What the card's figures come to in the precision that it was made for: FLOP/s, bytes/s. 0: not known. */
   double peak_flops, peak_bandwidth;
-  int multiprocessors; /* among which a launch's blocks are divided; 0: it has none */
+  int multiprocessors;          /* among which a launch's blocks are divided; 0: it has none */
+  const struct limn_card *card; /* what it is, or plans for; the device's own; NULL: no card */
 };
 struct limn_tensor {
   limn_device *device;
@@ -88,7 +89,7 @@ struct limn_program {
   limn_device *device;
 };
 
-/* A graphics card by its public figures, for plans without one (cards.c). */
+/* A graphics card by its figures, for plans without it (cards.c). */
 typedef struct limn_card {
   const char *name;       /* "h100" */
   const char *properties; /* cuDNN's JSON of device properties (CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION) */

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory_limit.h"
+#include "devices/cards.h"
 #include "devices/libraries.h"
 #include "devices/module.h"
 #include "limn/tools.h"
@@ -123,4 +124,14 @@ limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count)
   add_library(&report, "cuBLAS", LIMN_LIBRARY_CUBLAS, cublas_version);
   *count = report.count;
   return LIMN_OK;
+}
+
+limn_status limn_doctor_card(char **text, const char *name) {
+  *text = NULL;
+  limn_device *device;
+  LIMN_TRY(limn_device_create(&device, &(limn_device_options){.name = name, .planning = 1}));
+  const limn_status status = device->card ? limn_card_text(text, device->card)
+                                          : limn_fail(LIMN_DEVICE, "%s is no card: name cuda or cuda:N", name);
+  limn_device_destroy(device);
+  return status;
 }

@@ -63,14 +63,12 @@ static limn_status describe(limn_step_plan *plan, const limn_session *s) {
   return LIMN_OK;
 }
 
-static limn_step_card card_of(const limn_card *card, const char *precision) {
+static limn_step_card card_of(const limn_card_file *file, const char *precision) {
+  const limn_card *card = &file->card;
   return (limn_step_card){.name = card->name,
-                          .properties = card->properties,
+                          .text = file->text,
                           .memory_bytes = card->memory_bytes,
                           .bandwidth = card->bandwidth,
-                          .fp32 = card->fp32,
-                          .tf32 = card->tf32,
-                          .half = card->half,
                           .peak = limn_card_peak(card, precision)};
 }
 
@@ -78,7 +76,7 @@ static limn_status make_plan(struct step_plan *plan, const limn_config *config) 
   limn_session session;
   LIMN_TRY(limn_session_plan(&session, config, plan->card ? &plan->card->card : NULL));
   if (plan->card)
-    plan->base.card = card_of(&plan->card->card, config->precision);
+    plan->base.card = card_of(plan->card, config->precision);
   limn_status status = describe(&plan->base, &session);
   limn_session_release(&session);
   return status;

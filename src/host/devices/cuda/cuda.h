@@ -29,6 +29,8 @@ struct cuda_device {
   limn_device base;
   bool planning;  /* plans only, perhaps for a card that is not there: no memory, no streams */
   int index;      /* CUDA's number */
+  limn_card card; /* what it is, or plans for */
+  char card_name[64];
   limn_type half; /* type of CUDA_HALF; LIMN_F32 when the precision is fp32 or tf32 */
   bool tf32, deterministic;
   bool timed; /* engines are chosen by the clock, or were */
@@ -99,8 +101,8 @@ limn_status cuda_refuse_planning(const struct cuda_device *device);
 /* For kernels of a program: the first failure sticks to the call. */
 void cuda_call_check(const struct limn_call *call, cudaError_t error, const char *what);
 
-/* peaks.c: peak_flops and peak_bandwidth of the base; 0 where the compute capability is not known. */
-void cuda_find_peaks(struct cuda_device *device, int major, int minor);
+/* peaks.c: a card's bandwidth and FLOP/s; these stay as they are where the compute capability is not known. */
+void cuda_find_peaks(limn_card *card, int index, int major, int minor);
 
 /* capture.c: a graph of what `enqueue` puts on the working stream, which nothing else may use meanwhile. */
 limn_status cuda_capture(const struct cuda_device *device, limn_status (*enqueue)(void *context), void *context,

@@ -5,6 +5,7 @@
 
 #include "base/cache_folder.h"
 #include "base/error.h"
+#include "devices/cards.h"
 #include "devices/cuda/cuda.h"
 
 #define LEAST_CUDNN 91100 /* device properties as JSON, with which plans are described and kept */
@@ -120,8 +121,8 @@ static const char *precision_name(const struct cuda_device *cuda) {
   return cuda->half == LIMN_BF16 ? "bf16" : cuda->half == LIMN_F16 ? "fp16" : cuda->tf32 ? "tf32" : "fp32";
 }
 
-/* Whether there is a driver, a card of that number, and one that is new enough; its name. */
-static limn_status find_card(struct cuda_device *cuda, char *name, size_t size) {
+/* Whether there is a driver, a card of that number, and one that is new enough; its figures. */
+static limn_status find_card(struct cuda_device *cuda) {
   int count = 0, major = 0, minor = 0;
   cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaErrorInsufficientDriver)
@@ -139,8 +140,9 @@ static limn_status find_card(struct cuda_device *cuda, char *name, size_t size) 
   if (major < LEAST_MAJOR)
     return limn_fail(LIMN_DEVICE, "cuda:%d: %s has compute capability %d.%d; %d.0 or newer is needed", cuda->index,
                      properties.name, major, minor, LEAST_MAJOR);
-  snprintf(name, size, "%.60s", properties.name);
-  cuda_find_peaks(cuda, major, minor);
+  snprintf(cuda->card_name, sizeof cuda->card_name, "%.60s", properties.name);
+  cuda->card.memory_bytes = (double)properties.totalGlobalMem;
+  cuda_find_peaks(&cuda->card, cuda->index, major, minor);
   return LIMN_OK;
 }
 
@@ -194,7 +196,6 @@ static limn_status start(struct cuda_device *cuda) {
 }
 
 static limn_status create(struct cuda_device *cuda, const limn_device_options *options) {
-  char name[80] = "";
   LIMN_TRY(choose_precision(cuda, options->precision));
   cuda->index = options->index;
   cuda->deterministic = options->deterministic != 0;
@@ -202,21 +203,22 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
   cuda->base.seed = options->seed;
   cuda->planning = options->card || options->planning;
   if (options->card) {
-    snprintf(name, sizeof name, "%.60s (not here)", options->card->name);
-    cuda->base.memory_bytes = options->card->memory_bytes;
-    cuda->base.peak_bandwidth = options->card->bandwidth;
-    cuda->base.peak_flops = cuda->half != LIMN_F32 ? options->card->half
-                            : cuda->tf32           ? options->card->tf32
-                                                   : options->card->fp32;
+    cuda->card = *options->card;
+    snprintf(cuda->card_name, sizeof cuda->card_name, "%.60s", cuda->card.name);
+    cuda->base.memory_bytes = cuda->card.memory_bytes;
   } else {
-    LIMN_TRY(find_card(cuda, name, sizeof name));
+    LIMN_TRY(find_card(cuda));
   }
+  cuda->card.name = cuda->card_name;
+  cuda->base.peak_bandwidth = cuda->card.bandwidth;
+  cuda->base.peak_flops = limn_card_peak(&cuda->card, precision_name(cuda));
   int version = (int)cudnnGetVersion();
   if (version < LEAST_CUDNN)
     return limn_fail(LIMN_DEVICE, "cuDNN %d.%d is too old: 9.11 or a later 9 is needed; scripts/setup-cuda brings it",
                      version / 10000, version / 100 % 100);
-  snprintf(cuda->base.description, sizeof cuda->base.description, "CUDA, %s, %s, cuDNN %d.%d.%d", name,
-           precision_name(cuda), version / 10000, version / 100 % 100, version % 100);
+  snprintf(cuda->base.description, sizeof cuda->base.description, "CUDA, %s%s, %s, cuDNN %d.%d.%d", cuda->card_name,
+           options->card ? " (not here)" : "", precision_name(cuda), version / 10000, version / 100 % 100,
+           version % 100);
   char cache[4096];
   LIMN_TRY(cuda_planner_create(
       &cuda->planner,
@@ -229,6 +231,8 @@ static limn_status create(struct cuda_device *cuda, const limn_device_options *o
                               .choices = options->engines,
                               .cache = limn_cache_folder(cache, sizeof cache)}));
   cuda->base.multiprocessors = cuda_planner_multiprocessors(cuda->planner);
+  cuda->card.properties = cuda_planner_card(cuda->planner);
+  cuda->base.card = &cuda->card;
   if (!cuda->planning)
     LIMN_TRY(start(cuda));
   return options->card ? LIMN_OK : find_memory(cuda);

@@ -12,19 +12,20 @@ static const struct {
     {9, 0, 256, 2048, 4096}, {10, 0, 256, 4096, 8192}, {12, 0, 256, 256, 512},
 };
 
-static double attribute(const struct cuda_device *cuda, enum cudaDeviceAttr name) {
+static double attribute(int index, enum cudaDeviceAttr name) {
   int value = 0;
-  return cudaDeviceGetAttribute(&value, name, cuda->index) == cudaSuccess ? value : 0;
+  return cudaDeviceGetAttribute(&value, name, index) == cudaSuccess ? value : 0;
 }
 
-void cuda_find_peaks(struct cuda_device *cuda, int major, int minor) {
-  const double cycles = attribute(cuda, cudaDevAttrMultiProcessorCount) * attribute(cuda, cudaDevAttrClockRate) * 1e3;
+void cuda_find_peaks(limn_card *card, int index, int major, int minor) {
+  const double cycles = attribute(index, cudaDevAttrMultiProcessorCount) * attribute(index, cudaDevAttrClockRate) * 1e3;
   for (size_t i = 0; i < sizeof rates / sizeof *rates; ++i)
-    if (rates[i].major == major && rates[i].minor == minor)
-      cuda->base.peak_flops = cycles * (cuda->half != LIMN_F32 ? rates[i].half
-                                        : cuda->tf32           ? rates[i].tf32
-                                                               : rates[i].fp32);
+    if (rates[i].major == major && rates[i].minor == minor) {
+      card->fp32 = cycles * rates[i].fp32;
+      card->tf32 = cycles * rates[i].tf32;
+      card->half = cycles * rates[i].half;
+    }
   /* Bits a transfer, and two transfers a cycle. */
-  cuda->base.peak_bandwidth =
-      attribute(cuda, cudaDevAttrGlobalMemoryBusWidth) / 8 * 2 * attribute(cuda, cudaDevAttrMemoryClockRate) * 1e3;
+  card->bandwidth =
+      attribute(index, cudaDevAttrGlobalMemoryBusWidth) / 8 * 2 * attribute(index, cudaDevAttrMemoryClockRate) * 1e3;
 }

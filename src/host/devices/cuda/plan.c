@@ -28,6 +28,19 @@ static int property(const char *text, const char *name) {
   return colon ? atoi(colon + 1) : 0;
 }
 
+/* Of the JSON without its white space, which a file that carried it elsewhere may have changed. */
+static uint64_t hash_of_card(const char *text) {
+  char dense[sizeof((cuda_planner *)NULL)->card_text];
+  size_t size = 0;
+  bool quoted = false;
+  for (; *text && size < sizeof dense; ++text) {
+    quoted = quoted != (*text == '"'); /* no name of a card has an escape */
+    if (quoted || !strchr(" \t\r\n", *text))
+      dense[size++] = *text;
+  }
+  return cuda_cache_hash(dense, size);
+}
+
 static limn_status describe_card(cuda_planner *planner, const cuda_planner_options *options) {
   cuda_descriptors set = {.count = 0};
   cudnnBackendDescriptor_t d =
@@ -40,15 +53,16 @@ static limn_status describe_card(cuda_planner *planner, const cuda_planner_optio
     cuda_descriptor_set(&set, d, CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, 1, &device);
   }
   cuda_descriptor_finalize(&set, d);
-  char text[4096] = "";
-  const int64_t size = cuda_descriptor_get(&set, d, json, CUDNN_TYPE_CHAR, sizeof text - 1, text);
-  planner->card = cuda_cache_hash(text, strlen(text));
+  char *text = planner->card_text;
+  const int64_t most = sizeof planner->card_text,
+                size = cuda_descriptor_get(&set, d, json, CUDNN_TYPE_CHAR, most - 1, text);
+  planner->card = hash_of_card(text);
   planner->multiprocessors = property(text, "\"multiProcessorCount\"");
   planner->generation = property(text, "\"deviceVer\"") / 10;
   limn_status status = cuda_descriptors_check(&set);
-  if (status == LIMN_OK && (size < 2 || size > (int64_t)sizeof text))
-    status = limn_fail(LIMN_DEVICE, "cuDNN %zu describes the card in %lld characters; at most %zu are understood",
-                       cudnnGetVersion(), (long long)size, sizeof text);
+  if (status == LIMN_OK && (size < 2 || size > most))
+    status = limn_fail(LIMN_DEVICE, "cuDNN %zu describes the card in %lld characters; at most %lld are understood",
+                       cudnnGetVersion(), (long long)size, (long long)most);
   if (status == LIMN_OK) {
     planner->properties = d;
     cuda_descriptors_detach(&set, d);
@@ -104,6 +118,8 @@ void cuda_planner_destroy(cuda_planner *planner) {
 }
 
 const char *cuda_planner_choices(const cuda_planner *planner) { return planner->found; }
+
+const char *cuda_planner_card(const cuda_planner *planner) { return planner->card_text; }
 
 int cuda_planner_multiprocessors(const cuda_planner *planner) { return planner->multiprocessors; }
 

@@ -40,6 +40,7 @@ void cuda_planner_destroy(cuda_planner *planner);
  * its name. Borrowed until the next plan; NULL: none. */
 const char *cuda_planner_choices(const cuda_planner *planner);
 /* Of the card. */
+const char *cuda_planner_card(const cuda_planner *planner); /* its properties in cuDNN's JSON; borrowed */
 int cuda_planner_multiprocessors(const cuda_planner *planner);
 int cuda_planner_generation(const cuda_planner *planner); /* its compute capability times 10 */
 /* How many engines of the option cuDNN did not have, so that they were chosen anew. */

@@ -10,7 +10,8 @@
 struct cuda_planner {
   bool deterministic, tf32;
   cudnnBackendDescriptor_t properties; /* of the card */
-  uint64_t card;                       /* a hash of these properties */
+  char card_text[4096];                /* the same in cuDNN's JSON */
+  uint64_t card;                       /* a hash of that */
   int multiprocessors, generation;     /* of the card; compute capability times 10 */
   cuda_measure measure;                /* NULL: engines are not timed */
   void *measure_context;
