@@ -12,7 +12,7 @@ endif()
 # No path of this machine in messages of assertions and the like.
 target_compile_options(limn_warnings INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
-set(portable_programs limn_program op_tests kernel_tests_cuda plan_tests compare_checkpoints)
+set(portable_programs limn_program op_tests kernel_tests_cuda plan_tests compare_checkpoints engine_race)
 set_target_properties(${portable_programs} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 # plan_tests links the planning driver, which must stay ahead of a driver that the machine has.
 set_target_properties(plan_tests PROPERTIES INSTALL_RPATH "$ORIGIN/../lib:$ORIGIN/../lib/limn/planning")

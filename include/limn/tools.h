@@ -65,8 +65,9 @@ typedef struct limn_bench_options {
 
 typedef struct limn_bench_result {
   double milliseconds_median, milliseconds_min, milliseconds_max; /* a step, over the rounds */
-  double images_per_second, gflops;                               /* at the median */
-  double first_step_seconds;                                      /* from the call to the end of the first step */
+  double host_milliseconds;         /* of the calling thread's own time, a step: on a GPU what starting it costs */
+  double images_per_second, gflops; /* at the median */
+  double first_step_seconds;        /* from the call to the end of the first step */
   size_t arena_bytes, peak_rss_bytes;
   char device[128];
 } limn_bench_result;

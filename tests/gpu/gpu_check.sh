@@ -17,14 +17,20 @@ for word; do
   last="$word"
 done
 case "$1" in
-doctor) printf 'CPU            ok  a CPU\nCUDA module    ok  0, m.so\nCUDA           %s  a "GPU" | of none\n' "${FAKE_GPU:-ok}" ;;
+doctor)
+  if [ "${2:-}" = --card ]; then
+    printf '{\n  "memory_bytes": 141.0,\n  "bandwidth": 4.8\n}\n'
+    exit
+  fi
+  printf 'CPU            ok  a CPU\nCUDA module    ok  0, m.so\nCUDA           %s  a "GPU" | of none\n' "${FAKE_GPU:-ok}"
+  ;;
 --version) echo limn 0.0.0 ;;
 train)
   [ "${FAKE_TRAIN:-0}" -eq 0 ] || exit 5
   [ -z "$out" ] || { mkdir -p "$out/checkpoints" && echo "weights$FAKE_START" | tee "$out/checkpoints/000012.safetensors" >"$out/checkpoints/000003.safetensors"; }
   ;;
 bench)
-  printf '{\n  "milliseconds_median": 2.5,\n  "images_per_second": 51200.0\n}\n'
+  printf '{\n  "milliseconds_median": 2.5,\n  "milliseconds": 2.0,\n  "host_milliseconds": 0.25,\n  "images_per_second": 51200.0\n}\n'
   [ "$2" != ops ] || for share in 0.2 0.3 0.5; do
     printf '"name": "convolution",\n"share": 0.1,\n"peak_share": %s,\n' $share
   done
@@ -35,6 +41,8 @@ END
 printf '#!/bin/sh\necho "3 passed, $((${FAKE_OPS:-0})) failed"\nexit $((${FAKE_OPS:-0}))\n' >"$folder/build/op_tests"
 # shellcheck disable=SC2016 # for the program
 printf '#!/bin/sh\necho "2 tensors, 0 too far off; worst ${FAKE_WORST:-0} (allowed $3): w"\nexit ${FAKE_FAR:-0}\n' >"$folder/build/compare_checkpoints"
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nprintf "a gradient\\t\\teng1\\t128\\t20.0\\na gradient\\teng2\\teng2\\t16\\t265.0\\nb\\teng9\\teng9\\t\\t\\n"\n' >"$folder/build/engine_race"
 chmod +x "$folder"/build/*
 
 # expect CODE: runs the script; then says and says_not look into its table.
@@ -64,6 +72,10 @@ says '^| cpu and cuda, dcgan 16 | passed |' md
 says '^| deterministic dcgan | passed |' md
 says '^| bench dcgan bf16 | passed | [0-9]* | 2.50 ms a step, 51200 images/s |' md
 says '^| limn dcgan bf16 | 2.500 |' md
+says '^| card | passed | [0-9]* | 141.0 bytes, 4.8 bytes/s: card.json |' md
+grep -q '"bandwidth": 4.8' "$folder/out/card.json" || { echo "no card.json" >&2 && failures=1; }
+says '^| step and rows dcgan bf16 | passed | [0-9]* | 2.500 ms a step, 2.000 ms its rows (1.25); 0.250 ms of the host' md
+says '^| engines side by side | passed | [0-9]* | a gradient: eng1 20.0 eng2 265.0; b: eng9 - |' md
 says '^| kernels | not run | [0-9]* | there is no NVIDIA driver' md
 says '^| plans | not run |' md
 says '"failed": 0,' json

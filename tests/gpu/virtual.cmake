@@ -18,6 +18,15 @@ foreach(seed 2 3)
     ENVIRONMENT "${virtual_gpu};LIMN_VIRTUAL_GPU_SEED=${seed}")
 endforeach()
 
+# Each engine that engine_race names is one, and is taken.
+add_test(NAME engine_race COMMAND engine_race --small)
+set_tests_properties(engine_race PROPERTIES ENVIRONMENT "${virtual_gpu};OMP_WAIT_POLICY=passive"
+  FAIL_REGULAR_EXPRESSION "not to be had")
+
+# Plans that are made where the card is not.
+add_test(NAME carried_plans COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/carried_plans.sh $<TARGET_FILE:limn_program>)
+set_tests_properties(carried_plans PROPERTIES ENVIRONMENT LIMN_CUDA_MODULE=$<TARGET_FILE:limn_cuda_virtual>)
+
 # Under a sanitizer one of each pair will do.
 if(LIMN_SANITIZE)
   set_tests_properties(faults_sample_bf16 ops_cuda_bf16_seed_2 ops_cuda_seed_3 PROPERTIES LABELS long)

@@ -41,6 +41,7 @@ static int print_json(const limn_config *config, const limn_bench_options *optio
   cli_json_put(root, "milliseconds_median", cli_json_number(result->milliseconds_median), &failed);
   cli_json_put(root, "milliseconds_min", cli_json_number(result->milliseconds_min), &failed);
   cli_json_put(root, "milliseconds_max", cli_json_number(result->milliseconds_max), &failed);
+  cli_json_put(root, "host_milliseconds", cli_json_number(result->host_milliseconds), &failed);
   cli_json_put(root, "images_per_second", cli_json_number(result->images_per_second), &failed);
   cli_json_put(root, "gflops", cli_json_number(result->gflops), &failed);
   cli_json_put(root, "first_step_seconds", cli_json_number(result->first_step_seconds), &failed);

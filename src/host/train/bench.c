@@ -70,8 +70,10 @@ void limn_bench_release(limn_bench *bench) {
 
 limn_status limn_bench_run(limn_bench *bench, int steps) {
   float gate;
+  const double began = limn_thread_time();
   for (int i = 0; i < steps; ++i)
     LIMN_TRY(limn_session_step(&bench->session, bench->step++));
+  bench->host_seconds += limn_thread_time() - began;
   /* A leaf that steps write can be read only when they are through. */
   return limn_tensor_download(limn_store_find(bench->session.store, "gate"), &gate);
 }
@@ -87,12 +89,14 @@ static limn_status measure(limn_bench *bench, const limn_bench_options *options,
   result->first_step_seconds = limn_clock() - started;
   tell(options, 1e3 * result->first_step_seconds);
   LIMN_TRY(limn_bench_run(bench, options->warmup));
+  bench->host_seconds = 0;
   for (int r = 0; r < options->rounds; ++r) {
     double begin = limn_clock();
     LIMN_TRY(limn_bench_run(bench, options->steps_per_round));
     times[r] = 1e3 * (limn_clock() - begin) / options->steps_per_round;
     tell(options, times[r]);
   }
+  result->host_milliseconds = 1e3 * bench->host_seconds / options->rounds / options->steps_per_round;
   result->milliseconds_median = limn_bench_median(times, options->rounds);
   result->milliseconds_min = times[0];
   result->milliseconds_max = times[options->rounds - 1];

@@ -9,7 +9,8 @@ typedef struct limn_bench {
   limn_config *config; /* a copy, with a size */
   uint8_t *pictures;   /* one batch, used for all */
   limn_session session;
-  uint64_t step; /* the next one's number */
+  uint64_t step;       /* the next one's number */
+  double host_seconds; /* of the calling thread's own time, in all steps so far */
 } limn_bench;
 
 /* After a failure there is nothing to release. */
