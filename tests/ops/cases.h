@@ -43,7 +43,7 @@ typedef struct case_graph {
 } case_graph;
 
 typedef enum case_flags {
-  CASE_NO_SECOND = 1, /* where something is differentiable, a second derivative is refused by the name "batchnorm" */
+  CASE_NO_SECOND = 1, /* the gradients of gradients are left out, for the time they take */
   CASE_REFUSED = 2,   /* building fails, and the message says `refusal` */
   CASE_ROUNDED = 4,   /* every single element is the reference's, rounded to float */
   CASE_LARGE = 8,     /* for devices alone: central differences would take long and run over many a kink */

@@ -209,7 +209,7 @@ static void add_groups(case_table *table) {
   static const char *const tails[] = {"", "-relu", "-leaky"};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
     limn_shape s = rows[i].x;
-    op_case row = {.x = s, .groups = rows[i].groups, .flags = CASE_NO_SECOND};
+    op_case row = {.x = s, .groups = rows[i].groups};
     row.build = build_train;
     for (row.variant = NORM_PLAIN; row.variant <= NORM_LEAKY; ++row.variant)
       case_add(table, row, "batchnorm/%dx%dx%dx%d-groups%d%s", s.n, s.c, s.h, s.w, row.groups, tails[row.variant]);
@@ -224,8 +224,7 @@ static void add_groups(case_table *table) {
                    .w = {16, 3, 4, 4},
                    .conv = {2, 2, 1, 1},
                    .variant = tail,
-                   .groups = 2,
-                   .flags = CASE_NO_SECOND};
+                   .groups = 2};
     case_add(table, row, "batchnorm/joint%s", tails[tail]);
   }
 }
@@ -237,8 +236,8 @@ void cases_add_norm(case_table *table) {
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
     limn_shape s = shapes[i];
     for (int tail = NORM_PLAIN; tail <= NORM_LEAKY; ++tail) {
-      case_add(table, (op_case){.build = build_train, .x = s, .variant = tail, .flags = CASE_NO_SECOND},
-               "batchnorm/%dx%dx%dx%d%s", s.n, s.c, s.h, s.w, tails[tail]);
+      case_add(table, (op_case){.build = build_train, .x = s, .variant = tail}, "batchnorm/%dx%dx%dx%d%s", s.n, s.c,
+               s.h, s.w, tails[tail]);
       case_add(table, (op_case){.build = build_inference, .x = s, .variant = tail}, "batchnorm_inference/%dx%dx%dx%d%s",
                s.n, s.c, s.h, s.w, tails[tail]);
     }
@@ -257,8 +256,7 @@ void cases_add_norm(case_table *table) {
                      .w = {32, channels, 4, 4},
                      .y = {2, 32, 4, 4},
                      .conv = {2, 2, 1, 1},
-                     .variant = tail,
-                     .flags = CASE_NO_SECOND};
+                     .variant = tail};
       case_add(table, row, "batchnorm/layer-%d-channels%s", channels, tails[tail]);
     }
   add_running(table);

@@ -100,8 +100,6 @@ limn_status differences_check(const op_case *c, limn_device *reference, bool *ap
   LIMN_TRY_OR_CLEANUP(status, op_execution_init(&d.execution, &d.setup, reference, &(limn_program_options){0}));
   for (int order = 0; order < d.setup.orders; ++order)
     LIMN_TRY_OR_CLEANUP(status, check_order(&d, order));
-  if (c->flags & CASE_NO_SECOND)
-    status = op_setup_check_refusal(c);
 cleanup:
   *applies = status != LIMN_OK || d.setup.orders > 0;
   op_execution_release(&d.execution);

@@ -143,19 +143,6 @@ void op_setup_release(op_setup *setup) {
   *setup = (op_setup){0};
 }
 
-limn_status op_setup_check_refusal(const op_case *c) {
-  op_case twice = *c;
-  twice.flags &= ~(unsigned)CASE_NO_SECOND;
-  op_setup setup;
-  limn_status status = op_setup_init(&setup, &twice, OP_GRADIENTS);
-  bool nothing = setup.wrt_count == 0;
-  op_setup_release(&setup);
-  if (nothing || (status != LIMN_OK && strstr(limn_error_message(), "batchnorm")))
-    return LIMN_OK;
-  return status == LIMN_OK ? limn_fail(LIMN_FAILED, "a second derivative of batchnorm was not refused")
-                           : limn_fail(LIMN_FAILED, "refused without naming batchnorm: %s", limn_error_message());
-}
-
 limn_status op_execution_init(op_execution *execution, const op_setup *setup, limn_device *device,
                               const limn_program_options *options) {
   const limn_graph *graph = setup->built.graph;

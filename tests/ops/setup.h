@@ -24,9 +24,6 @@ typedef struct op_setup {
 limn_status op_setup_init(op_setup *setup, const op_case *c, op_stage stage);
 void op_setup_release(op_setup *setup);
 
-/* LIMN_OK when the case has nothing to differentiate, or refuses to be differentiated twice, as it says it does. */
-limn_status op_setup_check_refusal(const op_case *c);
-
 /* A setup on a device. */
 typedef struct op_execution {
   const op_setup *setup;

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "graph/op.h"
 #include "graph/schedule.h"
 #include "support/session_graphs.h"
 
@@ -165,6 +166,25 @@ Test(graph, gradients_that_cannot_be_are_refused) {
   limn_graph_assign(graph, w, limn_graph_affine(graph, w, 0.5f, 0));
   cr_expect_eq(limn_graph_gradient(graph, loss, &x, 1, &g), LIMN_USAGE);
   cr_expect_not_null(strstr(limn_error_message(), "w was updated after conv used it"), "%s", limn_error_message());
+}
+
+/* A new op that the table forgets is named here; what nothing can be differentiated through is listed. */
+Test(graph, every_op_is_a_row) {
+  static const limn_op ends[] = {LIMN_OP_LEAF,    LIMN_OP_FILL,           LIMN_OP_PICTURES, LIMN_OP_NORMAL,
+                                 LIMN_OP_UNIFORM, LIMN_OP_UPDATE_RUNNING, LIMN_OP_ASSIGN,   LIMN_OP_SGD,
+                                 LIMN_OP_ADAM,    LIMN_OP_LATCH,          LIMN_OP_RECORD};
+  for (int op = 0; op < LIMN_OP_COUNT; ++op) {
+    const limn_op_row *row = limn_op_row_of((limn_op)op);
+    bool is_end = false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; ++i)
+      is_end = is_end || op == (int)ends[i];
+    cr_assert_not_null(row->name, "op %d has no row", op);
+    cr_expect_eq(row->gradient == NULL, is_end, "%s has %s gradient", row->name, row->gradient ? "a" : "no");
+    cr_expect_eq(row->schedule == NULL, op == LIMN_OP_LEAF, "%s takes %s step", row->name, row->schedule ? "a" : "no");
+    cr_expect(row->least_inputs <= row->most_inputs && row->most_inputs <= LIMN_MAX_INPUTS &&
+                  row->least_targets <= row->most_targets && row->most_targets <= LIMN_MAX_TARGETS,
+              "%s", row->name);
+  }
 }
 
 Test(graph, only_the_wanted_side_of_an_op_is_built) {

@@ -1,5 +1,5 @@
-/* A device: where work runs. The one vtable between Limn and an engine room (cpu/, later cuda/; tests/reference/ is a
- * third). A device owns its threads or streams, library handles, memory and the seed of its random numbers. */
+/* A device: where work runs. The one vtable between Limn and an engine room (cpu/, cuda/; tests/reference/ is a third).
+ * A device owns its threads or streams, library handles, memory and the seed of its random numbers. */
 #ifndef LIMN_DEVICES_DEVICE_H
 #define LIMN_DEVICES_DEVICE_H
 

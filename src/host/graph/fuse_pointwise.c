@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "graph/op.h"
 #include "graph/scheduling.h"
 
 static bool takes_inlined(const limn_node *n) { return n->op == LIMN_OP_POINTWISE || n->op == LIMN_OP_SUM; }

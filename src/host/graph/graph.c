@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "graph/node.h"
+#include "graph/op.h"
 
 struct limn_graph {
   limn_node *nodes;
@@ -75,15 +75,32 @@ static bool check_target(limn_graph *graph, const limn_node *node, int i) {
   return graph->status == LIMN_OK;
 }
 
-limn_value limn_graph_append(limn_graph *graph, const limn_node *node) {
+static bool check_shape(limn_graph *graph, const limn_op_row *row, limn_node *node) {
+  if (row->shape)
+    row->shape(graph, node);
+  else if (limn_shape_count(node->shape) < 1)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: the shape " LIMN_SHAPE_FORMAT " is empty", limn_op_name(node),
+                      LIMN_SHAPE_ARGS(node->shape));
+  return graph->status == LIMN_OK;
+}
+
+limn_value limn_graph_append(limn_graph *graph, const limn_node *wanted) {
+  limn_node node = *wanted;
+  const limn_op_row *row = limn_op_row_of(node.op);
   if (graph->status != LIMN_OK)
     return LIMN_NONE;
-  for (int i = 0; i < node->input_count; ++i)
-    if (!check_input(graph, node, i))
+  if (node.input_count < row->least_inputs || node.input_count > row->most_inputs ||
+      node.target_count < row->least_targets || node.target_count > row->most_targets)
+    return limn_graph_refuse(graph, LIMN_USAGE, "%s: not with %d inputs and %d targets", limn_op_name(&node),
+                             node.input_count, node.target_count);
+  for (int i = 0; i < node.input_count; ++i)
+    if (!check_input(graph, &node, i))
       return LIMN_NONE;
-  for (int i = 0; i < node->target_count; ++i)
-    if (!check_target(graph, node, i))
+  for (int i = 0; i < node.target_count; ++i)
+    if (!check_target(graph, &node, i))
       return LIMN_NONE;
+  if (!check_shape(graph, row, &node))
+    return LIMN_NONE;
   if (graph->count == graph->capacity) {
     int capacity = graph->capacity ? 2 * graph->capacity : 64;
     limn_node *nodes = realloc(graph->nodes, (size_t)capacity * sizeof *nodes);
@@ -92,7 +109,7 @@ limn_value limn_graph_append(limn_graph *graph, const limn_node *node) {
     graph->nodes = nodes;
     graph->capacity = capacity;
   }
-  graph->nodes[graph->count] = *node;
+  graph->nodes[graph->count] = node;
   return graph->count++;
 }
 
@@ -127,29 +144,6 @@ limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, 
 }
 
 const char *limn_op_name(const limn_node *node) {
-  static const char *const ops[LIMN_OP_COUNT] = {
-      [LIMN_OP_LEAF] = "leaf",
-      [LIMN_OP_FILL] = "fill",
-      [LIMN_OP_PICTURES] = "pictures",
-      [LIMN_OP_CONV] = "conv",
-      [LIMN_OP_CONV_DX] = "conv_dx",
-      [LIMN_OP_CONV_DW] = "conv_dw",
-      [LIMN_OP_STACK] = "stack",
-      [LIMN_OP_ROWS] = "rows",
-      [LIMN_OP_BATCHNORM] = "batchnorm",
-      [LIMN_OP_BATCHNORM_BACKWARD] = "batchnorm_backward",
-      [LIMN_OP_BATCHNORM_DGAMMA] = "batchnorm_dgamma",
-      [LIMN_OP_UPDATE_RUNNING] = "update_running",
-      [LIMN_OP_POINTWISE] = "pointwise",
-      [LIMN_OP_SUM] = "sum",
-      [LIMN_OP_NORMAL] = "normal",
-      [LIMN_OP_UNIFORM] = "uniform",
-      [LIMN_OP_ASSIGN] = "assign",
-      [LIMN_OP_SGD] = "sgd",
-      [LIMN_OP_ADAM] = "adam",
-      [LIMN_OP_LATCH] = "latch",
-      [LIMN_OP_RECORD] = "record",
-  };
   static const char *const functions[LIMN_PW_COUNT] = {
       [LIMN_PW_AFFINE] = "affine",
       [LIMN_PW_RELU] = "relu",
@@ -174,5 +168,5 @@ const char *limn_op_name(const limn_node *node) {
       [LIMN_PW_TANH_GRAD] = "tanh_grad",
       [LIMN_PW_SIGMOID_GRAD] = "sigmoid_grad",
   };
-  return node->op == LIMN_OP_POINTWISE ? functions[node->pointwise] : ops[node->op];
+  return node->op == LIMN_OP_POINTWISE ? functions[node->pointwise] : limn_op_row_of(node->op)->name;
 }

@@ -4,7 +4,8 @@
 
 #include "graph/graph.h"
 
-/* Adds a node whose inputs and targets must be values and leaves of the graph. LIMN_NONE after an error. */
+/* Adds a node, checked by the row of its op (op.h), which gives it its shape where that follows from its inputs.
+ * LIMN_NONE after an error. */
 limn_value limn_graph_append(limn_graph *graph, const limn_node *node);
 
 /* Makes the first error stick, with its message; always LIMN_NONE. */

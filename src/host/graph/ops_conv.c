@@ -1,5 +1,5 @@
 /* The convolutions, and batch normalisation. */
-#include "graph/node.h"
+#include "graph/op.h"
 
 /* y's side for an input side x, a kernel side k. */
 static int32_t out_side(int32_t x, int32_t k, int32_t stride, int32_t pad) { return (x + 2 * pad - k) / stride + 1; }
@@ -11,36 +11,41 @@ static bool conv_fits(limn_shape x, limn_shape w, limn_shape y, limn_conv_attrs 
          y.w == out_side(x.w, w.w, a.stride_w, a.pad_w);
 }
 
+void limn_conv_shape(limn_graph *graph, limn_node *n) {
+  const limn_shape a = limn_graph_shape(graph, n->inputs[0]), b = limn_graph_shape(graph, n->inputs[1]);
+  const limn_conv_attrs attrs = n->conv;
+  if (attrs.stride_h < 1 || attrs.stride_w < 1) {
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: stride %dx%d", limn_op_name(n), attrs.stride_h, attrs.stride_w);
+    return;
+  }
+  if (n->op == LIMN_OP_CONV)
+    n->shape = (limn_shape){a.n, b.n, out_side(a.h, b.h, attrs.stride_h, attrs.pad_h),
+                            out_side(a.w, b.w, attrs.stride_w, attrs.pad_w)};
+  const limn_shape shape = n->shape;
+  const bool fits = n->op == LIMN_OP_CONV      ? conv_fits(a, b, shape, attrs)
+                    : n->op == LIMN_OP_CONV_DX ? conv_fits(shape, b, a, attrs)
+                                               : conv_fits(a, shape, b, attrs);
+  if (!fits)
+    limn_graph_refuse(graph, LIMN_USAGE,
+                      "%s: " LIMN_SHAPE_FORMAT " and " LIMN_SHAPE_FORMAT " do not make " LIMN_SHAPE_FORMAT
+                      " with stride %dx%d and padding %dx%d",
+                      limn_op_name(n), LIMN_SHAPE_ARGS(a), LIMN_SHAPE_ARGS(b), LIMN_SHAPE_ARGS(shape), attrs.stride_h,
+                      attrs.stride_w, attrs.pad_h, attrs.pad_w);
+  else if (n->input_count > 2 && !limn_shape_equal(limn_graph_shape(graph, n->inputs[2]), LIMN_CHANNELS(shape.c)))
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: the bias is not (1, %d, 1, 1)", limn_op_name(n), shape.c);
+}
+
 static limn_value add_conv(limn_graph *graph, limn_op op, limn_value first, limn_value second, limn_value bias,
                            limn_conv_attrs attrs, limn_shape shape) {
-  if (first == LIMN_NONE || second == LIMN_NONE)
-    return limn_graph_refuse(graph, LIMN_USAGE, "a convolution needs two inputs");
-  limn_shape a = limn_graph_shape(graph, first), b = limn_graph_shape(graph, second);
-  bool fits = op == LIMN_OP_CONV      ? conv_fits(a, b, shape, attrs)
-              : op == LIMN_OP_CONV_DX ? conv_fits(shape, b, a, attrs)
-                                      : conv_fits(a, shape, b, attrs);
-  limn_node node = {.op = op, .shape = shape, .input_count = 2, .inputs = {first, second}, .conv = attrs};
-  if (!fits)
-    return limn_graph_refuse(graph, LIMN_USAGE,
-                             "%s: " LIMN_SHAPE_FORMAT " and " LIMN_SHAPE_FORMAT " do not make " LIMN_SHAPE_FORMAT
-                             " with stride %dx%d and padding %dx%d",
-                             limn_op_name(&node), LIMN_SHAPE_ARGS(a), LIMN_SHAPE_ARGS(b), LIMN_SHAPE_ARGS(shape),
-                             attrs.stride_h, attrs.stride_w, attrs.pad_h, attrs.pad_w);
-  if (bias != LIMN_NONE) {
-    if (!limn_shape_equal(limn_graph_shape(graph, bias), LIMN_CHANNELS(shape.c)))
-      return limn_graph_refuse(graph, LIMN_USAGE, "%s: the bias is not (1, %d, 1, 1)", limn_op_name(&node), shape.c);
-    node.inputs[node.input_count++] = bias;
-  }
-  return limn_graph_append(graph, &node);
+  return limn_graph_append(graph, &(limn_node){.op = op,
+                                               .shape = shape,
+                                               .input_count = bias == LIMN_NONE ? 2 : 3,
+                                               .inputs = {first, second, bias},
+                                               .conv = attrs});
 }
 
 limn_value limn_graph_conv(limn_graph *graph, limn_value x, limn_value w, limn_value bias, limn_conv_attrs attrs) {
-  limn_shape xs = limn_graph_shape(graph, x), ws = limn_graph_shape(graph, w);
-  if (attrs.stride_h < 1 || attrs.stride_w < 1)
-    return limn_graph_refuse(graph, LIMN_USAGE, "conv: stride %dx%d", attrs.stride_h, attrs.stride_w);
-  limn_shape shape = {xs.n, ws.n, out_side(xs.h, ws.h, attrs.stride_h, attrs.pad_h),
-                      out_side(xs.w, ws.w, attrs.stride_w, attrs.pad_w)};
-  return add_conv(graph, LIMN_OP_CONV, x, w, bias, attrs, shape);
+  return add_conv(graph, LIMN_OP_CONV, x, w, bias, attrs, LIMN_SCALAR);
 }
 
 limn_value limn_graph_conv_dx(limn_graph *graph, limn_value y, limn_value w, limn_value bias, limn_conv_attrs attrs,
@@ -56,30 +61,51 @@ limn_value limn_graph_dense(limn_graph *graph, limn_value x, limn_value w, limn_
   return limn_graph_conv(graph, x, w, bias, (limn_conv_attrs){1, 1, 0, 0});
 }
 
-/* Whether every group of the batch has a variance; refused by that name where not. */
-static bool groups_fit(limn_graph *graph, const char *op, limn_shape s, int32_t groups) {
-  if (groups < 1 || s.n % groups != 0)
-    limn_graph_refuse(graph, LIMN_USAGE, "%s: a batch of %d does not divide into %d groups", op, s.n, groups);
-  else if ((int64_t)s.n / groups * s.h * s.w < 2)
-    limn_graph_refuse(graph, LIMN_USAGE, "%s: one value a channel has no variance; use a batch of at least %d", op,
-                      2 * groups);
-  else
-    return true;
-  return false;
+/* Every group of the batch has to have a variance. */
+static void check_groups(limn_graph *graph, const limn_node *node, limn_shape s) {
+  if (node->groups < 1 || s.n % node->groups != 0)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: a batch of %d does not divide into %d groups", limn_op_name(node), s.n,
+                      node->groups);
+  else if ((int64_t)s.n / node->groups * s.h * s.w < 2)
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: one value a channel has no variance; use a batch of at least %d",
+                      limn_op_name(node), 2 * node->groups);
 }
 
 static int32_t groups_of(limn_batchnorm_attrs attrs) { return attrs.groups == 0 ? 1 : attrs.groups; }
 
+static bool has_channels(const limn_graph *graph, limn_value value, int32_t c) {
+  return limn_shape_equal(limn_graph_shape(graph, value), LIMN_CHANNELS(c));
+}
+
+void limn_batchnorm_shape(limn_graph *graph, limn_node *n) {
+  n->shape = limn_graph_shape(graph, n->inputs[0]);
+  check_groups(graph, n, n->shape);
+  if (!has_channels(graph, n->inputs[1], n->shape.c) || !has_channels(graph, n->inputs[2], n->shape.c))
+    limn_graph_refuse(graph, LIMN_USAGE, "batchnorm: gamma and beta must be (1, %d, 1, 1)", n->shape.c);
+}
+
+static void check_dy(limn_graph *graph, const limn_node *n, limn_value dy) {
+  const limn_shape x = limn_graph_shape(graph, n->inputs[0]);
+  check_groups(graph, n, x);
+  if (!limn_shape_equal(limn_graph_shape(graph, dy), x))
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: dy is not " LIMN_SHAPE_FORMAT, limn_op_name(n), LIMN_SHAPE_ARGS(x));
+}
+
+void limn_batchnorm_backward_shape(limn_graph *graph, limn_node *n) {
+  n->shape = limn_graph_shape(graph, n->inputs[0]);
+  check_dy(graph, n, n->inputs[2]);
+  if (!has_channels(graph, n->inputs[1], n->shape.c))
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: gamma must be (1, %d, 1, 1)", limn_op_name(n), n->shape.c);
+}
+
+void limn_batchnorm_dgamma_shape(limn_graph *graph, limn_node *n) {
+  n->shape = LIMN_CHANNELS(limn_graph_shape(graph, n->inputs[0]).c);
+  check_dy(graph, n, n->inputs[1]);
+}
+
 limn_value limn_graph_batchnorm(limn_graph *graph, limn_value x, limn_value gamma, limn_value beta,
                                 limn_batchnorm_attrs attrs) {
-  limn_shape s = limn_graph_shape(graph, x);
-  if (!groups_fit(graph, "batchnorm", s, groups_of(attrs)))
-    return LIMN_NONE;
-  if (!limn_shape_equal(limn_graph_shape(graph, gamma), LIMN_CHANNELS(s.c)) ||
-      !limn_shape_equal(limn_graph_shape(graph, beta), LIMN_CHANNELS(s.c)))
-    return limn_graph_refuse(graph, LIMN_USAGE, "batchnorm: gamma and beta must be (1, %d, 1, 1)", s.c);
   return limn_graph_append(graph, &(limn_node){.op = LIMN_OP_BATCHNORM,
-                                               .shape = s,
                                                .input_count = 3,
                                                .inputs = {x, gamma, beta},
                                                .alpha = attrs.eps,
@@ -93,21 +119,20 @@ limn_value limn_graph_batchnorm_inference(limn_graph *graph, limn_value x, limn_
   return limn_graph_add(graph, limn_graph_mul(graph, x, scale), shift);
 }
 
+void limn_running_shape(limn_graph *graph, limn_node *n) {
+  const limn_shape s = limn_graph_shape(graph, n->inputs[0]);
+  check_groups(graph, n, s);
+  if (!has_channels(graph, n->targets[0], s.c) || !has_channels(graph, n->targets[1], s.c))
+    limn_graph_refuse(graph, LIMN_USAGE, "update_running: the statistics must be (1, %d, 1, 1)", s.c);
+}
+
 void limn_graph_update_running(limn_graph *graph, limn_value x, limn_value running_mean, limn_value running_var,
                                limn_value gate, limn_batchnorm_attrs attrs) {
-  limn_node node = {.op = LIMN_OP_UPDATE_RUNNING,
-                    .input_count = gate == LIMN_NONE ? 1 : 2,
-                    .inputs = {x, gate},
-                    .target_count = 2,
-                    .targets = {running_mean, running_var},
-                    .alpha = attrs.momentum,
-                    .groups = groups_of(attrs)};
-  limn_shape s = limn_graph_shape(graph, x);
-  if (!groups_fit(graph, limn_op_name(&node), s, node.groups))
-    return;
-  if (!limn_shape_equal(limn_graph_shape(graph, running_mean), LIMN_CHANNELS(s.c)) ||
-      !limn_shape_equal(limn_graph_shape(graph, running_var), LIMN_CHANNELS(s.c)))
-    limn_graph_refuse(graph, LIMN_USAGE, "update_running: the statistics must be (1, %d, 1, 1)", s.c);
-  else
-    limn_graph_append(graph, &node);
+  limn_graph_append(graph, &(limn_node){.op = LIMN_OP_UPDATE_RUNNING,
+                                        .input_count = gate == LIMN_NONE ? 1 : 2,
+                                        .inputs = {x, gate},
+                                        .target_count = 2,
+                                        .targets = {running_mean, running_var},
+                                        .alpha = attrs.momentum,
+                                        .groups = groups_of(attrs)});
 }

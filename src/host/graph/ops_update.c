@@ -1,5 +1,5 @@
 /* Updates: the nodes that write leaves. */
-#include "graph/node.h"
+#include "graph/op.h"
 
 static void require_shape(limn_graph *graph, const limn_node *node, limn_value value, limn_shape shape,
                           const char *what) {
@@ -9,37 +9,56 @@ static void require_shape(limn_graph *graph, const limn_node *node, limn_value v
                       what, LIMN_SHAPE_ARGS(s), LIMN_SHAPE_ARGS(shape));
 }
 
+void limn_assign_shape(limn_graph *graph, limn_node *n) {
+  require_shape(graph, n, n->inputs[0], limn_graph_shape(graph, n->targets[0]), "the value");
+}
+
 void limn_graph_assign(limn_graph *graph, limn_value target, limn_value value) {
-  limn_node node = {.op = LIMN_OP_ASSIGN, .input_count = 1, .inputs = {value}, .target_count = 1, .targets = {target}};
-  require_shape(graph, &node, value, limn_graph_shape(graph, target), "the value");
-  limn_graph_append(graph, &node);
+  limn_graph_append(
+      graph,
+      &(limn_node){.op = LIMN_OP_ASSIGN, .input_count = 1, .inputs = {value}, .target_count = 1, .targets = {target}});
+}
+
+void limn_latch_shape(limn_graph *graph, limn_node *n) {
+  require_shape(graph, n, n->inputs[0], LIMN_SCALAR, "the input");
+  require_shape(graph, n, n->targets[0], LIMN_SCALAR, "the gate");
 }
 
 void limn_graph_latch(limn_graph *graph, limn_value gate, limn_value scalar) {
-  limn_node node = {.op = LIMN_OP_LATCH, .input_count = 1, .inputs = {scalar}, .target_count = 1, .targets = {gate}};
-  require_shape(graph, &node, scalar, LIMN_SCALAR, "the input");
-  require_shape(graph, &node, gate, LIMN_SCALAR, "the gate");
-  limn_graph_append(graph, &node);
+  limn_graph_append(
+      graph,
+      &(limn_node){.op = LIMN_OP_LATCH, .input_count = 1, .inputs = {scalar}, .target_count = 1, .targets = {gate}});
+}
+
+void limn_record_shape(limn_graph *graph, limn_node *n) {
+  const limn_shape s = limn_graph_shape(graph, n->targets[0]);
+  require_shape(graph, n, n->inputs[0], LIMN_SCALAR, "the input");
+  if (s.h != 1 || s.w != 1 || n->column < 0 || n->column >= s.c)
+    limn_graph_refuse(graph, LIMN_USAGE, "record: no column %d in a ring of " LIMN_SHAPE_FORMAT, n->column,
+                      LIMN_SHAPE_ARGS(s));
 }
 
 void limn_graph_record(limn_graph *graph, limn_value ring, int32_t column, limn_value scalar) {
-  limn_node node = {.op = LIMN_OP_RECORD,
-                    .input_count = 1,
-                    .inputs = {scalar},
-                    .target_count = 1,
-                    .targets = {ring},
-                    .column = column};
-  limn_shape s = limn_graph_shape(graph, ring);
-  require_shape(graph, &node, scalar, LIMN_SCALAR, "the input");
-  if (s.h != 1 || s.w != 1 || column < 0 || column >= s.c)
-    limn_graph_refuse(graph, LIMN_USAGE, "record: no column %d in a ring of " LIMN_SHAPE_FORMAT, column,
-                      LIMN_SHAPE_ARGS(s));
-  limn_graph_append(graph, &node);
+  limn_graph_append(graph, &(limn_node){.op = LIMN_OP_RECORD,
+                                        .input_count = 1,
+                                        .inputs = {scalar},
+                                        .target_count = 1,
+                                        .targets = {ring},
+                                        .column = column});
 }
 
-/* The inputs that optimisers share: gradient, hyper [, scale [, gate]]. */
+/* Inputs: gradient, hyper [, scale [, gate]]. */
+void limn_optimizer_shape(limn_graph *graph, limn_node *n) {
+  const limn_shape shape = limn_graph_shape(graph, n->targets[0]);
+  require_shape(graph, n, n->inputs[0], shape, "the gradient");
+  require_shape(graph, n, n->inputs[1], LIMN_CHANNELS(4), "hyper");
+  for (int i = 2; i < n->input_count; ++i)
+    require_shape(graph, n, n->inputs[i], LIMN_SCALAR, "the scale or gate");
+  for (int i = 1; i < n->target_count; ++i)
+    require_shape(graph, n, n->targets[i], shape, "a moment");
+}
+
 static void add_optimizer(limn_graph *graph, limn_node *node, limn_optimizer_inputs inputs) {
-  limn_shape shape = limn_graph_shape(graph, node->targets[0]);
   if (inputs.gate != LIMN_NONE && inputs.scale == LIMN_NONE)
     limn_graph_refuse(graph, LIMN_USAGE, "%s: a gate needs a scale", limn_op_name(node));
   const limn_value all[4] = {inputs.gradient, inputs.hyper, inputs.scale, inputs.gate};
@@ -47,16 +66,8 @@ static void add_optimizer(limn_graph *graph, limn_node *node, limn_optimizer_inp
     node->inputs[node->input_count] = all[node->input_count];
     ++node->input_count;
   }
-  if (node->input_count < 2) {
+  if (node->input_count < 2)
     limn_graph_refuse(graph, LIMN_USAGE, "%s: it needs a gradient and its hyperparameters", limn_op_name(node));
-    return;
-  }
-  require_shape(graph, node, inputs.gradient, shape, "the gradient");
-  require_shape(graph, node, inputs.hyper, LIMN_CHANNELS(4), "hyper");
-  for (int i = 2; i < node->input_count; ++i)
-    require_shape(graph, node, node->inputs[i], LIMN_SCALAR, "the scale or gate");
-  for (int i = 1; i < node->target_count; ++i)
-    require_shape(graph, node, node->targets[i], shape, "a moment");
   limn_graph_append(graph, node);
 }
 
@@ -82,6 +93,5 @@ void limn_graph_sgd(limn_graph *graph, limn_value w, limn_value buffer, limn_opt
                     .weight_decay = weight_decay};
   if (momentum != 0 && buffer == LIMN_NONE)
     limn_graph_refuse(graph, LIMN_USAGE, "sgd: momentum %g needs a buffer", (double)momentum);
-  else
-    add_optimizer(graph, &node, inputs);
+  add_optimizer(graph, &node, inputs);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/op.h"
 #include "graph/scheduling.h"
 
 static bool is_update(const limn_node *n) { return n->target_count > 0; }
@@ -137,21 +138,20 @@ static void absorb_activation_gradients(struct scheduling *s) {
 }
 
 /* A step that is its node, no more and no less. */
-static void schedule_value(struct scheduling *s, limn_step_kind kind, limn_value v) {
+limn_status limn_schedule_value(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
-  limn_step *step = limn_scheduling_add(s, kind, n);
+  limn_step *step = limn_scheduling_add(s, limn_op_row_of(n->op)->step, n);
   add_inputs(step, n);
   step->outputs[step->output_count++] = v;
+  return LIMN_OK;
 }
 
-static void schedule_conv(struct scheduling *s, limn_value v, const limn_node *n) {
-  limn_step_kind kind = n->op == LIMN_OP_CONV      ? LIMN_STEP_CONV
-                        : n->op == LIMN_OP_CONV_DX ? LIMN_STEP_CONV_DX
-                                                   : LIMN_STEP_CONV_DW;
-  limn_step *step = limn_scheduling_add(s, kind, n);
+limn_status limn_schedule_conv(struct scheduling *s, limn_value v) {
+  const limn_node *n = limn_graph_node(s->graph, v);
+  limn_step *step = limn_scheduling_add(s, limn_op_row_of(n->op)->step, n);
   add_inputs(step, n);
-  limn_value out = kind == LIMN_STEP_CONV_DW ? v : fuse_activation(s, step, v);
-  step->outputs[step->output_count++] = out;
+  step->outputs[step->output_count++] = step->kind == LIMN_STEP_CONV_DW ? v : fuse_activation(s, step, v);
+  return LIMN_OK;
 }
 
 static int add_statistics(struct scheduling *s, limn_value x, int32_t groups) {
@@ -176,7 +176,8 @@ int limn_scheduling_buffer(struct scheduling *s, limn_shape shape) {
   return s->schedule->buffer_count++;
 }
 
-static void schedule_batchnorm(struct scheduling *s, limn_value v, const limn_node *n) {
+limn_status limn_schedule_batchnorm(struct scheduling *s, limn_value v) {
+  const limn_node *n = limn_graph_node(s->graph, v);
   limn_step *step = limn_scheduling_add(s, LIMN_STEP_BATCHNORM, n);
   add_inputs(step, n);
   limn_value x = n->inputs[0];
@@ -184,10 +185,11 @@ static void schedule_batchnorm(struct scheduling *s, limn_value v, const limn_no
   /* A second batchnorm of the same x makes the same statistics again, in a buffer of its own. */
   step->outputs[1] = add_statistics(s, x, n->groups);
   step->output_count = 2;
+  return LIMN_OK;
 }
 
 /* dgamma, the sum that is dbeta, and dx of one (x, dy) share their passes: the first of them makes all. */
-static void schedule_batchnorm_backward(struct scheduling *s, limn_value first) {
+limn_status limn_schedule_batchnorm_backward(struct scheduling *s, limn_value first) {
   limn_node n = *limn_graph_node(s->graph, first);
   bool is_dgamma = n.op == LIMN_OP_BATCHNORM_DGAMMA;
   limn_value x = n.inputs[0], dy = is_dgamma ? n.inputs[1] : n.inputs[2], gamma = is_dgamma ? LIMN_NONE : n.inputs[1];
@@ -225,33 +227,34 @@ static void schedule_batchnorm_backward(struct scheduling *s, limn_value first) 
   step->input_count = 5;
   memcpy(step->outputs, outputs, sizeof outputs);
   step->output_count = 3;
+  return LIMN_OK;
 }
 
-static void add_update(struct scheduling *s, const limn_node *n) {
-  if (n->op == LIMN_OP_UPDATE_RUNNING) {
-    int statistics = statistics_of(s, n->inputs[0], n->groups);
-    limn_step *step = limn_scheduling_add(s, LIMN_STEP_UPDATE_RUNNING, n);
-    step->node.shape = limn_graph_shape(s->graph, n->inputs[0]);
-    step->inputs[step->input_count++] = statistics;
-    if (n->input_count > 1)
-      step->inputs[step->input_count++] = n->inputs[1];
-    return;
-  }
-  if (n->op == LIMN_OP_ASSIGN && s->schedule->alias[n->inputs[0]] == n->targets[0])
-    return; /* made in place */
-  limn_step *step = limn_scheduling_add(s,
-                                        n->op == LIMN_OP_ASSIGN   ? LIMN_STEP_ASSIGN
-                                        : n->op == LIMN_OP_LATCH  ? LIMN_STEP_LATCH
-                                        : n->op == LIMN_OP_RECORD ? LIMN_STEP_RECORD
-                                                                  : LIMN_STEP_OPTIMIZER,
-                                        n);
-  add_inputs(step, n);
-}
-
-static void schedule_update(struct scheduling *s, const limn_node *n) {
-  add_update(s, n);
-  for (int i = 0; i < n->target_count; ++i) /* statistics of what the leaf was are not those of what it is now */
+/* Statistics of what a leaf was are not those of what it is now. */
+static void forget_statistics(struct scheduling *s, const limn_node *n) {
+  for (int i = 0; i < n->target_count; ++i)
     s->statistics[n->targets[i]] = LIMN_NONE;
+}
+
+limn_status limn_schedule_running(struct scheduling *s, limn_value v) {
+  const limn_node *n = limn_graph_node(s->graph, v);
+  const int statistics = statistics_of(s, n->inputs[0], n->groups);
+  limn_step *step = limn_scheduling_add(s, LIMN_STEP_UPDATE_RUNNING, n);
+  step->node.shape = limn_graph_shape(s->graph, n->inputs[0]);
+  step->inputs[step->input_count++] = statistics;
+  if (n->input_count > 1)
+    step->inputs[step->input_count++] = n->inputs[1];
+  forget_statistics(s, n);
+  return LIMN_OK;
+}
+
+limn_status limn_schedule_update(struct scheduling *s, limn_value v) {
+  const limn_node *n = limn_graph_node(s->graph, v);
+  const bool in_place = n->op == LIMN_OP_ASSIGN && s->schedule->alias[n->inputs[0]] == n->targets[0];
+  if (!in_place)
+    add_inputs(limn_scheduling_add(s, limn_op_row_of(n->op)->step, n), n);
+  forget_statistics(s, n);
+  return LIMN_OK;
 }
 
 /* An OUTPUT leaf that one assign writes and nobody reads may be where its value is made. */
@@ -273,41 +276,8 @@ static void find_aliases(struct scheduling *s) {
 }
 
 static limn_status schedule_node(struct scheduling *s, limn_value v) {
-  const limn_node *n = limn_graph_node(s->graph, v);
-  switch (n->op) {
-  case LIMN_OP_LEAF:
-    return LIMN_OK;
-  case LIMN_OP_CONV:
-  case LIMN_OP_CONV_DX:
-  case LIMN_OP_CONV_DW:
-    schedule_conv(s, v, n);
-    return LIMN_OK;
-  case LIMN_OP_BATCHNORM:
-    schedule_batchnorm(s, v, n);
-    return LIMN_OK;
-  case LIMN_OP_BATCHNORM_BACKWARD:
-  case LIMN_OP_BATCHNORM_DGAMMA:
-    schedule_batchnorm_backward(s, v);
-    return LIMN_OK;
-  case LIMN_OP_STACK:
-  case LIMN_OP_ROWS:
-    schedule_value(s, n->op == LIMN_OP_STACK ? LIMN_STEP_STACK : LIMN_STEP_ROWS, v);
-    return LIMN_OK;
-  case LIMN_OP_NORMAL:
-  case LIMN_OP_UNIFORM:
-    schedule_value(s, LIMN_STEP_RANDOM, v);
-    return LIMN_OK;
-  case LIMN_OP_PICTURES:
-    schedule_value(s, LIMN_STEP_PICTURES, v);
-    return LIMN_OK;
-  case LIMN_OP_FILL:
-  case LIMN_OP_POINTWISE:
-  case LIMN_OP_SUM:
-    return limn_schedule_pointwise(s, v);
-  default:
-    schedule_update(s, n);
-    return LIMN_OK;
-  }
+  const limn_op_row *row = limn_op_row_of(limn_graph_node(s->graph, v)->op);
+  return row->schedule ? row->schedule(s, v) : LIMN_OK;
 }
 
 static limn_status scheduling_init(struct scheduling *s, limn_schedule *schedule, const limn_graph *graph,

@@ -29,8 +29,6 @@ bool limn_scheduling_is_fused_activation(const struct scheduling *s, limn_value 
 
 /* Decides which pointwise values and fills are computed inside their users. */
 limn_status limn_mark_inlined(struct scheduling *s);
-/* The step of a pointwise value, a fill or a sum, with everything inlined into it. */
-limn_status limn_schedule_pointwise(struct scheduling *s, limn_value v);
 
 /* join_passes.c: makes one step of pointwise steps that read the same. */
 limn_status limn_schedule_join_passes(limn_schedule *schedule, int64_t small);

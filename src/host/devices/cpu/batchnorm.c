@@ -277,7 +277,9 @@ limn_status limn_cpu_build_batchnorm(limn_builder *b, const limn_step *step) {
     return add_forward(b, step);
   case LIMN_STEP_BATCHNORM_BACKWARD:
     return add_backward(b, step);
-  default:
+  case LIMN_STEP_UPDATE_RUNNING:
     return add_update_running(b, step);
+  default:
+    return limn_fail(LIMN_FAILED, "program: step kind %d is none of batchnorm's", (int)step->kind);
   }
 }

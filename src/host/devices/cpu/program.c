@@ -63,9 +63,13 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return limn_cpu_build_pictures(b, steps);
   case LIMN_STEP_OPTIMIZER:
     return limn_cpu_build_optimizer(b, steps, left, taken);
-  default:
+  case LIMN_STEP_RANDOM:
+  case LIMN_STEP_ASSIGN:
+  case LIMN_STEP_LATCH:
+  case LIMN_STEP_RECORD:
     return limn_cpu_build_update(b, steps);
   }
+  return limn_fail(LIMN_FAILED, "program: step kind %d is unknown", (int)steps->kind);
 }
 
 static const limn_backend backend = {

@@ -237,8 +237,10 @@ limn_status cuda_build_batchnorm(limn_builder *b, const limn_step *step) {
     return add_statistics(b, step);
   case LIMN_STEP_BATCHNORM:
     return add_forward(b, step);
-  default:
+  case LIMN_STEP_BATCHNORM_BACKWARD:
     return add_backward(b, step);
+  default:
+    return limn_fail(LIMN_FAILED, "program: step kind %d is none of batchnorm's", (int)step->kind);
   }
 }
 

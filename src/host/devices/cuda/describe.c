@@ -154,8 +154,11 @@ static cudnnPointwiseMode_t mode_of(limn_pointwise activation) {
     return CUDNN_POINTWISE_TANH_FWD;
   case LIMN_PW_SIGMOID:
     return CUDNN_POINTWISE_SIGMOID_FWD;
-  default:
+  case LIMN_PW_RELU:
+  case LIMN_PW_LEAKY_RELU:
     return CUDNN_POINTWISE_RELU_FWD;
+  default:
+    return (cudnnPointwiseMode_t)-1; /* which cuDNN refuses */
   }
 }
 

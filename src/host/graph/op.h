@@ -1,0 +1,46 @@
+/* What the graph knows of its ops: one table, a row each (op.c). Nobody else asks which op a node is in order to check,
+ * differentiate or schedule it. */
+#ifndef LIMN_GRAPH_OP_H
+#define LIMN_GRAPH_OP_H
+
+#include "graph/node.h"
+#include "graph/schedule.h"
+
+struct limn_sweep; /* gradient.h */
+struct scheduling; /* scheduling.h */
+
+/* Sets the shape of a node whose inputs and targets are there, or checks the one that it was given; refuses. */
+typedef void limn_shape_rule(limn_graph *graph, limn_node *node);
+/* Adds the gradients of the inputs of node n, whose value is v and has the gradient g. */
+typedef limn_status limn_gradient_rule(struct limn_sweep *sweep, const limn_node *n, limn_value v, limn_value g);
+/* Adds the steps of node v. */
+typedef limn_status limn_schedule_rule(struct scheduling *scheduling, limn_value v);
+
+typedef struct limn_op_row {
+  const char *name;
+  int least_inputs, most_inputs, least_targets, most_targets;
+  limn_shape_rule *shape;       /* NULL: any shape that is not empty */
+  limn_gradient_rule *gradient; /* NULL: nothing can be differentiated through it: a leaf, a source, an update */
+  limn_schedule_rule *schedule; /* NULL: it takes no step */
+  limn_step_kind step;          /* that it becomes, where it is one */
+} limn_op_row;
+
+const limn_op_row *limn_op_row_of(limn_op op);
+
+/* ops_conv.c, ops_pointwise.c, ops_pictures.c, ops_update.c */
+limn_shape_rule limn_conv_shape, limn_batchnorm_shape, limn_batchnorm_backward_shape, limn_batchnorm_dgamma_shape,
+    limn_running_shape;
+limn_shape_rule limn_stack_shape, limn_rows_shape, limn_pointwise_shape, limn_sum_shape;
+limn_shape_rule limn_pictures_shape;
+limn_shape_rule limn_assign_shape, limn_optimizer_shape, limn_latch_shape, limn_record_shape;
+
+/* gradient.c, gradient_batchnorm.c */
+limn_gradient_rule limn_pointwise_gradient, limn_sum_gradient, limn_conv_gradient, limn_stack_gradient,
+    limn_rows_gradient;
+limn_gradient_rule limn_batchnorm_gradient, limn_batchnorm_backward_gradient, limn_batchnorm_dgamma_gradient;
+
+/* schedule.c, fuse_pointwise.c */
+limn_schedule_rule limn_schedule_value, limn_schedule_conv, limn_schedule_batchnorm, limn_schedule_batchnorm_backward,
+    limn_schedule_update, limn_schedule_running, limn_schedule_pointwise;
+
+#endif
