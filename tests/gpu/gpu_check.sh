@@ -102,7 +102,7 @@ unset FAKE_TRAIN
 
 export FAKE_FAR=1 FAKE_WORST=0.75
 expect 1
-says '^| cpu and cuda, vae 16 | failed | [0-9]* | fp32 0.75 of 1e-3' md
+says '^| cpu and cuda, vae 16 | failed | [0-9]* | fp32 0.75 of 5e-2' md
 unset FAKE_FAR FAKE_WORST
 
 sections='--sections 2-3'
