@@ -22,7 +22,7 @@ typedef struct cli_option {
 #define CLI_OPTION_JSON                                                                                                \
   { "json", 0, NULL, "results as JSON on standard output", NULL }
 #define CLI_OPTION_DEVICE                                                                                              \
-  { "device", 0, "NAME", "auto or cpu (default auto)", NULL }
+  { "device", 0, "NAME", "auto, cpu, cuda or cuda:N (default auto)", NULL }
 #define CLI_OPTION_THREADS                                                                                             \
   { "threads", 0, "N", "threads (default: all that the process may use)", NULL }
 
