@@ -1,5 +1,5 @@
 /* Input: how it is read; a settings file. What is accepted must come back the same from a file that we have written.
- * Covers: src/host/run/yaml.c */
+ * Covers: src/host/config/yaml.c */
 #include <string.h>
 
 #include "fuzz/fuzz.h"

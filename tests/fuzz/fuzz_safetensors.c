@@ -1,4 +1,4 @@
-/* Covers: src/host/run/safetensors.c src/host/run/foreign_file.c */
+/* Covers: src/host/formats/safetensors.c src/host/formats/foreign_file.c */
 #include "fuzz/fuzz.h"
 #include "limn/safetensors.h"
 

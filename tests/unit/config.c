@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "run/run.h"
+#include "config/settings.h"
 
 static const char *const models[] = {"dcgan", "vae", "autoencoder"};
 static char folder[] = "/tmp/limn-config-XXXXXX";

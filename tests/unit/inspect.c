@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "formats/safetensors.h"
 #include "limn/inspect.h"
 #include "run/run.h"
-#include "run/safetensors.h"
 
 static char folder[64];
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "config/settings.h"
 #include "run/run.h"
 
 static char folder[] = "/tmp/limn-run-XXXXXX";

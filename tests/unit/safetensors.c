@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "run/safetensors.h"
+#include "formats/safetensors.h"
 
 static char folder[] = "/tmp/limn-tensors-XXXXXX";
 static char path[256];

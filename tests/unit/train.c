@@ -1,6 +1,7 @@
 /* Whole runs: that they repeat, resume, diverge, start from weights and stop as they should. */
 #include "support/run_files.h"
 
+#include "config/settings.h"
 #include "run/run.h"
 
 #define STEPS 12

@@ -305,6 +305,20 @@ limn_status limn_read_file(const char *path, size_t limit, char **out, size_t *s
   return status;
 }
 
+bool limn_read_name(const char *path, char *name, size_t size) {
+  struct stat info;
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hang us */
+  if (descriptor < 0)
+    return false;
+  bool good = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size < (off_t)size;
+  ssize_t length = good ? read(descriptor, name, size - 1) : 0;
+  close(descriptor);
+  if (length < 2 || name[length - 1] != '\n')
+    return false;
+  name[length - 1] = '\0';
+  return strlen(name) == (size_t)length - 1 && !strpbrk(name, "/\n");
+}
+
 limn_status limn_read_at(int descriptor, void *bytes, size_t size, uint64_t offset, const char *name) {
   for (size_t done = 0; done < size;) {
     ssize_t got = pread(descriptor, (char *)bytes + done, size - done, (off_t)(offset + done));

@@ -39,6 +39,10 @@ limn_status limn_sync_folder_of(const char *path);
  * path. */
 limn_status limn_read_file(const char *path, size_t limit, char **out, size_t *size);
 
+/* The name that a file holds, alone and with a newline behind it, as where a file system has no links: of less than
+ * `size` bytes, without a slash. false: it holds something else, or cannot be read. */
+bool limn_read_name(const char *path, char *name, size_t size);
+
 /* Exactly `size` bytes from `offset` on; safe to call from many threads. name: what is read, for messages. LIMN_DATA.
  */
 limn_status limn_read_at(int descriptor, void *bytes, size_t size, uint64_t offset, const char *name);

@@ -5,7 +5,7 @@
 
 static const limn_op_row rows[LIMN_OP_COUNT] = {
     /* name, inputs, targets, shape, gradient, schedule, step */
-    [LIMN_OP_LEAF] = {"leaf", NONE, NONE},
+    [LIMN_OP_LEAF] = {.name = "leaf"},
     [LIMN_OP_FILL] = {"fill", NONE, NONE, NULL, NULL, limn_schedule_pointwise, LIMN_STEP_POINTWISE},
     [LIMN_OP_PICTURES] = {"pictures", RANGE(1, 1), NONE, limn_pictures_shape, NULL, limn_schedule_value,
                           LIMN_STEP_PICTURES},

@@ -2,8 +2,8 @@
 #ifndef LIMN_MODELS_MODEL_H
 #define LIMN_MODELS_MODEL_H
 
+#include "config/config.h"
 #include "models/network.h"
-#include "run/config.h"
 
 /* DCGAN: first the generator, then the discriminator. VAE, autoencoder: the encoder, then the decoder. */
 typedef struct limn_model {

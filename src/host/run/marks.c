@@ -86,36 +86,11 @@ limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step) {
   return limn_sync_folder_of(path);
 }
 
-/* The name in a file that holds that of a checkpoint, and nothing else. */
-static bool read_name(const char *path, char name[LIMN_CHECKPOINT_NAME], uint64_t *step) {
-  struct stat info;
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hang us */
-  if (descriptor < 0)
-    return false;
-  bool good = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size < LIMN_CHECKPOINT_NAME;
-  ssize_t length = good ? read(descriptor, name, LIMN_CHECKPOINT_NAME - 1) : 0;
-  close(descriptor);
-  if (length < 1 || name[length - 1] != '\n')
-    return false;
-  name[length - 1] = '\0';
-  return limn_run_step_of(name, step);
-}
-
 bool limn_run_read_mark(const char *path, uint64_t *step) {
   char name[LIMN_CHECKPOINT_NAME];
   ssize_t length = readlink(path, name, sizeof name - 1);
   if (length < 0)
-    return errno == EINVAL && read_name(path, name, step);
+    return errno == EINVAL && limn_read_name(path, name, sizeof name) && limn_run_step_of(name, step);
   name[length] = '\0';
   return limn_run_step_of(name, step);
-}
-
-const char *limn_run_follow_mark(const char *path, char *buffer, size_t size) {
-  char name[LIMN_CHECKPOINT_NAME];
-  uint64_t step;
-  const char *slash = strrchr(path, '/');
-  int folder = slash ? (int)(slash - path) + 1 : 0;
-  if (!read_name(path, name, &step) || snprintf(buffer, size, "%.*s%s", folder, path, name) >= (int)size)
-    return path;
-  return buffer;
 }

@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "config/settings.h"
 #include "run/folder.h"
-#include "run/settings.h"
 
 #define PARENT_OF_RUNS "runs"
 #define MOST_RUNS      1000000

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "limn/status.h"
 #include "limn/train.h"
-#include "run/config.h"
 
 typedef struct limn_run limn_run;
 
@@ -51,9 +51,6 @@ limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step);
 /* The step of `latest` or `best`; LIMN_DATA when there is none. Where `latest` leads nowhere, the newest checkpoint is
  * meant: a run that was killed just before it marked its first one, or that lost its last one, goes on from it. */
 limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step);
-/* The checkpoint beside `path` where that is a file that marks it, into buffer, returned; else `path`. What is a link
- * needs no such thing. */
-const char *limn_run_follow_mark(const char *path, char *buffer, size_t size);
 /* Deletes checkpoints of steps up to `step` other than the newest `keep`, those of every keep_every-th step (0: none)
  * and the marked ones. Later ones are of a course that a resume gave up, and are overwritten in their turn. */
 limn_status limn_run_prune(limn_run *run, uint64_t step, int keep, uint64_t keep_every);
@@ -73,8 +70,5 @@ limn_status limn_run_flush(limn_run *run);
 /* Cuts metrics.jsonl back to the lines of steps up to `step`, less the validation of `step` itself unless `validated`
  * (and removes a torn last line). LIMN_DATA when lines that would have to stay stand behind one that cannot. */
 limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step, bool validated);
-
-/* Writes a config.yaml durably: the model and each of its settings, resolved, but `out`. */
-limn_status limn_config_write(const limn_config *config, const char *path);
 
 #endif

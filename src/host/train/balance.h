@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "run/config.h"
+#include "config/config.h"
 
 #define LIMN_BALANCE_WINDOW 500 /* steps; early on a healthy discriminator may be ahead for a hundred or two */
 

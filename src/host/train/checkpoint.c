@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "formats/safetensors.h"
 #include "run/run.h"
-#include "run/safetensors.h"
 #include "train/average.h"
 
 #define VALUE_SIZE  256
@@ -304,7 +304,7 @@ limn_status limn_checkpoint_open(limn_safetensors **out, const char *path, char 
   if (stat(path, &info) != 0)
     return limn_fail(LIMN_DATA, "%s does not exist; name a run folder or a checkpoint file", path);
   if (!S_ISDIR(info.st_mode)) {
-    if (limn_run_follow_mark(path, file, size) == path)
+    if (limn_safetensors_follow(path, file, size) == path)
       snprintf(file, size, "%s", path);
     return limn_safetensors_open(out, file);
   }

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "run/config.h"
-#include "run/safetensors.h"
+#include "config/config.h"
+#include "formats/safetensors.h"
 #include "train/checkpoint.h"
 
 #define PATH_SIZE 4096

@@ -2,7 +2,7 @@
 #ifndef LIMN_TRAIN_GENERATOR_FILE_H
 #define LIMN_TRAIN_GENERATOR_FILE_H
 
-#include "run/config.h"
+#include "config/config.h"
 #include "train/weights.h"
 
 typedef struct limn_generator_file {

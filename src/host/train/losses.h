@@ -2,8 +2,8 @@
 #ifndef LIMN_TRAIN_LOSSES_H
 #define LIMN_TRAIN_LOSSES_H
 
+#include "config/config.h"
 #include "graph/graph.h"
-#include "run/config.h"
 
 /* What the discriminator minimises. scores (2N, 1, 1, 1) are its outputs for N real pictures x and N fake ones G(z);
  * sides, of the same shape, is 1 beside a real picture's and -1 beside a fake one's. Means over the N of each.

@@ -2,8 +2,8 @@
 #ifndef LIMN_TRAIN_OPTIMIZER_H
 #define LIMN_TRAIN_OPTIMIZER_H
 
+#include "config/config.h"
 #include "graph/graph.h"
-#include "run/config.h"
 
 /* With precision fp16 the loss is scaled before the gradient is taken, so that small gradients do not vanish
  * (Micikevicius et al. 2018, section 3.2): a gradient that overflows is dropped and the scale halved; it doubles after

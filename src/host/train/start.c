@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "config/settings.h"
 #include "train/memory.h"
 #include "train/trainer.h"
 

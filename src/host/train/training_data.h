@@ -3,9 +3,9 @@
 #ifndef LIMN_TRAIN_TRAINING_DATA_H
 #define LIMN_TRAIN_TRAINING_DATA_H
 
+#include "config/config.h"
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "run/config.h"
 
 typedef struct limn_training_data {
   limn_dataset *dataset;

@@ -1,8 +1,12 @@
 /* Writing safetensors files; reading them is public (limn/safetensors.h). */
-#ifndef LIMN_RUN_SAFETENSORS_H
-#define LIMN_RUN_SAFETENSORS_H
+#ifndef LIMN_FORMATS_SAFETENSORS_H
+#define LIMN_FORMATS_SAFETENSORS_H
 
 #include "limn/safetensors.h"
+
+/* The file beside `path` whose name, which ends in .safetensors, `path` holds and nothing else, where it is there: into
+ * buffer, returned; else `path`. Opening a file follows such a name as it would a link. */
+const char *limn_safetensors_follow(const char *path, char *buffer, size_t size);
 
 /* Writes a file durably (temporary, fsync, rename, fsync of the folder). `metadata` is NULL-terminated key, value
  * pairs. The same tensors and metadata give the same bytes. The data starts at a multiple of 8. LIMN_USAGE for a name

@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "config/settings.h"
 #include "limn/tools.h"
-#include "run/settings.h"
 
 #define LONGEST_CHOICE 32
 #define MOST_CHOICES   8

@@ -1,4 +1,4 @@
-#include "run/safetensors.h"
+#include "formats/safetensors.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "run/config.h"
+#include "config/config.h"
 
 /* What "auto" turns out to be is not known here: the device then refuses what it does not have. */
 static limn_status check_device(const limn_config *config) {

@@ -1,11 +1,11 @@
-#include "run/config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "run/settings.h"
+#include "config/settings.h"
 
 static const char *const model_names[] = {"dcgan", "vae", "autoencoder"};
 #define MODEL_COUNT (sizeof model_names / sizeof *model_names)

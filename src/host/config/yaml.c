@@ -5,8 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "run/run.h"
-#include "run/settings.h"
+#include "config/settings.h"
 
 #define FILE_LIMIT   (1u << 20)
 #define LONGEST_TEXT 4608 /* a path and then some */

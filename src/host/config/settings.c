@@ -1,5 +1,5 @@
 /* The one table of settings. */
-#include "run/settings.h"
+#include "config/settings.h"
 
 #include <math.h>
 #include <string.h>

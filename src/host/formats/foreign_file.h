@@ -1,6 +1,6 @@
 /* What a file is that somebody took for a safetensors file. */
-#ifndef LIMN_RUN_FOREIGN_FILE_H
-#define LIMN_RUN_FOREIGN_FILE_H
+#ifndef LIMN_FORMATS_FOREIGN_FILE_H
+#define LIMN_FORMATS_FOREIGN_FILE_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* The settings of a run: one plain struct, and one table that says everything about its fields. Flags, --help,
  * config.yaml, validation and documentation derive from the table (settings.c). */
-#ifndef LIMN_RUN_CONFIG_H
-#define LIMN_RUN_CONFIG_H
+#ifndef LIMN_CONFIG_CONFIG_H
+#define LIMN_CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "run/settings.h"
+#include "config/settings.h"
 
 #define MOST_SETTINGS 12
 

@@ -1,13 +1,13 @@
 /* The table of settings as the config sees it: what is public about a row, and how its value is read, kept and written.
  */
-#ifndef LIMN_RUN_SETTINGS_H
-#define LIMN_RUN_SETTINGS_H
+#ifndef LIMN_CONFIG_SETTINGS_H
+#define LIMN_CONFIG_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "run/config.h"
+#include "config/config.h"
 
 typedef enum limn_setting_kind {
   LIMN_SETTING_INT,      /* int */
@@ -63,5 +63,8 @@ bool limn_setting_is_length(const limn_setting_row *row);
 /* limn_config_set with a row and the text for limn_config_origin. */
 limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_source source,
                                const char *origin);
+
+/* yaml.c: writes a config.yaml durably: the model and each of its settings, resolved, but `out`. */
+limn_status limn_config_write(const limn_config *config, const char *path);
 
 #endif

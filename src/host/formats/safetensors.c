@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "run/foreign_file.h"
-#include "run/run.h"
+#include "base/file.h"
+#include "formats/foreign_file.h"
+#include "formats/safetensors.h"
 
 #define HEADER_LIMIT 100000000 /* the format's own limit */
 #define PREFIX_SIZE  8         /* the header's length, little-endian */
@@ -205,13 +206,27 @@ static limn_status check_cover(const limn_safetensors *file) {
   return status;
 }
 
+const char *limn_safetensors_follow(const char *path, char *buffer, size_t size) {
+  static const char ending[] = ".safetensors";
+  char name[64];
+  const char *slash = strrchr(path, '/');
+  const int folder = slash ? (int)(slash - path) + 1 : 0;
+  if (!limn_read_name(path, name, sizeof name))
+    return path;
+  const size_t length = strlen(name), end = sizeof ending - 1;
+  if (length <= end || strcmp(name + length - end, ending) != 0 ||
+      snprintf(buffer, size, "%.*s%s", folder, path, name) >= (int)size || access(buffer, F_OK) != 0)
+    return path;
+  return buffer;
+}
+
 limn_status limn_safetensors_open(limn_safetensors **out, const char *path) {
   limn_safetensors *file = calloc(1, sizeof *file);
   if (!file)
     return limn_fail_memory("a safetensors file");
   file->map = MAP_FAILED;
   char marked[PATH_MAX];
-  file->path = strdup(limn_run_follow_mark(path, marked, sizeof marked));
+  file->path = strdup(limn_safetensors_follow(path, marked, sizeof marked));
   limn_status status = file->path ? LIMN_OK : limn_fail_memory("a path");
   if (status != LIMN_OK)
     goto cleanup;

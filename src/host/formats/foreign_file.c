@@ -1,4 +1,4 @@
-#include "run/foreign_file.h"
+#include "formats/foreign_file.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "run/settings.h"
+#include "config/settings.h"
 
 #define LONGEST_VALUE 4608 /* a path and then some */
 #define SHOWN         200  /* characters of a value in a message */
