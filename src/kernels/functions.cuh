@@ -33,7 +33,7 @@
   CASE(LIMN_PW_SIGMOID_GRAD)
 
 __host__ __device__ static inline bool has_two_inputs(int function) {
-  return function >= LIMN_PW_ADD && function <= LIMN_PW_SIGMOID_GRAD;
+  return function >= LIMN_PW_ADD && function < LIMN_PW_COUNT;
 }
 
 /* F is a constant, so that the switch is gone where the function is inlined. */

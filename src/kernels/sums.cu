@@ -231,7 +231,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK) merge_parts(const __grid_co
     job.out[column] = total[0];
 }
 
-/* V and the loop of forms that go with it: NONE where one element at a time is not worth one. */
+/* The loop of forms that goes with it: NO_LOOP where one element at a time is not worth one. */
 static form_loop loop_of(const sum_plan &s) {
   if (s.shape == TO_ROWS)
     return s.summed % 4 == 0 ? ROWS : NO_LOOP;

@@ -195,38 +195,80 @@ static void run_form(const void *context) {
   }
 }
 
-/* What differs from a form in one thing has none: it would be computed as that form. */
-static void run_others(const void *context) {
+/* What differs from a form in one thing has none: it would be computed as that form. Nothing runs: no memory is asked
+ * about. */
+static void check_other(bool compiled, const limn_group *group, const limn_result *results, int count,
+                        const char *what) {
+  if (limn_pass_is_compiled(group, results, count) != compiled)
+    kt_fail("%s: a kernel %s", what, compiled ? "was not compiled" : "is taken that computes something else");
+}
+
+static void run_others_mapped(const void *context) {
   (void)context;
   const limn_extents d = {2, 4, 4, 8};
   const float *values[3];
-  struct form_case s = {&programs[1], d, LIMN_BF16};
-  limn_group group = make_group(&s, values);
-  limn_result result = {R(1), d, NULL, LIMN_BF16};
-  if (!limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("bias and ReLU is not compiled");
-  result.type = LIMN_F32;
-  if (limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("another type of what is stored");
-  result = (limn_result){R(0), d, NULL, LIMN_BF16};
-  if (limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("another result");
-  result.operand = R(1);
-  group.instructions[1].x = 0;
-  if (limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("another operand");
-  group.instructions[1].x = R(0);
-  group.instructions[1].function = LIMN_PW_EXP;
-  if (limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("another function");
-  group.instructions[1].function = LIMN_PW_RELU;
-  group.inputs[1].type = LIMN_BF16;
-  if (limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("another type along channels");
-  group.inputs[1].type = LIMN_F32;
-  group.inputs[0].stride[0] = 0;
-  if (limn_pass_is_compiled(&group, &result, 1))
-    kt_fail("another stride");
+  const struct form_case s = {&programs[1], d, LIMN_BF16}; /* bias and ReLU */
+  const limn_group group = make_group(&s, values);
+  const limn_result result = {R(1), d, NULL, LIMN_BF16};
+  check_other(true, &group, &result, 1, "as it is");
+  check_other(false, &group, &(limn_result){R(1), d, NULL, LIMN_F32}, 1, "another type of what is stored");
+  check_other(false, &group, &(limn_result){R(0), d, NULL, LIMN_BF16}, 1, "another result");
+  limn_group other = group;
+  other.instructions[1].x = 0;
+  check_other(false, &other, &result, 1, "another operand");
+  other = group;
+  other.instructions[0].y = 0;
+  check_other(false, &other, &result, 1, "another second operand");
+  other = group;
+  other.instructions[1].function = LIMN_PW_EXP;
+  check_other(false, &other, &result, 1, "another function");
+  other = group;
+  other.inputs[1].type = LIMN_BF16;
+  check_other(false, &other, &result, 1, "another type along channels");
+  other = group;
+  other.inputs[0].stride[0] = 0;
+  check_other(false, &other, &result, 1, "another stride");
+}
+
+/* More elements than are counted in 32 bits. */
+static void run_others_large(const void *context) {
+  (void)context;
+  const limn_extents d = {1 << 15, 64, 64, 16}, fewer = {1 << 14, 64, 64, 16};
+  limn_group group = {.domain = fewer, .input_count = 2, .instruction_count = 1};
+  group.inputs[0] = (limn_group_input){.type = LIMN_BF16, .stride = {65536, 1024, 16, 1}};
+  group.inputs[1] = (limn_group_input){.type = LIMN_F32, .stride = {0, 0, 0, 1}};
+  group.instructions[0] = (limn_instruction){.function = LIMN_PW_ADD, .x = 0, .y = 1};
+  check_other(true, &group, &(limn_result){R(0), fewer, NULL, LIMN_BF16}, 1, "2^30 elements");
+  group.domain = d;
+  check_other(false, &group, &(limn_result){R(0), d, NULL, LIMN_BF16}, 1, "2^31 elements");
+}
+
+static void run_others_summed(const void *context) {
+  (void)context;
+  const limn_extents d = {2, 4, 4, 8}, three = {2, 4, 4, 3}, channels = {1, 1, 1, 8}, thirds = {1, 1, 1, 3},
+                     one = {1, 1, 1, 1};
+  const float *values[3];
+  struct form_case s = {&programs[7], d, LIMN_BF16}; /* ReLU and bias gradient */
+  limn_group group = make_group(&s, values), other = group;
+  const limn_result results[] = {{R(0), d, NULL, LIMN_BF16}, {R(0), channels, NULL, LIMN_F32}};
+  const limn_result of_input[] = {{R(0), d, NULL, LIMN_BF16}, {0, channels, NULL, LIMN_F32}};
+  const limn_result stored[] = {{0, d, NULL, LIMN_BF16}, {R(0), channels, NULL, LIMN_F32}};
+  check_other(true, &group, results, 2, "as it is");
+  check_other(false, &group, of_input, 2, "the sum of an input");
+  check_other(false, &group, stored, 2, "an input that is stored");
+  other.inputs[1].type = LIMN_F32;
+  check_other(false, &other, results, 2, "two types of values");
+  other = group;
+  other.instructions[0].y = 0;
+  check_other(false, &other, results, 2, "another second operand");
+  s = (struct form_case){&programs[11], three, LIMN_F32}; /* cross-entropy and its gradient */
+  group = make_group(&s, values);
+  const limn_result loss[] = {
+      {R(8), three, NULL, LIMN_F32}, {R(2), one, NULL, LIMN_F32}, {R(8), thirds, NULL, LIMN_F32}};
+  const limn_result exchanged[] = {
+      {R(8), three, NULL, LIMN_F32}, {R(8), one, NULL, LIMN_F32}, {R(2), thirds, NULL, LIMN_F32}};
+  check_other(true, &group, loss, 3, "as it is");
+  check_other(false, &group, exchanged, 3, "the sums exchanged");
 }
 
 void check_forms(void) {
@@ -237,5 +279,7 @@ void check_forms(void) {
         struct form_case s = {&programs[k], programs[k].domains[d], types[t]};
         kt_case(run_form, &s, "form %s %s %d", programs[k].name, kt_name(types[t]), (int)d);
       }
-  kt_case(run_others, NULL, "form: others have none");
+  kt_case(run_others_mapped, NULL, "form: others have none, mapped");
+  kt_case(run_others_summed, NULL, "form: others have none, summed");
+  kt_case(run_others_large, NULL, "form: others have none, large");
 }

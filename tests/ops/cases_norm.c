@@ -1,5 +1,6 @@
 /* Batch normalisation. */
 #include "cases.h"
+#include "graph/node.h"
 
 #define EPS 1e-5f
 
@@ -168,6 +169,22 @@ static void add_many_rows(case_table *table) {
   }
 }
 
+/* The gradient of batch normalisation at dy = x, as an op: one value is two of its inputs. */
+static void build_backward_of_itself(case_graph *g, const op_case *c) {
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED),
+             gamma = case_parameter(g, "gamma", LIMN_CHANNELS(c->x.c), RANGE_POSITIVE);
+  case_output(g, limn_graph_append(g->graph, &(limn_node){.op = LIMN_OP_BATCHNORM_BACKWARD,
+                                                          .input_count = 3,
+                                                          .inputs = {x, gamma, x},
+                                                          .alpha = 0.5F, /* else it nearly cancels */
+                                                          .groups = 2}));
+  case_output(g, limn_graph_append(g->graph, &(limn_node){.op = LIMN_OP_BATCHNORM_DGAMMA,
+                                                          .input_count = 2,
+                                                          .inputs = {x, x},
+                                                          .alpha = 0.5F, /* else it nearly cancels */
+                                                          .groups = 2}));
+}
+
 static void add_running(case_table *table) {
   static const limn_shape shapes[] = {{2, 3, 5, 7}, {4, 20, 1, 1}, {1, 16, 5, 7}};
   static const float gates[] = {-1, 0, 1};
@@ -175,8 +192,7 @@ static void add_running(case_table *table) {
     for (int gate = 0; gate < 3; ++gate)
       for (int shared = 0; shared < 2; ++shared) {
         limn_shape s = shapes[i];
-        op_case row = {
-            .build = build_running, .x = s, .alpha = gates[gate], .variant = shared, .flags = CASE_NO_SECOND};
+        op_case row = {.build = build_running, .x = s, .alpha = gates[gate], .variant = shared};
         case_add(table, row, "update_running/%dx%dx%dx%d-%s%s", s.n, s.c, s.h, s.w,
                  gate == 0   ? "no-gate"
                  : gate == 1 ? "open"
@@ -186,11 +202,8 @@ static void add_running(case_table *table) {
   for (int32_t groups = 2; groups <= 3; ++groups)
     for (int shared = 0; shared < 2; ++shared) {
       limn_shape s = {6, groups == 2 ? 3 : 20, 3, 5};
-      case_add(
-          table,
-          (op_case){
-              .build = build_running, .x = s, .alpha = 0, .variant = shared, .groups = groups, .flags = CASE_NO_SECOND},
-          "update_running/%dx%dx%dx%d-groups%d%s", s.n, s.c, s.h, s.w, groups, shared ? "-normalised" : "");
+      case_add(table, (op_case){.build = build_running, .x = s, .alpha = 0, .variant = shared, .groups = groups},
+               "update_running/%dx%dx%dx%d-groups%d%s", s.n, s.c, s.h, s.w, groups, shared ? "-normalised" : "");
     }
   case_add(table,
            (op_case){.build = build_running, .x = {4, 3, 5, 7}, .alpha = 0, .range = RANGE_NOT_FINITE, .groups = 2},
@@ -241,13 +254,11 @@ void cases_add_norm(case_table *table) {
       case_add(table, (op_case){.build = build_inference, .x = s, .variant = tail}, "batchnorm_inference/%dx%dx%dx%d%s",
                s.n, s.c, s.h, s.w, tails[tail]);
     }
-    case_add(table, (op_case){.build = build_shifted, .x = s, .flags = CASE_NO_SECOND}, "batchnorm/%dx%dx%dx%d-shifted",
-             s.n, s.c, s.h, s.w);
-    case_add(table, (op_case){.build = build_sum_of_two, .x = s, .flags = CASE_NO_SECOND},
-             "batchnorm/%dx%dx%dx%d-sum-of-two", s.n, s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_shifted, .x = s}, "batchnorm/%dx%dx%dx%d-shifted", s.n, s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_sum_of_two, .x = s}, "batchnorm/%dx%dx%dx%d-sum-of-two", s.n, s.c, s.h,
+             s.w);
     case_add(table, (op_case){.build = build_rewritten, .x = s}, "batchnorm/%dx%dx%dx%d-rewritten", s.n, s.c, s.h, s.w);
-    case_add(table, (op_case){.build = build_pair, .x = s, .flags = CASE_NO_SECOND}, "batchnorm/%dx%dx%dx%d-pair", s.n,
-             s.c, s.h, s.w);
+    case_add(table, (op_case){.build = build_pair, .x = s}, "batchnorm/%dx%dx%dx%d-pair", s.n, s.c, s.h, s.w);
   }
   for (int32_t channels = 16; channels <= 20; channels += 4)
     for (int tail = NORM_PLAIN; tail <= NORM_LEAKY; ++tail) {
@@ -259,6 +270,7 @@ void cases_add_norm(case_table *table) {
                      .variant = tail};
       case_add(table, row, "batchnorm/layer-%d-channels%s", channels, tails[tail]);
     }
+  case_add(table, (op_case){.build = build_backward_of_itself, .x = {4, 3, 5, 7}}, "batchnorm/backward-of-itself");
   add_running(table);
   add_groups(table);
   add_many_rows(table);

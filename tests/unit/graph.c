@@ -181,6 +181,10 @@ Test(graph, every_op_is_a_row) {
     cr_assert_not_null(row->name, "op %d has no row", op);
     cr_expect_eq(row->gradient == NULL, is_end, "%s has %s gradient", row->name, row->gradient ? "a" : "no");
     cr_expect_eq(row->schedule == NULL, op == LIMN_OP_LEAF, "%s takes %s step", row->name, row->schedule ? "a" : "no");
+    cr_expect(row->step != LIMN_STEP_CONV || op == LIMN_OP_CONV || op == LIMN_OP_LEAF, "%s has no step", row->name);
+    cr_expect_eq(row->shape == NULL,
+                 op == LIMN_OP_LEAF || op == LIMN_OP_FILL || op == LIMN_OP_NORMAL || op == LIMN_OP_UNIFORM,
+                 "%s has %s shape rule", row->name, row->shape ? "a" : "no");
     cr_expect(row->least_inputs <= row->most_inputs && row->most_inputs <= LIMN_MAX_INPUTS &&
                   row->least_targets <= row->most_targets && row->most_targets <= LIMN_MAX_TARGETS,
               "%s", row->name);

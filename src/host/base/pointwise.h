@@ -3,7 +3,7 @@
 #ifndef LIMN_BASE_POINTWISE_H
 #define LIMN_BASE_POINTWISE_H
 
-/* x, y are the inputs; a = alpha, b = beta, constants of the function's use. */
+/* x, y are the inputs; a = alpha, b = beta, constants of the function's use. Those of one input come first. */
 typedef enum limn_pointwise {
   LIMN_PW_AFFINE,     /* a x + b */
   LIMN_PW_RELU,       /* x < 0 ? 0 : x; a NaN stays one */

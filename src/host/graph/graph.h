@@ -136,7 +136,7 @@ limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name); /* L
 limn_value limn_graph_fill(limn_graph *graph, limn_shape shape, float value);
 
 /* Pictures as numbers: scale byte + shift, of height x width. bytes is a leaf of the role PICTURES, whose pictures are
- * at least as large. Random numbers, where the window needs any, come from `stream`. No gradient flows to the bytes. */
+ * at least as large. Random numbers, where the window needs any, come from `stream`. The bytes have no gradient. */
 typedef struct limn_picture_attrs {
   int32_t height, width;
   float scale, shift;
@@ -225,7 +225,8 @@ void limn_graph_sgd(limn_graph *graph, limn_value w, limn_value buffer, limn_opt
 
 /* Reverse-mode differentiation: extends the graph by the ops that d(loss)/d(wrt[i]) needs, and by no others. loss is a
  * scalar; out[i] has the shape of wrt[i] and is zero-filled where loss does not depend on it. The result may be
- * differentiated again. A value that has passed through a leaf update since it was used is refused. */
+ * differentiated again. A value that has passed through a leaf update since it was used is refused, and so is a
+ * gradient with respect to the bytes of pictures. */
 limn_status limn_graph_gradient(limn_graph *graph, limn_value loss, const limn_value *wrt, int count, limn_value *out);
 
 /* "conv", "tanh": the name in error messages, tables and traces. */

@@ -1,5 +1,5 @@
-/* What the graph knows of its ops: one table, a row each (op.c). Nobody else asks which op a node is in order to check,
- * differentiate or schedule it. */
+/* What the graph knows of its ops: one table, a row each (op.c), by which nodes are checked, differentiated and
+ * scheduled. Other files ask for an op by name only to find patterns. */
 #ifndef LIMN_GRAPH_OP_H
 #define LIMN_GRAPH_OP_H
 
