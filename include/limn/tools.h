@@ -263,7 +263,8 @@ typedef struct limn_doctor_line {
 /* Fills up to `capacity` lines; *count is how many there are. */
 limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count);
 /* The card that the device "cuda" or "cuda:N" is, as a file by which limn_step_plan_create plans for it on another
- * machine: JSON. *text is yours (free). LIMN_DEVICE where the device is none or not there. */
+ * machine: JSON. *text is yours (free). LIMN_USAGE for another name, LIMN_DEVICE where it is not there. LIMN_DATA,
+ * with the text, where its speed is not known: figures of 0 then have to be put in. */
 limn_status limn_doctor_card(char **text, const char *device);
 /* As limn_doctor, about the libraries that are loaded when a picture needs them; none of them has to be there. */
 limn_status limn_doctor_pictures(limn_doctor_line *lines, size_t capacity, size_t *count);

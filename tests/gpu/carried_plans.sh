@@ -11,7 +11,9 @@ export LIMN_CACHE="$work/cache" OMP_WAIT_POLICY=passive
   head -c 2048 /dev/zero
 } >"$work/pictures.idx"
 
-"$limn" doctor --card cuda >"$work/card.json"
+# As in another slot: it is the same card.
+"$limn" doctor --card cuda | sed 's/"\(pci\|cuda\)DeviceId": 0/"\1DeviceId": 3/' >"$work/card.json"
+grep -q '"pciDeviceId": 3' "$work/card.json"
 settings="--size 16 --channels 1 --filters 4 --latent 8 --batch 4 --precision bf16"
 # shellcheck disable=SC2086 # words
 "$limn" train dcgan --data "$work/pictures.idx" $settings --device cuda --steps 1 --out "$work/run" -q
@@ -28,4 +30,12 @@ sed 's/"multiProcessorCount": [0-9]*/"multiProcessorCount": 7/' "$work/card.json
 "$limn" plan dcgan $settings --device-spec "$work/other.json" --no-largest >"$work/plan"
 ls "$LIMN_CACHE" >"$work/others"
 ! diff "$work/own" "$work/others" >/dev/null || { echo "another card has the same plans: this test sees nothing" && exit 1; }
+
+# A card of which Limn does not know how fast it is: its file, and what is to be put in.
+sed -n '/"properties"/,/^  }/p' "$work/card.json" | sed '1s/.*/{/; $s/,$//; s/"deviceVer": 900/"deviceVer": 1210/' >"$work/unknown.json"
+code=0
+LIMN_VIRTUAL_GPU_CARD="$work/unknown.json" "$limn" doctor --card cuda >"$work/unknown" 2>"$work/said" || code=$?
+if [ "$code" -ne 3 ] || ! grep -q '"half": 0.0' "$work/unknown" || ! grep -q 'put in what is 0' "$work/said"; then
+  echo "a card of unknown speed: exit code $code" && cat "$work/said" && exit 1
+fi
 echo "$(wc -l <"$work/own") plans, the same by the card and by its file"

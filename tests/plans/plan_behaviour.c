@@ -172,9 +172,9 @@ static void names_make_the_same_plans(void) {
     cuda_operation weights = named("dcgan 64-128 dw->fp32", LIMN_BF16);
     cuda_descriptors set = {.count = 0};
     cuda_choice none = {.plan = NULL};
-    static const char *const bad[] = {"",          "eng",         "eng1_",       "eng1_k17",
-                                      "eng1_k17=", "eng1_k17=2x", "eng1_k999=1", "eng1_k-1=1",
-                                      "eng9999",   "Eng1",        "own"};
+    static const char *const bad[] = {
+        "",           "eng",     "eng1_", "eng1_k17", "eng1_k17=", "eng1_k17=2x", "eng1_k24=8_k24=8", "eng1_k999=1",
+        "eng1_k-1=1", "eng9999", "Eng1",  "own"};
     const cudnnBackendDescriptor_t graph = cuda_describe(&set, &weights);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)
       CHECK(cuda_choose(&none, planner, &weights, graph, bad[i]) == LIMN_OK && !none.plan && !none.engine[0],

@@ -44,11 +44,10 @@ static int print_json(const limn_doctor_line *lines, size_t count) {
 static int print_card(const char *device) {
   char *text;
   limn_status status = limn_doctor_card(&text, device);
-  if (status != LIMN_OK)
-    return cli_fail_status(status);
-  puts(text);
+  if (text)
+    puts(text);
   free(text);
-  return CLI_OK;
+  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
 }
 
 static int doctor(const cli_args *args) {

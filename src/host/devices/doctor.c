@@ -128,10 +128,17 @@ limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count)
 
 limn_status limn_doctor_card(char **text, const char *name) {
   *text = NULL;
+  if (strncmp(name, "cuda", 4) != 0)
+    return limn_fail(LIMN_USAGE, "%s is no card: name cuda or cuda:N", name);
   limn_device *device;
   LIMN_TRY(limn_device_create(&device, &(limn_device_options){.name = name, .planning = 1}));
-  const limn_status status = device->card ? limn_card_text(text, device->card)
-                                          : limn_fail(LIMN_DEVICE, "%s is no card: name cuda or cuda:N", name);
+  const limn_card *card = device->card;
+  limn_status status = limn_card_text(text, card);
+  if (status == LIMN_OK && (card->fp32 <= 0 || card->tf32 <= 0 || card->half <= 0 || card->bandwidth <= 0))
+    status = limn_fail(LIMN_DATA,
+                       "how fast a %s is Limn does not know: put in what is 0 of fp32, tf32, half (FLOP/s) "
+                       "and bandwidth (bytes/s)",
+                       card->name);
   limn_device_destroy(device);
   return status;
 }

@@ -53,13 +53,19 @@ static bool read_number(const char **text, const char *before, int64_t *out) {
   return found;
 }
 
-/* *knobs: how many. */
+static bool is_among(int64_t value, const int64_t *values, int count) {
+  while (count > 0 && values[count - 1] != value)
+    --count;
+  return count > 0;
+}
+
+/* *knobs: how many, each once. */
 static bool read_name(const char *name, int64_t *engine, int64_t types[CUDNN_KNOB_TYPE_COUNTS],
                       int64_t values[CUDNN_KNOB_TYPE_COUNTS], int *knobs) {
   bool good = read_number(&name, "eng", engine);
   for (*knobs = 0; good && *name && *knobs < CUDNN_KNOB_TYPE_COUNTS; ++*knobs)
     good = read_number(&name, "_k", &types[*knobs]) && read_number(&name, "=", &values[*knobs]) && types[*knobs] >= 0 &&
-           types[*knobs] < CUDNN_KNOB_TYPE_COUNTS;
+           types[*knobs] < CUDNN_KNOB_TYPE_COUNTS && !is_among(types[*knobs], types, *knobs);
   return good && !*name;
 }
 

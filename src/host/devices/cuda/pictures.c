@@ -45,7 +45,9 @@ limn_status cuda_pictures_init(struct cuda_tensor *tensor) {
   LIMN_TRY(cuda_check(cuda, cudaMemsetAsync(p->bytes, 0, 2 * bytes, cuda->work), "clearing memory"));
   for (int i = 0; i < 2; ++i) {
     LIMN_TRY(cuda_check(cuda, cudaMallocHost((void **)&p->pinned[i], bytes), "allocating memory for transfers"));
-    LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&p->copied[i], cudaEventDisableTiming), "making an event"));
+    /* The host, some steps ahead, sleeps until a slot is free: it does not spin. */
+    LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&p->copied[i], cudaEventDisableTiming | cudaEventBlockingSync),
+                        "making an event"));
     LIMN_TRY(cuda_check(cuda, cudaEventCreateWithFlags(&p->read[i], cudaEventDisableTiming), "making an event"));
     /* The first copies come after the clearing. */
     LIMN_TRY(cuda_check(cuda, cudaEventRecord(p->read[i], cuda->work), "making an event"));

@@ -28,17 +28,30 @@ static int property(const char *text, const char *name) {
   return colon ? atoi(colon + 1) : 0;
 }
 
-/* Of the JSON without its white space, which a file that carried it elsewhere may have changed. */
+static void forget(char *text, const char *field) {
+  char *value = strstr(text, field);
+  if (!value)
+    return;
+  value += strlen(field);
+  const size_t length = strcspn(value, ",}");
+  memmove(value, value + length, strlen(value + length) + 1);
+}
+
+/* Of the JSON without its white space, which a file that carried it elsewhere may have changed, and without the slot
+ * that the card is in. */
 static uint64_t hash_of_card(const char *text) {
   char dense[sizeof((cuda_planner *)NULL)->card_text];
   size_t size = 0;
   bool quoted = false;
-  for (; *text && size < sizeof dense; ++text) {
+  for (; *text && size < sizeof dense - 1; ++text) {
     quoted = quoted != (*text == '"'); /* no name of a card has an escape */
     if (quoted || !strchr(" \t\r\n", *text))
       dense[size++] = *text;
   }
-  return cuda_cache_hash(dense, size);
+  dense[size] = '\0';
+  forget(dense, "\"cudaDeviceId\":");
+  forget(dense, "\"pciDeviceId\":");
+  return cuda_cache_hash(dense, strlen(dense));
 }
 
 static limn_status describe_card(cuda_planner *planner, const cuda_planner_options *options) {
