@@ -145,7 +145,8 @@ static limn_group make_group(const struct form_case *s, const float **values) {
   const limn_extents d = s->domain, channels = {1, 1, 1, d.c}, one = {1, 1, 1, 1};
   for (const char *kind = s->program->inputs; *kind; ++kind) {
     limn_extents e = *kind == 'c' ? channels : *kind == '1' ? one : d;
-    values[group.input_count] = kt_add_input(&group, e, *kind == 'v' ? s->type : LIMN_F32, -1, 1);
+    const int k = group.input_count;
+    values[k] = kt_add_input(&group, e, *kind == 'v' ? s->type : LIMN_F32, -1, 1);
   }
   for (int k = 0; k < s->program->count; ++k)
     group.instructions[group.instruction_count++] = s->program->instructions[k];
