@@ -2,16 +2,15 @@
 #ifndef LIMN_MODELS_MODEL_H
 #define LIMN_MODELS_MODEL_H
 
-#include "config/config.h"
-#include "models/network.h"
+#include "models/registry.h"
 
-/* DCGAN: first the generator, then the discriminator. VAE, autoencoder: the encoder, then the decoder. */
-typedef struct limn_model {
-  limn_model_kind kind;
+struct limn_model {
+  const limn_model_row *row;
   int latent;
   limn_likelihood likelihood;
-  limn_network networks[2];
-} limn_model;
+  int heads;                /* of an encoder: 1, the code; 2, its mean and log-variance */
+  limn_network networks[2]; /* in the order of the row */
+};
 
 /* LIMN_USAGE when the size cannot be served. */
 limn_status limn_model_init(limn_model *model, const limn_config *config);
@@ -19,8 +18,12 @@ limn_status limn_model_init(limn_model *model, const limn_config *config);
 /* Radford, Metz & Chintala 2015, in the form of PyTorch's DCGAN example: 4x4 convolutions, no bias before a batchnorm,
  * widths that halve towards the picture. Discriminators end in logits. dcgan.c */
 void limn_dcgan_init(limn_model *model, const limn_config *config, int levels, int base_height, int base_width);
+limn_value limn_dcgan_pixels(limn_graph *graph, const limn_model *model, limn_value output);
+const char *limn_dcgan_describe_output(const limn_config *config, const char *network);
 /* Kingma & Welling 2014 with convolutions; autoencoders are the same with one head. vae.c */
 void limn_vae_init(limn_model *model, const limn_config *config, int levels, int base_height, int base_width);
+limn_value limn_vae_pixels(limn_graph *graph, const limn_model *model, limn_value output);
+const char *limn_vae_describe_output(const limn_config *config, const char *network);
 
 /* The network that makes pictures from codes. */
 const limn_network *limn_model_generator(const limn_model *model);

@@ -27,7 +27,7 @@ typedef struct limn_layer {
 #define LIMN_MAX_LAYERS 40
 
 typedef struct limn_network {
-  char name[16];               /* "generator": the prefix of its parameters */
+  const char *name;            /* "generator": the prefix of its parameters; static */
   int channels, height, width; /* of the input */
   int layer_count;
   limn_layer layers[LIMN_MAX_LAYERS];

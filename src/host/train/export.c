@@ -12,32 +12,27 @@
 #include "base/file.h"
 #include "config/config.h"
 #include "formats/safetensors.h"
+#include "models/registry.h"
 #include "train/checkpoint.h"
 
 #define PATH_SIZE 4096
 
-#define DCGAN  (1u << LIMN_MODEL_DCGAN)
-#define CODERS (1u << LIMN_MODEL_VAE | 1u << LIMN_MODEL_AUTOENCODER)
-
-static const struct {
-  const char *name, *prefix;
-  unsigned models;
-} networks[] = {
-    {"generator", "generator.", DCGAN}, {"discriminator", "discriminator.", DCGAN},
-    {"ema", "ema.generator.", DCGAN},   {"encoder", "encoder.", CODERS},
-    {"decoder", "decoder.", CODERS},
-};
-enum { NETWORKS = sizeof networks / sizeof *networks };
-
-static limn_status find_prefix(const limn_config *config, const char *path, const char *network, const char **prefix) {
-  for (size_t i = 0; i < NETWORKS; ++i)
-    if (strcmp(networks[i].name, network) == 0 && (networks[i].models >> config->model & 1)) {
-      *prefix = networks[i].prefix;
+/* The networks of a model are its row's and, where an average is kept, "ema", that of the generator. */
+static limn_status find_prefix(const limn_config *config, const char *path, const char *network, char *prefix,
+                               size_t size) {
+  const limn_model_row *row = limn_model_row_of(config);
+  for (int i = 0; i < 2; ++i)
+    if (strcmp(row->networks[i], network) == 0) {
+      snprintf(prefix, size, "%s.", network);
       return LIMN_OK;
     }
-  return limn_fail(LIMN_USAGE, "%s has no network \"%.32s\": a %s has %s", path, network, limn_config_model(config),
-                   config->model == LIMN_MODEL_DCGAN ? "generator, discriminator and, trained with ema, ema"
-                                                     : "encoder and decoder");
+  if (row->averages && strcmp(network, "ema") == 0) {
+    snprintf(prefix, size, "ema.%s.", row->networks[row->generator]);
+    return LIMN_OK;
+  }
+  return limn_fail(LIMN_USAGE, "%s has no network \"%.32s\": a %s has %s%s%s%s", path, network,
+                   limn_config_model(config), row->networks[0], row->averages ? ", " : " and ", row->networks[1],
+                   row->averages ? " and, trained with ema, ema" : "");
 }
 
 /* The network's tensors under their bare names; `stored` has those of the file, in the same order. */
@@ -70,24 +65,6 @@ static limn_status read_selected(void *context, size_t index, float *data) {
   return LIMN_OK;
 }
 
-/* What the network's output is: nothing in its layers says so. */
-static const char *describe_output(const limn_config *config, const char *network) {
-  static const char *const scores[] = {
-      [LIMN_GAN_NON_SATURATING] = "logits of being real; apply a sigmoid",
-      [LIMN_GAN_MINIMAX] = "logits of being real; apply a sigmoid",
-      [LIMN_GAN_LEAST_SQUARES] = "scores, 1 for real and 0 for generated pictures",
-      [LIMN_GAN_HINGE] = "scores, over 0 for real and under 0 for generated pictures",
-  };
-  if (strcmp(network, "discriminator") == 0)
-    return scores[config->loss];
-  if (config->model == LIMN_MODEL_DCGAN)
-    return "pictures after tanh, in [-1, 1]";
-  if (strcmp(network, "encoder") == 0)
-    return config->model == LIMN_MODEL_VAE ? "mean and log-variance of the code" : "the code";
-  return config->likelihood == LIMN_LIKELIHOOD_BERNOULLI ? "logits; apply a sigmoid for pictures in [0, 1]"
-                                                         : "pictures in [0, 1]; clip what is outside";
-}
-
 /* As NULL-terminated pairs: what the network is, and the settings of its run, from which it is built again. */
 enum { MOST_PAIRS = LIMN_SETTING_LIMIT + 8 };
 struct description {
@@ -109,7 +86,7 @@ static void describe(struct description *d, const limn_safetensors *checkpoint, 
   add_pair(d, "version", limn_version());
   add_pair(d, "model", limn_safetensors_metadata(checkpoint, "model"));
   add_pair(d, "network", network);
-  add_pair(d, "output", describe_output(config, network));
+  add_pair(d, "output", limn_model_row_of(config)->describe_output(config, network));
   add_pair(d, "step", limn_safetensors_metadata(checkpoint, "step"));
   for (size_t i = 0; i < limn_setting_count(); ++i)
     add_pair(d, limn_setting_at(i)->name, limn_safetensors_metadata(checkpoint, limn_setting_at(i)->name));
@@ -184,8 +161,7 @@ static limn_status check_target(const char *file) {
 }
 
 limn_status limn_export(const char *path, const char *network, const char *file) {
-  char checkpoint[PATH_SIZE];
-  const char *prefix = NULL;
+  char checkpoint[PATH_SIZE], prefix[64];
   limn_config *config = NULL;
   limn_safetensors *stored = NULL;
   limn_device *device = NULL;
@@ -200,7 +176,7 @@ limn_status limn_export(const char *path, const char *network, const char *file)
     goto cleanup;
   }
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_read_config(stored, checkpoint, &config, &step));
-  LIMN_TRY_OR_CLEANUP(status, find_prefix(config, checkpoint, network, &prefix));
+  LIMN_TRY_OR_CLEANUP(status, find_prefix(config, checkpoint, network, prefix, sizeof prefix));
   LIMN_TRY_OR_CLEANUP(status, refuse_itself(checkpoint, file));
   if (strcmp(network, "ema") == 0 && config->ema > 0 && !limn_checkpoint_is_settled(stored))
     LIMN_TRY_OR_CLEANUP(status, settle(&device, &store, config, &(limn_weights){.file = stored, .path = checkpoint}));

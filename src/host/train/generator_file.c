@@ -124,7 +124,7 @@ static limn_status read_file(limn_generator_file *out) {
 limn_status limn_generator_file_init(limn_generator_file *out, const limn_safetensors *file, const char *path) {
   *out = (limn_generator_file){.weights = {.file = file, .path = path}};
   limn_status status = read_file(out);
-  if (status == LIMN_OK && out->config->model == LIMN_MODEL_AUTOENCODER)
+  if (status == LIMN_OK && !limn_model_row_of(out->config)->draws)
     status = limn_fail(LIMN_USAGE,
                        "%s is a plain autoencoder: its codes follow no known distribution to sample from; "
                        "train a vae",

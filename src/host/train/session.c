@@ -89,6 +89,12 @@ void limn_session_assume_pictures(limn_config *config) {
   config->channels = config->channels ? config->channels : ASSUMED_CHANNELS;
 }
 
+const limn_algorithm *limn_algorithm_of(const limn_config *config) {
+  static const limn_algorithm *const algorithms[] = {
+      [LIMN_TRAINED_AS_GAN] = &limn_gan_algorithm, [LIMN_TRAINED_AS_VAE] = &limn_vae_algorithm};
+  return algorithms[limn_model_row_of(config)->training];
+}
+
 limn_status limn_session_init(limn_session *s, const limn_config *config, uint64_t horizon,
                               const limn_session_data *data) {
   *s = (limn_session){.config = config,
@@ -229,8 +235,7 @@ limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_sessio
 
 static limn_status build_samples(limn_session *s, limn_graph *graph) {
   s->sample_batch = s->config->sample_count < s->batch.n ? s->config->sample_count : s->batch.n;
-  LIMN_TRY(limn_build_generation(graph, &s->model, s->sample_batch,
-                                 s->model.kind == LIMN_MODEL_DCGAN && s->config->ema > 0));
+  LIMN_TRY(limn_build_generation(graph, &s->model, s->sample_batch, s->config->ema > 0));
   return limn_program_create(&s->generate, s->store, graph, NULL);
 }
 

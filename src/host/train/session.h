@@ -39,9 +39,8 @@ typedef struct limn_algorithm {
 
 extern const limn_algorithm limn_gan_algorithm, limn_vae_algorithm;
 
-static inline const limn_algorithm *limn_algorithm_of(const limn_config *config) {
-  return config->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm;
-}
+/* session.c */
+const limn_algorithm *limn_algorithm_of(const limn_config *config);
 
 typedef struct limn_session {
   const limn_config *config; /* resolved; borrowed */

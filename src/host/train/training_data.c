@@ -18,11 +18,6 @@ static void parse_background(const char *text, uint8_t rgb[3]) {
   rgb[2] = (uint8_t)value;
 }
 
-/* GANs hold nothing out. */
-static double validation_part(const limn_config *config) {
-  return config->model == LIMN_MODEL_DCGAN ? 0 : config->validation;
-}
-
 /* The middle of a picture, `margin` pixels less in height and width. */
 static void cut_middle(const limn_dataset_info *info, int margin, const uint8_t *picture, uint8_t *out) {
   size_t width = (size_t)(info->width - margin);
@@ -89,8 +84,8 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
   config->width = d->info.width - crop;
   config->channels = d->info.channels;
   LIMN_TRY(limn_config_check(config)); /* what depends on the size */
-  LIMN_TRY(limn_split(d->info.count, validation_part(config), config->seed, &d->training, &d->training_count,
-                      &d->validation, &d->validation_count));
+  LIMN_TRY(limn_split(d->info.count, config->validation, config->seed, &d->training, &d->training_count, &d->validation,
+                      &d->validation_count));
   if (config->batch == 0)
     LIMN_TRY(limn_choose_batch(config, NULL, d->training_count));
   if ((uint32_t)config->batch > d->training_count)
@@ -99,7 +94,7 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
                      pictures ? "the caller's source" : config->data, d->training_count,
                      d->training_count == 1 ? "" : "s", config->channels, config->height, config->width, config->batch,
                      d->training_count, d->training_count == 1 ? "" : " or fewer");
-  return config->model == LIMN_MODEL_DCGAN ? LIMN_OK : read_held_out(d, crop);
+  return limn_algorithm_of(config)->validate ? read_held_out(d, crop) : LIMN_OK;
 }
 
 limn_status limn_training_data_open(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,

@@ -202,7 +202,7 @@ static limn_status build(limn_session *s) {
       return limn_fail_memory("the reconstructions");
   }
   /* A plain autoencoder's codes follow no known distribution to draw from. */
-  return s->model.kind == LIMN_MODEL_VAE ? limn_session_build_samples(s) : LIMN_OK;
+  return s->model.row->draws ? limn_session_build_samples(s) : LIMN_OK;
 }
 
 static float beta_at(const limn_config *config, uint64_t step) {

@@ -1,0 +1,30 @@
+/* The models: a row each, which answers all that is asked about a model by its name. A new one is a file of its own, a
+ * row here, and its settings (config/). */
+#ifndef LIMN_MODELS_REGISTRY_H
+#define LIMN_MODELS_REGISTRY_H
+
+#include "config/config.h"
+#include "models/network.h"
+
+typedef struct limn_model limn_model;
+
+/* The algorithms of train/ by which models are trained. */
+typedef enum limn_training { LIMN_TRAINED_AS_GAN, LIMN_TRAINED_AS_VAE } limn_training;
+
+typedef struct limn_model_row {
+  const char *networks[2]; /* names, which prefix their tensors */
+  int generator;           /* of these, the one that makes pictures of codes */
+  limn_training training;
+  bool draws;    /* its codes follow a known distribution, so that pictures can be drawn */
+  bool averages; /* of its generator a moving average may be kept (the setting ema) */
+  /* Networks for a trunk of that shape (network.h). */
+  void (*init)(limn_model *model, const limn_config *config, int levels, int base_height, int base_width);
+  /* Pictures in [0, 1] of what the generator puts out. */
+  limn_value (*pixels)(limn_graph *graph, const limn_model *model, limn_value output);
+  /* What a network of that name puts out, for people: nothing in its layers says so. */
+  const char *(*describe_output)(const limn_config *config, const char *network);
+} limn_model_row;
+
+const limn_model_row *limn_model_row_of(const limn_config *config);
+
+#endif
