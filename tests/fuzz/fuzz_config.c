@@ -2,9 +2,9 @@
  * Covers: src/host/config/yaml.c */
 #include <string.h>
 
+#include "config/settings.h"
 #include "fuzz/fuzz.h"
 #include "limn/config.h"
-#include "run/run.h"
 
 static void check_same(const limn_config *a, const limn_config *b) {
   char x[5000], y[5000];
