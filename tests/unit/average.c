@@ -4,6 +4,7 @@
 #include "formats/safetensors.h"
 #include "limn/export.h"
 #include "limn/generator.h"
+#include "models/outline.h"
 #include "support/run_files.h"
 
 #define STEPS   12
@@ -24,14 +25,47 @@ static const char *const fast[] = {FAST, NULL};
 
 /* --- a generator in double precision --- */
 
+#define MOST_LAYERS 16
+
+typedef struct layer {
+  char name[64];
+  enum { TRANSPOSED, BATCHNORM, RELU, TANH } kind;
+  int input_channels, channels, height, width;
+  int kernel_h, kernel_w, stride, pad;
+} layer;
+
 typedef struct naive {
-  limn_network network;
+  layer layers[MOST_LAYERS];
+  int layer_count;
   limn_safetensors *file;
-  const char *prefix;                                       /* of its tensors */
-  double mean[LIMN_MAX_LAYERS][8], var[LIMN_MAX_LAYERS][8]; /* by layer and channel */
+  const char *prefix;                               /* of its tensors */
+  double mean[MOST_LAYERS][8], var[MOST_LAYERS][8]; /* by layer and channel */
 } naive;
 
-static float value_of(const naive *g, const limn_layer *l, const char *what, size_t index) {
+/* The layers as they are said to people. */
+static void read_layers(naive *g, const limn_config *config) {
+  limn_model model;
+  limn_outline outline;
+  cr_assert_eq(limn_model_init(&model, config), LIMN_OK);
+  cr_assert_eq(limn_outline_take(&outline, &model, 0), LIMN_OK);
+  cr_assert_leq(outline.layer_count, MOST_LAYERS);
+  int channels = config->latent;
+  for (int i = 0; i < outline.layer_count; ++i) {
+    const limn_outline_layer *said = &outline.layers[i];
+    layer *l = &g->layers[g->layer_count++];
+    *l =
+        (layer){.input_channels = channels, .channels = said->shape.c, .height = said->shape.h, .width = said->shape.w};
+    snprintf(l->name, sizeof l->name, "%s", said->name);
+    channels = l->channels;
+    if (sscanf(said->kind, "transposed convolution %dx%d, stride %d", &l->kernel_h, &l->kernel_w, &l->stride) == 3)
+      l->pad = l->stride == 2;
+    else
+      l->kind = strcmp(said->kind, "batchnorm") == 0 ? BATCHNORM : strcmp(said->kind, "relu") == 0 ? RELU : TANH;
+  }
+  limn_outline_release(&outline);
+}
+
+static float value_of(const naive *g, const layer *l, const char *what, size_t index) {
   char name[NAME];
   float value;
   snprintf(name, sizeof name, "%s%s.%s", g->prefix, l->name, what);
@@ -41,10 +75,10 @@ static float value_of(const naive *g, const limn_layer *l, const char *what, siz
   return value;
 }
 
-static size_t pixels_of(const limn_layer *l) { return (size_t)l->height * (size_t)l->width; }
+static size_t pixels_of(const layer *l) { return (size_t)l->height * (size_t)l->width; }
 
 /* y[n][o][stride i + k - pad] += x[n][c][i] w[c][o][k]; x has side `side`. */
-static double *spread(const naive *g, const limn_layer *l, const double *x, int count, int side) {
+static double *spread(const naive *g, const layer *l, const double *x, int count, int side) {
   double *y = calloc((size_t)count * (size_t)l->channels * pixels_of(l), sizeof *y);
   cr_assert_not_null(y);
   for (int c = 0; c < l->input_channels; ++c)
@@ -65,7 +99,7 @@ static double *spread(const naive *g, const limn_layer *l, const double *x, int 
 
 /* By the statistics of these pictures, which are added to the generator's, or (training = false) by the generator's. */
 static void normalise(naive *g, int index, double *x, int count, bool training) {
-  const limn_layer *l = &g->network.layers[index];
+  const layer *l = &g->layers[index];
   size_t pixels = pixels_of(l), each = (size_t)count * pixels;
   for (size_t c = 0; c < (size_t)l->channels; ++c) {
     double mean = g->mean[index][c], var = g->var[index][c];
@@ -91,23 +125,23 @@ static void normalise(naive *g, int index, double *x, int count, bool training) 
 /* The last layer's values before tanh; yours. */
 static double *forward(naive *g, const float *z, int count, bool training) {
   int side = 1;
-  size_t size = (size_t)count * (size_t)g->network.channels;
+  size_t size = (size_t)count * (size_t)g->layers[0].input_channels;
   double *x = calloc(size, sizeof *x);
   cr_assert_not_null(x);
   for (size_t i = 0; i < size; ++i)
     x[i] = (double)z[i];
-  for (int i = 0; i < g->network.layer_count; ++i) {
-    const limn_layer *l = &g->network.layers[i];
+  for (int i = 0; i < g->layer_count; ++i) {
+    const layer *l = &g->layers[i];
     size = (size_t)count * (size_t)l->channels * pixels_of(l);
-    if (l->kind == LIMN_LAYER_TRANSPOSED_CONV) {
+    if (l->kind == TRANSPOSED) {
       double *y = spread(g, l, x, count, side);
       free(x);
       x = y;
       side = l->height;
-    } else if (l->kind == LIMN_LAYER_BATCHNORM)
+    } else if (l->kind == BATCHNORM)
       normalise(g, i, x, count, training);
     else
-      for (size_t j = 0; l->activation == LIMN_PW_RELU && j < size; ++j)
+      for (size_t j = 0; l->kind == RELU && j < size; ++j)
         x[j] = fmax(x[j], 0);
   }
   return x;
@@ -115,17 +149,15 @@ static double *forward(naive *g, const float *z, int count, bool training) {
 
 /* The statistics of the weights of that name in the checkpoint of NAME's step, from batches of `count` codes. */
 static void take(naive *g, const limn_config *config, const char *prefix, const char *name, uint64_t step, int count) {
-  limn_model model;
   float z[64 * 8];
   *g = (naive){.prefix = prefix, .file = test_open_checkpoint(name, step)};
-  cr_assert_eq(limn_model_init(&model, config), LIMN_OK);
-  g->network = model.networks[0];
+  read_layers(g, config);
   int batches = (CODES + count - 1) / count;
   for (int k = 0; k < batches; ++k) {
     limn_philox_normal(config->seed, LIMN_STREAM_STATISTICS, (uint64_t)k, 0, z, (size_t)count * 8);
     free(forward(g, z, count, true));
   }
-  for (int i = 0; i < g->network.layer_count; ++i)
+  for (int i = 0; i < g->layer_count; ++i)
     for (int c = 0; c < 8; ++c) {
       g->mean[i][c] /= batches;
       g->var[i][c] /= batches;
@@ -139,10 +171,10 @@ static void expect_statistics(const limn_config *config, const char *prefix, con
   int layers = 0;
   take(&g, config, prefix, name, step, count);
   const naive file = {.file = g.file, .prefix = "ema.generator."};
-  for (int i = 0; i < g.network.layer_count; ++i) {
-    const limn_layer *l = &g.network.layers[i];
-    layers += l->kind == LIMN_LAYER_BATCHNORM;
-    for (int c = 0; l->kind == LIMN_LAYER_BATCHNORM && c < l->channels; ++c) {
+  for (int i = 0; i < g.layer_count; ++i) {
+    const layer *l = &g.layers[i];
+    layers += l->kind == BATCHNORM;
+    for (int c = 0; l->kind == BATCHNORM && c < l->channels; ++c) {
       double mean = (double)value_of(&file, l, "running_mean", (size_t)c),
              var = (double)value_of(&file, l, "running_var", (size_t)c), scale = sqrt(g.var[i][c]);
       cr_expect_float_eq(mean, g.mean[i][c], 1e-3 * scale, "%s, mean %d: %g, not %g", l->name, c, mean, g.mean[i][c]);

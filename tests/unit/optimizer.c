@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include "models/outline.h"
 #include "support/training.h"
 #include "train/optimizer.h"
 
@@ -248,15 +249,8 @@ typedef struct averaged {
 } averaged;
 
 /* Before the step, remembers the average; behind it, checks average = decay average + (1 - decay) w. */
-static limn_status visit(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                         float deviation) {
-  averaged *a = context;
+static void check_average(averaged *a, const char *name) {
   size_t count;
-  (void)shape;
-  (void)mean;
-  (void)deviation;
-  if (role != LIMN_ROLE_PARAMETER)
-    return LIMN_OK;
   float *average = copy_of(a->store, "ema.", name, &count), *w = copy_of(a->store, "", name, &count);
   float *before = a->before[a->count];
   double moved = 0;
@@ -269,7 +263,6 @@ static limn_status visit(void *context, const char *name, limn_role role, limn_s
   free(w);
   free(before);
   a->before[a->count++] = average;
-  return LIMN_OK;
 }
 
 /* Warming up: 1/10, 2/11, then the setting, which is less than 3/12. Statistics are not averaged (average.c). */
@@ -277,20 +270,25 @@ Test(optimizer, the_average_follows_the_generator) {
   limn_config *config = test_config("dcgan", (const char *const[]){"ema", "0.2", "lr", "0.01", NULL});
   test_batches batches = test_batches_of(config);
   limn_session session;
+  limn_outline generator;
   averaged a = {0};
   cr_assert_eq(
       limn_session_init(&session, config, 10, &(limn_session_data){.next = test_next_batch, .source = &batches}),
       LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_outline_take(&generator, &session.model, 0), LIMN_OK);
   a.store = session.store;
   for (uint64_t step = 0; step <= 3; ++step) { /* the average begins at the weights */
     a.count = 0;
     a.decay = step == 1 ? 1 / 10.0 : step == 2 ? 2 / 11.0 : 0.2;
-    cr_assert_eq(limn_network_visit(&session.model.networks[0], visit, &a), LIMN_OK);
+    for (int i = 0; i < generator.leaf_count; ++i)
+      if (generator.leaves[i].role == LIMN_ROLE_PARAMETER)
+        check_average(&a, generator.leaves[i].name);
     cr_assert_eq(limn_session_step(&session, step), LIMN_OK, "%s", limn_error_message());
   }
   cr_expect_eq(a.count, 3 + 2 * 2);
   for (int i = 0; i < a.count; ++i)
     free(a.before[i]);
+  limn_outline_release(&generator);
   limn_session_release(&session);
   test_batches_release(&batches);
   limn_config_destroy(config);

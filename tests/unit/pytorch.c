@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "limn/safetensors.h"
+#include "models/vae.h"
 #include "reference/reference.h"
 #include "support/training.h"
 #include "train/losses.h"
@@ -232,18 +233,17 @@ static limn_value add_pictures(first_step *f, limn_shape shape) {
 
 static void build_dcgan(first_step *f) {
   limn_graph *g = f->graph;
-  const limn_network *networks = f->model.networks;
-  const limn_network_mode mode = {.training = true, .gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
+  const limn_network_mode mode = {.training = true, .gate = LIMN_NONE};
   limn_value real = add_pictures(f, (limn_shape){4, 3, 16, 16});
   limn_value z = limn_graph_normal(g, (limn_shape){4, 16, 1, 1}, LIMN_STREAM_LATENT);
-  limn_value fake = limn_network_apply(g, &networks[0], z, mode);
+  limn_value fake = limn_model_apply(g, &f->model, 0, z, mode);
   limn_network_mode joint = mode;
   joint.groups = 2;
-  limn_value scores = limn_network_apply(g, &networks[1], limn_graph_stack(g, real, fake), joint);
+  limn_value scores = limn_model_apply(g, &f->model, 1, limn_graph_stack(g, real, fake), joint);
   limn_shape half = {4, 1, 1, 1};
   limn_value sides = limn_graph_stack(g, limn_graph_fill(g, half, 1), limn_graph_fill(g, half, -1));
   limn_value loss_d = limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, scores, sides);
-  limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_network_apply(g, &networks[1], fake, mode));
+  limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_model_apply(g, &f->model, 1, fake, mode));
   keep_gradients(f, loss_d, "discriminator.");
   keep_gradients(f, loss_g, "generator.");
   keep(f, "loss_d", loss_d);
@@ -253,12 +253,11 @@ static void build_dcgan(first_step *f) {
 
 static void build_vae(first_step *f) {
   limn_graph *g = f->graph;
-  const limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
+  const limn_network_mode mode = {.gate = LIMN_NONE};
   limn_value x = add_pictures(f, (limn_shape){4, 1, 16, 16});
-  limn_encoding q = limn_model_encode(g, &f->model, x);
+  limn_encoding q = limn_vae_encode(g, &f->model, x);
   limn_value epsilon = limn_graph_normal(g, limn_graph_shape(g, q.mu), LIMN_STREAM_EPSILON);
-  limn_value logits =
-      limn_network_apply(g, &f->model.networks[1], limn_reparameterize(g, q.mu, q.log_variance, epsilon), mode);
+  limn_value logits = limn_model_apply(g, &f->model, 1, limn_reparameterize(g, q.mu, q.log_variance, epsilon), mode);
   limn_value reconstruction = limn_loss_reconstruction(g, LIMN_LIKELIHOOD_BERNOULLI, logits, x, 1, LIMN_NONE);
   limn_value kl = limn_graph_affine(g, limn_graph_sum_all(g, limn_kl_elements(g, q.mu, q.log_variance)), 1 / 4.0f, 0);
   limn_value loss = limn_graph_add(g, reconstruction, kl);

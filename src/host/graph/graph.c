@@ -121,6 +121,11 @@ limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name) {
 }
 
 limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, limn_shape shape) {
+  return limn_graph_weight(graph, role, name, shape, (limn_initial){0});
+}
+
+limn_value limn_graph_weight(limn_graph *graph, limn_role role, const char *name, limn_shape shape,
+                             limn_initial initial) {
   if (graph->status != LIMN_OK)
     return LIMN_NONE;
   limn_value known = limn_graph_find_leaf(graph, name);
@@ -133,7 +138,8 @@ limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, 
   if (shape.n < 1 || shape.c < 1 || shape.h < 1 || shape.w < 1)
     return limn_graph_refuse(graph, LIMN_USAGE, "leaf %s has the shape (%d, %d, %d, %d)", name, shape.n, shape.c,
                              shape.h, shape.w);
-  limn_value value = limn_graph_append(graph, &(limn_node){.op = LIMN_OP_LEAF, .shape = shape, .role = role});
+  limn_value value =
+      limn_graph_append(graph, &(limn_node){.op = LIMN_OP_LEAF, .shape = shape, .role = role, .initial = initial});
   if (value == LIMN_NONE)
     return LIMN_NONE;
   graph->nodes[value].name = strdup(name);

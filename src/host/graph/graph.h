@@ -96,6 +96,11 @@ typedef struct limn_conv_attrs {
   int32_t stride_h, stride_w, pad_h, pad_w; /* the same stride and padding on both sides of an axis */
 } limn_conv_attrs;
 
+/* Where a leaf's numbers begin: N(mean, deviation^2); `mean` everywhere where the deviation is 0. */
+typedef struct limn_initial {
+  float mean, deviation;
+} limn_initial;
+
 typedef struct limn_node {
   limn_op op;
   limn_shape shape; /* of the value; (0, 0, 0, 0) for updates, which make none */
@@ -116,6 +121,7 @@ typedef struct limn_node {
   int32_t column;                        /* RECORD */
   /* leaves only */
   limn_role role;
+  limn_initial initial;
   const char *name;
 } limn_node;
 
@@ -131,6 +137,9 @@ limn_shape limn_graph_shape(const limn_graph *graph, limn_value value);
 
 /* The leaf of that name; made on the first call. A second call with another shape or role is an error. */
 limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, limn_shape shape);
+/* The same, of a network: one that begins somewhere. Who trains it draws the numbers (models/outline.h). */
+limn_value limn_graph_weight(limn_graph *graph, limn_role role, const char *name, limn_shape shape,
+                             limn_initial initial);
 limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name); /* LIMN_NONE when there is none */
 
 limn_value limn_graph_fill(limn_graph *graph, limn_shape shape, float value);
@@ -228,6 +237,9 @@ void limn_graph_sgd(limn_graph *graph, limn_value w, limn_value buffer, limn_opt
  * differentiated again. A value that has passed through a leaf update since it was used is refused, and so is a
  * gradient with respect to the bytes of pictures. */
 limn_status limn_graph_gradient(limn_graph *graph, limn_value loss, const limn_value *wrt, int count, limn_value *out);
+
+/* Multiply-accumulates of a node: of its convolution; 0: it is none. */
+double limn_graph_macs(const limn_graph *graph, limn_value value);
 
 /* "conv", "tanh": the name in error messages, tables and traces. */
 const char *limn_op_name(const limn_node *node);

@@ -136,3 +136,18 @@ void limn_graph_update_running(limn_graph *graph, limn_value x, limn_value runni
                                         .alpha = attrs.momentum,
                                         .groups = groups_of(attrs)});
 }
+
+double limn_graph_macs(const limn_graph *graph, limn_value value) {
+  const limn_node *n = limn_graph_node(graph, value);
+  limn_shape w, y;
+  if (n->op == LIMN_OP_CONV || n->op == LIMN_OP_CONV_DX) {
+    w = limn_graph_shape(graph, n->inputs[1]);
+    y = n->op == LIMN_OP_CONV ? n->shape : limn_graph_shape(graph, n->inputs[0]);
+  } else if (n->op == LIMN_OP_CONV_DW) {
+    w = n->shape;
+    y = limn_graph_shape(graph, n->inputs[1]);
+  } else {
+    return 0;
+  }
+  return (double)limn_shape_count(y) * w.c * w.h * w.w;
+}

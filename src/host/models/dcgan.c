@@ -1,55 +1,47 @@
-/* DCGAN. Names and order are those of PyTorch's DCGAN example: main.0 is its first layer. */
-#include <stdio.h>
-#include <string.h>
+/* Names and order are those of PyTorch's DCGAN example: main.0 is its first layer. */
+#include "models/dcgan.h"
 
-#include "models/model.h"
+#include <string.h>
 
 #define DEVIATION 0.02f /* of all initial weights, and of gamma around 1 */
 #define SLOPE     0.2f  /* of the discriminator's leaky ReLUs */
 
-static limn_layer *add_conv(limn_network *network, limn_layer_kind kind, int channels, int height, int width) {
-  limn_layer *layer = limn_network_add_conv(network, kind, channels, height, width);
-  layer->deviation = DEVIATION;
-  return layer;
+/* Half, or twice, the side. */
+static limn_conv_layer step_to(int channels) {
+  return (limn_conv_layer){channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, .deviation = DEVIATION};
 }
 
-static void add_batchnorm(limn_network *network) {
-  char name[24];
-  snprintf(name, sizeof name, "main.%d", network->layer_count);
-  limn_network_add(network, LIMN_LAYER_BATCHNORM, name)->deviation = DEVIATION;
+/* From a code to the base, or back. */
+static limn_conv_layer whole_base(const limn_trunk *trunk, int channels) {
+  return (limn_conv_layer){channels, .kernel_h = trunk->base_height, .kernel_w = trunk->base_width, .stride = 1,
+                           .deviation = DEVIATION};
 }
 
-static void init_generator(limn_network *g, const limn_config *config, int levels, int base_height, int base_width) {
-  *g = (limn_network){.channels = config->latent, .height = 1, .width = 1};
-  limn_layer_make_full(add_conv(g, LIMN_LAYER_TRANSPOSED_CONV, limn_trunk_channels(config->filters, levels - 1),
-                                base_height, base_width),
-                       base_height, base_width);
-  for (int level = levels - 1; level >= 0; --level) {
-    int times = 1 << (levels - level);
-    int channels = level ? limn_trunk_channels(config->filters, level - 1) : config->channels;
-    add_batchnorm(g);
-    limn_network_add_activation(g, LIMN_PW_RELU, 0);
-    add_conv(g, LIMN_LAYER_TRANSPOSED_CONV, channels, base_height * times, base_width * times);
+limn_value limn_dcgan_generator(limn_scope *s, const limn_model *model, limn_value z) {
+  const limn_config *config = model->config;
+  int level = model->trunk.levels - 1;
+  limn_conv_layer layer = whole_base(&model->trunk, limn_trunk_channels(config->filters, level));
+  limn_value x = limn_layer_transposed(s, NULL, z, &layer);
+  for (; level >= 0; --level) {
+    x = limn_layer_batchnorm(s, NULL, x, DEVIATION);
+    x = limn_layer_activation(s, LIMN_PW_RELU, x, 0);
+    layer = step_to(level ? limn_trunk_channels(config->filters, level - 1) : config->channels);
+    x = limn_layer_transposed(s, NULL, x, &layer);
   }
-  limn_network_add_activation(g, LIMN_PW_TANH, 0);
+  return limn_layer_activation(s, LIMN_PW_TANH, x, 0);
 }
 
-static void init_discriminator(limn_network *d, const limn_config *config, int levels, int base_height,
-                               int base_width) {
-  *d = (limn_network){.channels = config->channels, .height = config->height, .width = config->width};
-  for (int level = 0; level < levels; ++level) {
-    int times = 1 << (levels - 1 - level);
-    add_conv(d, LIMN_LAYER_CONV, limn_trunk_channels(config->filters, level), base_height * times, base_width * times);
+limn_value limn_dcgan_discriminator(limn_scope *s, const limn_model *model, limn_value x) {
+  limn_conv_layer layer;
+  for (int level = 0; level < model->trunk.levels; ++level) {
+    layer = step_to(limn_trunk_channels(model->config->filters, level));
+    x = limn_layer_conv(s, NULL, x, &layer);
     if (level > 0)
-      add_batchnorm(d);
-    limn_network_add_activation(d, LIMN_PW_LEAKY_RELU, SLOPE);
+      x = limn_layer_batchnorm(s, NULL, x, DEVIATION);
+    x = limn_layer_activation(s, LIMN_PW_LEAKY_RELU, x, SLOPE);
   }
-  limn_layer_make_full(add_conv(d, LIMN_LAYER_CONV, 1, 1, 1), base_height, base_width);
-}
-
-void limn_dcgan_init(limn_model *model, const limn_config *config, int levels, int base_height, int base_width) {
-  init_generator(&model->networks[0], config, levels, base_height, base_width);
-  init_discriminator(&model->networks[1], config, levels, base_height, base_width);
+  layer = whole_base(&model->trunk, 1);
+  return limn_layer_conv(s, NULL, x, &layer);
 }
 
 limn_value limn_dcgan_pixels(limn_graph *graph, const limn_model *model, limn_value output) {

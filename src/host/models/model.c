@@ -3,26 +3,30 @@
 #include "base/error.h"
 
 limn_status limn_model_init(limn_model *model, const limn_config *config) {
-  *model = (limn_model){
-      .row = limn_model_row_of(config), .latent = config->latent, .likelihood = (limn_likelihood)config->likelihood};
-  int levels, base_height, base_width;
-  LIMN_TRY(limn_trunk(config->height, config->width, &levels, &base_height, &base_width));
-  model->row->init(model, config, levels, base_height, base_width);
-  for (int i = 0; i < 2; ++i)
-    model->networks[i].name = model->row->networks[i];
-  return LIMN_OK;
+  *model = (limn_model){.row = limn_model_row_of(config), .config = config};
+  return limn_trunk_find(&model->trunk, config->height, config->width);
 }
 
-const limn_network *limn_model_generator(const limn_model *model) { return &model->networks[model->row->generator]; }
+limn_shape limn_model_input(const limn_model *model, int index, int count) {
+  const limn_config *c = model->config;
+  return model->row->networks[index].reads_codes ? (limn_shape){count, c->latent, 1, 1}
+                                                 : (limn_shape){count, c->channels, c->height, c->width};
+}
+
+limn_scope limn_model_scope(limn_graph *graph, const limn_model *model, int index, limn_network_mode mode) {
+  return (limn_scope){.graph = graph, .network = model->row->networks[index].name, .mode = mode};
+}
+
+limn_value limn_model_apply(limn_graph *graph, const limn_model *model, int index, limn_value x,
+                            limn_network_mode mode) {
+  limn_scope scope = limn_model_scope(graph, model, index, mode);
+  return model->row->networks[index].build(&scope, model, x);
+}
+
+limn_value limn_model_generate(limn_graph *graph, const limn_model *model, limn_value codes, limn_network_mode mode) {
+  return limn_model_apply(graph, model, model->row->generator, codes, mode);
+}
 
 limn_value limn_model_pixels(limn_graph *graph, const limn_model *model, limn_value output) {
   return model->row->pixels(graph, model, output);
-}
-
-limn_status limn_model_visit(const limn_model *model, limn_parameter_visitor visitor, void *context) {
-  for (int i = 0; i < 2; ++i)
-    LIMN_TRY(limn_network_visit(&model->networks[i], visitor, context));
-  if (model->likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
-    return visitor(context, "decoder.logvar", LIMN_ROLE_PARAMETER, LIMN_SCALAR, 0, 0);
-  return LIMN_OK;
 }

@@ -1,27 +1,26 @@
 #include "models/registry.h"
 
-#include "models/model.h"
+#include "models/dcgan.h"
+#include "models/vae.h"
 
 static const limn_model_row rows[] = {
-    [LIMN_MODEL_DCGAN] = {.networks = {"generator", "discriminator"},
+    [LIMN_MODEL_DCGAN] = {.networks = {{.name = "generator", .build = limn_dcgan_generator, .reads_codes = true},
+                                       {.name = "discriminator", .build = limn_dcgan_discriminator}},
                           .generator = 0,
                           .training = LIMN_TRAINED_AS_GAN,
                           .draws = true,
                           .averages = true,
-                          .init = limn_dcgan_init,
                           .pixels = limn_dcgan_pixels,
                           .describe_output = limn_dcgan_describe_output},
-    [LIMN_MODEL_VAE] = {.networks = {"encoder", "decoder"},
+    [LIMN_MODEL_VAE] = {.networks = {{.name = "encoder", .build = limn_vae_encoder}, LIMN_VAE_DECODER},
                         .generator = 1,
                         .training = LIMN_TRAINED_AS_VAE,
                         .draws = true,
-                        .init = limn_vae_init,
                         .pixels = limn_vae_pixels,
                         .describe_output = limn_vae_describe_output},
-    [LIMN_MODEL_AUTOENCODER] = {.networks = {"encoder", "decoder"},
+    [LIMN_MODEL_AUTOENCODER] = {.networks = {{.name = "encoder", .build = limn_vae_encoder}, LIMN_VAE_DECODER},
                                 .generator = 1,
                                 .training = LIMN_TRAINED_AS_VAE,
-                                .init = limn_vae_init,
                                 .pixels = limn_vae_pixels,
                                 .describe_output = limn_vae_describe_output},
 };

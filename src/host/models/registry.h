@@ -4,21 +4,30 @@
 #define LIMN_MODELS_REGISTRY_H
 
 #include "config/config.h"
-#include "models/network.h"
+#include "models/layers.h"
 
 typedef struct limn_model limn_model;
+
+/* A network is a function: it builds itself on the scope's graph, applied to x, and gives what it puts out. */
+typedef limn_value (*limn_network_function)(limn_scope *scope, const limn_model *model, limn_value x);
+
+typedef struct limn_network {
+  const char *name; /* prefixes its tensors */
+  limn_network_function build;
+  bool reads_codes; /* (N, latent, 1, 1); else pictures */
+  /* A tensor under the network's name that belongs to what trains it: files may have it or not. NULL: none. */
+  const char *companion;
+} limn_network;
 
 /* The algorithms of train/ by which models are trained. */
 typedef enum limn_training { LIMN_TRAINED_AS_GAN, LIMN_TRAINED_AS_VAE } limn_training;
 
 typedef struct limn_model_row {
-  const char *networks[2]; /* names, which prefix their tensors */
-  int generator;           /* of these, the one that makes pictures of codes */
+  limn_network networks[2];
+  int generator; /* of these, the one that makes pictures of codes */
   limn_training training;
   bool draws;    /* its codes follow a known distribution, so that pictures can be drawn */
   bool averages; /* of its generator a moving average may be kept (the setting ema) */
-  /* Networks for a trunk of that shape (network.h). */
-  void (*init)(limn_model *model, const limn_config *config, int levels, int base_height, int base_width);
   /* Pictures in [0, 1] of what the generator puts out. */
   limn_value (*pixels)(limn_graph *graph, const limn_model *model, limn_value output);
   /* What a network of that name puts out, for people: nothing in its layers says so. */

@@ -1,77 +1,80 @@
-/* Convolutional encoder and decoder: 4x4 stride-2 convolutions with ReLU, no batchnorm, so that a picture's ELBO does
- * not depend on the others of its batch. */
+#include "models/vae.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "models/model.h"
+/* He et al. 2015: variance gain / (inputs of one output). */
+static float he(double gain, double taps, int channels) { return (float)sqrt(gain / (taps * channels)); }
 
-/* He et al. 2015: variance gain / (inputs of one output). A transposed convolution of stride s sums K^2 / s^2 taps. */
-static void initialise(limn_layer *layer, double gain) {
-  double taps = layer->kernel_h * layer->kernel_w;
-  if (layer->kind == LIMN_LAYER_TRANSPOSED_CONV)
-    taps = layer->stride == 1 ? 1 : taps / (layer->stride * layer->stride);
-  layer->deviation = (float)sqrt(gain / (taps * layer->input_channels));
-  layer->bias = true;
+static int channels_of(const limn_scope *s, limn_value x) { return limn_graph_shape(s->graph, x).c; }
+
+static limn_value halve(limn_scope *s, limn_value x, int channels) {
+  const limn_conv_layer layer = {
+      channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, true, he(2, 16, channels_of(s, x))};
+  return limn_layer_activation(s, LIMN_PW_RELU, limn_layer_conv(s, NULL, x, &layer), 0);
 }
 
-static void init_encoder(limn_network *e, int heads, const limn_config *config, int levels, int base_height,
-                         int base_width) {
-  *e = (limn_network){.channels = config->channels, .height = config->height, .width = config->width};
-  for (int level = 0; level < levels; ++level) {
-    int times = 1 << (levels - 1 - level);
-    initialise(limn_network_add_conv(e, LIMN_LAYER_CONV, limn_trunk_channels(config->filters, level),
-                                     base_height * times, base_width * times),
-               2);
-    limn_network_add_activation(e, LIMN_PW_RELU, 0);
-  }
-  /* The heads both read the last trunk layer. */
-  static const char *const names[2] = {"mu", "logvar"};
-  for (int head = 0; head < heads; ++head) {
-    limn_layer *layer = limn_network_add_conv(e, LIMN_LAYER_CONV, config->latent, 1, 1);
-    snprintf(layer->name, sizeof layer->name, "%s", heads == 2 ? names[head] : "code");
-    layer->input_channels = limn_trunk_channels(config->filters, levels - 1);
-    limn_layer_make_full(layer, base_height, base_width);
-    initialise(layer, 1);
-  }
+/* The heads read the whole base. */
+static limn_value head(limn_scope *s, const char *name, const limn_model *model, limn_value x) {
+  const limn_trunk *t = &model->trunk;
+  const limn_conv_layer layer = {model->config->latent,
+                                 .kernel_h = t->base_height,
+                                 .kernel_w = t->base_width,
+                                 .stride = 1,
+                                 .bias = true,
+                                 .deviation = he(1, t->base_height * t->base_width, channels_of(s, x))};
+  return limn_layer_conv(s, name, x, &layer);
 }
 
-static void init_decoder(limn_network *d, const limn_config *config, int levels, int base_height, int base_width) {
-  *d = (limn_network){.channels = config->latent, .height = 1, .width = 1};
-  limn_layer *first = limn_network_add_conv(d, LIMN_LAYER_TRANSPOSED_CONV,
-                                            limn_trunk_channels(config->filters, levels - 1), base_height, base_width);
-  limn_layer_make_full(first, base_height, base_width);
-  initialise(first, 2);
-  for (int level = levels - 1; level >= 0; --level) {
-    int times = 1 << (levels - level);
-    int channels = level ? limn_trunk_channels(config->filters, level - 1) : config->channels;
-    limn_network_add_activation(d, LIMN_PW_RELU, 0);
-    initialise(limn_network_add_conv(d, LIMN_LAYER_TRANSPOSED_CONV, channels, base_height * times, base_width * times),
-               level ? 2 : 1);
-  }
+static limn_encoding encode(limn_scope *s, const limn_model *model, limn_value x) {
+  for (int level = 0; level < model->trunk.levels; ++level)
+    x = halve(s, x, limn_trunk_channels(model->config->filters, level));
+  if (model->config->model != LIMN_MODEL_VAE)
+    return (limn_encoding){.mu = head(s, "code", model, x), .log_variance = LIMN_NONE};
+  limn_value mu = head(s, "mu", model, x);
+  return (limn_encoding){.mu = mu, .log_variance = head(s, "logvar", model, x)};
 }
 
-void limn_vae_init(limn_model *model, const limn_config *config, int levels, int base_height, int base_width) {
-  model->heads = config->model == LIMN_MODEL_VAE ? 2 : 1;
-  init_encoder(&model->networks[0], model->heads, config, levels, base_height, base_width);
-  init_decoder(&model->networks[1], config, levels, base_height, base_width);
+limn_encoding limn_vae_encode(limn_graph *graph, const limn_model *model, limn_value x) {
+  limn_scope scope = limn_model_scope(graph, model, 0, (limn_network_mode){.gate = LIMN_NONE});
+  return encode(&scope, model, x);
 }
 
-limn_encoding limn_model_encode(limn_graph *graph, const limn_model *model, limn_value x) {
-  const limn_network *encoder = &model->networks[0];
-  limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
-  const int trunk = encoder->layer_count - model->heads;
-  for (int i = 0; i < trunk; ++i)
-    x = limn_network_apply_layer(graph, encoder, &encoder->layers[i], x, mode);
-  limn_encoding encoding = {.log_variance = LIMN_NONE};
-  encoding.mu = limn_network_apply_layer(graph, encoder, &encoder->layers[trunk], x, mode);
-  if (model->heads == 2)
-    encoding.log_variance = limn_network_apply_layer(graph, encoder, &encoder->layers[trunk + 1], x, mode);
-  return encoding;
+limn_value limn_vae_encoder(limn_scope *s, const limn_model *model, limn_value x) { return encode(s, model, x).mu; }
+
+/* Of the 4x4 taps of a transposed convolution of stride 2, one output sums 2x2. */
+static limn_value twice(limn_scope *s, limn_value x, int channels, double gain) {
+  const limn_conv_layer layer = {
+      channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, true, he(gain, 4, channels_of(s, x))};
+  return limn_layer_transposed(s, NULL, limn_layer_activation(s, LIMN_PW_RELU, x, 0), &layer);
+}
+
+limn_value limn_vae_decoder(limn_scope *s, const limn_model *model, limn_value z) {
+  const limn_config *config = model->config;
+  int level = model->trunk.levels - 1;
+  const limn_conv_layer base = {limn_trunk_channels(config->filters, level),
+                                .kernel_h = model->trunk.base_height,
+                                .kernel_w = model->trunk.base_width,
+                                .stride = 1,
+                                .bias = true,
+                                .deviation = he(2, 1, config->latent)};
+  limn_value x = limn_layer_transposed(s, NULL, z, &base);
+  for (; level > 0; --level)
+    x = twice(s, x, limn_trunk_channels(config->filters, level - 1), 2);
+  x = twice(s, x, config->channels, 1);
+  if (config->likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
+    limn_scope_leaf(s, NULL, LIMN_VAE_VARIANCE, LIMN_ROLE_PARAMETER, LIMN_SCALAR, (limn_initial){0});
+  return x;
+}
+
+limn_value limn_vae_log_variance(limn_graph *graph, const limn_model *model) {
+  if (model->config->likelihood != LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
+    return LIMN_NONE;
+  return limn_graph_find_leaf(graph, "decoder." LIMN_VAE_VARIANCE);
 }
 
 limn_value limn_vae_pixels(limn_graph *graph, const limn_model *model, limn_value output) {
-  if (model->likelihood == LIMN_LIKELIHOOD_BERNOULLI)
+  if (model->config->likelihood == LIMN_LIKELIHOOD_BERNOULLI)
     return limn_graph_unary(graph, LIMN_PW_SIGMOID, output, 0, 0);
   /* Clipped to [0, 1]: 1 - relu(1 - relu(x)). */
   limn_value below = limn_graph_unary(graph, LIMN_PW_RELU, output, 0, 0);

@@ -17,7 +17,10 @@ float limn_average_rate(double ema, uint64_t t);
 
 /* Adds to a training step, behind the generator's update: average += rate (w - average) for its parameters, unless the
  * gate is shut. */
-limn_status limn_average_add_update(limn_graph *graph, const limn_network *generator, limn_value gate);
+limn_status limn_average_add_update(limn_graph *graph, const limn_model *model, limn_value gate);
+
+/* The average of the tensor of that name; NULL: none is kept. */
+limn_tensor *limn_average_find(const limn_store *store, const char *name);
 
 /* The program that takes the statistics of a batch of codes, on the store that has the average (or gets its leaves).
  * `batch` is that of the training: of how many pictures there is memory for. *out is yours. */

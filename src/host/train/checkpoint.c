@@ -217,37 +217,6 @@ char *limn_checkpoint_engines(const char *path) {
   return engines;
 }
 
-/* A network's weights on their way from a file to the session. */
-struct loading {
-  limn_session *session;
-  const limn_weights *weights;
-};
-
-static limn_status load_tensor(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                               float deviation) {
-  const struct loading *l = context;
-  char average[160];
-  (void)role;
-  (void)shape;
-  (void)mean;
-  (void)deviation;
-  const limn_stored_tensor *stored = limn_weights_find(l->weights, name);
-  if (!stored)
-    return limn_fail(LIMN_DATA, "--init %s: the network is not whole: %s is missing", l->weights->path, name);
-  snprintf(average, sizeof average, "ema.%s", name);
-  limn_tensor *ema = limn_store_find(l->session->store, average);
-  LIMN_TRY(limn_weights_upload(l->weights, stored, limn_store_find(l->session->store, name)));
-  return ema ? limn_weights_upload(l->weights, stored, ema) : LIMN_OK;
-}
-
-/* The one parameter that belongs to no layer. */
-static limn_status load_variance(limn_session *s, const limn_weights *weights) {
-  const char *name = "decoder.logvar";
-  limn_tensor *variance = limn_store_find(s->store, name);
-  const limn_stored_tensor *stored = variance ? limn_weights_find(weights, name) : NULL;
-  return stored ? limn_weights_upload(weights, stored, variance) : LIMN_OK;
-}
-
 /* The settings that would fit, where the file says them. */
 static const char *advise(const limn_safetensors *file, char *text, size_t size) {
   const char *side = limn_safetensors_metadata(file, "size"), *channels = limn_safetensors_metadata(file, "channels"),
@@ -260,32 +229,39 @@ static const char *advise(const limn_safetensors *file, char *text, size_t size)
   return text;
 }
 
+/* One network of the session, where the file has it. */
+static limn_status load_network(limn_session *s, const limn_outline *network, const limn_safetensors *file,
+                                const char *path, limn_weights_search *search) {
+  limn_weights weights = {.file = file, .path = path};
+  limn_weights_locate(&weights, network, search);
+  if (search->found > 1)
+    return limn_fail(LIMN_DATA, "--init %s: %d networks in it could be the %s; save the one that is meant alone", path,
+                     search->found, network->network->name);
+  return search->found == 1 ? limn_weights_load(&weights, network, s->store) : LIMN_OK;
+}
+
 static limn_status load_weights(limn_session *s, const limn_safetensors *file, const char *path) {
   limn_weights_search search = {.score = INT_MIN};
+  const limn_network *networks = s->model.row->networks;
   int loaded = 0;
   for (int i = 0; i < 2; ++i) {
-    const limn_network *network = &s->model.networks[i];
-    limn_weights weights = {.file = file, .path = path};
-    limn_weights_locate(&weights, network, &search);
-    if (search.found > 1)
-      return limn_fail(LIMN_DATA, "--init %s: %d networks in it could be the %s; save the one that is meant alone",
-                       path, search.found, network->name);
-    if (search.found == 0)
-      continue;
-    LIMN_TRY(limn_network_visit(network, load_tensor, &(struct loading){s, &weights}));
-    LIMN_TRY(load_variance(s, &weights));
-    ++loaded;
+    limn_outline outline;
+    LIMN_TRY(limn_outline_take(&outline, &s->model, i));
+    limn_status status = load_network(s, &outline, file, path, &search);
+    limn_outline_release(&outline);
+    LIMN_TRY(status);
+    loaded += search.found;
   }
   const char *model = limn_safetensors_metadata(file, "model"), *held = limn_safetensors_metadata(file, "network");
   if (!loaded && model && held && !search.problem[0])
     return limn_fail(LIMN_DATA, "--init %s: it holds the %.32s of a %.32s, and a %s has the networks %s and %s", path,
-                     held, model, limn_config_model(s->config), s->model.networks[0].name, s->model.networks[1].name);
+                     held, model, limn_config_model(s->config), networks[0].name, networks[1].name);
   char advice[160];
   if (!loaded && search.problem[0])
     return limn_fail(LIMN_DATA, "--init %s: %s; %s", path, search.problem, advise(file, advice, sizeof advice));
   if (!loaded)
-    return limn_fail(LIMN_DATA, "--init %s: no tensor of the %s or the %s of a %s is in it", path,
-                     s->model.networks[0].name, s->model.networks[1].name, limn_config_model(s->config));
+    return limn_fail(LIMN_DATA, "--init %s: no tensor of the %s or the %s of a %s is in it", path, networks[0].name,
+                     networks[1].name, limn_config_model(s->config));
   return LIMN_OK;
 }
 

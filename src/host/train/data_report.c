@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "data/survey.h"
 #include "limn/tools.h"
-#include "models/network.h"
+#include "models/trunk.h"
 #include "train/checkpoint.h"
 #include "train/memory.h"
 #include "train/training_data.h"
@@ -21,9 +21,9 @@
 
 /* The largest square size up to `side` that models can serve, 0: none. */
 static int largest_served(int side) {
-  int levels, height, width;
+  limn_trunk trunk;
   for (side = side > LARGEST_SIZE ? LARGEST_SIZE : side; side >= 8; --side)
-    if (limn_trunk(side, side, &levels, &height, &width) == LIMN_OK)
+    if (limn_trunk_find(&trunk, side, side) == LIMN_OK)
       return side;
   return 0;
 }
@@ -105,8 +105,8 @@ static void choose_shape(limn_data_report *report, limn_survey *survey, const li
   for (uint32_t i = 0; i < survey->source->count; ++i)
     if (survey->usable[i] && survey->shapes[i].channels >= 3 && !config->channels)
       report->channels = 3;
-  int levels, base_height, base_width;
-  if (limn_trunk(report->height, report->width, &levels, &base_height, &base_width) != LIMN_OK)
+  limn_trunk trunk;
+  if (limn_trunk_find(&trunk, report->height, report->width) != LIMN_OK)
     snprintf(report->refusal, sizeof report->refusal, "%s", limn_error_message());
   survey->decoder.height = survey->options.height = report->height;
   survey->decoder.width = survey->options.width = report->width;

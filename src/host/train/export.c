@@ -22,17 +22,17 @@ static limn_status find_prefix(const limn_config *config, const char *path, cons
                                size_t size) {
   const limn_model_row *row = limn_model_row_of(config);
   for (int i = 0; i < 2; ++i)
-    if (strcmp(row->networks[i], network) == 0) {
+    if (strcmp(row->networks[i].name, network) == 0) {
       snprintf(prefix, size, "%s.", network);
       return LIMN_OK;
     }
   if (row->averages && strcmp(network, "ema") == 0) {
-    snprintf(prefix, size, "ema.%s.", row->networks[row->generator]);
+    snprintf(prefix, size, LIMN_AVERAGE "%s.", row->networks[row->generator].name);
     return LIMN_OK;
   }
   return limn_fail(LIMN_USAGE, "%s has no network \"%.32s\": a %s has %s%s%s%s", path, network,
-                   limn_config_model(config), row->networks[0], row->averages ? ", " : " and ", row->networks[1],
-                   row->averages ? " and, trained with ema, ema" : "");
+                   limn_config_model(config), row->networks[0].name, row->averages ? ", " : " and ",
+                   row->networks[1].name, row->averages ? " and, trained with ema, ema" : "");
 }
 
 /* The network's tensors under their bare names; `stored` has those of the file, in the same order. */

@@ -7,6 +7,8 @@
 #include "train/optimizer.h"
 #include "train/session.h"
 
+enum { GENERATOR, DISCRIMINATOR }; /* networks of the model */
+
 static int batches_per_step(const limn_config *config) { return config->d_steps; }
 
 static float pixel_scale(const limn_config *config, float *shift) { /* to tanh's range */
@@ -31,15 +33,16 @@ struct players {
 };
 
 static limn_value generate(const struct players *p, uint32_t stream) {
-  limn_shape codes = {p->session->batch.n, p->session->model.latent, 1, 1};
-  limn_network_mode mode = {.training = true, .gate = p->gate, .role = LIMN_ROLE_PARAMETER};
-  return limn_network_apply(p->graph, &p->session->model.networks[0], limn_graph_normal(p->graph, codes, stream), mode);
+  const limn_model *model = &p->session->model;
+  const limn_network_mode mode = {.training = true, .gate = p->gate};
+  limn_shape codes = limn_model_input(model, GENERATOR, p->session->batch.n);
+  return limn_model_apply(p->graph, model, GENERATOR, limn_graph_normal(p->graph, codes, stream), mode);
 }
 
 /* `groups` batches one behind the other in one pass; each has its own batch statistics, as if it were passed alone. */
 static limn_value discriminate(const struct players *p, limn_value pictures, int groups) {
-  limn_network_mode mode = {.training = true, .gate = p->gate, .role = LIMN_ROLE_PARAMETER, .groups = groups};
-  return limn_network_apply(p->graph, &p->session->model.networks[1], pictures, mode);
+  const limn_network_mode mode = {.training = true, .gate = p->gate, .groups = groups};
+  return limn_model_apply(p->graph, &p->session->model, DISCRIMINATOR, pictures, mode);
 }
 
 /* 1 beside each real picture's score, -1 beside each fake one's. */
@@ -88,7 +91,7 @@ static limn_status build_step(limn_session *s, limn_graph *graph) {
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
   if (s->config->ema > 0)
-    LIMN_TRY(limn_average_add_update(graph, &s->model.networks[0], p.gate));
+    LIMN_TRY(limn_average_add_update(graph, &s->model, p.gate));
   return limn_program_create(&s->train, s->store, graph, NULL);
 }
 

@@ -52,18 +52,30 @@ static limn_status read_shapes(const limn_weights *w, limn_config **out) {
   return status;
 }
 
+/* Whether the model's generator is under those names. */
+static limn_status try_model(const limn_model *model, const limn_weights *w, limn_weights_search *search, bool *fits) {
+  limn_outline outline;
+  LIMN_TRY(limn_outline_take(&outline, model, model->row->generator));
+  *fits = limn_weights_fit(w, &outline, search);
+  limn_outline_release(&outline);
+  return LIMN_OK;
+}
+
 /* Tries one prefix; what fits is taken over, but that a second one that fits only counts. */
 static void try_prefix(limn_generator_file *out, const limn_weights *w, limn_weights_search *search) {
   limn_config *config = NULL;
   limn_model model;
+  bool fits = false;
   limn_status status = read_shapes(w, &config);
   if (status == LIMN_OK)
     status = limn_model_init(&model, config);
+  if (status == LIMN_OK)
+    status = try_model(&model, w, search, &fits);
   if (status != LIMN_OK && search->score == INT_MIN)
     snprintf(search->problem, sizeof search->problem, "%s", limn_error_message());
-  if (status == LIMN_OK && limn_weights_fit(w, limn_model_generator(&model), search) && !out->config) {
+  if (fits && !out->config) {
     out->weights = *w;
-    out->weights.network = "generator";
+    out->weights.network = model.row->networks[model.row->generator].name;
     out->model = model;
     out->config = config;
     return;
@@ -104,9 +116,10 @@ static limn_status read_export(limn_generator_file *out, const char *network) {
   out->single = true;
   LIMN_TRY(limn_checkpoint_read_config(file, path, &out->config, &out->step));
   LIMN_TRY(limn_model_init(&out->model, out->config));
-  const limn_network *generator = limn_model_generator(&out->model);
-  out->weights.network = generator->name;
-  if (!limn_weights_fit(&out->weights, generator, &search))
+  bool fits;
+  out->weights.network = out->model.row->networks[out->model.row->generator].name;
+  LIMN_TRY(try_model(&out->model, &out->weights, &search, &fits));
+  if (!fits)
     return limn_fail(LIMN_DATA, "%s is not what its metadata say, %s; export it again", path, search.problem);
   return LIMN_OK;
 }

@@ -4,26 +4,41 @@
 
 #include "base/error.h"
 #include "limn/tools.h"
+#include "models/outline.h"
 #include "train/memory.h"
 #include "train/session.h"
 #include "train/training_data.h"
 
-static void describe_layers(limn_plan *plan, const limn_model *model) {
-  for (int n = 0; n < 2; ++n) {
-    const limn_network *network = &model->networks[n];
-    for (int i = 0; i < network->layer_count; ++i) {
-      const limn_layer *l = &network->layers[i];
-      limn_plan_layer *row = &plan->layers[plan->layer_count++];
-      *row = (limn_plan_layer){.channels = l->channels,
-                               .height = l->height,
-                               .width = l->width,
-                               .parameters = limn_layer_parameters(l),
-                               .macs = limn_layer_macs(l)};
-      snprintf(row->network, sizeof row->network, "%s", network->name);
-      snprintf(row->name, sizeof row->name, "%s", l->name);
-      limn_layer_describe(l, row->kind, sizeof row->kind);
-    }
+static limn_status describe_network(limn_plan *plan, const limn_outline *network) {
+  limn_plan_layer *layers =
+      realloc(plan->layers, (plan->layer_count + (size_t)network->layer_count) * sizeof *plan->layers);
+  if (!layers)
+    return limn_fail_memory("a plan");
+  plan->layers = layers;
+  for (int i = 0; i < network->layer_count; ++i) {
+    const limn_outline_layer *l = &network->layers[i];
+    limn_plan_layer *row = &layers[plan->layer_count++];
+    *row = (limn_plan_layer){.channels = l->shape.c,
+                             .height = l->shape.h,
+                             .width = l->shape.w,
+                             .parameters = l->parameters,
+                             .macs = l->macs};
+    snprintf(row->network, sizeof row->network, "%s", network->network->name);
+    snprintf(row->name, sizeof row->name, "%s", l->name);
+    snprintf(row->kind, sizeof row->kind, "%s", l->kind);
   }
+  return LIMN_OK;
+}
+
+static limn_status describe_layers(limn_plan *plan, const limn_model *model) {
+  limn_status status = LIMN_OK;
+  for (int n = 0; n < 2 && status == LIMN_OK; ++n) {
+    limn_outline outline;
+    LIMN_TRY(limn_outline_take(&outline, model, n));
+    status = describe_network(plan, &outline);
+    limn_outline_release(&outline);
+  }
+  return status;
 }
 
 static void describe_memory(limn_plan *plan, const limn_session *s) {
@@ -58,10 +73,10 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
       &session, config, 1,
       &(limn_session_data){
           .held_out = data->held_out, .held_out_count = data->held_out_count, .blank = true, .planning = true}));
-  plan->layers = calloc(2 * LIMN_MAX_LAYERS, sizeof *plan->layers);
-  limn_status status = plan->layers ? limn_session_check_memory(&session) : limn_fail_memory("a plan");
+  limn_status status = limn_session_check_memory(&session);
+  if (status == LIMN_OK)
+    status = describe_layers(plan, &session.model);
   if (status == LIMN_OK) {
-    describe_layers(plan, &session.model);
     describe_memory(plan, &session);
     snprintf(plan->device, sizeof plan->device, "%s", session.device->description);
     snprintf(plan->data_kind, sizeof plan->data_kind, "%s", data->info.kind);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/philox.h"
+#include "models/outline.h"
 #include "train/average.h"
 #include "train/memory.h"
 #include "train/optimizer.h"
@@ -15,11 +16,6 @@
 #define ASSUMED_CHANNELS 3
 
 #define VALUES_AT_A_TIME ((size_t)4096) /* a multiple of 4 (base/philox.h) */
-
-struct initialisation {
-  limn_session *session;
-  uint32_t index;
-};
 
 struct normal_values {
   uint64_t seed;
@@ -38,14 +34,9 @@ static limn_status draw_some(void *context, uint32_t i) {
   return LIMN_OK;
 }
 
-/* The values of parameter number i come from stream INITIAL + i. */
-static limn_status initialise(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                              float deviation) {
-  struct initialisation *init = context;
-  limn_session *s = init->session;
-  size_t count = (size_t)limn_shape_count(shape);
-  uint32_t stream = (uint32_t)LIMN_STREAM_INITIAL + init->index++;
-  (void)role;
+static limn_status initialise(limn_session *s, const limn_outline_leaf *leaf, uint32_t stream) {
+  const float mean = leaf->initial.mean, deviation = leaf->initial.deviation;
+  size_t count = (size_t)limn_shape_count(leaf->shape);
   float *values = calloc(count, sizeof *values);
   if (!values)
     return limn_fail_memory("initial weights");
@@ -58,12 +49,25 @@ static limn_status initialise(void *context, const char *name, limn_role role, l
         limn_parallel_for((uint32_t)((count + VALUES_AT_A_TIME - 1) / VALUES_AT_A_TIME), s->config->threads, draw_some,
                           &(struct normal_values){s->device->seed, stream, mean, deviation, values, count});
   if (status == LIMN_OK)
-    status = limn_session_upload(s, name, values);
-  char average[128];
-  snprintf(average, sizeof average, "ema.%s", name);
-  if (status == LIMN_OK && limn_store_find(s->store, average)) /* the average begins at the weights */
-    status = limn_session_upload(s, average, values);
+    status = limn_session_upload(s, leaf->name, values);
+  limn_tensor *average = limn_average_find(s->store, leaf->name);
+  if (status == LIMN_OK && average) /* it begins at the weights */
+    status = limn_tensor_upload(average, values);
   free(values);
+  return status;
+}
+
+/* Tensor number i of all networks draws from stream INITIAL + i. */
+static limn_status initialise_networks(limn_session *s) {
+  uint32_t stream = (uint32_t)LIMN_STREAM_INITIAL;
+  limn_status status = LIMN_OK;
+  for (int n = 0; n < 2 && status == LIMN_OK; ++n) {
+    limn_outline outline;
+    LIMN_TRY(limn_outline_take(&outline, &s->model, n));
+    for (int i = 0; i < outline.leaf_count && status == LIMN_OK; ++i)
+      status = initialise(s, &outline.leaves[i], stream++);
+    limn_outline_release(&outline);
+  }
   return status;
 }
 
@@ -125,7 +129,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
   if (status == LIMN_OK)
     status = s->algorithm->build(s);
   if (status == LIMN_OK && !data->blank)
-    status = limn_model_visit(&s->model, initialise, &(struct initialisation){.session = s});
+    status = initialise_networks(s);
   if (status == LIMN_OK && !data->blank)
     status = initialise_loss_scales(s);
   if (status == LIMN_DEVICE && s->device && s->device->starved)
@@ -246,7 +250,7 @@ static int sample_batches(const limn_session *s) {
 
 limn_status limn_session_build_samples(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_samples));
-  size_t count = (size_t)sample_batches(s) * (size_t)s->sample_batch, codes = count * (size_t)s->model.latent;
+  size_t count = (size_t)sample_batches(s) * (size_t)s->sample_batch, codes = count * (size_t)s->config->latent;
   s->inputs = malloc(codes * sizeof *s->inputs);
   s->pixels = malloc(count * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w * sizeof *s->pixels);
   if (!s->inputs || !s->pixels)
@@ -256,7 +260,7 @@ limn_status limn_session_build_samples(limn_session *s) {
 }
 
 limn_status limn_session_draw_samples(limn_session *s, limn_drawing *drawing) {
-  size_t codes = (size_t)s->sample_batch * (size_t)s->model.latent,
+  size_t codes = (size_t)s->sample_batch * (size_t)s->config->latent,
          pixels = (size_t)s->sample_batch * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
   LIMN_TRY(limn_session_settle_average(s));
   for (int i = 0; i < sample_batches(s); ++i) {
@@ -269,16 +273,10 @@ limn_status limn_session_draw_samples(limn_session *s, limn_drawing *drawing) {
 }
 
 limn_status limn_build_generation(limn_graph *graph, const limn_model *model, int count, bool average) {
-  const limn_network *network = limn_model_generator(model);
-  limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
-  char prefix[40];
-  snprintf(prefix, sizeof prefix, "ema.%s.", network->name);
-  if (average) {
-    mode.prefix = prefix;
-    mode.role = LIMN_ROLE_OPTIMIZER;
-  }
-  limn_value codes = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "codes", (limn_shape){count, model->latent, 1, 1});
-  limn_value pixels = limn_model_pixels(graph, model, limn_network_apply(graph, network, codes, mode));
+  const limn_network_mode mode = {.average = average, .gate = LIMN_NONE};
+  limn_value codes =
+      limn_graph_leaf(graph, LIMN_ROLE_INPUT, "codes", limn_model_input(model, model->row->generator, count));
+  limn_value pixels = limn_model_pixels(graph, model, limn_model_generate(graph, model, codes, mode));
   limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "pictures", limn_graph_shape(graph, pixels)),
                     pixels);
   return limn_graph_status(graph);

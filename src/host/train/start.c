@@ -178,9 +178,11 @@ static uint64_t disk_need(const limn_trainer *t) {
 
 static void announce(const limn_trainer *t) {
   int64_t parameters = 0;
-  for (int i = 0; i < 2; ++i)
-    for (int l = 0; l < t->session.model.networks[i].layer_count; ++l)
-      parameters += limn_layer_parameters(&t->session.model.networks[i].layers[l]);
+  for (size_t i = 0; i < limn_store_count(t->session.store); ++i) {
+    const char *name;
+    const limn_tensor *tensor = limn_store_at(t->session.store, i, &name);
+    parameters += tensor->role == LIMN_ROLE_PARAMETER ? limn_shape_count(tensor->shape) : 0;
+  }
   char text[384];
   uint64_t need = disk_need(t), used = limn_run_bytes(t->run), free_bytes = limn_run_free_bytes(t->run);
   snprintf(text, sizeof text,

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "models/vae.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/session.h"
@@ -74,29 +75,21 @@ static void prepare(struct pass *p, limn_value pictures) {
         limn_graph_affine(p->graph, limn_graph_normal(p->graph, shape, p->streams->noise), (float)config->noise, 0));
 }
 
-static limn_value decode(struct pass *p, limn_value z) {
-  limn_network_mode mode = {.gate = LIMN_NONE, .role = LIMN_ROLE_PARAMETER};
-  return limn_network_apply(p->graph, &p->session->model.networks[1], z, mode);
-}
-
 /* mu alone when there is no epsilon: an autoencoder's code, or the mean of q for pictures to look at. */
 static void reconstruct(struct pass *p, bool sampled) {
-  p->q = limn_model_encode(p->graph, &p->session->model, p->input);
+  p->q = limn_vae_encode(p->graph, &p->session->model, p->input);
   limn_value z = p->q.mu;
   if (sampled && p->q.log_variance != LIMN_NONE)
     z = limn_reparameterize(p->graph, z, p->q.log_variance,
                             limn_graph_normal(p->graph, limn_graph_shape(p->graph, z), p->streams->epsilon));
-  p->output = decode(p, z);
+  p->output = limn_model_generate(p->graph, &p->session->model, z, (limn_network_mode){.gate = LIMN_NONE});
 }
 
 static void add_loss(struct pass *p, limn_value beta) {
   limn_graph *graph = p->graph;
   const limn_config *config = p->session->config;
-  limn_value log_variance = LIMN_NONE;
-  if (config->likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
-    log_variance = limn_graph_leaf(graph, LIMN_ROLE_PARAMETER, "decoder.logvar", LIMN_SCALAR);
   p->reconstruction = limn_loss_reconstruction(graph, (limn_likelihood)config->likelihood, p->output, p->target,
-                                               config->sigma, log_variance);
+                                               config->sigma, limn_vae_log_variance(graph, &p->session->model));
   p->loss = p->reconstruction;
   if (p->q.log_variance == LIMN_NONE)
     return;

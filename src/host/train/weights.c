@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/average.h"
 
 #define NAME_SIZE 192
 
@@ -89,82 +90,70 @@ limn_status limn_weights_upload(const limn_weights *w, const limn_stored_tensor 
 
 /* A network held against the tensors of a prefix. */
 struct comparison {
-  const limn_weights *weights;
   int wanted, present;
   char problem[256]; /* the first */
-  const char *name;  /* one that is asked for, "main.0.weight" */
-  bool known;        /* whether the network has it */
 };
 
-static limn_status compare_tensor(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                                  float deviation) {
-  struct comparison *c = context;
-  (void)role;
-  (void)mean;
-  (void)deviation;
-  const limn_stored_tensor *stored = limn_weights_find(c->weights, name);
+static bool is_companion(const limn_outline *network, const char *name) {
+  return network->network->companion && strcmp(network->network->companion, name) == 0;
+}
+
+static void compare_tensor(struct comparison *c, const limn_weights *w, const limn_outline_leaf *leaf,
+                           const char *name) {
+  const limn_stored_tensor *stored = limn_weights_find(w, leaf->name);
   ++c->wanted;
   c->present += stored != NULL;
   if (c->problem[0])
-    return LIMN_OK;
+    return;
   if (!stored)
-    snprintf(c->problem, sizeof c->problem, "%s is missing", strchr(name, '.') + 1);
-  else if (!has_shape(stored, shape))
-    describe_shapes(stored, shape, c->problem, sizeof c->problem);
-  return LIMN_OK;
+    snprintf(c->problem, sizeof c->problem, "%.96s is missing", name);
+  else if (!has_shape(stored, leaf->shape))
+    describe_shapes(stored, leaf->shape, c->problem, sizeof c->problem);
 }
 
-static limn_status recognise_name(void *context, const char *name, limn_role role, limn_shape shape, float mean,
-                                  float deviation) {
-  struct comparison *c = context;
-  (void)role;
-  (void)shape;
-  (void)mean;
-  (void)deviation;
-  c->known = c->known || strcmp(strchr(name, '.') + 1, c->name) == 0;
-  return LIMN_OK;
-}
-
-/* What PyTorch counts and inference does not need, and the one parameter of a decoder that belongs to no layer. */
-static bool is_ignored(const char *name, const limn_network *network) {
+/* What PyTorch counts and inference does not need, and what belongs to the training. */
+static bool is_ignored(const char *name, const limn_outline *network) {
   static const char counter[] = "num_batches_tracked";
   size_t length = strlen(name), end = sizeof counter - 1;
-  return (length >= end && strcmp(name + length - end, counter) == 0) ||
-         (strcmp(network->name, "decoder") == 0 && strcmp(name, "logvar") == 0);
+  return (length >= end && strcmp(name + length - end, counter) == 0) || is_companion(network, name);
 }
 
 /* Tensors under the prefix that the network does not have. */
-static int count_others(struct comparison *c, const limn_network *network) {
-  const limn_weights *w = c->weights;
+static int count_others(struct comparison *c, const limn_weights *w, const limn_outline *network) {
   size_t length = strlen(w->prefix);
   int others = 0;
   for (size_t i = 0; i < limn_safetensors_count(w->file); ++i) {
     const char *name = limn_safetensors_at(w->file, i)->name;
+    char full[NAME_SIZE];
     if (strncmp(name, w->prefix, length) != 0 || is_ignored(name + length, network))
       continue;
-    c->name = name + length;
-    c->known = false;
-    limn_network_visit(network, recognise_name, c);
-    others += !c->known;
-    if (!c->known && !c->problem[0])
+    snprintf(full, sizeof full, "%s.%.120s", network->network->name, name + length);
+    if (limn_outline_find(network, full))
+      continue;
+    ++others;
+    if (!c->problem[0])
       snprintf(c->problem, sizeof c->problem, "%.96s belongs to no layer of it", name);
   }
   return others;
 }
 
-bool limn_weights_fit(const limn_weights *weights, const limn_network *network, limn_weights_search *search) {
+bool limn_weights_fit(const limn_weights *weights, const limn_outline *network, limn_weights_search *search) {
   limn_weights named = *weights;
-  named.network = network->name;
-  struct comparison c = {.weights = &named};
-  limn_network_visit(network, compare_tensor, &c);
-  int score = 2 * c.present - c.wanted - count_others(&c, network);
+  named.network = network->network->name;
+  struct comparison c = {0};
+  for (int i = 0; i < network->leaf_count; ++i) {
+    const char *name = name_within(named.network, network->leaves[i].name);
+    if (!is_companion(network, name))
+      compare_tensor(&c, &named, &network->leaves[i], name);
+  }
+  int score = 2 * c.present - c.wanted - count_others(&c, weights, network);
   if (!c.problem[0]) {
     ++search->found;
     return true;
   }
   if (c.present > 0 && score > search->score) {
     search->score = score;
-    snprintf(search->problem, sizeof search->problem, "as the %s: %s", network->name, c.problem);
+    snprintf(search->problem, sizeof search->problem, "as the %s: %s", network->network->name, c.problem);
   }
   return false;
 }
@@ -184,22 +173,23 @@ bool limn_weights_next_prefix(limn_weights *weights, const char *name, size_t *a
 }
 
 /* An export says which network it is. */
-static bool is_of_another(const limn_safetensors *file, const limn_network *network) {
+static bool is_of_another(const limn_safetensors *file, const char *network) {
   const char *said = limn_safetensors_metadata(file, "network");
   if (said && strcmp(said, "ema") == 0)
     said = "generator";
-  return said && strcmp(said, network->name) != 0;
+  return said && strcmp(said, network) != 0;
 }
 
-void limn_weights_locate(limn_weights *weights, const limn_network *network, limn_weights_search *search) {
-  char first[96];
+void limn_weights_locate(limn_weights *weights, const limn_outline *network, limn_weights_search *search) {
+  const char *name = network->network->name;
+  char own[96];
   size_t at = 0;
   search->found = 0;
-  if (is_of_another(weights->file, network))
+  if (is_of_another(weights->file, name))
     return;
-  snprintf(first, sizeof first, "%s.", network->name);
+  snprintf(own, sizeof own, "%s.", name);
   for (size_t i = 0; i < limn_safetensors_count(weights->file); ++i)
-    if (strncmp(limn_safetensors_at(weights->file, i)->name, first, strlen(first)) == 0) {
+    if (strncmp(limn_safetensors_at(weights->file, i)->name, own, strlen(own)) == 0) {
       weights->network = NULL;
       search->found = 1;
       return;
@@ -208,10 +198,25 @@ void limn_weights_locate(limn_weights *weights, const limn_network *network, lim
   if (format && strcmp(format, "limn") == 0) /* a checkpoint has no other names */
     return;
   limn_weights candidate = *weights;
-  snprintf(first, sizeof first, "%s.weight", network->layers[0].name);
-  while (limn_weights_next_prefix(&candidate, first, &at))
+  while (limn_weights_next_prefix(&candidate, name_within(name, network->leaves[0].name), &at))
     if (limn_weights_fit(&candidate, network, search)) {
       *weights = candidate;
-      weights->network = network->name;
+      weights->network = name;
     }
+}
+
+limn_status limn_weights_load(const limn_weights *weights, const limn_outline *network, limn_store *store) {
+  for (int i = 0; i < network->leaf_count; ++i) {
+    const char *name = network->leaves[i].name;
+    const limn_stored_tensor *stored = limn_weights_find(weights, name);
+    limn_tensor *average = limn_average_find(store, name);
+    if (!stored && is_companion(network, name_within(network->network->name, name)))
+      continue;
+    if (!stored)
+      return limn_fail(LIMN_DATA, "--init %s: the network is not whole: %s is missing", weights->path, name);
+    LIMN_TRY(limn_weights_upload(weights, stored, limn_store_find(store, name)));
+    if (average)
+      LIMN_TRY(limn_weights_upload(weights, stored, average));
+  }
+  return LIMN_OK;
 }

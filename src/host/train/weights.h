@@ -4,7 +4,7 @@
 
 #include "devices/device.h"
 #include "limn/safetensors.h"
-#include "models/model.h"
+#include "models/outline.h"
 
 /* Under which names tensors stand in a file. */
 typedef struct limn_weights {
@@ -32,11 +32,13 @@ typedef struct limn_weights_search {
 
 /* Looks for a network under the `prefix` of `weights`: all of its tensors with their shapes and no others, but that
  * PyTorch's num_batches_tracked do not count. */
-bool limn_weights_fit(const limn_weights *weights, const limn_network *network, limn_weights_search *search);
+bool limn_weights_fit(const limn_weights *weights, const limn_outline *network, limn_weights_search *search);
 /* Looks for a network wherever it may be: under its own name, as checkpoints have it (the rest is not looked at, nor is
  * it checked for being whole), else bare or behind any prefix. Where search->found is 1 afterwards, *weights has its
  * names; weights->file and ->path are the caller's to set before. */
-void limn_weights_locate(limn_weights *weights, const limn_network *network, limn_weights_search *search);
+void limn_weights_locate(limn_weights *weights, const limn_outline *network, limn_weights_search *search);
+/* A whole network from the file to the store, and to its average where one is kept. */
+limn_status limn_weights_load(const limn_weights *weights, const limn_outline *network, limn_store *store);
 /* The next prefix, from tensor *at on, under which the file has a tensor NAME; moves *at behind it. */
 bool limn_weights_next_prefix(limn_weights *weights, const char *name, size_t *at);
 
