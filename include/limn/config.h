@@ -20,17 +20,31 @@ typedef enum limn_resume {
   LIMN_RESUME_FREE,    /* it may change: how long, where and what is written down */
 } limn_resume;
 
+/* The models, by the bit that they have in limn_setting.models: "dcgan", "vae", ... NULL: there is no such index. */
+LIMN_API const char *limn_model_name(int index);
+/* One line on it. */
+LIMN_API const char *limn_model_help(int index);
+/* -1: there is none of that name. */
+LIMN_API int limn_model_index(const char *name);
+/* The names of models (bits), `last` before the last one: "dcgan, vae and autoencoder". Into buffer, returned. */
+#define LIMN_MODEL_NAMES_SIZE 160
+LIMN_API const char *limn_model_names(unsigned models, const char *separator, const char *last, char *buffer,
+                                      size_t size);
+
 /* One row of the table of settings. All texts are static. */
 typedef struct limn_setting {
-  const char *name;        /* "lr" */
-  const char *type;        /* "integer", "number", "flag", "text", "choice", "size", "duration", "path" */
-  const char *range;       /* human-readable: "over 0", "1 to 512", "adam|adamw|sgd" */
-  const char *help;        /* one line */
-  const char *group;       /* "data", "network", "length", "loss", "optimiser", "run": the table is in this order */
-  unsigned models;         /* bit 1 << 0 dcgan, 1 << 1 vae, 1 << 2 autoencoder: where it applies */
-  const char *defaults[3]; /* of dcgan, vae, autoencoder, as text; "" where a text is not set */
-  const char *source;      /* where the defaults come from: "Radford et al. 2015", "" for our own choice */
-  const char *flag;        /* the flag without dashes when it has one of its own ("size"), else NULL (use --set) */
+  const char *name;  /* "lr" */
+  const char *type;  /* "integer", "number", "flag", "text", "choice", "size", "duration", "path" */
+  const char *range; /* human-readable: "over 0", "1 to 512", "adam|adamw|sgd" */
+  const char *help;  /* one line */
+  const char *group; /* "data", "network", "length", "loss", "optimiser", "run": the table is in this order */
+  unsigned models;   /* where it applies: bit 1 << index of limn_model_name */
+  struct {
+    unsigned models;
+    const char *value;
+  } defaults[4];      /* the first that the model is among counts: limn_setting_default */
+  const char *source; /* where the defaults come from: "Radford et al. 2015", "" for our own choice */
+  const char *flag;   /* the flag without dashes when it has one of its own ("size"), else NULL (use --set) */
   limn_resume resume;
 } limn_setting;
 
@@ -38,8 +52,10 @@ LIMN_API size_t limn_setting_count(void);
 LIMN_API const limn_setting *limn_setting_at(size_t index);
 /* NULL when there is none of that name. */
 LIMN_API const limn_setting *limn_setting_find(const char *name);
+/* As text; "" where a text is not set. */
+LIMN_API const char *limn_setting_default(const limn_setting *setting, int model);
 
-/* "dcgan", "vae", "autoencoder". *out is yours; free it with limn_config_destroy. */
+/* model: limn_model_name. *out is yours; free it with limn_config_destroy. */
 LIMN_API limn_status limn_config_create(limn_config **out, const char *model);
 LIMN_API void limn_config_destroy(limn_config *config);
 LIMN_API const char *limn_config_model(const limn_config *config);

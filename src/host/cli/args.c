@@ -198,16 +198,20 @@ int cli_args_expect_words(const cli_args *args, size_t count, const char *what) 
   return CLI_OK;
 }
 
-void cli_option_print(char letter, const char *name, const char *value, const char *text) {
+void cli_item_print(const char *head, const char *text) {
   enum { column = 28, width = 100 };
-  char head[80];
-  snprintf(head, sizeof(head), "  %c%c%s --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ', letter ? "," : " ", name,
-           value ? " " : "", value ? value : "");
   if (strlen(head) >= column)
     printf("%s\n%*s", head, column, "");
   else
     printf("%-*s", column, head);
   cli_print_wrapped(stdout, column, width, text);
+}
+
+void cli_option_print(char letter, const char *name, const char *value, const char *text) {
+  char head[80];
+  snprintf(head, sizeof(head), "  %c%c%s --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ', letter ? "," : " ", name,
+           value ? " " : "", value ? value : "");
+  cli_item_print(head, text);
 }
 
 void cli_options_print(const cli_option *options, size_t count) {

@@ -58,6 +58,8 @@ int cli_args_expect_words(const cli_args *args, size_t count, const char *what);
 
 /* The lines of the options without a setting, for --help. */
 void cli_options_print(const cli_option *options, size_t count);
+/* A line of a list in --help: what is told about, indented by who calls, and the text beside or below it. */
+void cli_item_print(const char *head, const char *text);
 /* One line: "  -n, --name VALUE   text", wrapped. */
 void cli_option_print(char letter, const char *name, const char *value, const char *text);
 

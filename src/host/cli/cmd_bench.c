@@ -202,16 +202,17 @@ static int find_benchmark(const char *name, const struct benchmark **out) {
 
 static int run_benchmark(const cli_args *args) {
   const struct benchmark *benchmark = NULL;
+  char models[LIMN_MODEL_NAMES_SIZE];
   if (args->word_count == 0)
-    return cli_fail(CLI_USAGE,
-                    "bench what? limn bench step or limn bench ops, of dcgan|vae|autoencoder, or limn bench data");
+    return cli_fail(CLI_USAGE, "bench what? limn bench step or limn bench ops, of %s, or limn bench data",
+                    limn_model_names(~0u, "|", "|", models, sizeof(models)));
   int code = find_benchmark(args->words[0], &benchmark);
   if (!benchmark)
     return code;
   size_t words = benchmark->model ? 1 : 2;
   if (args->word_count < words)
-    return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s dcgan|vae|autoencoder", benchmark->name,
-                    benchmark->name);
+    return cli_fail(CLI_USAGE, "bench %s of which model? limn bench %s %s", benchmark->name, benchmark->name,
+                    limn_model_names(~0u, "|", "|", models, sizeof(models)));
   if (args->word_count > words)
     return cli_fail(CLI_USAGE, "limn bench %s does not know what to do with \"%s\"", benchmark->name,
                     args->words[words]);
@@ -227,8 +228,8 @@ static int run_benchmark(const cli_args *args) {
 const cli_command cmd_bench = {
     .name = "bench",
     .help = "time training steps and the kernels in them",
-    .usage = "limn bench step dcgan|vae|autoencoder [options]\n"
-             "limn bench ops dcgan|vae|autoencoder [options]\n"
+    .usage = "limn bench step MODEL [options]\n"
+             "limn bench ops MODEL [options]\n"
              "limn bench data --data PATH [--size SIZE] [options]",
     .about =
         "Times training steps, or the kernels that they are made of one by one, on made-up pictures of --size and\n"
@@ -239,7 +240,8 @@ const cli_command cmd_bench = {
         "data: how many pictures a second the loader makes ready when each is decoded from its file, when they come\n"
         "from the cache of decoded pictures, and from memory; and how long a run takes to start then. What the system\n"
         "keeps of the files in memory makes the first two faster than a disk would.",
-    .words = "step ops data " CLI_MODEL_WORDS,
+    .words = "step ops data",
+    .takes_model = true,
     CLI_OPTIONS(own_options),
     .settings = CLI_SETTINGS_TAKEN,
     .run = run_benchmark,

@@ -8,6 +8,8 @@
 
 static const cli_option options[] = {CLI_OPTION_HELP};
 
+#define WORDS_SIZE 256
+
 /* What follows an option: some of `words`, a file, or something that nobody can guess (neither). */
 typedef struct value {
   char words[512]; /* with a space behind each */
@@ -31,6 +33,10 @@ static value value_of(const cli_option *option) {
   static const char *const files[] = {"FILE", "DIR", "RUN", "PATH", ".yaml"};
   const char *range = option->setting ? option->setting->range : option->value;
   value v = {.setting = option->value && strcmp(option->value, "NAME=VALUE") == 0};
+  if (option->value && strcmp(option->value, "MODEL") == 0)
+    limn_model_names(~0u, " ", " ", v.words, sizeof(v.words) - 1);
+  if (v.words[0])
+    strcat(v.words, " ");
   for (size_t i = 0; option->value && i < sizeof(files) / sizeof(files[0]); i++)
     v.file = v.file || strstr(option->value, files[i]);
   if (option->value && strchr(range, '|'))
@@ -81,11 +87,12 @@ static void put_bash_value(const cli_option *option) {
 }
 
 static void put_bash_command(const cli_command *command, const cli_option *all, size_t count) {
+  char buffer[WORDS_SIZE];
   printf("  %s)\n    options='", command->name);
   for (size_t i = 0; i < count; i++)
     printf("--%s ", all[i].name);
-  printf("'\n    words='%s'\n%s    case $before in\n", command->words ? command->words : "",
-         command->words ? "" : "    files=1\n");
+  const char *words = cli_command_words(command, buffer, sizeof(buffer));
+  printf("'\n    words='%s'\n%s    case $before in\n", words ? words : "", words ? "" : "    files=1\n");
   for (size_t i = 0; i < count; i++)
     put_bash_value(&all[i]);
   fputs("    esac\n    ;;\n", stdout);
@@ -153,16 +160,18 @@ static void put_zsh_option(const cli_option *option, bool letter) {
 }
 
 static void put_zsh_command(const cli_command *command, const cli_option *all, size_t count) {
+  char buffer[WORDS_SIZE];
   printf("  %s)\n    _arguments \\\n", command->name);
   for (size_t i = 0; i < count; i++) {
     put_zsh_option(&all[i], false);
     if (all[i].letter)
       put_zsh_option(&all[i], true);
   }
-  if (!command->words)
+  const char *words = cli_command_words(command, buffer, sizeof(buffer));
+  if (!words)
     fputs("      '*:file:_files'\n    ;;\n", stdout);
   else
-    printf("      '*::word:(%s)'\n    ;;\n", command->words);
+    printf("      '*::word:(%s)'\n    ;;\n", words);
 }
 
 static void put_zsh_head(void) {
@@ -216,10 +225,12 @@ static void put_fish_option(const cli_command *command, const cli_option *option
 }
 
 static void put_fish_command(const cli_command *command, const cli_option *all, size_t count) {
+  char buffer[WORDS_SIZE];
   printf("complete -c limn -n __fish_use_subcommand -f -a %s", command->name);
   put_fish_text(command->help);
-  if (command->words)
-    printf("complete -c limn -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", command->name, command->words);
+  const char *words = cli_command_words(command, buffer, sizeof(buffer));
+  if (words)
+    printf("complete -c limn -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", command->name, words);
   for (size_t i = 0; i < count; i++)
     put_fish_option(command, &all[i]);
 }

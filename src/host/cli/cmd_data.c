@@ -6,7 +6,7 @@
 #include "output.h"
 
 static const cli_option own_options[] = {
-    {"model", 0, "dcgan|vae|autoencoder", "whose training is reckoned and whose settings are taken (dcgan)", NULL},
+    {"model", 0, "MODEL", "whose training is reckoned and whose settings are taken (dcgan)", NULL},
     {"contact-sheet", 0, "FILE", "a picture (.png, .jpg, .webp) of up to 64 of them, evenly spread, as a run sees them",
      NULL},
     {"config", 0, "F.yaml", "settings from a file of `name: value` lines", NULL},

@@ -92,6 +92,12 @@ static void put_settings(FILE *stream) {
   }
 }
 
+static void put_models(FILE *stream) {
+  fputs(".SH MODELS\n", stream);
+  for (int i = 0; limn_model_name(i); i++)
+    put_item(stream, limn_model_name(i), limn_model_help(i));
+}
+
 static void put_see_also(FILE *stream, const cli_command *but) {
   fputs(".SH SEE ALSO\n", stream);
   const char *before = "";
@@ -139,6 +145,8 @@ static void put_page(FILE *stream, const cli_command *command) {
   put_text(stream, command->usage);
   fputs(".fi\n.SH DESCRIPTION\n", stream);
   put_text(stream, command->about);
+  if (command->takes_model)
+    put_models(stream);
   fputs(".SH OPTIONS\n", stream);
   for (size_t i = 0; i < command->option_count; i++)
     put_option(stream, &command->options[i]);

@@ -43,8 +43,9 @@ static int plan_step(const cli_args *args) {
 }
 
 static int plan(const cli_args *args) {
+  char models[LIMN_MODEL_NAMES_SIZE];
   if (args->word_count == 0)
-    return cli_fail(CLI_USAGE, "plan what? limn plan dcgan|vae|autoencoder");
+    return cli_fail(CLI_USAGE, "plan what? limn plan %s", limn_model_names(~0u, "|", "|", models, sizeof(models)));
   if (args->word_count > 1)
     return cli_fail(CLI_USAGE, "limn plan does not know what to do with \"%s\"", args->words[1]);
   return plan_step(args);
@@ -53,13 +54,13 @@ static int plan(const cli_args *args) {
 const cli_command cmd_plan = {
     .name = "plan",
     .help = "what a training step is on a graphics card that need not be there",
-    .usage = "limn plan dcgan|vae|autoencoder [--device-spec CARD] [options]",
+    .usage = "limn plan MODEL [--device-spec CARD] [options]",
     .about =
         "Lists the kernels of a training step on --device, or on a card that need not be there, with what each\n"
         "computes and moves; for a card also how fast the step could be at best, and whether it fits. Nothing is run\n"
         "and no data is read: pictures are of --size and --channels (64 and 3 unless given). Every setting of limn\n"
         "train can be given; limn train --help lists them.",
-    .words = CLI_MODEL_WORDS,
+    .takes_model = true,
     CLI_OPTIONS(own_options),
     .settings = CLI_SETTINGS_TAKEN,
     .run = plan,

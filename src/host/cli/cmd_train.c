@@ -25,11 +25,13 @@ static const cli_option own_options[] = {
 };
 
 static int check_combination(const cli_args *args, const char *resume) {
+  char models[LIMN_MODEL_NAMES_SIZE];
   if (args->word_count > 1)
     return cli_fail(CLI_USAGE, "limn train does not know what to do with \"%s\"; pictures are named by --data PATH",
                     args->words[1]);
   if (!resume && args->word_count == 0 && !cli_args_has(args, "config"))
-    return cli_fail(CLI_USAGE, "train what? limn train dcgan|vae|autoencoder --data PATH, or limn train --resume RUN");
+    return cli_fail(CLI_USAGE, "train what? limn train %s --data PATH, or limn train --resume RUN",
+                    limn_model_names(~0u, "|", "|", models, sizeof(models)));
   if (resume && cli_args_has(args, "out"))
     return cli_fail(CLI_USAGE, "--resume and --out cannot go together: a resumed run stays in its folder, %s", resume);
   if (resume && cli_args_has(args, "preset"))
@@ -128,7 +130,7 @@ static int train(const cli_args *args) {
 const cli_command cmd_train = {
     .name = "train",
     .help = "train a DCGAN, a VAE or an autoencoder on pictures",
-    .usage = "limn train dcgan|vae|autoencoder --data PATH [options]\n"
+    .usage = "limn train MODEL --data PATH [options]\n"
              "limn train --config F.yaml [options]\n"
              "limn train --resume RUN [options]",
     .about =
@@ -139,7 +141,7 @@ const cli_command cmd_train = {
         "settings stay.\n\n"
         "A switch (--flip) stands alone for true, as --no-flip for false, or before true, false, yes, no, on or off.\n"
         "A flag is stronger than --set, --set than --config, --config than --preset, wherever they stand.",
-    .words = CLI_MODEL_WORDS,
+    .takes_model = true,
     CLI_OPTIONS(own_options),
     .settings = CLI_SETTINGS_LISTED,
     .run = train,

@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,16 @@ int cli_command_options(const cli_command *command, cli_option **out, size_t *co
   return CLI_OK;
 }
 
+const char *cli_command_words(const cli_command *command, char *buffer, size_t size) {
+  size_t used = (size_t)snprintf(buffer, size, "%s", command->words ? command->words : "");
+  if (!command->takes_model)
+    return command->words;
+  if (used && used + 1 < size)
+    buffer[used++] = ' ';
+  limn_model_names(~0u, " ", " ", buffer + used, size - used);
+  return buffer;
+}
+
 static void print_help(const cli_command *command, const cli_args *args) {
   const char *before = "usage: ";
   for (const char *line = command->usage; *line; before = "       ") {
@@ -36,12 +47,20 @@ static void print_help(const cli_command *command, const cli_args *args) {
     printf("%s%.*s\n", before, length, line);
     line += length + (line[length] == '\n');
   }
-  printf("\n%s\n\nOptions\n", command->about);
+  printf("\n%s\n", command->about);
+  if (command->takes_model)
+    puts("\nModels");
+  for (int i = 0; command->takes_model && limn_model_name(i); i++) {
+    char head[64];
+    snprintf(head, sizeof(head), "      %s", limn_model_name(i));
+    cli_item_print(head, limn_model_help(i));
+  }
+  puts("\nOptions");
   cli_options_print(command->options, command->option_count);
   if (command->settings != CLI_SETTINGS_LISTED)
     return;
   const char *model = args->word_count ? args->words[0] : NULL;
-  cli_flags_print(model && cli_model_index(model) >= 0 ? model : NULL);
+  cli_flags_print(model && limn_model_index(model) >= 0 ? model : NULL);
 }
 
 int cli_command_run(const cli_command *command, int argc, char **argv) {

@@ -18,6 +18,7 @@ typedef struct cli_command {
   const char *usage; /* a line for each form: "limn sample RUN|CHECKPOINT [options]" */
   const char *about; /* paragraphs, an empty line between two */
   const char *words; /* what completions offer beside options, with spaces between; NULL: files */
+  bool takes_model;  /* its usage says MODEL: --help and the manual list them, and completions offer them too */
   const cli_option *options;
   size_t option_count;
   cli_settings settings;
@@ -26,7 +27,6 @@ typedef struct cli_command {
 
 /* For descriptions: an array of options with its length. */
 #define CLI_OPTIONS(array) .options = (array), .option_count = sizeof(array) / sizeof((array)[0])
-#define CLI_MODEL_WORDS    "dcgan vae autoencoder"
 
 extern const cli_command cmd_train, cmd_sample, cmd_interpolate, cmd_inspect, cmd_export, cmd_data, cmd_doctor,
     cmd_bench, cmd_plan, cmd_manual, cmd_completions;
@@ -35,6 +35,9 @@ extern const cli_command cmd_train, cmd_sample, cmd_interpolate, cmd_inspect, cm
 extern const cli_command *const cli_commands[];
 /* NULL when there is none of that name. */
 const cli_command *cli_command_find(const char *name);
+
+/* The words that completions offer; NULL: files. */
+const char *cli_command_words(const cli_command *command, char *buffer, size_t size);
 
 /* All options of a command, those of settings behind its own. *out is yours (free()). */
 int cli_command_options(const cli_command *command, cli_option **out, size_t *count);

@@ -8,18 +8,8 @@
 #include "console.h"
 #include "suggest.h"
 
-const char *const cli_models[] = {"dcgan", "vae", "autoencoder", NULL};
-enum { MODELS = 3 };
-
-int cli_model_index(const char *model) {
-  for (int i = 0; cli_models[i]; i++)
-    if (strcmp(cli_models[i], model) == 0)
-      return i;
-  return -1;
-}
-
 bool cli_setting_applies(const limn_setting *setting, const char *model) {
-  int index = cli_model_index(model);
+  int index = limn_model_index(model);
   return index >= 0 && (setting->models & 1u << index) != 0;
 }
 
@@ -46,16 +36,18 @@ size_t cli_flags_fill(cli_option *options) {
 }
 
 static int no_model(const char *model) {
+  char all[LIMN_MODEL_NAMES_SIZE];
   cli_suggestion suggestion;
   cli_suggestion_init(&suggestion);
-  for (int i = 0; cli_models[i]; i++)
-    cli_suggestion_offer(&suggestion, cli_models[i], cli_models[i], "", "");
+  for (int i = 0; limn_model_name(i); i++)
+    cli_suggestion_offer(&suggestion, limn_model_name(i), limn_model_name(i), "", "");
   cli_suggestion_offer(&suggestion, "gan", "dcgan", "", "");
   cli_suggestion_offer(&suggestion, "ae", "autoencoder", "", "");
   const char *nearest = cli_suggestion_find(&suggestion, model);
   if (nearest)
     return cli_fail(CLI_USAGE, "unknown model \"%s\"; did you mean %s?", model, nearest);
-  return cli_fail(CLI_USAGE, "unknown model \"%s\"; there are dcgan, vae and autoencoder", model);
+  return cli_fail(CLI_USAGE, "unknown model \"%s\"; there are %s", model,
+                  limn_model_names(~0u, ", ", " and ", all, sizeof(all)));
 }
 
 int cli_run_config(limn_config **out, const char *run, const char *model) {
@@ -153,7 +145,7 @@ static limn_status create_config(limn_config **out, const char *model, const cha
 
 int cli_flags_config(limn_config **out, const cli_args *args, const char *model, const char *resume) {
   *out = NULL;
-  if (model && cli_model_index(model) < 0)
+  if (model && limn_model_index(model) < 0)
     return no_model(model);
   int code = CLI_OK;
   if (resume) {
@@ -174,38 +166,47 @@ int cli_flags_config(limn_config **out, const cli_args *args, const char *model,
 
 /* "; default 0.0002", or one a model where they differ; model NULL: of all models. */
 static void describe_default(const limn_setting *setting, const char *model, char *text, size_t size) {
-  int first = -1;
+  const char *first = NULL;
   bool equal = true;
-  for (int i = 0; i < MODELS; i++) {
-    if (!cli_setting_applies(setting, cli_models[i]) || (model && strcmp(model, cli_models[i]) != 0))
+  for (int i = 0; limn_model_name(i); i++) {
+    if (!cli_setting_applies(setting, limn_model_name(i)) || (model && strcmp(model, limn_model_name(i)) != 0))
       continue;
-    if (first < 0)
-      first = i;
-    equal = equal && strcmp(setting->defaults[first], setting->defaults[i]) == 0;
+    if (!first)
+      first = limn_setting_default(setting, i);
+    equal = equal && strcmp(first, limn_setting_default(setting, i)) == 0;
   }
   text[0] = '\0';
-  if (first < 0 || (equal && !*setting->defaults[first]))
+  if (!first || (equal && !*first))
     return;
-  size_t used = (size_t)snprintf(text, size, "; default %s", setting->defaults[first]);
-  if (!equal)
-    used += (size_t)snprintf(text + used, size - used, " %s", cli_models[first]);
-  for (int i = first + 1; i < MODELS && !equal && used < size; i++)
-    if (cli_setting_applies(setting, cli_models[i]))
-      used += (size_t)snprintf(text + used, size - used, ", %s %s", setting->defaults[i], cli_models[i]);
+  size_t used = (size_t)snprintf(text, size, "; default %s", equal ? first : "");
+  const char *before = "";
+  for (int i = 0; limn_model_name(i) && !equal && used < size; i++)
+    if (cli_setting_applies(setting, limn_model_name(i))) {
+      used += (size_t)snprintf(text + used, size - used, "%s%s %s", before, limn_setting_default(setting, i),
+                               limn_model_name(i));
+      before = ", ";
+    }
   /* "DCGAN: ..." says which model a source is for; where only one is shown it might be another's. */
   if (*setting->source && used < size && !(model && strchr(setting->source, ':')))
     snprintf(text + used, size - used, " [%s]", setting->source);
 }
 
+/* "; only vae, autoencoder", "" where all models have it. */
+static void describe_models(const limn_setting *setting, char *text, size_t size) {
+  char names[LIMN_MODEL_NAMES_SIZE];
+  bool all = true;
+  for (int i = 0; limn_model_name(i); i++)
+    all = all && cli_setting_applies(setting, limn_model_name(i));
+  text[0] = '\0';
+  if (!all)
+    snprintf(text, size, "; only %s", limn_model_names(setting->models, ", ", ", ", names, sizeof(names)));
+}
+
 void cli_setting_describe(const limn_setting *setting, const char *model, char *text, size_t size) {
-  char standard[256], models[64] = "";
+  char standard[256], models[LIMN_MODEL_NAMES_SIZE + 16] = "";
   describe_default(setting, model, standard, sizeof(standard));
-  if (!model && (setting->models & 7u) != 7u)
-    for (int i = 0; i < MODELS; i++)
-      if (cli_setting_applies(setting, cli_models[i])) {
-        size_t used = strlen(models);
-        snprintf(models + used, sizeof(models) - used, "%s%s", used ? ", " : "; only ", cli_models[i]);
-      }
+  if (!model)
+    describe_models(setting, models, sizeof(models));
   snprintf(text, size, "%s (%s%s%s)", setting->help, setting->range && *setting->range ? setting->range : setting->type,
            standard, models);
 }

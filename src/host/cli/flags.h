@@ -7,10 +7,6 @@
 
 #define CLI_VALUE_SIZE 4096 /* a setting's value as text */
 
-/* "dcgan" and so on, by the bit in limn_setting.models; NULL behind the last. */
-extern const char *const cli_models[];
-/* The bit of a model, -1 when there is none of that name. */
-int cli_model_index(const char *model);
 bool cli_setting_applies(const limn_setting *setting, const char *model);
 
 /* An option for each setting with a flag into `options`, which has room for all settings; returns how many. */

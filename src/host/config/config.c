@@ -7,18 +7,9 @@
 #include "base/error.h"
 #include "config/settings.h"
 
-static const char *const model_names[] = {"dcgan", "vae", "autoencoder"};
-#define MODEL_COUNT (sizeof model_names / sizeof *model_names)
-
 limn_status limn_config_create(limn_config **out, const char *model) {
-  int kind = 0;
-  while ((size_t)kind < MODEL_COUNT && strcmp(model, model_names[kind]) != 0)
-    ++kind;
-  if ((size_t)kind == MODEL_COUNT) {
-    const char *nearest = limn_nearest(model, model_names, MODEL_COUNT);
-    return limn_fail(LIMN_USAGE, "there is no model \"%.64s\" among dcgan, vae and autoencoder%s%s%s", model,
-                     nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-  }
+  int kind;
+  LIMN_TRY(limn_model_look_up(model, &kind));
   limn_config *config = calloc(1, sizeof *config);
   if (!config)
     return limn_fail_memory("the settings of a run");
@@ -26,7 +17,7 @@ limn_status limn_config_create(limn_config **out, const char *model) {
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
     limn_setting_value value;
-    limn_status status = limn_setting_parse(row, row->setting.defaults[kind], &value);
+    limn_status status = limn_setting_parse(row, limn_setting_default(&row->setting, kind), &value);
     if (status == LIMN_OK)
       status = limn_setting_store(row, config, &value);
     if (status != LIMN_OK) {
@@ -81,7 +72,7 @@ limn_status limn_config_copy(limn_config **out, const limn_config *config) {
   return LIMN_OK;
 }
 
-const char *limn_config_model(const limn_config *config) { return model_names[config->model]; }
+const char *limn_config_model(const limn_config *config) { return limn_model_name(config->model); }
 
 bool limn_setting_is_length(const limn_setting_row *row) {
   return row->offset == offsetof(struct limn_config, steps) || row->offset == offsetof(struct limn_config, epochs) ||
@@ -136,23 +127,13 @@ static limn_status settle_labels(limn_config *config, size_t data, limn_source s
   return together ? put(config, labels, &(limn_setting_value){.text = ""}, LIMN_SOURCE_DEFAULT, origin) : LIMN_OK;
 }
 
-/* "vae and autoencoder" */
-static void name_models(unsigned models, char *buffer, size_t size) {
-  buffer[0] = '\0';
-  for (size_t i = 0; i < MODEL_COUNT; ++i)
-    if (models & (1u << i)) {
-      size_t used = strlen(buffer);
-      snprintf(buffer + used, size - used, "%s%s", used ? " and " : "", model_names[i]);
-    }
-}
-
 limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_source source,
                                const char *origin) {
   const limn_setting_row *row = limn_setting_row_at(index);
   if (!(row->setting.models & (1u << config->model))) {
-    char models[64];
-    name_models(row->setting.models, models, sizeof models);
-    return limn_fail(LIMN_USAGE, "%s is a setting of %s, not of %s: leave it out", row->setting.name, models,
+    char models[LIMN_MODEL_NAMES_SIZE];
+    return limn_fail(LIMN_USAGE, "%s is a setting of %s, not of %s: leave it out", row->setting.name,
+                     limn_model_names(row->setting.models, ", ", " and ", models, sizeof models),
                      limn_config_model(config));
   }
   limn_setting_value parsed;

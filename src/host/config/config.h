@@ -8,7 +8,12 @@
 
 #include "limn/config.h"
 
-typedef enum limn_model_kind { LIMN_MODEL_DCGAN, LIMN_MODEL_VAE, LIMN_MODEL_AUTOENCODER } limn_model_kind;
+typedef enum limn_model_kind {
+  LIMN_MODEL_DCGAN,
+  LIMN_MODEL_VAE,
+  LIMN_MODEL_AUTOENCODER,
+  LIMN_MODEL_COUNT
+} limn_model_kind;
 typedef enum limn_gan_loss {
   LIMN_GAN_NON_SATURATING,
   LIMN_GAN_MINIMAX,

@@ -10,7 +10,7 @@
 #define VAE         (1u << LIMN_MODEL_VAE)
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
 #define LIKELIHOODS (VAE | AUTOENCODER)
-#define ALL         (DCGAN | VAE | AUTOENCODER)
+#define ALL         (~0u)
 
 #define NAME(name_, group_, models_) .setting.name = name_, .setting.group = group_, .setting.models = models_
 #define FLAG(flag_)                  .setting.flag = flag_
@@ -18,9 +18,9 @@
 /* On resume a setting is fixed, unless its row says one of these. */
 #define FREE            .setting.resume = LIMN_RESUME_FREE
 #define INEXACT         .setting.resume = LIMN_RESUME_INEXACT
-#define DEFAULT(value_) .setting.defaults = {value_, value_, value_}, .setting.source = ""
-#define DEFAULTS(dcgan_, vae_, autoencoder_, source_)                                                                  \
-  .setting.defaults = {dcgan_, vae_, autoencoder_}, .setting.source = source_
+#define DEFAULT(value_) DEFAULTS("", {ALL, value_})
+/* Where models differ: {models, value}, ..., of which the first that fits counts. */
+#define DEFAULTS(source_, ...) .setting.defaults = {__VA_ARGS__}, .setting.source = source_
 
 #define FIELD(type_, kind_, field_) .setting.type = type_, .kind = kind_, .offset = offsetof(struct limn_config, field_)
 #define INT(field_)                 FIELD("integer", LIMN_SETTING_INT, field_)
@@ -48,7 +48,7 @@ static const limn_setting_row table[] = {
      DEFAULT("0"), HELP("height and width of the pictures")},
     {NAME("channels", "data", ALL), FLAG("channels"), FIELD("integer", LIMN_SETTING_CHANNELS, channels),
      RANGE("1 or 3; 0: from the data"), DEFAULT("0"), HELP("1 for grey pictures, 3 for colour")},
-    {NAME("validation", "data", LIKELIHOODS), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("0", "0.1", "0.1", ""),
+    {NAME("validation", "data", LIKELIHOODS), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("", {LIKELIHOODS, "0.1"}, {ALL, "0"}),
      HELP("part of the pictures that is held out of training")},
     {NAME("workers", "data", ALL), FREE, INT(workers), FROM_TO(0, 64), DEFAULT("0"),
      HELP("threads that read pictures; 0: chosen")},
@@ -75,15 +75,15 @@ static const limn_setting_row table[] = {
      HELP("where decoded pictures are kept for the next run; auto: in the user's caches, what takes long to decode")},
 
     {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
-     DEFAULTS("64", "32", "32", "DCGAN: PyTorch's example"),
+     DEFAULTS("DCGAN: PyTorch's example", {LIKELIHOODS, "32"}, {ALL, "64"}),
      HELP("filters of the layer next to the picture; each halving of the picture doubles them")},
     {NAME("latent", "network", ALL), FLAG("latent"), INT(latent), FROM_TO(1, 4096),
-     DEFAULTS("100", "128", "128", "DCGAN: Radford et al. 2015"), HELP("length of the latent code z")},
+     DEFAULTS("DCGAN: Radford et al. 2015", {LIKELIHOODS, "128"}, {ALL, "100"}), HELP("length of the latent code z")},
 
     {NAME("steps", "length", ALL), FREE, FLAG("steps"), INT64(steps), STEPS, DEFAULT("0"),
      HELP("training steps; 0: from epochs or time; whichever is reached first ends the run")},
     {NAME("epochs", "length", ALL), FREE, FLAG("epochs"), NUMBER(epochs), FROM_TO(0, 1000000),
-     DEFAULTS("25", "50", "50", "DCGAN: PyTorch's example"), HELP("passes over the data; 0: from steps or time")},
+     DEFAULTS("DCGAN: PyTorch's example", {LIKELIHOODS, "50"}, {ALL, "25"}), HELP("passes over the data; 0: from steps or time")},
     {NAME("time", "length", ALL), FREE, FLAG("time"), FIELD("duration", LIMN_SETTING_DURATION, time),
      RANGE("90s, 10m, 2h; 0: no limit"), .minimum = 0, .maximum = 1e9, DEFAULT("0"),
      HELP("how long to train in this call, by the clock; a resumed run has as long again")},
@@ -92,22 +92,22 @@ static const limn_setting_row table[] = {
           "call")},
     {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
-     DEFAULTS("128", "64", "64", "DCGAN: Radford et al. 2015"),
+     DEFAULTS("DCGAN: Radford et al. 2015", {LIKELIHOODS, "64"}, {ALL, "128"}),
      HELP("pictures in a training step; auto: as many as fit into the graphics card, on the CPU the default or what fits")},
     {NAME("patience", "length", LIKELIHOODS), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
      HELP("validations without improvement after which the run stops; 0: never")},
 
     {NAME("loss", "loss", DCGAN), CHOICE(loss, "non_saturating|minimax|least_squares|hinge"),
-     DEFAULTS("non_saturating", "non_saturating", "non_saturating", "Goodfellow et al. 2014"),
+     DEFAULTS("Goodfellow et al. 2014", {ALL, "non_saturating"}),
      HELP("losses of the discriminator and the generator")},
-    {NAME("d_steps", "loss", DCGAN), INT(d_steps), FROM_TO(1, 100), DEFAULTS("1", "1", "1", "Goodfellow et al. 2014"),
+    {NAME("d_steps", "loss", DCGAN), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014", {ALL, "1"}),
      HELP("discriminator steps for each generator step")},
     {NAME("likelihood", "loss", LIKELIHOODS), CHOICE(likelihood, "bernoulli|gaussian|gaussian_learned|l1"),
-     DEFAULTS("bernoulli", "bernoulli", "bernoulli", "Kingma & Welling 2014"),
+     DEFAULTS("Kingma & Welling 2014", {ALL, "bernoulli"}),
      HELP("what the decoder's output says about a pixel: the reconstruction loss")},
     {NAME("sigma", "loss", LIKELIHOODS), NUMBER(sigma), OVER(0), DEFAULT("0.1"),
      HELP("standard deviation of the gaussian likelihood, in units of the pixel range [0, 1]")},
-    {NAME("beta", "loss", VAE), NUMBER(beta), AT_LEAST(0), DEFAULTS("1", "1", "1", "Kingma & Welling 2014"),
+    {NAME("beta", "loss", VAE), NUMBER(beta), AT_LEAST(0), DEFAULTS("Kingma & Welling 2014", {ALL, "1"}),
      HELP("weight of the KL term")},
     {NAME("beta_warmup", "loss", VAE), INT64(beta_warmup), STEPS, DEFAULT("0"),
      HELP("steps over which beta rises from 0")},
@@ -123,15 +123,15 @@ static const limn_setting_row table[] = {
     {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
      HELP("rule that updates the weights")},
     {NAME("lr", "optimiser", ALL), FLAG("lr"), NUMBER(lr), OVER(0),
-     DEFAULTS("0.0002", "0.001", "0.001", "DCGAN: Radford et al. 2015; else Kingma & Ba 2015"), HELP("learning rate")},
+     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {LIKELIHOODS, "0.001"}, {ALL, "0.0002"}), HELP("learning rate")},
     {NAME("lr_d", "optimiser", DCGAN), NUMBER(lr_d), AT_LEAST(0), DEFAULT("0"),
      HELP("learning rate of the discriminator; 0: lr")},
     {NAME("beta1", "optimiser", ALL), NUMBER(beta1), FROM_UNDER(0, 1),
-     DEFAULTS("0.5", "0.9", "0.9", "DCGAN: Radford et al. 2015; else Kingma & Ba 2015"),
+     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {LIKELIHOODS, "0.9"}, {ALL, "0.5"}),
      HELP("decay of Adam's first moment")},
     {NAME("beta2", "optimiser", ALL), NUMBER(beta2), FROM_UNDER(0, 1),
-     DEFAULTS("0.999", "0.999", "0.999", "Kingma & Ba 2015"), HELP("decay of Adam's second moment")},
-    {NAME("eps", "optimiser", ALL), NUMBER(eps), OVER(0), DEFAULTS("1e-8", "1e-8", "1e-8", "Kingma & Ba 2015"),
+     DEFAULTS("Kingma & Ba 2015", {ALL, "0.999"}), HELP("decay of Adam's second moment")},
+    {NAME("eps", "optimiser", ALL), NUMBER(eps), OVER(0), DEFAULTS("Kingma & Ba 2015", {ALL, "1e-8"}),
      HELP("what Adam adds to the square root of its second moment")},
     {NAME("weight_decay", "optimiser", ALL), NUMBER(weight_decay), AT_LEAST(0), DEFAULT("0"),
      HELP("pull of the weights towards 0; decoupled from the gradient in adamw")},

@@ -47,6 +47,9 @@ const limn_setting_row *limn_setting_row_at(size_t index);
 /* The row of that name; LIMN_USAGE with the nearest name when there is none. */
 limn_status limn_setting_look_up(const char *name, size_t *index);
 
+/* The model of that name; LIMN_USAGE with the nearest name when there is none. */
+limn_status limn_model_look_up(const char *name, int *index);
+
 /* Reads a value. LIMN_USAGE says what the setting takes. */
 limn_status limn_setting_parse(const limn_setting_row *row, const char *text, limn_setting_value *out);
 /* Puts it into its field. Fails only for lack of memory, and then changes nothing. */

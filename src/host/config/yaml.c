@@ -172,13 +172,15 @@ limn_status limn_config_create_from_file(limn_config **out, const char *path) {
   entry_list list = {0};
   limn_config *config = NULL;
   const entry *model = NULL;
+  char models[LIMN_MODEL_NAMES_SIZE];
   limn_status status;
   LIMN_TRY_OR_CLEANUP(status, read_entries(path, &list));
   for (size_t i = 0; i < list.count && !model; ++i)
     if (strcmp(list.entries[i].key, "model") == 0)
       model = &list.entries[i];
   if (!model) {
-    status = limn_fail(LIMN_DATA, "%s: no line `model: dcgan`, `model: vae` or `model: autoencoder`: add it", path);
+    status = limn_fail(LIMN_DATA, "%s: no line `model: NAME`, of %s: add it", path,
+                       limn_model_names(~0u, ", ", " or ", models, sizeof models));
     goto cleanup;
   }
   status = limn_config_create(&config, model->value);

@@ -25,4 +25,5 @@ static const limn_model_row rows[] = {
                                 .describe_output = limn_vae_describe_output},
 };
 
-const limn_model_row *limn_model_row_of(const limn_config *config) { return &rows[config->model]; }
+const limn_model_row *limn_model_row_at(int index) { return &rows[index]; }
+const limn_model_row *limn_model_row_of(const limn_config *config) { return limn_model_row_at(config->model); }

@@ -35,5 +35,7 @@ typedef struct limn_model_row {
 } limn_model_row;
 
 const limn_model_row *limn_model_row_of(const limn_config *config);
+/* By limn_model_index. */
+const limn_model_row *limn_model_row_at(int index);
 
 #endif

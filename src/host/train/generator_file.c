@@ -103,13 +103,17 @@ static limn_status read_export(limn_generator_file *out, const char *network) {
   const limn_safetensors *file = out->weights.file;
   const char *path = out->weights.path, *model = limn_safetensors_metadata(file, "model");
   limn_weights_search search = {.score = INT_MIN};
-  bool generates = strcmp(network, "generator") == 0 || strcmp(network, "ema") == 0;
-  if (!generates && strcmp(network, "decoder") != 0)
-    return limn_fail(LIMN_USAGE, "%s is the %.32s of a %.32s: it makes no pictures; export the %s", path, network,
-                     model, strcmp(model, "dcgan") == 0 ? "generator or ema" : "decoder");
-  out->averaged = strcmp(network, "ema") == 0;
+  const int kind = limn_model_index(model);
+  if (kind < 0)
+    return limn_fail(LIMN_DATA, "%s is of a model \"%.32s\", which this Limn does not know", path, model);
+  const limn_model_row *row = limn_model_row_at(kind);
+  const char *generator = row->networks[row->generator].name;
+  out->averaged = row->averages && strcmp(network, "ema") == 0;
+  if (!out->averaged && strcmp(network, generator) != 0)
+    return limn_fail(LIMN_USAGE, "%s is the %.32s of a %.32s: it makes no pictures; export the %s%s", path, network,
+                     model, generator, row->averages ? " or ema" : "");
   if (!limn_safetensors_metadata(file, "size")) {
-    if (!generates)
+    if (kind != LIMN_MODEL_DCGAN) /* the one whose settings its shapes tell */
       return limn_fail(LIMN_DATA, "%s does not say its size: export it again from its run", path);
     return read_foreign(out);
   }
