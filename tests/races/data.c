@@ -25,8 +25,9 @@ static void take_batches(limn_dataset *dataset, uint64_t first) {
   limn_loader_options options = {.batch = BATCH, .seed = 3, .workers = 5, .prefetch = 3, .first_batch = first};
   expect(limn_loader_create(&loader, dataset, &options) == LIMN_OK, "no loader");
   for (int b = 0; b < BATCHES && loader; ++b) {
-    const uint8_t *nchw;
-    expect(limn_loader_next(loader, &nchw) == LIMN_OK, "no batch");
+    limn_batch batch;
+    expect(limn_loader_next(loader, &batch) == LIMN_OK, "no batch");
+    const uint8_t *nchw = batch.pixels;
     for (int i = 0; nchw && i < BATCH; ++i)
       expect(nchw[48 * i] == nchw[48 * i + 15], "a picture in parts");
   }

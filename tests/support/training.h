@@ -42,7 +42,7 @@ static inline limn_config *test_config(const char *model, const char *const *set
   return config;
 }
 
-/* A limn_batch_source: batch s has the bytes floor(256 u), u uniform from stream 1000 at step s, as in
+/* Made-up batches: batch s has the bytes floor(256 u), u uniform from stream 1000 at step s, as in
  * fixtures/make_fixtures.py. */
 typedef struct test_batches {
   uint64_t seed, step;
@@ -66,13 +66,21 @@ static inline void test_batches_release(test_batches *b) {
   free(b->bytes);
 }
 
-static inline limn_status test_next_batch(void *context, const uint8_t **nchw) {
-  test_batches *b = context;
+static inline limn_batch test_next_batch(test_batches *b) {
   limn_philox_uniform(b->seed, 1000, b->step++, 0, b->uniform, b->count);
   for (size_t i = 0; i < b->count; ++i)
     b->bytes[i] = (uint8_t)(b->uniform[i] * 256);
-  *nchw = b->bytes;
-  return LIMN_OK;
+  return (limn_batch){.pixels = b->bytes};
+}
+
+/* A whole step on the next batches. */
+static inline limn_status test_step(limn_session *session, test_batches *b, uint64_t step) {
+  limn_status status = LIMN_OK;
+  for (int part = 0; part < session->algorithm->batches_per_step(session->config) && status == LIMN_OK; ++part) {
+    const limn_batch batch = test_next_batch(b);
+    status = limn_session_step(session, step, part, &batch);
+  }
+  return status;
 }
 
 /* A folder of PNG files: bright rectangles of random place and size on dark, so that there is something to learn. */

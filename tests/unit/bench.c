@@ -43,9 +43,12 @@ static limn_program later_train, later_extra;
 
 static void note(char event) { events[strlen(events)] = event; }
 
-static limn_status later_step(limn_session *session, uint64_t step) {
+/* The last of a step's three parts. */
+static limn_status later_step(limn_session *session, uint64_t step, int part, const limn_batch *batch) {
   (void)session;
-  note((char)('0' + step % 10));
+  (void)batch;
+  if (part == 2)
+    note((char)('0' + step % 10));
   return LIMN_OK;
 }
 

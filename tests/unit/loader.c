@@ -61,13 +61,13 @@ static limn_loader *create(const limn_loader_options *options) {
 }
 
 /* The pictures of the next batch; checks that each is whole. */
-static void next(limn_loader *loader, int batch, uint8_t *pictures) {
-  const uint8_t *nchw;
-  cr_assert_eq(limn_loader_next(loader, &nchw), LIMN_OK, "%s", limn_error_message());
-  for (int i = 0; i < batch; ++i) {
+static void next(limn_loader *loader, int count, uint8_t *pictures) {
+  limn_batch batch;
+  cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK, "%s", limn_error_message());
+  for (int i = 0; i < count; ++i) {
     for (int j = 1; j < 6; ++j)
-      cr_assert_eq(nchw[i * 6 + j], nchw[i * 6]);
-    pictures[i] = nchw[i * 6];
+      cr_assert_eq(batch.pixels[i * 6 + j], batch.pixels[i * 6]);
+    pictures[i] = batch.pixels[i * 6];
   }
 }
 
@@ -195,12 +195,12 @@ Test(loader, batch_stays_until_the_next_call) {
   limn_loader_options options = {.batch = 4, .workers = 4, .prefetch = 2};
   limn_loader *loader = create(&options);
   for (int i = 0; i < 10; ++i) {
-    const uint8_t *nchw;
+    limn_batch batch;
     uint8_t copy[24];
-    cr_assert_eq(limn_loader_next(loader, &nchw), LIMN_OK);
-    memcpy(copy, nchw, sizeof copy);
+    cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
+    memcpy(copy, batch.pixels, sizeof copy);
     usleep(2000);
-    cr_assert_arr_eq(copy, nchw, sizeof copy);
+    cr_assert_arr_eq(copy, batch.pixels, sizeof copy);
   }
   limn_loader_destroy(loader);
 }
@@ -219,13 +219,13 @@ Test(loader, reports_a_failure_of_a_worker) {
   for (int workers = 1; workers <= 4; ++workers) {
     limn_loader_options options = {.batch = 4, .seed = 1, .workers = workers};
     limn_loader *loader = NULL;
-    const uint8_t *nchw;
+    limn_batch batch;
     cr_assert_eq(limn_loader_create(&loader, lazy, &options), LIMN_OK);
-    cr_assert_eq(limn_loader_next(loader, &nchw), LIMN_OK);
-    cr_assert_eq(limn_loader_next(loader, &nchw), LIMN_OK);
+    cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
+    cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
     for (int again = 0; again < 3; ++again) {
-      cr_assert_eq(limn_loader_next(loader, &nchw), LIMN_DATA);
-      cr_assert_null(nchw);
+      cr_assert_eq(limn_loader_next(loader, &batch), LIMN_DATA);
+      cr_assert_null(batch.pixels);
       cr_assert_not_null(strstr(limn_error_message(), test_path("folder/%02u.png", order[9])), "%s",
                          limn_error_message());
     }
@@ -234,17 +234,44 @@ Test(loader, reports_a_failure_of_a_worker) {
   limn_dataset_close(lazy);
 }
 
+/* Classes by sub-folder: the label of a picture is what its grey says. */
+Test(loader, brings_each_picture_its_label) {
+  for (int i = 0; i < 12; ++i) {
+    const uint8_t grey[1] = {(uint8_t)(10 * (i % 3))};
+    mkdir(test_path("classes"), 0755);
+    mkdir(test_path("classes/%d", i % 3), 0755);
+    test_write_plain(test_path("classes/%d/%02d.png", i % 3, i), 2, 3, 1, grey);
+  }
+  limn_dataset *classes = NULL;
+  limn_loader *loader = NULL;
+  limn_loader_options options = {.batch = 5, .seed = 1, .workers = 3};
+  limn_batch batch;
+  cr_assert_eq(limn_dataset_open(&classes, test_path("classes"), NULL), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_loader_create(&loader, classes, &options), LIMN_OK);
+  for (int b = 0; b < 10; ++b) {
+    cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
+    for (int i = 0; i < 5; ++i)
+      cr_expect_eq(batch.labels[i], batch.pixels[i * 6] / 10);
+  }
+  limn_loader_destroy(loader);
+  limn_dataset_close(classes);
+  loader = create(&options);
+  cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
+  cr_expect_null(batch.labels, "there are no classes");
+  limn_loader_destroy(loader);
+}
+
 #ifdef COUNTS_ALLOCATIONS
 Test(loader, allocates_nothing_after_the_start) {
   limn_loader_options options = {.batch = 30, .workers = 2};
   limn_loader *loader = create(&options);
-  const uint8_t *nchw;
+  limn_batch batch;
   for (int i = 0; i < 20; ++i)
-    cr_assert_eq(limn_loader_next(loader, &nchw), LIMN_OK);
+    cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
   long before = allocations;
   int failures = 0;
   for (int i = 0; i < 2000; ++i) /* 600 epochs */
-    failures += limn_loader_next(loader, &nchw) != LIMN_OK;
+    failures += limn_loader_next(loader, &batch) != LIMN_OK;
   long after = allocations;
   cr_assert_eq(failures, 0);
   cr_assert_gt(before, 0);

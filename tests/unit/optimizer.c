@@ -272,9 +272,7 @@ Test(optimizer, the_average_follows_the_generator) {
   limn_session session;
   limn_outline generator;
   averaged a = {0};
-  cr_assert_eq(
-      limn_session_init(&session, config, 10, &(limn_session_data){.next = test_next_batch, .source = &batches}),
-      LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_session_init(&session, config, 10, &(limn_session_data){0}), LIMN_OK, "%s", limn_error_message());
   cr_assert_eq(limn_outline_take(&generator, &session.model, 0), LIMN_OK);
   a.store = session.store;
   for (uint64_t step = 0; step <= 3; ++step) { /* the average begins at the weights */
@@ -283,7 +281,7 @@ Test(optimizer, the_average_follows_the_generator) {
     for (int i = 0; i < generator.leaf_count; ++i)
       if (generator.leaves[i].role == LIMN_ROLE_PARAMETER)
         check_average(&a, generator.leaves[i].name);
-    cr_assert_eq(limn_session_step(&session, step), LIMN_OK, "%s", limn_error_message());
+    cr_assert_eq(test_step(&session, &batches, step), LIMN_OK, "%s", limn_error_message());
   }
   cr_expect_eq(a.count, 3 + 2 * 2);
   for (int i = 0; i < a.count; ++i)

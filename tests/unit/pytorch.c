@@ -111,8 +111,8 @@ static void load_initial(const fixture *f, limn_store *store) {
 }
 
 /* As limn_session_init, which only makes the devices that users can name. */
-static void open_session(limn_session *s, const fixture *f, test_batches *batches) {
-  const limn_session_data data = {.next = test_next_batch, .source = batches};
+static void open_session(limn_session *s, const fixture *f) {
+  const limn_session_data data = {0};
   if (!f->reference) {
     cr_assert_eq(limn_session_init(s, f->config, STEPS, &data), LIMN_OK, "%s", limn_error_message());
     return;
@@ -121,9 +121,7 @@ static void open_session(limn_session *s, const fixture *f, test_batches *batche
   *s = (limn_session){.config = c,
                       .algorithm = c->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm,
                       .batch = {c->batch, c->channels, c->height, c->width},
-                      .horizon = STEPS,
-                      .next = test_next_batch,
-                      .source = batches};
+                      .horizon = STEPS};
   s->device = reference_device_create(c->seed);
   cr_assert_not_null(s->device);
   cr_assert_eq(limn_model_init(&s->model, c), LIMN_OK, "%s", limn_error_message());
@@ -161,10 +159,10 @@ static void check_training(const char *model, const char *prefix, const char *co
   fixture f = open_fixture(model, reference, optimizer);
   test_batches batches = test_batches_of(f.config);
   limn_session session;
-  open_session(&session, &f, &batches);
+  open_session(&session, &f);
   load_initial(&f, session.store);
   for (uint64_t step = 0; step < STEPS; ++step)
-    cr_assert_eq(limn_session_step(&session, step), LIMN_OK, "%s", limn_error_message());
+    cr_assert_eq(test_step(&session, &batches, step), LIMN_OK, "%s", limn_error_message());
   compare_weights(&f, session.store, prefix, sgd ? SGD_TOLERANCE : ADAM_TOLERANCE,
                   sgd ? SGD_CHANGE_TOLERANCE : ADAM_CHANGE_TOLERANCE);
   limn_session_release(&session);
@@ -269,8 +267,7 @@ static void build_vae(first_step *f) {
 
 static void upload_pictures(const first_step *f) {
   test_batches batches = test_batches_of(f->fixture->config);
-  const uint8_t *bytes;
-  test_next_batch(&batches, &bytes);
+  const uint8_t *bytes = test_next_batch(&batches).pixels;
   cr_assert_eq(limn_tensor_upload_u8(limn_store_find(f->store, "pictures"), bytes), LIMN_OK);
   test_batches_release(&batches);
 }

@@ -112,9 +112,9 @@ Test(steady, counts_who_calls) {
   cr_expect_eq(by_us, 0);
 }
 
-static limn_status step_and_measure(limn_session *session, uint64_t step) {
+static limn_status step_and_measure(limn_session *session, test_batches *batches, uint64_t step) {
   float values[LIMN_MAX_MEASURES];
-  limn_status status = limn_session_step(session, step);
+  limn_status status = test_step(session, batches, step);
   return status == LIMN_OK ? limn_session_measures(session, step, 1, values) : status;
 }
 
@@ -125,15 +125,14 @@ static void check_session(const char *model, const char *const *settings) {
   test_batches batches = test_batches_of(config);
   limn_session session;
   size_t settled = 0;
-  limn_status status =
-      limn_session_init(&session, config, STEPS, &(limn_session_data){.next = test_next_batch, .source = &batches});
+  limn_status status = limn_session_init(&session, config, STEPS, &(limn_session_data){0});
   cr_assert_eq(status, LIMN_OK, "%s", limn_error_message());
   for (uint64_t step = 0; status == LIMN_OK && step < STEPS; ++step) {
     if (step == FIRST)
       reset_counts();
     if (step == SETTLED)
       settled = live_heap();
-    status = step_and_measure(&session, step);
+    status = step_and_measure(&session, &batches, step);
   }
   size_t end = live_heap();
   cr_assert_eq(status, LIMN_OK, "%s", limn_error_message());

@@ -473,6 +473,7 @@ Test(train, every_other_setting_of_training_trains) {
       {"vae", {"dequantize", "true", "likelihood", "gaussian_learned"}},
       {"vae", {"sigma", "0.5", "likelihood", "gaussian"}},
       {"vae", {"validation", "0.5"}},
+      {"dcgan", {"validation", "0.5"}},
       {"autoencoder", {"noise", "0.3"}},
       {"autoencoder", {"noise", "0.3", "binarize", "stochastic"}},
   };

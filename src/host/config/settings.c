@@ -48,7 +48,7 @@ static const limn_setting_row table[] = {
      DEFAULT("0"), HELP("height and width of the pictures")},
     {NAME("channels", "data", ALL), FLAG("channels"), FIELD("integer", LIMN_SETTING_CHANNELS, channels),
      RANGE("1 or 3; 0: from the data"), DEFAULT("0"), HELP("1 for grey pictures, 3 for colour")},
-    {NAME("validation", "data", LIKELIHOODS), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("", {LIKELIHOODS, "0.1"}, {ALL, "0"}),
+    {NAME("validation", "data", ALL), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("", {LIKELIHOODS, "0.1"}, {ALL, "0"}),
      HELP("part of the pictures that is held out of training")},
     {NAME("workers", "data", ALL), FREE, INT(workers), FROM_TO(0, 64), DEFAULT("0"),
      HELP("threads that read pictures; 0: chosen")},

@@ -25,6 +25,7 @@
 typedef struct slot {
   uint8_t *pixels;  /* (batch, C, H, W) */
   uint32_t *images; /* (batch), which pictures of the data set */
+  int32_t *labels;  /* (batch), theirs; NULL: there are none */
   bool ready;
   limn_status status;
   char message[MESSAGE_SIZE]; /* messages are per thread: the worker's must be carried over */
@@ -97,6 +98,8 @@ static void fill(limn_loader *loader, slot *place) {
   for (int i = 0; i < loader->batch && place->status == LIMN_OK && !loader->stop; ++i)
     place->status =
         limn_dataset_read(loader->dataset, place->images[i], place->pixels + (size_t)i * loader->picture_bytes);
+  for (int i = 0; place->labels && i < loader->batch; ++i)
+    place->labels[i] = limn_dataset_label(loader->dataset, place->images[i]);
   if (place->status != LIMN_OK)
     snprintf(place->message, sizeof place->message, "%s", limn_error_message());
 }
@@ -129,7 +132,7 @@ static limn_status copy_indices(limn_loader *loader, const limn_loader_options *
   return LIMN_OK;
 }
 
-static limn_status create_slots(limn_loader *loader, int prefetch) {
+static limn_status create_slots(limn_loader *loader, int prefetch, bool labelled) {
   size_t batch = (size_t)loader->batch;
   if (loader->picture_bytes > SIZE_MAX / batch)
     return limn_fail_memory("a batch");
@@ -141,7 +144,8 @@ static limn_status create_slots(limn_loader *loader, int prefetch) {
     slot *place = &loader->slots[i];
     place->pixels = malloc(batch * loader->picture_bytes);
     place->images = malloc(batch * sizeof *place->images);
-    if (!place->pixels || !place->images)
+    place->labels = labelled ? malloc(batch * sizeof *place->labels) : NULL;
+    if (!place->pixels || !place->images || (labelled && !place->labels))
       return limn_fail(LIMN_FAILED, "out of memory for %d batches of %d pictures; give a smaller --batch",
                        loader->slot_count, loader->batch);
   }
@@ -195,7 +199,7 @@ limn_status limn_loader_create(limn_loader **out, limn_dataset *dataset, const l
   limn_status status;
   LIMN_TRY_OR_CLEANUP(status, create_locks(loader));
   LIMN_TRY_OR_CLEANUP(status, copy_indices(loader, options, info.count));
-  LIMN_TRY_OR_CLEANUP(status, create_slots(loader, prefetch));
+  LIMN_TRY_OR_CLEANUP(status, create_slots(loader, prefetch, info.class_count > 0));
   LIMN_TRY_OR_CLEANUP(status, start_workers(loader, workers));
   *out = loader;
   return LIMN_OK;
@@ -224,6 +228,7 @@ void limn_loader_destroy(limn_loader *loader) {
   for (int i = 0; loader->slots && i < loader->slot_count; ++i) {
     free(loader->slots[i].pixels);
     free(loader->slots[i].images);
+    free(loader->slots[i].labels);
   }
   free(loader->slots);
   free(loader->threads);
@@ -232,8 +237,8 @@ void limn_loader_destroy(limn_loader *loader) {
   free(loader);
 }
 
-limn_status limn_loader_next(limn_loader *loader, const uint8_t **nchw) {
-  *nchw = NULL;
+limn_status limn_loader_next(limn_loader *loader, limn_batch *out) {
+  *out = (limn_batch){0};
   slot *place = &loader->slots[loader->next % (uint64_t)loader->slot_count];
   pthread_mutex_lock(&loader->lock);
   if (loader->oldest < loader->next) { /* the batch that the caller has had until now */
@@ -248,6 +253,6 @@ limn_status limn_loader_next(limn_loader *loader, const uint8_t **nchw) {
   if (place->status != LIMN_OK)
     return limn_fail(place->status, "%s", place->message);
   ++loader->next;
-  *nchw = place->pixels;
+  *out = (limn_batch){.pixels = place->pixels, .labels = place->labels};
   return LIMN_OK;
 }

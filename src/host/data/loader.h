@@ -5,6 +5,7 @@
 #ifndef LIMN_DATA_LOADER_H
 #define LIMN_DATA_LOADER_H
 
+#include "data/batch.h"
 #include "data/dataset.h"
 
 typedef struct limn_loader limn_loader;
@@ -22,10 +23,11 @@ typedef struct limn_loader_options {
 limn_status limn_loader_create(limn_loader **out, limn_dataset *dataset, const limn_loader_options *options);
 /* Stops and joins the workers; never hangs. */
 void limn_loader_destroy(limn_loader *loader);
-/* The next batch, dense (batch, C, H, W) bytes, borrowed until the next call. Blocks until it is ready; a failure in a
- * worker is reported here, with its message. After warm-up, neither this nor the workers allocate (for decoded data).
+/* The next batch, with labels where the data set has classes; what it points to is borrowed until the next call. Blocks
+ * until it is ready; a failure in a worker is reported here, with its message. After warm-up, neither this nor the
+ * workers allocate (for decoded data).
  */
-limn_status limn_loader_next(limn_loader *loader, const uint8_t **nchw);
+limn_status limn_loader_next(limn_loader *loader, limn_batch *out);
 
 /* Divides 0..count-1 into a training and a validation part, a pure function of (seed, count, part). Both arrays are
  * yours (free()); validation is at least 1 when part > 0 and count > 1. */

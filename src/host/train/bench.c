@@ -12,11 +12,6 @@
 
 #define HORIZON 1000000 /* steps that a schedule of the learning rate would take: more than are run */
 
-static limn_status same_batch(void *context, const uint8_t **nchw) {
-  *nchw = context;
-  return LIMN_OK;
-}
-
 /* Noise: no layer's work depends on what the pictures show. */
 static uint8_t *make_pictures(const limn_config *config) {
   enum { SOME = 256 };
@@ -51,8 +46,7 @@ limn_status limn_bench_init(limn_bench *bench, const limn_config *wanted) {
   if (status == LIMN_OK && !(bench->pictures = make_pictures(bench->config)))
     status = limn_fail_memory("a bench");
   if (status == LIMN_OK)
-    status = limn_session_init(&bench->session, bench->config, HORIZON,
-                               &(limn_session_data){.next = same_batch, .source = bench->pictures});
+    status = limn_session_init(&bench->session, bench->config, HORIZON, &(limn_session_data){0});
   if (status == LIMN_OK && (status = limn_session_check_memory(&bench->session)) != LIMN_OK)
     limn_session_release(&bench->session);
   if (status != LIMN_OK) {
@@ -71,8 +65,11 @@ void limn_bench_release(limn_bench *bench) {
 limn_status limn_bench_run(limn_bench *bench, int steps) {
   float gate;
   const double began = limn_thread_time();
-  for (int i = 0; i < steps; ++i)
-    LIMN_TRY(limn_session_step(&bench->session, bench->step++));
+  const int parts = bench->session.algorithm->batches_per_step(bench->config);
+  const limn_batch batch = {.pixels = bench->pictures};
+  for (int i = 0; i < steps; ++i, ++bench->step)
+    for (int part = 0; part < parts; ++part)
+      LIMN_TRY(limn_session_step(&bench->session, bench->step, part, &batch));
   bench->host_seconds += limn_thread_time() - began;
   /* A leaf that steps write can be read only when they are through. */
   return limn_tensor_download(limn_store_find(bench->session.store, "gate"), &gate);

@@ -14,13 +14,13 @@
 #define ROUND_SECONDS 0.5
 
 /* Batches for a while: pictures a second. */
-static limn_status run_round(limn_loader *loader, int batch, double *speed) {
-  const uint8_t *nchw;
+static limn_status run_round(limn_loader *loader, int pictures, double *speed) {
+  limn_batch batch;
   uint64_t count = 0;
   double started = limn_clock(), seconds;
   do {
-    LIMN_TRY(limn_loader_next(loader, &nchw));
-    count += (uint64_t)batch;
+    LIMN_TRY(limn_loader_next(loader, &batch));
+    count += (uint64_t)pictures;
     seconds = limn_clock() - started;
   } while (seconds < ROUND_SECONDS);
   *speed = (double)count / seconds;

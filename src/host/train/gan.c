@@ -111,27 +111,26 @@ static limn_status build(limn_session *s) {
   return limn_session_build_samples(s);
 }
 
-/* k discriminator steps, the last of them in one program with the generator's. */
-static limn_status step(limn_session *s, uint64_t step_index) {
+/* k discriminator steps, a part each, the last of them in one program with the generator's. */
+static limn_status step(limn_session *s, uint64_t step_index, int part, const limn_batch *batch) {
   const limn_config *config = s->config;
+  const uint64_t each = (uint64_t)config->d_steps, k = (uint64_t)part;
+  const bool last = k == each - 1;
   float hyper[4];
-  limn_optimizer_hyper(config, config->lr, step_index, s->horizon, hyper);
-  LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
   limn_optimizer_hyper(config, config->lr_d > 0 ? config->lr_d : config->lr, step_index, s->horizon, hyper);
-  float rate = hyper[0], average_rate = limn_average_rate(config->ema, step_index);
-  if (config->ema > 0)
-    LIMN_TRY(limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate));
-  uint64_t each = (uint64_t)config->d_steps;
-  for (uint64_t k = 0; k < each; ++k) {
-    bool last = k == each - 1;
-    /* Adam of the discriminator counts its own steps. */
-    limn_optimizer_hyper(config, 1, step_index * each + k, s->horizon, hyper);
-    hyper[0] = rate;
-    LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", hyper));
-    LIMN_TRY(limn_session_upload_batch(s, "real"));
-    LIMN_TRY(limn_program_run(last ? s->train : s->extra, last ? step_index : step_index * (each - 1) + k));
+  const float rate = hyper[0], average_rate = limn_average_rate(config->ema, step_index);
+  /* Adam of the discriminator counts its own steps. */
+  limn_optimizer_hyper(config, 1, step_index * each + k, s->horizon, hyper);
+  hyper[0] = rate;
+  LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", hyper));
+  if (last) {
+    limn_optimizer_hyper(config, config->lr, step_index, s->horizon, hyper);
+    LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
   }
-  return LIMN_OK;
+  if (last && config->ema > 0)
+    LIMN_TRY(limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate));
+  LIMN_TRY(limn_session_upload_batch(s, "real", batch));
+  return limn_program_run(last ? s->train : s->extra, last ? step_index : step_index * (each - 1) + k);
 }
 
 static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {

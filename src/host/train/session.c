@@ -15,6 +15,8 @@
 #define ASSUMED_SIZE     64
 #define ASSUMED_CHANNELS 3
 
+#define LABELS "labels" /* the leaf */
+
 #define VALUES_AT_A_TIME ((size_t)4096) /* a multiple of 4 (base/philox.h) */
 
 struct normal_values {
@@ -105,13 +107,14 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
                       .algorithm = limn_algorithm_of(config),
                       .batch = {config->batch, config->channels, config->height, config->width},
                       .horizon = horizon,
-                      .next = data->next,
-                      .source = data->source,
                       .stop = data->stop,
                       .planning = data->planning,
                       .held_out = data->held_out,
                       .held_out_count = data->held_out_count};
   limn_status status = limn_model_init(&s->model, config);
+  s->labels = calloc((size_t)config->batch, sizeof *s->labels);
+  if (status == LIMN_OK && !s->labels)
+    status = limn_fail_memory("labels");
   if (status == LIMN_OK)
     status = limn_device_create(&s->device, &(limn_device_options){.name = config->device,
                                                                    .threads = config->threads,
@@ -151,6 +154,7 @@ void limn_session_release(limn_session *s) {
   free(s->pixels);
   free(s->inputs);
   free(s->targets);
+  free(s->labels);
   *s = (limn_session){0};
 }
 
@@ -205,10 +209,20 @@ limn_status limn_session_upload_pictures(limn_session *s, const char *leaf, cons
   return limn_tensor_upload_u8(tensor, nchw);
 }
 
-limn_status limn_session_upload_batch(limn_session *s, const char *leaf) {
-  const uint8_t *nchw;
-  LIMN_TRY(s->next(s->source, &nchw));
-  return limn_session_upload_pictures(s, leaf, nchw);
+limn_value limn_session_labels(const limn_session *s, limn_graph *graph) {
+  return limn_graph_leaf(graph, LIMN_ROLE_INPUT, LABELS, (limn_shape){s->batch.n, 1, 1, 1});
+}
+
+limn_status limn_session_upload_batch(limn_session *s, const char *leaf, const limn_batch *batch) {
+  limn_tensor *labels = limn_store_find(s->store, LABELS);
+  LIMN_TRY(limn_session_upload_pictures(s, leaf, batch->pixels));
+  if (!labels)
+    return LIMN_OK;
+  if (!batch->labels)
+    return limn_fail(LIMN_DATA, "training reads the pictures' classes, and the data has none: name some by --labels");
+  for (int i = 0; i < s->batch.n; ++i)
+    s->labels[i] = (float)batch->labels[i];
+  return limn_tensor_upload(labels, s->labels);
 }
 
 limn_status limn_session_measures(limn_session *s, uint64_t first, int count, float *values) {

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "data/batch.h"
 #include "devices/device.h"
 #include "models/model.h"
 
@@ -12,9 +13,6 @@
 #define LIMN_RING_ROWS    64
 
 struct limn_session;
-
-/* Where training batches come from: bytes of the shape that limn_session_bytes says, borrowed until the next call. */
-typedef limn_status (*limn_batch_source)(void *context, const uint8_t **nchw);
 
 /* Something to draw at a step: pictures in [0, 1], shown in rows of `columns`. */
 typedef struct limn_drawing {
@@ -25,10 +23,10 @@ typedef struct limn_drawing {
 
 /* What a training algorithm gives to the session: the only code that knows the paper. */
 typedef struct limn_algorithm {
-  int (*batches_per_step)(const limn_config *config);
+  int (*batches_per_step)(const limn_config *config);            /* parts of a step, each of which takes a batch */
   float (*pixel_scale)(const limn_config *config, float *shift); /* x = scale * byte + shift */
   limn_status (*build)(struct limn_session *session);
-  limn_status (*step)(struct limn_session *session, uint64_t step);
+  limn_status (*step)(struct limn_session *session, uint64_t step, int part, const limn_batch *batch);
   /* Fills up to 2 drawings. */
   limn_status (*draw)(struct limn_session *session, limn_drawing *drawings, int *count);
   /* Measures the held-out part; values[i] belongs to session->measures[i]; what a stop is decided by in *objective
@@ -48,10 +46,8 @@ typedef struct limn_session {
   limn_model model;
   limn_device *device;
   limn_store *store;
-  limn_shape batch; /* (N, C, H, W) of a training batch */
-  uint64_t horizon; /* step at which schedules end */
-  limn_batch_source next;
-  void *source;
+  limn_shape batch;                  /* (N, C, H, W) of a training batch */
+  uint64_t horizon;                  /* step at which schedules end */
   const volatile sig_atomic_t *stop; /* the caller's; may be NULL */
   bool planning;                     /* nothing can run */
 
@@ -67,11 +63,10 @@ typedef struct limn_session {
   int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
   int sample_batch;                 /* samples drawn at a time */
   float *pixels, *inputs, *targets; /* host memory for drawings */
+  float *labels;                    /* (N), those of a batch on their way */
 } limn_session;
 
 typedef struct limn_session_data {
-  limn_batch_source next;
-  void *source;
   const uint8_t *held_out;
   uint32_t held_out_count;
   const volatile sig_atomic_t *stop; /* ends a validation early; may be NULL */
@@ -93,10 +88,11 @@ limn_status limn_session_init(limn_session *session, const limn_config *config, 
                               const limn_session_data *data);
 void limn_session_release(limn_session *session);
 
-/* One step: step 0 is the first. */
-static inline limn_status limn_session_step(limn_session *session, uint64_t step) {
+/* One part of a step, 0 ... batches_per_step - 1 in order; step 0 is the first. The batch has the shape that
+ * limn_session_bytes says, and is no longer needed when this returns. */
+static inline limn_status limn_session_step(limn_session *session, uint64_t step, int part, const limn_batch *batch) {
   session->settled = false;
-  return session->algorithm->step(session, step);
+  return session->algorithm->step(session, step, part, batch);
 }
 
 /* For algorithms: the leaf with the ring, and a measure recorded in its next column. */
@@ -107,8 +103,11 @@ limn_value limn_session_gate(limn_graph *graph);
 limn_value limn_session_training_pictures(const limn_session *session, limn_graph *graph, const char *leaf,
                                           uint32_t stream);
 limn_value limn_session_plain_pictures(const limn_session *session, limn_graph *graph, const char *leaf, int count);
-/* The next batch into the leaf of that name, or given pictures. */
-limn_status limn_session_upload_batch(limn_session *session, const char *leaf);
+/* The classes of a training batch's pictures, by number, -1: of none: (N, 1, 1, 1), in the leaf "labels". */
+limn_value limn_session_labels(const limn_session *session, limn_graph *graph);
+/* A training batch into the leaf of that name and, where a program reads them, into that of the labels; or given
+ * pictures. LIMN_DATA when labels are read and there are none. */
+limn_status limn_session_upload_batch(limn_session *session, const char *leaf, const limn_batch *batch);
 limn_status limn_session_upload_pictures(limn_session *session, const char *leaf, const uint8_t *nchw);
 limn_status limn_session_upload(limn_session *session, const char *leaf, const float *values);
 /* Measures of the steps first ... first + count - 1 (at most LIMN_RING_ROWS, the last ones run): (count,

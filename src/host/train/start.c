@@ -11,11 +11,6 @@
 #include "train/memory.h"
 #include "train/trainer.h"
 
-static limn_status next_batch(void *context, const uint8_t **nchw) {
-  limn_trainer *t = context;
-  return limn_loader_next(t->loader, nchw);
-}
-
 /* A path that means the same from every folder, since a run may go on from another one. */
 static limn_status make_absolute(char **path) {
   if (!*path || !(*path)[0] || (*path)[0] == '/')
@@ -214,9 +209,7 @@ static limn_status open_session(limn_trainer *t, const char *checkpoint) {
     t->config->horizon = (int64_t)horizon;
   char *engines = checkpoint ? limn_checkpoint_engines(checkpoint) : NULL;
   limn_status status = limn_session_init(&t->session, t->config, horizon,
-                                         &(limn_session_data){.next = next_batch,
-                                                              .source = t,
-                                                              .stop = t->options->stop,
+                                         &(limn_session_data){.stop = t->options->stop,
                                                               .blank = checkpoint != NULL,
                                                               .engines = engines,
                                                               .held_out = t->data.held_out,

@@ -243,11 +243,21 @@ static limn_status begin_steps(limn_trainer *t, bool *last) {
   return LIMN_OK;
 }
 
+static limn_status run_step(limn_trainer *t) {
+  const int parts = t->session.algorithm->batches_per_step(t->config);
+  for (int part = 0; part < parts; ++part) {
+    limn_batch batch;
+    LIMN_TRY(limn_loader_next(t->loader, &batch));
+    LIMN_TRY(limn_session_step(&t->session, t->state.step, part, &batch));
+  }
+  return LIMN_OK;
+}
+
 static limn_status run_steps(limn_trainer *t) {
   bool last;
   LIMN_TRY(begin_steps(t, &last));
   while (!last) {
-    LIMN_TRY(limn_session_step(&t->session, t->state.step));
+    LIMN_TRY(run_step(t));
     t->result->step = ++t->state.step;
     LIMN_TRY(after_step(t, &last));
   }

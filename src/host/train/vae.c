@@ -203,13 +203,14 @@ static float beta_at(const limn_config *config, uint64_t step) {
   return (float)(config->beta * (rise < 1 ? rise : 1));
 }
 
-static limn_status step(limn_session *s, uint64_t step_index) {
+static limn_status step(limn_session *s, uint64_t step_index, int part, const limn_batch *batch) {
+  (void)part; /* a step is one */
   float hyper[4], beta = beta_at(s->config, step_index);
   limn_optimizer_hyper(s->config, s->config->lr, step_index, s->horizon, hyper);
   LIMN_TRY(limn_session_upload(s, "hyper.", hyper));
   if (limn_store_find(s->store, "beta"))
     LIMN_TRY(limn_session_upload(s, "beta", &beta));
-  LIMN_TRY(limn_session_upload_batch(s, "pictures.training"));
+  LIMN_TRY(limn_session_upload_batch(s, "pictures.training", batch));
   return limn_program_run(s->train, step_index);
 }
 
