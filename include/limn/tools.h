@@ -21,6 +21,17 @@ bool limn_setting_is_truth(const char *text);
 #define LIMN_OTHER_FILES_TEXT_SIZE 1024
 const char *limn_other_files_text(const limn_other_files *files, char *buffer, size_t size);
 
+/* What the run needs of the device's memory. */
+typedef struct limn_step_memory {
+  size_t weight_bytes, optimizer_bytes; /* with running statistics and half-precision copies; with averages */
+  size_t exchange_bytes;                /* inputs and outputs */
+  size_t arena_bytes;                   /* activations, gradients, workspaces of all programs, */
+  size_t unshared_arena_bytes;          /* and what they would be if no two shared their place */
+  size_t staging_bytes;                 /* for transfers */
+  size_t reserve_bytes;                 /* kept free for the driver, CUDA and its libraries: an estimate */
+  size_t sum_bytes;
+} limn_step_memory;
+
 /* What a run would be, for --dry-run. */
 typedef struct limn_plan_layer {
   char network[24];            /* "generator" */
@@ -42,7 +53,8 @@ typedef struct limn_plan {
   int channels, height, width;
   int64_t steps; /* 0: by time */
   int batch;
-  size_t weight_bytes, optimizer_bytes, arena_bytes, unshared_arena_bytes, data_bytes;
+  limn_step_memory memory;
+  size_t data_bytes; /* of decoded pictures, in the host's memory */
   double step_flops;
   char cache_path[4096]; /* of the file of decoded pictures; "": there is none */
   size_t cache_bytes;
@@ -89,16 +101,6 @@ typedef struct limn_step_row {
    * there are none. */
   double floor_seconds;
 } limn_step_row;
-
-/* What the run needs of the device's memory. */
-typedef struct limn_step_memory {
-  size_t weight_bytes, optimizer_bytes; /* with running statistics and half-precision copies; with averages */
-  size_t exchange_bytes;                /* inputs and outputs */
-  size_t arena_bytes;                   /* activations, gradients, workspaces of all programs */
-  size_t staging_bytes;                 /* for transfers */
-  size_t reserve_bytes;                 /* kept free for the driver, CUDA and its libraries: an estimate */
-  size_t sum_bytes;
-} limn_step_memory;
 
 /* Figures of a card: bytes, bytes/s, FLOP/s. */
 typedef struct limn_step_card {

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks a source tree against the dependency law that its docs/architecture.md states, and the length of its files.
+# Checks a source tree against the dependency law that its docs/architecture.md states, for circles between files of different rooms, and the
+# length of its files. A room is a folder that the law names, with those below it that it does not name.
 # includes.sh ROOT: one line a violation, exit status 1 when there is one.
 set -eu
 cd "$1"
@@ -15,11 +16,49 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
   LAW="$law" xargs -0 awk -v longest="$longest" '
   function complain(text) { print text; failed = 1 }
 
-  # Folder of the law that a file belongs to.
-  function area_of(path, parts) {
-    split(path, parts, "/")
-    if (parts[1] == "include") return "include"
-    return parts[2] == "host" ? parts[3] : parts[2]
+  # The room of a folder: the longest name in the law that it is or lies in; its first part where there is none.
+  function room_of(folder, known_part) {
+    for (known_part = folder; !(known_part in known); )
+      if (!sub("/[^/]*$", "", known_part)) return known_part
+    return known_part
+  }
+
+  # The folder of a file, as headers are named from src/host or src.
+  function folder_of(path) {
+    if (path ~ /^include\//) return "include"
+    sub("^src/(host/)?", "", path)
+    sub("/[^/]*$", "", path)
+    return path
+  }
+
+  # A file of code with its header.
+  function module_of(path) {
+    sub("^(src/(host/)?|include/)", "", path)
+    sub("[.][a-z]*$", "", path)
+    return path
+  }
+
+  # Follows what a module includes; a way back to one that is being followed is a circle.
+  function follow(module, at, next_module, targets, count, i, j, names, crossed) {
+    path_at[module] = at
+    path[at] = module
+    count = split(edges[module], targets, " ")
+    for (i = 1; i <= count; i++) {
+      next_module = targets[i]
+      if (next_module in path_at) {
+        names = ""
+        crossed = 0
+        for (j = path_at[next_module]; j <= at; j++) {
+          names = names path[j] " -> "
+          if (room[path[j]] != room[next_module]) crossed = 1
+        }
+        if (crossed) complain("a circle between rooms: " names next_module)
+      } else if (!(next_module in followed)) {
+        follow(next_module, at + 1)
+      }
+    }
+    delete path_at[module]
+    followed[module] = 1
   }
 
   function check_length() { if (lines > longest) complain(file ": " lines " lines; split it (at most " longest ")") }
@@ -45,7 +84,9 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
   FNR == 1 {
     check_length()
     file = FILENAME
-    area = area_of(file)
+    area = room_of(folder_of(file))
+    module = module_of(file)
+    room[module] = area
     if (!(area in known)) complain(file ": folder " area " is not in the law (docs/architecture.md)")
   }
 
@@ -54,8 +95,9 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
   /^[ \t]*#[ \t]*include[ \t]*"/ {
     split($0, quoted, "\"")
     header = quoted[2]
-    slash = index(header, "/")
-    folder = slash ? substr(header, 1, slash - 1) : area
+    inner = header
+    folder = sub("/[^/]*$", "", inner) ? room_of(inner) : area
+    if (folder != "limn" || area == "include") edges[module] = edges[module] " " module_of(header)
     if (header ~ /^[.][.]?\//) complain(file ":" FNR ": \"" header "\": name headers from src/host or include")
     else if (folder != area && !(area == "include" && folder == "limn") && !((area, folder) in allowed) &&
              !((area, header) in allowed))
@@ -77,5 +119,7 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
 
   END {
     check_length()
+    for (module in room)
+      if (!(module in followed)) follow(module, 1)
     exit failed
   }' >&2

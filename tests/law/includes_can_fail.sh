@@ -43,6 +43,10 @@ expect 'may not include' src/host/graph/graph.c '  #  include "devices/cpu/engin
 expect 'may not include' src/host/models/dcgan.c '#include "run/run.h"'
 expect 'may not include' include/limn/status.h '#include "base/error.h"'
 expect 'may not include' src/kernels/relu.cu '#include "base/error.h"'
+expect 'may not include' src/host/devices/cpu/engine.c '#include "devices/cuda/plan.h"'
+expect 'may not include' src/host/devices/cuda/plan.c '#include "devices/cpu/cpu.h"'
+expect 'may not include' src/host/devices/cuda/deep/inside/plan.c '#include "devices/cpu/simd/simd.h"'
+expect 'may not include' src/host/devices/doctor.c '#include "devices/cpu/cpu.h"'
 expect 'belongs to' src/host/graph/graph.c '#include <dnnl.h>'
 expect 'belongs to' src/host/train/gan.c '#include "oneapi/dnnl/dnnl_types.h"'
 expect 'belongs to' src/host/devices/cpu/engine.c '#include <cuda_runtime.h>'
@@ -50,4 +54,14 @@ expect 'belongs to' src/host/data/folder.c '#include <png.h>'
 expect 'name headers from' src/host/graph/graph.c '#include "../base/error.h"'
 expect 'is not in the law' src/host/misc/misc.c '#include <stddef.h>'
 expect 'lines; split it' src/host/graph/graph.c "$(seq 600 | sed 's/.*/\/\/ &/')"
+
+# What the law permits piece by piece may still lead back to where it began.
+new_tree
+mkdir -p "$tree/src/host/devices/cpu"
+echo '#include "devices/cpu/cpu_device.h"' >"$tree/src/host/devices/device.h"
+echo '#include "devices/device.h"' >"$tree/src/host/devices/cpu/cpu_device.h"
+if output="$(sh "$root/tests/law/includes.sh" "$tree" 2>&1)" || ! echo "$output" | grep -q 'a circle between rooms: .*devices/device'; then
+  echo "a circle between devices and devices/cpu was not noticed: $output" >&2
+  failures=1
+fi
 exit "$failures"

@@ -1,6 +1,6 @@
 /* The averaged generator: whether its BatchNorm statistics are those of its own weights, wherever it comes from. They
  * are computed again here, in plain loops and double precision, from the weights that a checkpoint holds. */
-#include "train/average.h"
+#include "checkpoint/average.h"
 #include "formats/safetensors.h"
 #include "limn/export.h"
 #include "limn/generator.h"

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "devices/cpu/simd/simd.h"
 #include "limn/tools.h"
+#include "sizing/bench.h"
 #include "support/training.h"
-#include "train/bench.h"
 
 #define MOST_OUTPUT 262144
 

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "checkpoint/checkpoint.h"
 #include "run/run.h"
-#include "train/checkpoint.h"
 
 #define STEPS 12
 
@@ -122,9 +122,10 @@ Test(resume, a_checkpoint_takes_what_was_said) {
     struct stat info;
     cr_assert_eq(limn_session_init(&session, config, 1, &(limn_session_data){.held_out_count = 4}), LIMN_OK, "%s",
                  limn_error_message());
-    cr_assert_eq(limn_checkpoint_save(&session, &(limn_progress_state){.step = 1}, test_path("file")), LIMN_OK);
+    cr_assert_eq(limn_checkpoint_save(session.store, config, &(limn_progress_state){.step = 1}, test_path("file")),
+                 LIMN_OK);
     cr_assert_eq(stat(test_path("file"), &info), 0);
-    uint64_t said = limn_checkpoint_bytes(&session);
+    uint64_t said = limn_checkpoint_bytes(session.store);
     cr_expect(said >= (uint64_t)info.st_size && said < 2 * (uint64_t)info.st_size, "%s: %ju, not %ju", models[i],
               (uintmax_t)info.st_size, (uintmax_t)said);
     limn_session_release(&session);

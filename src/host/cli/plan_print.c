@@ -7,6 +7,7 @@
 #include "flags.h"
 #include "json_out.h"
 #include "limn/tools.h"
+#include "memory_print.h"
 #include "table.h"
 
 /* Layers of one network stand together; the end of the one that starts at `first`. */
@@ -44,18 +45,13 @@ static int print_network(const limn_plan *plan, size_t first, size_t end) {
 }
 
 static int print_memory(const limn_plan *plan) {
-  char bytes[CLI_NUMBER_SIZE], unshared[CLI_NUMBER_SIZE + 32], other[CLI_NUMBER_SIZE];
-  size_t total = plan->weight_bytes + plan->optimizer_bytes + plan->arena_bytes + plan->data_bytes;
+  char bytes[CLI_NUMBER_SIZE];
   cli_table table;
   cli_table_init(&table, "lrl");
   cli_table_row(&table, "memory", "", "");
-  cli_table_row(&table, "weights", cli_format_bytes((double)plan->weight_bytes, bytes), "");
-  cli_table_row(&table, "optimiser", cli_format_bytes((double)plan->optimizer_bytes, bytes), "");
-  snprintf(unshared, sizeof(unshared), "(%s if buffers were not shared)",
-           cli_format_bytes((double)plan->unshared_arena_bytes, other));
-  cli_table_row(&table, "activations and gradients", cli_format_bytes((double)plan->arena_bytes, bytes), unshared);
-  cli_table_row(&table, "data", cli_format_bytes((double)plan->data_bytes, bytes), "");
-  cli_table_row(&table, "total", cli_format_bytes((double)total, bytes), "");
+  cli_memory_rows(&table, &plan->memory);
+  cli_table_row(&table, "sum", cli_format_bytes((double)plan->memory.sum_bytes, bytes), "");
+  cli_table_row(&table, "decoded pictures, beside it", cli_format_bytes((double)plan->data_bytes, bytes), "");
   int code = cli_table_print(&table, 0);
   putchar('\n');
   return code;
@@ -148,12 +144,8 @@ static int print_json(const limn_plan *plan, const limn_config *config) {
   cli_json_put(root, "model", cli_json_text(limn_config_model(config)), &failed);
   cli_json_put(root, "device", cli_json_text(plan->device), &failed);
   cli_json_put(root, "networks", networks_json(plan), &failed);
-  cli_json_put(root, "memory",
-               json_pack("{s:I, s:I, s:I, s:I, s:I}", "weight_bytes", (json_int_t)plan->weight_bytes, "optimizer_bytes",
-                         (json_int_t)plan->optimizer_bytes, "arena_bytes", (json_int_t)plan->arena_bytes,
-                         "unshared_arena_bytes", (json_int_t)plan->unshared_arena_bytes, "data_bytes",
-                         (json_int_t)plan->data_bytes),
-               &failed);
+  cli_json_put(root, "memory", cli_memory_json(&plan->memory), &failed);
+  cli_json_put(root, "data_bytes", json_integer((json_int_t)plan->data_bytes), &failed);
   cli_json_put(root, "data",
                json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:I, s:o}", "kind", plan->data_kind, "images",
                          (json_int_t)plan->images, "validation_images", (json_int_t)plan->validation_images, "channels",

@@ -6,6 +6,7 @@
 
 #include "console.h"
 #include "json_out.h"
+#include "memory_print.h"
 #include "step_rows_print.h"
 #include "table.h"
 
@@ -104,23 +105,12 @@ bool cli_step_plan_fits(const limn_step_plan *plan) {
 
 static int print_memory(const cli_step_plan *shown) {
   const limn_step_memory *memory = &shown->plan->memory;
-  const struct {
-    const char *name;
-    size_t bytes;
-  } parts[] = {{"weights", memory->weight_bytes},
-               {"optimiser", memory->optimizer_bytes},
-               {"inputs and outputs", memory->exchange_bytes},
-               {"activations, gradients, workspaces", memory->arena_bytes},
-               {"transfers", memory->staging_bytes},
-               {"driver and libraries, about", memory->reserve_bytes}};
   char bytes[CLI_NUMBER_SIZE], text[64 + CLI_NUMBER_SIZE] = "";
   double capacity = cli_step_plan_capacity(shown->plan);
   cli_table table;
   cli_table_init(&table, "lrl");
   cli_table_row(&table, "memory", "", "");
-  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-    if (parts[i].bytes)
-      cli_table_row(&table, parts[i].name, cli_format_bytes((double)parts[i].bytes, bytes), "");
+  cli_memory_rows(&table, memory);
   if (capacity > 0)
     snprintf(text, sizeof(text), "of %s: %s", cli_format_bytes(capacity, bytes),
              cli_step_plan_fits(shown->plan) ? "it fits" : "it does not fit");
@@ -177,14 +167,6 @@ static json_t *step_json(const limn_step_plan *plan) {
   return NULL;
 }
 
-static json_t *memory_json(const limn_step_memory *memory) {
-  return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weight_bytes", (json_int_t)memory->weight_bytes,
-                   "optimizer_bytes", (json_int_t)memory->optimizer_bytes, "exchange_bytes",
-                   (json_int_t)memory->exchange_bytes, "arena_bytes", (json_int_t)memory->arena_bytes, "staging_bytes",
-                   (json_int_t)memory->staging_bytes, "reserve_bytes", (json_int_t)memory->reserve_bytes, "sum_bytes",
-                   (json_int_t)memory->sum_bytes);
-}
-
 int cli_step_plan_print_json(const cli_step_plan *shown) {
   const limn_step_plan *plan = shown->plan;
   bool failed = false;
@@ -197,7 +179,7 @@ int cli_step_plan_print_json(const cli_step_plan *shown) {
   cli_json_put(root, "size", json_pack("[i, i, i]", plan->channels, plan->height, plan->width), &failed);
   cli_json_put(root, "rows", rows_json(plan), &failed);
   cli_json_put(root, "step", step_json(plan), &failed);
-  cli_json_put(root, "memory", memory_json(&plan->memory), &failed);
+  cli_json_put(root, "memory", cli_memory_json(&plan->memory), &failed);
   cli_json_put(root, "available_bytes",
                plan->available_bytes > 0 ? cli_json_number(plan->available_bytes) : json_null(), &failed);
   cli_json_put(root, "largest_batch", shown->largest >= 0 ? json_integer(shown->largest) : json_null(), &failed);

@@ -123,6 +123,7 @@ void limn_device_destroy(limn_device *device);
 typedef struct limn_store limn_store;
 limn_status limn_store_create(limn_store **out, limn_device *device);
 void limn_store_destroy(limn_store *store);
+limn_device *limn_store_device(const limn_store *store);
 /* The tensor of that name, NULL when there is none. Borrowed. */
 limn_tensor *limn_store_find(const limn_store *store, const char *name);
 /* In order of creation, for checkpoints. */

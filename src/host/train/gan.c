@@ -2,7 +2,7 @@
  * takes the generator's step on the same fake pictures that the discriminator has just learned from. */
 #include "base/error.h"
 #include "base/philox.h"
-#include "train/average.h"
+#include "checkpoint/average.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/session.h"

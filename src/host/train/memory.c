@@ -8,19 +8,22 @@
 
 /* What a driver, a CUDA context, cuDNN and cuBLAS keep for themselves: some 0.5 to 0.8 GB on cards of today. */
 #define RESERVE_BYTES ((size_t)1 << 30)
+#define DRAWN         32    /* held-out pictures, at most */
 #define LARGEST_BATCH 65536 /* the setting's own limit */
 #define BATCH_TRIES   3     /* plans that may go into finding a larger one: workspaces grow by jumps */
 #define SPARE_BYTES   7.5e8 /* of what a device says is free: libraries load code into it as they run */
 #define SPARE_PART    0.25  /* and no more than this part of it */
 
 /* Training of a VAE has programs for the held-out pictures too, which take their share of memory; how many pictures
- * there are is up to the data, so a batch of them is assumed. */
+ * there are is up to the data, so it is assumed that they fill a batch and what is drawn of them. */
 limn_status limn_session_plan(limn_session *s, const limn_config *config, const limn_card *card) {
   bool validates = limn_algorithm_of(config)->validate && config->validation > 0;
   return limn_session_init(
       s, config, 1,
-      &(limn_session_data){
-          .held_out_count = validates ? (uint32_t)config->batch : 0, .card = card, .blank = true, .planning = true});
+      &(limn_session_data){.held_out_count = validates ? (uint32_t)(config->batch > DRAWN ? config->batch : DRAWN) : 0,
+                           .card = card,
+                           .blank = true,
+                           .planning = true});
 }
 
 /* The number format that convolutions read: a CUDA device keeps weights and inputs in it beside fp32. */
@@ -58,13 +61,13 @@ static void measure_leaves(limn_step_memory *memory, const limn_session *s) {
 limn_step_memory limn_session_memory(const limn_session *s) {
   limn_step_memory memory = {0};
   measure_leaves(&memory, s);
-  const limn_program *const programs[] = {s->train,    s->extra,       s->statistics,
-                                          s->generate, s->reconstruct, s->validation};
-  for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
-    limn_program_info info = {0};
-    if (programs[i])
-      limn_program_get_info(programs[i], &info);
+  const limn_program *programs[LIMN_SESSION_PROGRAMS];
+  int count = limn_session_programs(s, programs);
+  for (int i = 0; i < count; ++i) {
+    limn_program_info info;
+    limn_program_get_info(programs[i], &info);
     memory.arena_bytes += info.arena_bytes;
+    memory.unshared_arena_bytes += info.naive_bytes;
   }
   if (strcmp(s->device->ops->kind, "cuda") == 0)
     memory.reserve_bytes = RESERVE_BYTES;

@@ -12,7 +12,7 @@
 /* After a write that failed: whether it is worth another try. It is where the disk was full, the run is to wait for
  * room, and room has come; what failed with room for a checkpoint left failed for another reason. */
 static bool has_found_room(const limn_trainer *t, limn_status status) {
-  uint64_t bytes = limn_checkpoint_bytes(&t->session);
+  uint64_t bytes = limn_checkpoint_bytes(t->session.store);
   char message[1024];
   if (status != LIMN_FAILED || t->config->on_full_disk != LIMN_FULL_DISK_WAIT)
     return false;
@@ -34,7 +34,7 @@ static bool has_found_room(const limn_trainer *t, limn_status status) {
 limn_status limn_trainer_try_room(const limn_trainer *t) {
   limn_status status;
   do
-    status = limn_run_try_room(t->run, limn_checkpoint_bytes(&t->session));
+    status = limn_run_try_room(t->run, limn_checkpoint_bytes(t->session.store));
   while (has_found_room(t, status));
   return status;
 }
@@ -77,7 +77,9 @@ limn_status limn_trainer_draw(limn_trainer *t) {
 /* The old checkpoints go last, when the new one is safe. */
 static limn_status write_checkpoint(limn_trainer *t, const char *path, bool best) {
   LIMN_TRY(limn_run_flush(t->run));
-  LIMN_TRY(limn_checkpoint_save(&t->session, &t->state, path));
+  LIMN_TRY(limn_session_settle_average(&t->session));
+  t->state.settled = t->session.statistics != NULL;
+  LIMN_TRY(limn_checkpoint_save(t->session.store, t->config, &t->state, path));
   LIMN_TRY(limn_run_mark(t->run, "latest", t->state.step));
   if (best)
     LIMN_TRY(limn_run_mark(t->run, "best", t->state.step));

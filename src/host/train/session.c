@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/philox.h"
+#include "checkpoint/average.h"
 #include "models/outline.h"
-#include "train/average.h"
 #include "train/memory.h"
 #include "train/optimizer.h"
 
@@ -146,7 +146,7 @@ void limn_session_release(limn_session *s) {
   limn_program_destroy(s->train);
   limn_program_destroy(s->extra);
   limn_program_destroy(s->statistics);
-  limn_program_destroy(s->generate);
+  limn_sampler_destroy(s->sampler);
   limn_program_destroy(s->reconstruct);
   limn_program_destroy(s->validation);
   limn_store_destroy(s->store);
@@ -243,6 +243,17 @@ limn_status limn_session_settle_average(limn_session *s) {
   return LIMN_OK;
 }
 
+int limn_session_programs(const limn_session *s, const limn_program *programs[LIMN_SESSION_PROGRAMS]) {
+  const limn_program *const all[LIMN_SESSION_PROGRAMS] = {
+      s->train,       s->extra,     s->statistics, s->sampler ? limn_sampler_program(s->sampler) : NULL,
+      s->reconstruct, s->validation};
+  int count = 0;
+  for (int i = 0; i < LIMN_SESSION_PROGRAMS; ++i)
+    if (all[i])
+      programs[count++] = all[i];
+  return count;
+}
+
 limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_session *, limn_graph *)) {
   limn_graph *graph = NULL;
   LIMN_TRY(limn_graph_create(&graph));
@@ -251,47 +262,23 @@ limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_sessio
   return status;
 }
 
-static limn_status build_samples(limn_session *s, limn_graph *graph) {
-  s->sample_batch = s->config->sample_count < s->batch.n ? s->config->sample_count : s->batch.n;
-  LIMN_TRY(limn_build_generation(graph, &s->model, s->sample_batch, s->config->ema > 0));
-  return limn_program_create(&s->generate, s->store, graph, NULL);
-}
-
-/* Rounded up to whole batches. */
-static int sample_batches(const limn_session *s) {
-  return (s->config->sample_count + s->sample_batch - 1) / s->sample_batch;
-}
-
+/* Their codes never change, so that the pictures show what training did. */
 limn_status limn_session_build_samples(limn_session *s) {
-  LIMN_TRY(limn_session_build(s, build_samples));
-  size_t count = (size_t)sample_batches(s) * (size_t)s->sample_batch, codes = count * (size_t)s->config->latent;
+  const limn_config *c = s->config;
+  int count = c->sample_count;
+  LIMN_TRY(limn_sampler_create(&s->sampler, s->store, &s->model, count < s->batch.n ? count : s->batch.n, c->ema > 0));
+  size_t codes = (size_t)count * (size_t)c->latent;
   s->inputs = malloc(codes * sizeof *s->inputs);
-  s->pixels = malloc(count * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w * sizeof *s->pixels);
+  s->pixels = malloc((size_t)count * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w * sizeof *s->pixels);
   if (!s->inputs || !s->pixels)
     return limn_fail_memory("the samples");
-  limn_philox_normal(s->config->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
+  limn_philox_normal(c->seed, LIMN_STREAM_SAMPLE, 0, 0, s->inputs, codes);
   return LIMN_OK;
 }
 
 limn_status limn_session_draw_samples(limn_session *s, limn_drawing *drawing) {
-  size_t codes = (size_t)s->sample_batch * (size_t)s->config->latent,
-         pixels = (size_t)s->sample_batch * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w;
   LIMN_TRY(limn_session_settle_average(s));
-  for (int i = 0; i < sample_batches(s); ++i) {
-    LIMN_TRY(limn_session_upload(s, "codes", s->inputs + (size_t)i * codes));
-    LIMN_TRY(limn_program_run(s->generate, 0));
-    LIMN_TRY(limn_tensor_download(limn_store_find(s->store, "pictures"), s->pixels + (size_t)i * pixels));
-  }
+  LIMN_TRY(limn_sampler_draw(s->sampler, s->inputs, s->config->sample_count, s->pixels));
   *drawing = (limn_drawing){.suffix = "", .pixels = s->pixels, .count = s->config->sample_count};
   return LIMN_OK;
-}
-
-limn_status limn_build_generation(limn_graph *graph, const limn_model *model, int count, bool average) {
-  const limn_network_mode mode = {.average = average, .gate = LIMN_NONE};
-  limn_value codes =
-      limn_graph_leaf(graph, LIMN_ROLE_INPUT, "codes", limn_model_input(model, model->row->generator, count));
-  limn_value pixels = limn_model_pixels(graph, model, limn_model_generate(graph, model, codes, mode));
-  limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "pictures", limn_graph_shape(graph, pixels)),
-                    pixels);
-  return limn_graph_status(graph);
 }

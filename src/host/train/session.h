@@ -7,6 +7,7 @@
 
 #include "data/batch.h"
 #include "devices/device.h"
+#include "infer/sampler.h"
 #include "models/model.h"
 
 #define LIMN_MAX_MEASURES 16
@@ -57,11 +58,11 @@ typedef struct limn_session {
 
   const char *measures[LIMN_MAX_MEASURES]; /* columns of the ring */
   int measure_count;
-  /* Which of them: the algorithm's choice. `statistics` is there where an average is kept (train/average.h). */
-  limn_program *train, *extra, *statistics, *generate, *reconstruct, *validation;
+  /* Which of them: the algorithm's choice. `statistics` is there where an average is kept (checkpoint/average.h). */
+  limn_program *train, *extra, *statistics, *reconstruct, *validation;
+  limn_sampler *sampler;
   bool settled;                     /* the average's statistics are those of its weights */
   int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
-  int sample_batch;                 /* samples drawn at a time */
   float *pixels, *inputs, *targets; /* host memory for drawings */
   float *labels;                    /* (N), those of a batch on their way */
 } limn_session;
@@ -118,17 +119,15 @@ limn_status limn_session_measures(limn_session *session, uint64_t first, int cou
  * before pictures and checkpoints, not in every step. */
 limn_status limn_session_settle_average(limn_session *session);
 
+/* The programs that there are, into `programs`; returns how many. Borrowed. */
+#define LIMN_SESSION_PROGRAMS 6
+int limn_session_programs(const limn_session *session, const limn_program *programs[LIMN_SESSION_PROGRAMS]);
+
 /* Calls build with an empty graph, which is destroyed afterwards. */
 limn_status limn_session_build(limn_session *session, limn_status (*build)(limn_session *, limn_graph *));
 
-/* Makes the program that draws a run's samples, a batch at a time, and their codes, which never change, so that the
- * pictures show what training did. */
+/* Makes what draws a run's samples, a batch at a time. */
 limn_status limn_session_build_samples(limn_session *session);
 /* Draws them into session->pixels. */
 limn_status limn_session_draw_samples(limn_session *session, limn_drawing *drawing);
-
-/* Adds to the graph: codes from the input leaf "codes" (count, latent, 1, 1) to pictures in the output leaf "pictures".
- * `average`: by the averaged weights. */
-limn_status limn_build_generation(limn_graph *graph, const limn_model *model, int count, bool average);
-
 #endif

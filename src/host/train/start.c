@@ -71,7 +71,7 @@ static bool find_checkpoint(const limn_trainer *t, char *path, size_t size) {
 /* --init, where a run begins. */
 static limn_status load_initial_weights(limn_trainer *t) {
   const char *path = t->config->init;
-  return path && path[0] ? limn_checkpoint_load_weights(&t->session, path) : LIMN_OK;
+  return path && path[0] ? limn_checkpoint_load_weights(t->session.store, &t->session.model, path) : LIMN_OK;
 }
 
 static limn_status describe(limn_trainer *t) {
@@ -118,7 +118,8 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     limn_trainer_notice(t, "the run has no checkpoint yet: it starts over");
     LIMN_TRY(load_initial_weights(t));
   } else {
-    LIMN_TRY(limn_checkpoint_load(&t->session, &t->state, checkpoint));
+    LIMN_TRY(limn_checkpoint_load(t->session.store, &t->state, checkpoint));
+    t->session.settled = t->state.settled;
     t->result->checkpoint = t->result->step = t->state.step;
     LIMN_TRY(finish_checkpoint(t));
   }
@@ -168,7 +169,7 @@ static uint64_t disk_need(const limn_trainer *t) {
     checkpoints += steps / (uint64_t)t->config->keep_every;
   uint64_t picture = (uint64_t)t->session.batch.c * (uint64_t)t->session.batch.h * (uint64_t)t->session.batch.w;
   uint64_t pictures = (uint64_t)t->config->sample_count * (steps / t->sample_every + 1);
-  return checkpoints * limn_checkpoint_bytes(&t->session) + pictures * picture;
+  return checkpoints * limn_checkpoint_bytes(t->session.store) + pictures * picture;
 }
 
 static void announce(const limn_trainer *t) {

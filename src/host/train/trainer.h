@@ -3,10 +3,11 @@
 #ifndef LIMN_TRAIN_TRAINER_H
 #define LIMN_TRAIN_TRAINER_H
 
+#include "checkpoint/checkpoint.h"
 #include "limn/train.h"
 #include "run/run.h"
 #include "train/balance.h"
-#include "train/checkpoint.h"
+#include "train/session.h"
 #include "train/training_data.h"
 
 #define LIMN_PATH_SIZE 4096

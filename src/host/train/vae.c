@@ -280,7 +280,7 @@ static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {
   *count = 0;
   if (s->reconstruct)
     LIMN_TRY(draw_pairs(s, &drawings[(*count)++]));
-  if (!s->generate)
+  if (!s->sampler)
     return LIMN_OK;
   return limn_session_draw_samples(s, &drawings[(*count)++]);
 }

@@ -1,6 +1,6 @@
 /* The kernels of a training step, as limn/tools.h shows them. */
-#ifndef LIMN_TRAIN_STEP_ROWS_H
-#define LIMN_TRAIN_STEP_ROWS_H
+#ifndef LIMN_SIZING_STEP_ROWS_H
+#define LIMN_SIZING_STEP_ROWS_H
 
 #include "limn/tools.h"
 #include "train/session.h"

@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "devices/cards.h"
 #include "limn/tools.h"
+#include "sizing/step_rows.h"
 #include "train/memory.h"
-#include "train/step_rows.h"
 
 /* The public part first, so that a plan is freed by its address. */
 struct step_plan {

@@ -1,6 +1,6 @@
 /* What the benchmarks share: a session that trains on made-up pictures. */
-#ifndef LIMN_TRAIN_BENCH_H
-#define LIMN_TRAIN_BENCH_H
+#ifndef LIMN_SIZING_BENCH_H
+#define LIMN_SIZING_BENCH_H
 
 #include "limn/tools.h"
 #include "train/session.h"

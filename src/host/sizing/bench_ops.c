@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "limn/tools.h"
-#include "train/bench.h"
-#include "train/step_rows.h"
+#include "sizing/bench.h"
+#include "sizing/step_rows.h"
 
 /* A round on a CPU takes as long as hundreds on a GPU, and its kernels are long enough for a few to do. */
 #define CPU_ROUNDS 5

@@ -1,9 +1,9 @@
 /* The generator that a file holds: which settings rebuild it, and under which names its tensors stand. */
-#ifndef LIMN_TRAIN_GENERATOR_FILE_H
-#define LIMN_TRAIN_GENERATOR_FILE_H
+#ifndef LIMN_INFER_GENERATOR_FILE_H
+#define LIMN_INFER_GENERATOR_FILE_H
 
+#include "checkpoint/weights.h"
 #include "config/config.h"
-#include "train/weights.h"
 
 typedef struct limn_generator_file {
   limn_weights weights;

@@ -1,11 +1,11 @@
-#include "train/generator_file.h"
+#include "infer/generator_file.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 #define FIRST       "main.0.weight" /* of every generator */
 #define MOST_LEVELS 10

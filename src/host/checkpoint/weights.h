@@ -1,6 +1,6 @@
 /* Networks in safetensors files, whoever wrote them: checkpoints, exports, state_dicts of PyTorch. */
-#ifndef LIMN_TRAIN_WEIGHTS_H
-#define LIMN_TRAIN_WEIGHTS_H
+#ifndef LIMN_CHECKPOINT_WEIGHTS_H
+#define LIMN_CHECKPOINT_WEIGHTS_H
 
 #include "devices/device.h"
 #include "limn/safetensors.h"

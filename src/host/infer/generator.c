@@ -8,9 +8,10 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "checkpoint/checkpoint.h"
 #include "image/image.h"
-#include "train/checkpoint.h"
-#include "train/generator_file.h"
+#include "infer/generator_file.h"
+#include "infer/sampler.h"
 
 /* Pictures a pass; no more than a batch of the training, which the user chose by the memory there is. */
 #define LARGEST_CHUNK 64
@@ -18,21 +19,9 @@
 struct limn_generator {
   limn_device *device;
   limn_store *store;
-  limn_program *program;
+  limn_sampler *sampler;
   limn_generator_info info;
-  int chunk;             /* pictures a pass */
-  float *codes, *pixels; /* of a chunk */
 };
-
-static limn_status build(limn_generator *g, const limn_model *model, bool averaged) {
-  limn_graph *graph = NULL;
-  LIMN_TRY(limn_graph_create(&graph));
-  limn_status status = limn_build_generation(graph, model, g->chunk, averaged);
-  if (status == LIMN_OK)
-    status = limn_program_create(&g->program, g->store, graph, NULL);
-  limn_graph_destroy(graph);
-  return status;
-}
 
 /* Which weights are drawn with. *average: the file has both, and the average is meant. */
 static limn_status choose_weights(limn_generator *g, const limn_generator_file *file,
@@ -49,7 +38,7 @@ static limn_status make_generator(limn_generator *g, const limn_generator_file *
                                   const limn_generator_options *options) {
   const limn_config *c = file->config;
   bool average = false;
-  g->chunk = c->batch > 0 && c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
+  const int chunk = c->batch > 0 && c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
   g->info = (limn_generator_info){.latent = c->latent,
                                   .channels = c->channels,
                                   .height = c->height,
@@ -61,13 +50,9 @@ static limn_status make_generator(limn_generator *g, const limn_generator_file *
   LIMN_TRY(limn_device_create(
       &g->device, &(limn_device_options){.name = options->device, .threads = options->threads, .seed = c->seed}));
   LIMN_TRY(limn_store_create(&g->store, g->device));
-  LIMN_TRY(build(g, &file->model, average));
-  LIMN_TRY(average ? limn_checkpoint_fill_average(g->store, &file->model, c->batch, &file->weights)
-                   : limn_checkpoint_fill_store(g->store, &file->weights));
-  size_t picture = (size_t)c->channels * (size_t)c->height * (size_t)c->width;
-  g->codes = calloc((size_t)g->chunk * (size_t)c->latent, sizeof *g->codes);
-  g->pixels = malloc((size_t)g->chunk * picture * sizeof *g->pixels);
-  return g->codes && g->pixels ? LIMN_OK : limn_fail_memory("a generator");
+  LIMN_TRY(limn_sampler_create(&g->sampler, g->store, &file->model, chunk, average));
+  return average ? limn_checkpoint_fill_average(g->store, &file->model, c->batch, &file->weights)
+                 : limn_checkpoint_fill_store(g->store, &file->weights);
 }
 
 static limn_status open_generator(limn_generator *g, const char *path, const limn_generator_options *options) {
@@ -101,11 +86,9 @@ limn_status limn_generator_open(limn_generator **out, const char *path, const li
 void limn_generator_close(limn_generator *g) {
   if (!g)
     return;
-  limn_program_destroy(g->program);
+  limn_sampler_destroy(g->sampler);
   limn_store_destroy(g->store);
   limn_device_destroy(g->device);
-  free(g->codes);
-  free(g->pixels);
   free(g);
 }
 
@@ -127,17 +110,7 @@ limn_status limn_generator_latents(const limn_generator *g, uint64_t seed, uint6
 }
 
 limn_status limn_generator_run(limn_generator *g, const float *z, int count, float *pixels) {
-  size_t latent = (size_t)g->info.latent,
-         picture = (size_t)g->info.channels * (size_t)g->info.height * (size_t)g->info.width;
-  for (int first = 0; first < count; first += g->chunk) {
-    size_t n = (size_t)(count - first < g->chunk ? count - first : g->chunk);
-    memcpy(g->codes, z + (size_t)first * latent, n * latent * sizeof *z);
-    LIMN_TRY(limn_tensor_upload(limn_store_find(g->store, "codes"), g->codes));
-    LIMN_TRY(limn_program_run(g->program, 0));
-    LIMN_TRY(limn_tensor_download(limn_store_find(g->store, "pictures"), g->pixels));
-    memcpy(pixels + (size_t)first * picture, g->pixels, n * picture * sizeof *pixels);
-  }
-  return LIMN_OK;
+  return limn_sampler_draw(g->sampler, z, count, pixels);
 }
 
 void limn_latent_interpolate(const float *from, const float *to, int latent, double t, float *z) {

@@ -1,4 +1,4 @@
-#include "train/step_rows.h"
+#include "sizing/step_rows.h"
 
 #include <stdio.h>
 

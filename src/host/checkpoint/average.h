@@ -3,8 +3,8 @@
  * The weights are averaged step by step. BatchNorm's running statistics are not: an average of statistics, each of
  * which belongs to the weights of its own step, fits no weights at all. They are taken anew from random codes when
  * somebody is to see them. */
-#ifndef LIMN_TRAIN_AVERAGE_H
-#define LIMN_TRAIN_AVERAGE_H
+#ifndef LIMN_CHECKPOINT_AVERAGE_H
+#define LIMN_CHECKPOINT_AVERAGE_H
 
 #include "devices/device.h"
 #include "models/model.h"

@@ -41,28 +41,12 @@ static limn_status describe_layers(limn_plan *plan, const limn_model *model) {
   return status;
 }
 
-static void describe_memory(limn_plan *plan, const limn_session *s) {
-  const limn_program *const programs[] = {s->train,    s->extra,       s->statistics,
-                                          s->generate, s->reconstruct, s->validation};
-  for (size_t i = 0; i < sizeof programs / sizeof *programs; ++i) {
-    limn_program_info info;
-    if (!programs[i])
-      continue;
-    limn_program_get_info(programs[i], &info);
-    plan->arena_bytes += info.arena_bytes;
-    plan->unshared_arena_bytes += info.naive_bytes;
-    if (programs[i] == s->train || programs[i] == s->extra)
-      plan->step_flops += info.flops * (programs[i] == s->extra ? s->config->d_steps - 1 : 1);
-  }
-  for (size_t i = 0; i < limn_store_count(s->store); ++i) {
-    const char *name;
-    const limn_tensor *tensor = limn_store_at(s->store, i, &name);
-    size_t bytes = (size_t)limn_shape_count(tensor->shape) * sizeof(float);
-    if (tensor->role == LIMN_ROLE_OPTIMIZER)
-      plan->optimizer_bytes += bytes;
-    else if (tensor->role == LIMN_ROLE_PARAMETER || tensor->role == LIMN_ROLE_BUFFER)
-      plan->weight_bytes += bytes;
-  }
+static double step_flops(const limn_session *s) {
+  limn_program_info step, extra = {0};
+  limn_program_get_info(s->train, &step);
+  if (s->extra)
+    limn_program_get_info(s->extra, &extra);
+  return step.flops + extra.flops * (s->algorithm->batches_per_step(s->config) - 1);
 }
 
 static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training_data *data) {
@@ -77,7 +61,8 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
   if (status == LIMN_OK)
     status = describe_layers(plan, &session.model);
   if (status == LIMN_OK) {
-    describe_memory(plan, &session);
+    plan->memory = limn_session_memory(&session);
+    plan->step_flops = step_flops(&session);
     snprintf(plan->device, sizeof plan->device, "%s", session.device->description);
     snprintf(plan->data_kind, sizeof plan->data_kind, "%s", data->info.kind);
     plan->images = data->info.count;

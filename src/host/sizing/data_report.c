@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "checkpoint/checkpoint.h"
 #include "data/survey.h"
 #include "limn/tools.h"
 #include "models/trunk.h"
-#include "train/checkpoint.h"
 #include "train/memory.h"
 #include "train/training_data.h"
 
@@ -227,7 +227,7 @@ static limn_status plan_training(limn_data_need *need, limn_config *config, uint
   need->memory_bytes = limn_session_memory(&session).sum_bytes;
   need->available_bytes = session.device->memory_bytes;
   limn_status status = limn_session_fits(&session) ? LIMN_OK : limn_fitting_batch(&session, &need->fitting_batch);
-  need->checkpoint_bytes = limn_checkpoint_bytes(&session);
+  need->checkpoint_bytes = limn_checkpoint_bytes(session.store);
   limn_session_release(&session);
   return status;
 }

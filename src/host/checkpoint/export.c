@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "config/config.h"
 #include "formats/safetensors.h"
 #include "models/registry.h"
-#include "train/checkpoint.h"
 
 #define PATH_SIZE 4096
 

@@ -1,4 +1,4 @@
-#include "train/weights.h"
+#include "checkpoint/weights.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "train/average.h"
+#include "checkpoint/average.h"
 
 #define NAME_SIZE 192
 

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "limn/tools.h"
-#include "train/bench.h"
+#include "sizing/bench.h"
 #include "train/memory.h"
 
 #define HORIZON 1000000 /* steps that a schedule of the learning rate would take: more than are run */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "train/bench.h"
+#include "sizing/bench.h"
 #include "train/training_data.h"
 
 #define ROUND_SECONDS 0.5

@@ -1,4 +1,4 @@
-#include "train/average.h"
+#include "checkpoint/average.h"
 
 #include <stdio.h>
 #include <stdlib.h>
