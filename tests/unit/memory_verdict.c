@@ -79,7 +79,7 @@ Test(memory_verdict, of_weights_that_no_machine_has) {
   cr_assert_eq(limn_session_plan(&session, config, NULL), LIMN_OK, "%s", limn_error_message());
   cr_assert_gt((double)limn_session_memory(&session).weight_bytes, 1e12);
   limn_session_release(&session);
-  cr_assert_eq(limn_session_init(&session, config, 1, &(limn_session_data){0}), LIMN_DEVICE);
+  cr_assert_eq(limn_session_open(&session, config, 1, &(limn_session_data){0}), LIMN_DEVICE);
   cr_assert_not_null(strstr(limn_error_message(), "of memory for a tensor beside "), "%s", limn_error_message());
   limn_config_destroy(config);
 }

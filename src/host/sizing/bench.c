@@ -46,9 +46,7 @@ limn_status limn_bench_init(limn_bench *bench, const limn_config *wanted) {
   if (status == LIMN_OK && !(bench->pictures = make_pictures(bench->config)))
     status = limn_fail_memory("a bench");
   if (status == LIMN_OK)
-    status = limn_session_init(&bench->session, bench->config, HORIZON, &(limn_session_data){0});
-  if (status == LIMN_OK && (status = limn_session_check_memory(&bench->session)) != LIMN_OK)
-    limn_session_release(&bench->session);
+    status = limn_session_open(&bench->session, bench->config, HORIZON, &(limn_session_data){0});
   if (status != LIMN_OK) {
     free(bench->pictures);
     limn_config_destroy(bench->config);

@@ -53,13 +53,11 @@ static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training
   limn_session session;
   LIMN_TRY(limn_config_check(config));
   LIMN_TRY(limn_training_data_open(data, config, NULL, NULL));
-  LIMN_TRY(limn_session_init(
+  LIMN_TRY(limn_session_open(
       &session, config, 1,
       &(limn_session_data){
           .held_out = data->held_out, .held_out_count = data->held_out_count, .blank = true, .planning = true}));
-  limn_status status = limn_session_check_memory(&session);
-  if (status == LIMN_OK)
-    status = describe_layers(plan, &session.model);
+  limn_status status = describe_layers(plan, &session.model);
   if (status == LIMN_OK) {
     plan->memory = limn_session_memory(&session);
     plan->step_flops = step_flops(&session);

@@ -159,7 +159,8 @@ limn_status limn_fitting_batch(const limn_session *s, int *batch) {
   return status;
 }
 
-limn_status limn_say_which_batch_fits(const limn_session *s) {
+/* With the message so far and the batch that fits. */
+static limn_status say_which_batch_fits(const limn_session *s) {
   int batch = 0;
   char message[256];
   snprintf(message, sizeof message, "%s", limn_error_message());
@@ -174,7 +175,19 @@ limn_status limn_session_check_memory(const limn_session *s) {
   limn_fail(LIMN_DEVICE, "training takes %.1f GB of memory and %s has %.1f GB for it; use a smaller --batch or size",
             bytes_to_take(s) / 1e9, s->device->memory_of ? s->device->memory_of : s->device->description,
             s->device->memory_bytes / 1e9);
-  return limn_say_which_batch_fits(s);
+  return say_which_batch_fits(s);
+}
+
+limn_status limn_session_open(limn_session *s, const limn_config *config, uint64_t horizon,
+                              const limn_session_data *data) {
+  limn_status status = limn_session_begin(s, config, horizon, data);
+  if (status == LIMN_OK)
+    status = limn_session_check_memory(s);
+  else if (status == LIMN_DEVICE && s->device && s->device->starved)
+    status = say_which_batch_fits(s);
+  if (status != LIMN_OK)
+    limn_session_release(s);
+  return status;
 }
 
 static int default_batch(const limn_config *config) {

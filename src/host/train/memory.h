@@ -25,8 +25,10 @@ limn_status limn_fitting_batch(const limn_session *session, int *batch);
 /* LIMN_DEVICE where it does not, naming the batch that does. On a CUDA device that is told of plans alone: memory is
  * taken there when programs are made, and on the CPU not before they run. */
 limn_status limn_session_check_memory(const limn_session *session);
-/* Of a session that had not enough memory: LIMN_DEVICE, with the message and the batch that fits. */
-limn_status limn_say_which_batch_fits(const limn_session *session);
+/* limn_session_init, and that check; where the device had no more memory to give, the message names the batch that
+ * fits. */
+limn_status limn_session_open(limn_session *session, const limn_config *config, uint64_t horizon,
+                              const limn_session_data *data);
 
 /* Gives a batch that is "auto" its number: on a CUDA device the largest that fits, at most `pictures`; on the CPU,
  * where a larger batch is no faster, the model's own default where that fits, else the largest, as far as there are

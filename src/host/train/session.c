@@ -9,7 +9,6 @@
 #include "base/philox.h"
 #include "checkpoint/average.h"
 #include "models/outline.h"
-#include "train/memory.h"
 #include "train/optimizer.h"
 
 #define ASSUMED_SIZE     64
@@ -101,8 +100,8 @@ const limn_algorithm *limn_algorithm_of(const limn_config *config) {
   return algorithms[limn_model_row_of(config)->training];
 }
 
-limn_status limn_session_init(limn_session *s, const limn_config *config, uint64_t horizon,
-                              const limn_session_data *data) {
+limn_status limn_session_begin(limn_session *s, const limn_config *config, uint64_t horizon,
+                               const limn_session_data *data) {
   *s = (limn_session){.config = config,
                       .algorithm = limn_algorithm_of(config),
                       .batch = {config->batch, config->channels, config->height, config->width},
@@ -135,8 +134,12 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
     status = initialise_networks(s);
   if (status == LIMN_OK && !data->blank)
     status = initialise_loss_scales(s);
-  if (status == LIMN_DEVICE && s->device && s->device->starved)
-    status = limn_say_which_batch_fits(s);
+  return status;
+}
+
+limn_status limn_session_init(limn_session *s, const limn_config *config, uint64_t horizon,
+                              const limn_session_data *data) {
+  limn_status status = limn_session_begin(s, config, horizon, data);
   if (status != LIMN_OK)
     limn_session_release(s);
   return status;

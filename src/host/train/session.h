@@ -87,6 +87,9 @@ void limn_session_assume_pictures(limn_config *config);
  * outlive the session. */
 limn_status limn_session_init(limn_session *session, const limn_config *config, uint64_t horizon,
                               const limn_session_data *data);
+/* The same, but that after a failure what there is stays until it is released (memory.h asks it what would fit). */
+limn_status limn_session_begin(limn_session *session, const limn_config *config, uint64_t horizon,
+                               const limn_session_data *data);
 void limn_session_release(limn_session *session);
 
 /* One part of a step, 0 ... batches_per_step - 1 in order; step 0 is the first. The batch has the shape that

@@ -209,14 +209,14 @@ static limn_status open_session(limn_trainer *t, const char *checkpoint) {
   if (t->config->schedule != LIMN_SCHEDULE_CONSTANT) /* fixed at the start: more steps do not stretch it */
     t->config->horizon = (int64_t)horizon;
   char *engines = checkpoint ? limn_checkpoint_engines(checkpoint) : NULL;
-  limn_status status = limn_session_init(&t->session, t->config, horizon,
+  limn_status status = limn_session_open(&t->session, t->config, horizon,
                                          &(limn_session_data){.stop = t->options->stop,
                                                               .blank = checkpoint != NULL,
                                                               .engines = engines,
                                                               .held_out = t->data.held_out,
                                                               .held_out_count = t->data.held_out_count});
   free(engines);
-  return status == LIMN_OK ? limn_session_check_memory(&t->session) : status;
+  return status;
 }
 
 limn_status limn_trainer_start(limn_trainer *t) {

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,38 +12,6 @@
 #include "train/trainer.h"
 
 #define READ_INTERVAL 0.25 /* seconds between looks at the measures: as often as a person wants to see them */
-
-void limn_trainer_tell(const limn_trainer *t, limn_event event) {
-  event.step = t->state.step;
-  event.steps = t->steps;
-  if (t->options->on_event)
-    t->options->on_event(t->options->context, &event);
-}
-
-void limn_trainer_notice(const limn_trainer *t, const char *format, ...) {
-  char text[1024];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_NOTICE, .text = text});
-}
-
-void limn_trainer_pass_on_note(const limn_trainer *t) {
-  char *note = t->session.device->note;
-  if (note[0])
-    limn_trainer_notice(t, "%s", note);
-  note[0] = 0;
-}
-
-limn_status limn_trainer_diverged(const limn_trainer *t, uint64_t step) {
-  char path[LIMN_PATH_SIZE];
-  if (!t->result->checkpoint)
-    return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 ", before the first checkpoint; try a lower lr",
-                     limn_error_message(), step);
-  return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 "; the last good checkpoint is %s", limn_error_message(), step,
-                   limn_run_checkpoint_path(t->run, t->result->checkpoint, path, sizeof path));
-}
 
 static double learning_rate(const limn_trainer *t, uint64_t step) {
   float hyper[4];
