@@ -1,4 +1,4 @@
-/* The checkpoints and pictures of a run: what they are called, which checkpoints may go. */
+/* The checkpoints and pictures of a run: the newest, and which checkpoints may go. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,18 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "run/folder.h"
-
-const char *limn_run_checkpoint_path(const limn_run *run, uint64_t step, char *buffer, size_t size) {
-  snprintf(buffer, size, "%s/checkpoints/%06" PRIu64 ".safetensors", run->path, step);
-  return buffer;
-}
-
-const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char *suffix, char *buffer, size_t size) {
-  snprintf(buffer, size, "%s/samples/%06" PRIu64 "%s.png", run->path, step, suffix ? suffix : "");
-  return buffer;
-}
 
 /* Whether `name` is STEP.png or STEP-SUFFIX.png; digits: how many begin it. */
 static bool is_picture(const char *name, size_t digits) {
@@ -53,21 +42,6 @@ const char *limn_run_newest_picture(const limn_run *run, uint64_t step, char *bu
   if (newest[0])
     snprintf(buffer, size, "%s/%s", folder, newest);
   return buffer;
-}
-
-const char *limn_run_checkpoint_name(uint64_t step, char name[LIMN_CHECKPOINT_NAME]) {
-  snprintf(name, LIMN_CHECKPOINT_NAME, "%06" PRIu64 ".safetensors", step);
-  return name;
-}
-
-bool limn_run_step_of(const char *name, uint64_t *step) {
-  char digits[LIMN_CHECKPOINT_NAME], again[LIMN_CHECKPOINT_NAME];
-  size_t length = strspn(name, "0123456789");
-  if (length >= sizeof digits)
-    return false;
-  memcpy(digits, name, length);
-  digits[length] = '\0';
-  return limn_text_to_uint64(digits, step) && strcmp(limn_run_checkpoint_name(*step, again), name) == 0;
 }
 
 typedef struct step_list {

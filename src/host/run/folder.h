@@ -1,4 +1,4 @@
-/* What the parts of a run share: run.c, lock.c, checkpoints.c, marks.c, room.c and metrics_log.c. */
+/* What the parts of a run share: run.c, names.c, lock.c, checkpoints.c, marks.c, room.c and metrics_log.c. */
 #ifndef LIMN_RUN_FOLDER_H
 #define LIMN_RUN_FOLDER_H
 
