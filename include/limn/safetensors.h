@@ -1,4 +1,5 @@
-/* Reading safetensors files: 8 bytes little-endian header length, a JSON header, dense little-endian data. */
+/* Reading files of named tensors: safetensors (8 bytes little-endian header length, a JSON header, dense little-endian
+ * data) and PyTorch's own .pt and .pth, of which nothing is executed (docs/formats.md). */
 #ifndef LIMN_SAFETENSORS_H
 #define LIMN_SAFETENSORS_H
 
@@ -24,8 +25,8 @@ typedef struct limn_stored_tensor {
   size_t bytes;
 } limn_stored_tensor;
 
-/* Opens and checks a file wholly: header length, JSON, dtypes, offsets without gaps or overlaps, sizes. LIMN_DATA with
- * the path. The data is mapped, not read: the file must not shrink while it is open. *out is yours; close it with
+/* Opens and checks a file wholly: header length, JSON, dtypes, offsets without gaps or overlaps, sizes; of PyTorch's
+ * pickles that they hold nothing but data. LIMN_DATA with the path. The data is mapped, not read: the file must not shrink while it is open. *out is yours; close it with
  * limn_safetensors_close. Looking things up is safe from several threads.
  * A mark of a run (checkpoints/latest) is followed also where it is no link but a file: docs/formats.md. */
 LIMN_API limn_status limn_safetensors_open(limn_safetensors **out, const char *path);

@@ -48,7 +48,7 @@ const cli_command cmd_sample = {
              "A name's ending says how a picture is written: .png, .jpg or .jpeg (quality 95), .webp (lossless).\n"
              "-o - writes a PNG file to standard output.\n\n"
              "EXPORT is what limn export wrote of a generator, an average or a decoder, or the state_dict of a DCGAN\n"
-             "generator as in PyTorch's example, saved by safetensors.torch.save_file.",
+             "generator as in PyTorch's example, as .safetensors, .pt or .pth.",
     CLI_OPTIONS(options),
     .run = sample,
 };

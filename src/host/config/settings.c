@@ -165,7 +165,7 @@ static const limn_setting_row table[] = {
      HELP("times the engines for each convolution once; the checkpoint keeps the fastest")},
     {NAME("out", "run", ALL), FREE, FLAG("out"), PATH(out, "a path that does not exist yet, or an empty folder"), DEFAULT(""),
      HELP("the run's folder; without it runs/MODEL-NNN")},
-    {NAME("init", "run", ALL), FLAG("init"), PATH(init, "a safetensors file"), DEFAULT(""),
+    {NAME("init", "run", ALL), FLAG("init"), PATH(init, "a .safetensors, .pt or .pth file"), DEFAULT(""),
      HELP("weights to start from: a checkpoint, an export, or a state_dict of PyTorch")},
     {NAME("checkpoint_every", "run", ALL), FREE, INT64(checkpoint_every), STEPS, DEFAULT("0"),
      HELP("steps between checkpoints; 0: chosen from the length")},

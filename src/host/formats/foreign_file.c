@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define PICKLED                                                                                                        \
-  "a pickled PyTorch file, which Limn does not read yet: in Python, safetensors.torch.save_file(state_dict, "          \
-  "\"x.safetensors\")"
+  "a pickle, but none of torch.save's: in Python, load it and save the tensors by torch.save or "                      \
+  "safetensors.torch.save_file"
 #define NUMPY "which Limn takes no weights from: in Python, safetensors.numpy.save_file(arrays, \"x.safetensors\")"
 #define ZIP   "PK\003\004"
 #define LOOK  4096 /* a zip file's first names stand within these bytes */
@@ -17,7 +17,6 @@ static const struct {
   const char *inside; /* what else must be found near the beginning; NULL: nothing */
   const char *text;
 } kinds[] = {
-    {ZIP, 4, "data.pkl", PICKLED},
     {"\x80\x02", 2, NULL, PICKLED},
     {"\x80\x03", 2, NULL, PICKLED},
     {"\x80\x04", 2, NULL, PICKLED},

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,24 +16,14 @@
 #include "base/file.h"
 #include "formats/foreign_file.h"
 #include "formats/safetensors.h"
+#include "formats/tensor_file.h"
+#include "formats/torch_file.h"
 
 #define HEADER_LIMIT 100000000 /* the format's own limit */
 #define PREFIX_SIZE  8         /* the header's length, little-endian */
 
 /* Numbers are handed out as they lie in the file. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors data is little-endian");
-
-struct limn_safetensors {
-  char *path;
-  void *map; /* MAP_FAILED: none */
-  size_t size;
-  json_t *header; /* owns the names */
-  const uint8_t *data;
-  size_t data_size;
-  limn_stored_tensor *tensors; /* in file order */
-  size_t count;
-  json_t *metadata; /* borrowed from the header; NULL: none */
-};
 
 static const struct {
   const char *name;
@@ -43,6 +32,16 @@ static const struct {
     {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
     {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8},
 };
+
+size_t limn_dtype_size(const char *dtype, const char **name) {
+  for (size_t i = 0; dtype && i < sizeof dtypes / sizeof *dtypes; ++i)
+    if (strcmp(dtype, dtypes[i].name) == 0) {
+      if (name)
+        *name = dtypes[i].name;
+      return dtypes[i].size;
+    }
+  return 0;
+}
 
 static limn_status map_file(limn_safetensors *file) {
   struct stat info;
@@ -122,12 +121,7 @@ static int read_numbers(const json_t *array, int64_t *out, size_t limit) {
 
 static limn_status read_type_and_shape(const limn_safetensors *file, const json_t *entry, limn_stored_tensor *tensor) {
   const char *dtype = json_string_value(json_object_get(entry, "dtype"));
-  size_t bytes = 0;
-  for (size_t i = 0; dtype && i < sizeof dtypes / sizeof *dtypes; ++i)
-    if (strcmp(dtype, dtypes[i].name) == 0) {
-      tensor->dtype = dtypes[i].name;
-      bytes = dtypes[i].size;
-    }
+  size_t bytes = limn_dtype_size(dtype, &tensor->dtype);
   if (!tensor->dtype)
     return limn_fail(LIMN_DATA, "%s: tensor \"%.96s\": unknown dtype \"%.32s\": convert it to F32", file->path,
                      tensor->name, dtype ? dtype : "");
@@ -220,6 +214,13 @@ const char *limn_safetensors_follow(const char *path, char *buffer, size_t size)
   return buffer;
 }
 
+static limn_status read_safetensors(limn_safetensors *file) {
+  LIMN_TRY(read_header(file));
+  LIMN_TRY(read_metadata(file));
+  LIMN_TRY(read_tensors(file));
+  return check_cover(file);
+}
+
 limn_status limn_safetensors_open(limn_safetensors **out, const char *path) {
   limn_safetensors *file = calloc(1, sizeof *file);
   if (!file)
@@ -231,10 +232,7 @@ limn_status limn_safetensors_open(limn_safetensors **out, const char *path) {
   if (status != LIMN_OK)
     goto cleanup;
   LIMN_TRY_OR_CLEANUP(status, map_file(file));
-  LIMN_TRY_OR_CLEANUP(status, read_header(file));
-  LIMN_TRY_OR_CLEANUP(status, read_metadata(file));
-  LIMN_TRY_OR_CLEANUP(status, read_tensors(file));
-  LIMN_TRY_OR_CLEANUP(status, check_cover(file));
+  status = limn_torch_file_is(file->map, file->size) ? limn_torch_file_read(file) : read_safetensors(file);
 cleanup:
   if (status == LIMN_OK)
     *out = file;
@@ -246,6 +244,9 @@ cleanup:
 void limn_safetensors_close(limn_safetensors *file) {
   if (!file)
     return;
+  for (size_t i = 0; i < file->memory_count; ++i)
+    free(file->memory[i]);
+  free(file->memory);
   free(file->tensors);
   json_decref(file->header);
   if (file->map != MAP_FAILED)
