@@ -107,6 +107,20 @@ typedef struct limn_part {
 /* out = the first part, then the second, whose count may be 0. */
 cudaError_t limn_stack(const limn_part parts[2], void *out, limn_type type, cudaStream_t stream);
 
+/* ---- channels.cu: channels put together and taken apart ---- */
+
+#define LIMN_MAX_PARTS 4
+
+/* Channels first ... first + count of x (pixels, channels). */
+typedef struct limn_channels {
+  const void *x;
+  limn_type type;
+  int32_t channels, first, count;
+} limn_channels;
+/* out (pixels, sum of counts): at each pixel, the channels of one part behind those of the other. */
+cudaError_t limn_join_channels(const limn_channels *parts, int count, int64_t pixels, void *out, limn_type type,
+                               cudaStream_t stream);
+
 /* ---- norms.cu: sums of squares of many tensors, in one launch and a small second one ---- */
 
 #define LIMN_TABLE 48 /* entries that fit into one launch's arguments; launchers split longer tables themselves */

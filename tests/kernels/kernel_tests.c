@@ -249,6 +249,7 @@ int main(int argc, char **argv) {
   check_forms();
   check_small();
   check_stack();
+  check_channels();
   check_batchnorm();
   check_optimizer();
   check_random();

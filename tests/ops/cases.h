@@ -96,6 +96,7 @@ void cases_add_conv(case_table *table);
 void cases_add_norm(case_table *table);
 void cases_add_pointwise(case_table *table);
 void cases_add_rows(case_table *table);
+void cases_add_channels(case_table *table);
 void cases_add_loss(case_table *table);
 void cases_add_update(case_table *table);
 void cases_add_pictures(case_table *table);

@@ -71,6 +71,21 @@ static void copy(reference_array x, reference_array out) {
     out.data[i] = x.data[i];
 }
 
+/* Channels first ... of `from` become channels to ... of `out`, as many as both have. */
+static void copy_channels(reference_array from, int first, reference_array out, int to) {
+  limn_shape s = from.shape, t = out.shape;
+  for (int n = 0; n < t.n; ++n)
+    for (int c = 0; first + c < s.c && to + c < t.c; ++c)
+      for (int h = 0; h < t.h; ++h)
+        for (int w = 0; w < t.w; ++w)
+          out.data[reference_at(t, n, to + c, h, w)] = from.data[reference_at(s, n, first + c, h, w)];
+}
+
+static void concat(const limn_node *node, const reference_array *in, reference_array out) {
+  for (int i = 0, channel = 0; i < node->input_count; channel += in[i++].shape.c)
+    copy_channels(in[i], 0, out, channel);
+}
+
 void reference_statistics(reference_array x, int c, double *mean, double *variance) {
   limn_shape s = x.shape;
   double count = (double)s.n * s.h * s.w, sum = 0, squares = 0;
@@ -295,6 +310,12 @@ void reference_compute(const limn_node *node, const reference_array *in, uint64_
     return;
   case LIMN_OP_ROWS:
     copy(reference_rows(in[0], node->row, out.shape.n), out);
+    return;
+  case LIMN_OP_CONCAT:
+    concat(node, in, out);
+    return;
+  case LIMN_OP_SLICE:
+    copy_channels(in[0], node->channel, out, 0);
     return;
   case LIMN_OP_BATCHNORM:
     batchnorm(node, in, out);

@@ -171,6 +171,35 @@ limn_status limn_rows_gradient(struct limn_sweep *s, const limn_node *n, limn_va
   return LIMN_OK;
 }
 
+limn_status limn_concat_gradient(struct limn_sweep *s, const limn_node *n, limn_value y, limn_value g) {
+  (void)y;
+  int32_t channel = 0;
+  for (int i = 0; i < n->input_count; ++i) {
+    int32_t count = limn_graph_shape(s->graph, n->inputs[i]).c;
+    if (s->needed[n->inputs[i]])
+      limn_sweep_flow(s, n->inputs[i], limn_graph_slice(s->graph, g, channel, count));
+    channel += count;
+  }
+  return LIMN_OK;
+}
+
+/* The gradient of the other channels is 0. */
+limn_status limn_slice_gradient(struct limn_sweep *s, const limn_node *n, limn_value y, limn_value g) {
+  (void)y;
+  limn_shape before = limn_graph_shape(s->graph, n->inputs[0]), behind = before;
+  limn_value parts[3];
+  int count = 0;
+  behind.c -= n->channel + n->shape.c;
+  before.c = n->channel;
+  if (before.c > 0)
+    parts[count++] = limn_graph_fill(s->graph, before, 0);
+  parts[count++] = g;
+  if (behind.c > 0)
+    parts[count++] = limn_graph_fill(s->graph, behind, 0);
+  limn_sweep_flow(s, n->inputs[0], count > 1 ? limn_graph_concat(s->graph, parts, count) : g);
+  return LIMN_OK;
+}
+
 /* Whether `leaf` was written after node `since`: then backward would read a newer value than forward did. */
 static bool updated_since(const limn_graph *graph, limn_value leaf, limn_value since) {
   for (int i = since + 1; i < limn_graph_count(graph); ++i) {

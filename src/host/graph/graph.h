@@ -58,6 +58,10 @@ typedef enum limn_op {
   LIMN_OP_STACK, /* a (N, C, H, W), b (M, C, H, W) -> (N + M, C, H, W), a first */
   LIMN_OP_ROWS,  /* x -> its rows (pictures) from `row` on, as many as the value has */
 
+  /* Channels put together and taken apart. */
+  LIMN_OP_CONCAT, /* 2 ... LIMN_MAX_INPUTS values (N, C_i, H, W) -> (N, C_1 + C_2 + ..., H, W), in that order */
+  LIMN_OP_SLICE,  /* x -> its channels from `channel` on, as many as the value has */
+
   /* `groups` equal parts of the batch, one behind the other, each with statistics of its own. */
   LIMN_OP_BATCHNORM,          /* x, gamma, beta -> y; batch statistics, biased variance */
   LIMN_OP_BATCHNORM_BACKWARD, /* x, gamma, dy -> dx */
@@ -114,6 +118,7 @@ typedef struct limn_node {
                         is momentum */
   int32_t groups;    /* BATCHNORM*, UPDATE_RUNNING: at least 1 */
   int32_t row;       /* ROWS */
+  int32_t channel;   /* SLICE */
   float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
   bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
   uint32_t stream;                       /* NORMAL, UNIFORM, PICTURES */
@@ -168,6 +173,11 @@ limn_value limn_graph_dense(limn_graph *graph, limn_value x, limn_value w, limn_
 limn_value limn_graph_stack(limn_graph *graph, limn_value a, limn_value b);
 /* Pictures row ... row + count - 1 of x. */
 limn_value limn_graph_rows(limn_graph *graph, limn_value x, int32_t row, int32_t count);
+
+/* The channels of values[0], then those of values[1], ...; of 2 ... LIMN_MAX_INPUTS values, which differ in C alone. */
+limn_value limn_graph_concat(limn_graph *graph, const limn_value *values, int count);
+/* Channels channel ... channel + count - 1 of x. */
+limn_value limn_graph_slice(limn_graph *graph, limn_value x, int32_t channel, int32_t count);
 
 typedef struct limn_batchnorm_attrs {
   float eps;

@@ -44,6 +44,8 @@ double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value
     case LIMN_STEP_RANDOM:
     case LIMN_STEP_STACK: /* the parts can be made where they belong */
     case LIMN_STEP_ROWS:
+    case LIMN_STEP_CONCAT:
+    case LIMN_STEP_SLICE:
     case LIMN_STEP_LATCH:
     case LIMN_STEP_RECORD:
       break;

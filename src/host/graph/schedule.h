@@ -23,6 +23,9 @@ typedef enum limn_step_kind {
   LIMN_STEP_STACK, /* a, b -> value: a's rows, then b's */
   LIMN_STEP_ROWS,  /* x -> value: rows of x from the node's `row` on */
 
+  LIMN_STEP_CONCAT, /* up to LIMN_MAX_INPUTS parts -> value: their channels, one part's behind the other's */
+  LIMN_STEP_SLICE,  /* x -> value: channels of x from the node's `channel` on */
+
   LIMN_STEP_POINTWISE, /* inputs of the instructions -> any of their results, each in the domain's shape or summed down
                           to its own; sums of one step have one shape, or are scalars */
   LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */

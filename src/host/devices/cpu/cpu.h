@@ -114,6 +114,7 @@ limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
 bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
 limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
+limn_status limn_cpu_build_channels(limn_builder *builder, const limn_step *step);  /* channels.c */
 limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
 limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
 /* Of as many of the steps as one sweep can do. */

@@ -57,6 +57,9 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_STACK:
   case LIMN_STEP_ROWS:
     return limn_cpu_build_rows(b, steps);
+  case LIMN_STEP_CONCAT:
+  case LIMN_STEP_SLICE:
+    return limn_cpu_build_channels(b, steps);
   case LIMN_STEP_POINTWISE:
     return limn_cpu_build_pointwise(b, steps);
   case LIMN_STEP_PICTURES:

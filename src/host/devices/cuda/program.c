@@ -76,6 +76,9 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_STACK:
   case LIMN_STEP_ROWS:
     return cuda_build_rows(b, steps, left, taken);
+  case LIMN_STEP_CONCAT:
+  case LIMN_STEP_SLICE:
+    return cuda_build_channels(b, steps);
   case LIMN_STEP_POINTWISE:
     return cuda_build_pointwise(b, steps, left, taken);
   case LIMN_STEP_RANDOM:
