@@ -98,7 +98,8 @@ file(GLOB LIMN_CUDA_MODULE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/hos
   ${CMAKE_SOURCE_DIR}/src/host/graph/*.c ${CMAKE_SOURCE_DIR}/src/host/base/*.c)
 list(FILTER LIMN_CUDA_MODULE_SOURCES EXCLUDE REGEX "/base/error\\.c$")
 list(APPEND LIMN_CUDA_MODULE_SOURCES ${CMAKE_SOURCE_DIR}/src/host/devices/builder.c ${CMAKE_SOURCE_DIR}/src/host/devices/cards.c
-  ${CMAKE_SOURCE_DIR}/src/host/devices/choices.c)
+  ${CMAKE_SOURCE_DIR}/src/host/devices/choices.c
+  ${CMAKE_SOURCE_DIR}/src/host/devices/taps.c)
 file(GLOB LIMN_CUDA_KERNELS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/*.cu)
 
 # A plan on disk holds what one build called its tensors and how it laid them out, which no name of an operation tells:

@@ -121,6 +121,54 @@ typedef struct limn_channels {
 cudaError_t limn_join_channels(const limn_channels *parts, int count, int64_t pixels, void *out, limn_type type,
                                cudaStream_t stream);
 
+/* ---- max_pool.cu, separable.cu, window.cu: pixels of pictures chosen, put together and moved ---- */
+
+/* Windows of x (extents `x`) make y (extents `y`): that of (h, w) begins at row h stride_h - pad_h, column likewise,
+ * and has a pixel in x. Of equal elements the first in row-major order is the largest; a NaN is larger than all before
+ * it. */
+typedef struct limn_pool_windows {
+  limn_extents x, y;
+  int32_t window_h, window_w, stride_h, stride_w, pad_h, pad_w;
+} limn_pool_windows;
+typedef struct limn_max_pool_args {
+  limn_pool_windows windows;
+  const void *x, *v; /* v: limn_max_pool has none; limn_max_pool_dx: dy; limn_max_pool_pick: like x */
+  void *out;
+  limn_type x_type, v_type, out_type;
+} limn_max_pool_args;
+cudaError_t limn_max_pool(const limn_max_pool_args *args, cudaStream_t stream);      /* y */
+cudaError_t limn_max_pool_dx(const limn_max_pool_args *args, cudaStream_t stream);   /* dx: dy where the largest lies */
+cudaError_t limn_max_pool_pick(const limn_max_pool_args *args, cudaStream_t stream); /* y: v where the largest lies */
+
+/* Element i along an axis is the sum of weights[start[i] + k] times element first[i] + k, k < start[i + 1] - start[i].
+ * All in device memory (devices/taps.h). */
+typedef struct limn_axis {
+  const int32_t *first, *start;
+  const float *weights;
+} limn_axis;
+/* y = such sums over the rows of such sums over the columns of x. */
+typedef struct limn_separable_args {
+  limn_extents x_extents, y_extents; /* n and c are the same */
+  limn_axis rows, columns;
+  const void *x;
+  void *y;
+  limn_type x_type, y_type;
+} limn_separable_args;
+cudaError_t limn_separable(const limn_separable_args *args, cudaStream_t stream);
+
+/* Each picture of x mirrored, moved and with a part cut out, as docs/randomness.md says; adjoint: the way back. */
+typedef struct limn_window_args {
+  limn_extents extents;
+  bool flip, moved, adjoint;
+  int32_t reach_h, reach_w, cut_h, cut_w;
+  uint64_t seed;
+  uint32_t random_stream;
+  const void *x;
+  void *y;
+  limn_type x_type, y_type;
+} limn_window_args;
+cudaError_t limn_window_numbers(const limn_window_args *args, const uint64_t *step, cudaStream_t stream);
+
 /* ---- norms.cu: sums of squares of many tensors, in one launch and a small second one ---- */
 
 #define LIMN_TABLE 48 /* entries that fit into one launch's arguments; launchers split longer tables themselves */

@@ -250,6 +250,7 @@ int main(int argc, char **argv) {
   check_small();
   check_stack();
   check_channels();
+  check_spatial();
   check_batchnorm();
   check_optimizer();
   check_random();

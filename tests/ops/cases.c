@@ -14,6 +14,7 @@ limn_status case_table_init(case_table *table) {
   cases_add_pointwise(table);
   cases_add_rows(table);
   cases_add_channels(table);
+  cases_add_spatial(table);
   cases_add_loss(table);
   cases_add_update(table);
   cases_add_pictures(table);

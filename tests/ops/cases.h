@@ -66,6 +66,8 @@ struct op_case {
   case_range range, range_y;
   limn_role role;
   limn_window window;
+  limn_pool_attrs pool;
+  limn_resampling resampling;
   int variant;
   int32_t groups;
 };
@@ -97,6 +99,7 @@ void cases_add_norm(case_table *table);
 void cases_add_pointwise(case_table *table);
 void cases_add_rows(case_table *table);
 void cases_add_channels(case_table *table);
+void cases_add_spatial(case_table *table);
 void cases_add_loss(case_table *table);
 void cases_add_update(case_table *table);
 void cases_add_pictures(case_table *table);

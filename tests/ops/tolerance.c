@@ -26,6 +26,12 @@ static double reduction_length(const limn_graph *graph, const limn_node *node) {
   case LIMN_OP_BATCHNORM_DGAMMA:
   case LIMN_OP_UPDATE_RUNNING:
     return (double)a.n * a.h * a.w;
+  case LIMN_OP_AVG_POOL:
+  case LIMN_OP_AVG_POOL_DX:
+    return (double)node->pool.window_h * node->pool.window_w;
+  case LIMN_OP_RESAMPLE:
+  case LIMN_OP_RESAMPLE_DX: /* four pixels make one; what one goes to is as many more as the picture is larger */
+    return 4 * fmax((double)limn_shape_count(a) / (double)limn_shape_count(node->shape), 1);
   case LIMN_OP_SUM:
     return (double)limn_shape_count(a) / (double)limn_shape_count(node->shape);
   default:

@@ -18,6 +18,12 @@ static inline int64_t reference_at(limn_shape s, int n, int c, int h, int w) {
 void reference_compute(const limn_node *node, const reference_array *inputs, uint64_t seed, uint64_t step,
                        reference_array out);
 
+/* reference_spatial.c: pooling, resampling, windows. */
+void reference_max_pool(const limn_node *node, const reference_array *inputs, reference_array out);
+void reference_avg_pool(const limn_node *node, reference_array in, reference_array out);
+void reference_resample(const limn_node *node, reference_array in, reference_array out);
+void reference_window(const limn_node *node, reference_array in, uint64_t seed, uint64_t step, reference_array out);
+
 /* Carries out an op that writes leaves. */
 void reference_update(const limn_node *node, const reference_array *inputs, const reference_array *targets,
                       uint64_t step);

@@ -317,6 +317,23 @@ void reference_compute(const limn_node *node, const reference_array *in, uint64_
   case LIMN_OP_SLICE:
     copy_channels(in[0], node->channel, out, 0);
     return;
+  case LIMN_OP_MAX_POOL:
+  case LIMN_OP_MAX_POOL_DX:
+  case LIMN_OP_MAX_POOL_PICK:
+    reference_max_pool(node, in, out);
+    return;
+  case LIMN_OP_AVG_POOL:
+  case LIMN_OP_AVG_POOL_DX:
+    reference_avg_pool(node, in[0], out);
+    return;
+  case LIMN_OP_RESAMPLE:
+  case LIMN_OP_RESAMPLE_DX:
+    reference_resample(node, in[0], out);
+    return;
+  case LIMN_OP_WINDOW:
+  case LIMN_OP_WINDOW_DX:
+    reference_window(node, in[0], seed, step, out);
+    return;
   case LIMN_OP_BATCHNORM:
     batchnorm(node, in, out);
     return;

@@ -62,6 +62,22 @@ typedef enum limn_op {
   LIMN_OP_CONCAT, /* 2 ... LIMN_MAX_INPUTS values (N, C_i, H, W) -> (N, C_1 + C_2 + ..., H, W), in that order */
   LIMN_OP_SLICE,  /* x -> its channels from `channel` on, as many as the value has */
 
+  /* Windows over pictures (limn_pool_attrs). Padding never wins a maximum; of equal elements the first in row-major
+   * order does, and a NaN wins over all before it. */
+  LIMN_OP_MAX_POOL,      /* x (N, C, H, W) -> y (N, C, OH, OW) */
+  LIMN_OP_MAX_POOL_DX,   /* x, dy -> dx: dy flows to where the maximum of x lies */
+  LIMN_OP_MAX_POOL_PICK, /* x, v like x -> y-like: v where the maximum of x lies, the adjoint of the one above in dy */
+  LIMN_OP_AVG_POOL,      /* x -> y */
+  LIMN_OP_AVG_POOL_DX,   /* dy -> dx, its adjoint */
+
+  /* Pictures of another size (limn_resampling). */
+  LIMN_OP_RESAMPLE,    /* x (N, C, H, W) -> (N, C, H', W') */
+  LIMN_OP_RESAMPLE_DX, /* dy -> dx, its adjoint */
+
+  /* x -> x's shape: each picture mirrored, moved and with a part of it cut out at random; see limn_window. */
+  LIMN_OP_WINDOW,
+  LIMN_OP_WINDOW_DX, /* dy -> dx, its adjoint, with the same random numbers */
+
   /* `groups` equal parts of the batch, one behind the other, each with statistics of its own. */
   LIMN_OP_BATCHNORM,          /* x, gamma, beta -> y; batch statistics, biased variance */
   LIMN_OP_BATCHNORM_BACKWARD, /* x, gamma, dy -> dx */
@@ -84,13 +100,19 @@ typedef enum limn_op {
   LIMN_OP_COUNT
 } limn_op;
 
-/* How a window of H x W is cut out of each picture of H0 x W0. Where it is not moved it is the middle one, at
+/* PICTURES: how a window of H x W is cut out of each picture of H0 x W0. Where it is not moved it is the middle one, at
  * ((H0 - H) / 2, (W0 - W) / 2); else its row is uniform in -reach_h ... H0 - H + reach_h, its column likewise, and
  * pixels outside the picture repeat its edge. `flip`: every second window, on average, is mirrored left to right. Both
- * are drawn for each sample: docs/randomness.md. */
+ * are drawn for each sample: docs/randomness.md.
+ *
+ * WINDOW: the same of numbers, with H0 = H and W0 = W, except that the picture is mirrored before the window is moved,
+ * that zeros come in from outside, and that then a rectangle of cut_h x cut_w is made 0, whose centre is uniform over
+ * the picture and of which there is what lies inside (Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient
+ * GAN Training"). */
 typedef struct limn_window {
   bool flip, moved;
   int32_t reach_h, reach_w; /* 0 where it is not moved */
+  int32_t cut_h, cut_w;     /* WINDOW alone; both 0: nothing is cut out */
 } limn_window;
 
 #define LIMN_MAX_INPUTS  4
@@ -105,6 +127,20 @@ typedef struct limn_initial {
   float mean, deviation;
 } limn_initial;
 
+/* A window and its steps over a picture. What padding there is lies before the picture, and as much and `extra` more
+ * behind it. */
+typedef struct limn_pool_attrs {
+  int32_t window_h, window_w, stride_h, stride_w, pad_h, pad_w, extra_h, extra_w;
+  bool counted; /* AVG_POOL: an average counts the padding as zeros; else it leaves it out */
+} limn_pool_attrs;
+
+/* Where a pixel of the result lies in a picture whose side is `in`, when its own is `out`. */
+typedef enum limn_resampling {
+  LIMN_NEAREST,          /* pixel i is pixel floor(i in / out) */
+  LIMN_BILINEAR,         /* (i + 1/2) in / out - 1/2, at least 0: half-pixel centres, PyTorch's align_corners=False */
+  LIMN_BILINEAR_CORNERS, /* i in / out: the pixels' corners, TensorFlow 1's */
+} limn_resampling;
+
 typedef struct limn_node {
   limn_op op;
   limn_shape shape; /* of the value; (0, 0, 0, 0) for updates, which make none */
@@ -114,6 +150,8 @@ typedef struct limn_node {
   /* attributes */
   limn_pointwise pointwise;
   limn_conv_attrs conv;
+  limn_pool_attrs pool;
+  limn_resampling resampling;
   float alpha, beta; /* of FILL, PICTURES and POINTWISE; BATCHNORM*: alpha is eps; UPDATE_RUNNING: momentum; SGD: alpha
                         is momentum */
   int32_t groups;    /* BATCHNORM*, UPDATE_RUNNING: at least 1 */
@@ -121,8 +159,8 @@ typedef struct limn_node {
   int32_t channel;   /* SLICE */
   float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
   bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
-  uint32_t stream;                       /* NORMAL, UNIFORM, PICTURES */
-  limn_window window;                    /* PICTURES */
+  uint32_t stream;                       /* NORMAL, UNIFORM, PICTURES, WINDOW, WINDOW_DX */
+  limn_window window;                    /* PICTURES, WINDOW, WINDOW_DX */
   int32_t column;                        /* RECORD */
   /* leaves only */
   limn_role role;
@@ -159,6 +197,10 @@ typedef struct limn_picture_attrs {
 } limn_picture_attrs;
 limn_value limn_graph_pictures(limn_graph *graph, limn_value bytes, limn_picture_attrs attrs);
 
+/* x as the window of each picture shows it, with random numbers of `stream`. */
+limn_value limn_graph_window(limn_graph *graph, limn_value x, limn_window window, uint32_t stream);
+limn_value limn_graph_window_dx(limn_graph *graph, limn_value dy, limn_window window, uint32_t stream);
+
 /* bias may be LIMN_NONE. */
 limn_value limn_graph_conv(limn_graph *graph, limn_value x, limn_value w, limn_value bias, limn_conv_attrs attrs);
 /* Transposed convolution (the gradient of conv with respect to x). w is (C of y, C of result, KH, KW), PyTorch's
@@ -178,6 +220,20 @@ limn_value limn_graph_rows(limn_graph *graph, limn_value x, int32_t row, int32_t
 limn_value limn_graph_concat(limn_graph *graph, const limn_value *values, int count);
 /* Channels channel ... channel + count - 1 of x. */
 limn_value limn_graph_slice(limn_graph *graph, limn_value x, int32_t channel, int32_t count);
+
+/* OH = (H + 2 pad_h + extra_h - window_h) / stride_h + 1, rounded down, OW likewise. A window that lies wholly in
+ * padding is refused. */
+limn_value limn_graph_max_pool(limn_graph *graph, limn_value x, limn_pool_attrs attrs);
+limn_value limn_graph_max_pool_dx(limn_graph *graph, limn_value x, limn_value dy, limn_pool_attrs attrs);
+limn_value limn_graph_max_pool_pick(limn_graph *graph, limn_value x, limn_value v, limn_pool_attrs attrs);
+limn_value limn_graph_avg_pool(limn_graph *graph, limn_value x, limn_pool_attrs attrs);
+/* `shape` is the result's. */
+limn_value limn_graph_avg_pool_dx(limn_graph *graph, limn_value dy, limn_pool_attrs attrs, limn_shape shape);
+
+/* x at height x width: any, larger or smaller; nothing is smoothed first. */
+limn_value limn_graph_resample(limn_graph *graph, limn_value x, limn_resampling how, int32_t height, int32_t width);
+/* The gradient with respect to x, which was height x width. */
+limn_value limn_graph_resample_dx(limn_graph *graph, limn_value dy, limn_resampling how, int32_t height, int32_t width);
 
 typedef struct limn_batchnorm_attrs {
   float eps;

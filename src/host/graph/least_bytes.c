@@ -29,6 +29,11 @@ double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value
     case LIMN_STEP_CONV_DW:
     case LIMN_STEP_BATCHNORM:
     case LIMN_STEP_BATCHNORM_BACKWARD:
+    case LIMN_STEP_MAX_POOL:
+    case LIMN_STEP_MAX_POOL_DX:
+    case LIMN_STEP_MAX_POOL_PICK:
+    case LIMN_STEP_SEPARABLE:
+    case LIMN_STEP_WINDOW:
     case LIMN_STEP_PICTURES: /* bytes in, numbers out */
       sum += sum_of(step->inputs, step->input_count, bytes) + sum_of(step->outputs, step->output_count, bytes);
       break;

@@ -26,6 +26,14 @@ typedef enum limn_step_kind {
   LIMN_STEP_CONCAT, /* up to LIMN_MAX_INPUTS parts -> value: their channels, one part's behind the other's */
   LIMN_STEP_SLICE,  /* x -> value: channels of x from the node's `channel` on */
 
+  LIMN_STEP_MAX_POOL,      /* x -> y */
+  LIMN_STEP_MAX_POOL_DX,   /* x, dy -> dx */
+  LIMN_STEP_MAX_POOL_PICK, /* x, v -> y-like */
+  LIMN_STEP_SEPARABLE, /* x -> value: AVG_POOL, RESAMPLE and their adjoints, each a linear map along the rows and one
+                          along the columns (devices/taps.h) */
+
+  LIMN_STEP_WINDOW, /* x -> value: WINDOW or WINDOW_DX */
+
   LIMN_STEP_POINTWISE, /* inputs of the instructions -> any of their results, each in the domain's shape or summed down
                           to its own; sums of one step have one shape, or are scalars */
   LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */
@@ -97,11 +105,11 @@ typedef struct limn_value_bytes {
   double least, master, all;
 } limn_value_bytes;
 
-/* What the schedule's steps have to move even if all that a fusing device could spare were spared. Convolutions and
- * batchnorm's steps read each operand once and write each result once (a batchnorm's sums come with whoever makes what
- * it reads); optimisers read the gradient and their targets and write these; running statistics and assigned leaves are
- * written. Pointwise steps and random numbers cost nothing: they belong to a neighbour that touches their values
- * anyway. (schedule->buffer_count) bytes. */
+/* What the schedule's steps have to move even if all that a fusing device could spare were spared. Convolutions,
+ * pools, resampling and batchnorm's steps read each operand once and write each result once (a batchnorm's sums come
+ * with whoever makes what it reads); optimisers read the gradient and their targets and write these; running statistics
+ * and assigned leaves are written. Pointwise steps and random numbers cost nothing: they belong to a neighbour that
+ * touches their values anyway. (schedule->buffer_count) bytes. */
 double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value_bytes *bytes);
 
 /* Memory by lifetime: a block lives from step `first` to step `last`, both included. */

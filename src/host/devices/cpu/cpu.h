@@ -78,6 +78,11 @@ static inline const struct cpu_device *cpu_device_of(const limn_builder *builder
 static inline int cpu_block(const limn_builder *builder, cpu_layout layout) {
   return layout == CPU_PLAIN ? 1 : cpu_device_of(builder)->simd->block;
 }
+/* Operands that planes are made of: one pixel is the same blocked or plain, so that it goes with either. */
+int limn_cpu_plane_block(const limn_builder *builder, limn_shape shape); /* channels that lie side by side */
+int limn_cpu_plane_input(limn_builder *builder, int value);
+int limn_cpu_plane_output(limn_builder *builder, int value);
+static inline size_t cpu_plane_elements(limn_shape s, int block) { return (size_t)s.h * (size_t)s.w * (size_t)block; }
 static inline float *cpu_at(const limn_kernel *kernel, size_t operand) { return kernel->p[operand]; }
 static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
                                    void (*run)(const limn_kernel *, const struct limn_call *), void *state, int count,
@@ -115,11 +120,15 @@ bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
 limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
 limn_status limn_cpu_build_channels(limn_builder *builder, const limn_step *step);  /* channels.c */
+/* spatial.c: pooling and resampling */
+limn_status limn_cpu_build_max_pool(limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_separable(limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
 limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
 /* Of as many of the steps as one sweep can do. */
 limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
 limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step); /* pictures.c */
+limn_status limn_cpu_build_window(limn_builder *builder, const limn_step *step);   /* window.c */
 /* Bias and activation of a convolution on buffer y, when it has any that are not computed yet. */
 limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
 /* "convolution backward data" and the like; dense: "dense ...". */

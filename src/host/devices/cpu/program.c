@@ -60,8 +60,16 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_CONCAT:
   case LIMN_STEP_SLICE:
     return limn_cpu_build_channels(b, steps);
+  case LIMN_STEP_MAX_POOL:
+  case LIMN_STEP_MAX_POOL_DX:
+  case LIMN_STEP_MAX_POOL_PICK:
+    return limn_cpu_build_max_pool(b, steps);
+  case LIMN_STEP_SEPARABLE:
+    return limn_cpu_build_separable(b, steps);
   case LIMN_STEP_POINTWISE:
     return limn_cpu_build_pointwise(b, steps);
+  case LIMN_STEP_WINDOW:
+    return limn_cpu_build_window(b, steps);
   case LIMN_STEP_PICTURES:
     return limn_cpu_build_pictures(b, steps);
   case LIMN_STEP_OPTIMIZER:

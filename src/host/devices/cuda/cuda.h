@@ -148,6 +148,10 @@ limn_status cuda_build_running(limn_builder *builder, const limn_step *steps, in
 limn_status cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* channels.c */
 limn_status cuda_build_channels(limn_builder *builder, const limn_step *step);
+/* spatial.c */
+limn_status cuda_build_max_pool(limn_builder *builder, const limn_step *step);
+limn_status cuda_build_separable(limn_builder *builder, const limn_step *step);
+limn_status cuda_build_window(limn_builder *builder, const limn_step *step);
 /* pointwise.c */
 limn_status cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* Of a pass, for `limn plan`: whether a kernel was compiled for it. */

@@ -79,6 +79,14 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_CONCAT:
   case LIMN_STEP_SLICE:
     return cuda_build_channels(b, steps);
+  case LIMN_STEP_MAX_POOL:
+  case LIMN_STEP_MAX_POOL_DX:
+  case LIMN_STEP_MAX_POOL_PICK:
+    return cuda_build_max_pool(b, steps);
+  case LIMN_STEP_SEPARABLE:
+    return cuda_build_separable(b, steps);
+  case LIMN_STEP_WINDOW:
+    return cuda_build_window(b, steps);
   case LIMN_STEP_POINTWISE:
     return cuda_build_pointwise(b, steps, left, taken);
   case LIMN_STEP_RANDOM:

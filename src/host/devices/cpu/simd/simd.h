@@ -11,6 +11,7 @@
 #include "devices/cpu/simd/bf16_batchnorm.h"
 #include "devices/cpu/simd/few_channels.h"
 #include "devices/cpu/simd/gemm.h"
+#include "devices/cpu/simd/spatial.h"
 #include "devices/cpu/simd/winograd.h"
 #include "graph/graph.h"
 
@@ -58,6 +59,7 @@ typedef struct limn_simd {
   const limn_winograd *winograd; /* lanes 0: this instruction set has none */
   const limn_few_channels *few_channels;
   const limn_gemm *gemm;
+  const limn_spatial *spatial;
   const limn_bf16_loops *bf16;
   const limn_bf16_batchnorm *bf16_batchnorm;
 } limn_simd;
@@ -87,6 +89,7 @@ float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
 extern const limn_winograd LIMN_SIMD(winograd);
 extern const limn_few_channels LIMN_SIMD(few_channels);
 extern const limn_gemm LIMN_SIMD(gemm);
+extern const limn_spatial LIMN_SIMD(spatial);
 extern const limn_bf16_loops LIMN_SIMD(bf16);
 extern const limn_bf16_batchnorm LIMN_SIMD(bf16_batchnorm);
 

@@ -31,6 +31,7 @@ const limn_simd ISA_TABLE = {
     .winograd = &LIMN_SIMD(winograd),
     .few_channels = &LIMN_SIMD(few_channels),
     .gemm = &LIMN_SIMD(gemm),
+    .spatial = &LIMN_SIMD(spatial),
     .bf16 = &LIMN_SIMD(bf16),
     .bf16_batchnorm = &LIMN_SIMD(bf16_batchnorm),
 };

@@ -23,6 +23,12 @@ static inline vector bf16_load(const void *p) {
 BF16 static inline void bf16_store(void *p, vector v) {
   _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(v));
 }
+/* For each lane: whether x is larger than y, or a NaN. */
+typedef __mmask16 vector_mask;
+static inline vector_mask vector_is_larger_or_nan(vector x, vector y) {
+  return _mm512_cmp_ps_mask(x, y, _CMP_GT_OQ) | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+}
+static inline vector vector_select(vector_mask first, vector a, vector b) { return _mm512_mask_blend_ps(first, b, a); }
 /* x > 0 ? x : slope x */
 static inline vector vector_leaky(vector x, vector slope) {
   __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
@@ -62,6 +68,11 @@ static inline vector vector_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void vector_store(float *p, vector v) { _mm256_storeu_ps(p, v); }
 static inline vector vector_of(float value) { return _mm256_set1_ps(value); }
 static inline vector vector_fma(vector a, vector b, vector c) { return _mm256_fmadd_ps(a, b, c); }
+typedef __m256 vector_mask;
+static inline vector_mask vector_is_larger_or_nan(vector x, vector y) {
+  return _mm256_or_ps(_mm256_cmp_ps(x, y, _CMP_GT_OQ), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+}
+static inline vector vector_select(vector_mask first, vector a, vector b) { return _mm256_blendv_ps(b, a, first); }
 static inline vector vector_leaky(vector x, vector slope) {
   return _mm256_blendv_ps(_mm256_mul_ps(x, slope), x, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ));
 }

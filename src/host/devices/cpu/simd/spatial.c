@@ -1,0 +1,238 @@
+#include "devices/cpu/simd/spatial.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "devices/cpu/simd/simd.h"
+
+#if defined __AVX2__
+#include "devices/cpu/simd/vector.h"
+#else
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
+#define MOST_LANES   16
+#define MOST_WINDOWS 4 /* that are looked at side by side */
+
+/* A window, cut off at the picture's sides: the pixel where it begins, and its sides. */
+struct window {
+  int32_t first, height, width;
+};
+
+INLINE struct window window_at(const limn_pool_plane *p, int32_t h, int32_t w) {
+  const limn_pool_attrs *a = &p->attrs;
+  const int32_t top = h * a->stride_h - a->pad_h, left = w * a->stride_w - a->pad_w, bottom = top + a->window_h,
+                right = left + a->window_w, row = top < 0 ? 0 : top, column = left < 0 ? 0 : left;
+  return (struct window){row * p->x.w + column, (bottom > p->x.h ? p->x.h : bottom) - row,
+                         (right > p->x.w ? p->x.w : right) - column};
+}
+
+/* The largest of each channel of a window and, in `at`, its pixel. A NaN is larger than what came before it. */
+INLINE void find_one(const float *x, int32_t width, struct window s, float *most, int32_t *at) {
+  float best = x[s.first];
+  int32_t place = s.first;
+  for (int32_t h = 0; h < s.height; ++h)
+    for (int32_t w = 0; w < s.width; ++w) {
+      const int32_t pixel = s.first + h * width + w;
+      const float value = x[pixel];
+      const bool larger = value > best || isnan(value);
+      best = larger ? value : best;
+      place = larger ? pixel : place;
+    }
+  *most = best;
+  *at = place;
+}
+
+/* With `block` known: 1, or what fills a vector. */
+#if defined __AVX2__
+#define FOR_BLOCK(block, call, ...)                                                                                    \
+  do {                                                                                                                 \
+    if ((block) == 1)                                                                                                  \
+      call(1, __VA_ARGS__);                                                                                            \
+    else                                                                                                               \
+      call(VECTOR_LANES, __VA_ARGS__);                                                                                 \
+  } while (0)
+
+/* Pixels are whole numbers that lie in vectors of floats, which only moves them about. */
+INLINE vector vector_of_pixel(int32_t pixel) {
+  float bits;
+  memcpy(&bits, &pixel, sizeof bits);
+  return vector_of(bits);
+}
+
+/* The same of a block of channels, and of `count` windows side by side, `stride` apart, whose comparisons do not wait
+ * for each other. */
+INLINE void find_blocks(int count, const float *x, int32_t width, int32_t stride, struct window s,
+                        float most[][MOST_LANES], int32_t at[][MOST_LANES]) {
+  vector best[MOST_WINDOWS], place[MOST_WINDOWS];
+  UNROLL for (int i = 0; i < count; ++i) {
+    best[i] = vector_load(x + (size_t)(s.first + i * stride) * VECTOR_LANES);
+    place[i] = vector_of_pixel(s.first + i * stride);
+  }
+  for (int32_t h = 0; h < s.height; ++h)
+    for (int32_t w = 0; w < s.width; ++w)
+      UNROLL for (int i = 0; i < count; ++i) {
+        const int32_t pixel = s.first + h * width + w + i * stride;
+        const vector value = vector_load(x + (size_t)pixel * VECTOR_LANES);
+        const vector_mask larger = vector_is_larger_or_nan(value, best[i]);
+        best[i] = vector_select(larger, value, best[i]);
+        place[i] = vector_select(larger, vector_of_pixel(pixel), place[i]);
+      }
+  UNROLL for (int i = 0; i < count; ++i) {
+    float places[VECTOR_LANES];
+    vector_store(most[i], best[i]);
+    vector_store(places, place[i]);
+    memcpy(at[i], places, sizeof places);
+  }
+}
+#else
+#define FOR_BLOCK(block, call, ...) call(1, __VA_ARGS__)
+#endif
+
+/* The windows of pixels w ... of a row of y, of as many as the result says: several where none of them is cut off. */
+INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, int32_t w, float most[][MOST_LANES],
+                int32_t at[][MOST_LANES]) {
+  const struct window s = window_at(p, h, w);
+#if defined __AVX2__
+  if (block > 1) {
+    const limn_pool_attrs *a = &p->attrs;
+    const bool inside = s.width == a->window_w && w + MOST_WINDOWS <= p->y.w &&
+                        (w + MOST_WINDOWS - 1) * a->stride_w - a->pad_w + a->window_w <= p->x.w;
+    if (inside)
+      find_blocks(MOST_WINDOWS, x, p->x.w, a->stride_w, s, most, at);
+    else
+      find_blocks(1, x, p->x.w, 0, s, most, at);
+    return inside ? MOST_WINDOWS : 1;
+  }
+#endif
+  (void)block;
+  find_one(x, p->x.w, s, most[0], at[0]);
+  return 1;
+}
+
+INLINE void max_pool_of(int block, float *y, const float *x, const limn_pool_plane *p) {
+  float most[MOST_WINDOWS][MOST_LANES];
+  int32_t at[MOST_WINDOWS][MOST_LANES];
+  for (int32_t h = 0; h < p->y.h; ++h)
+    for (int32_t w = 0, count; w < p->y.w; w += count) {
+      count = find(block, x, p, h, w, most, at);
+      for (int k = 0; k < count; ++k, y += block)
+        memcpy(y, most[k], (size_t)block * sizeof *y);
+    }
+}
+
+INLINE void max_pool_dx_of(int block, float *dx, const float *x, const float *dy, const limn_pool_plane *p) {
+  float most[MOST_WINDOWS][MOST_LANES];
+  int32_t at[MOST_WINDOWS][MOST_LANES];
+  const size_t row = (size_t)p->x.w * (size_t)block;
+  for (int32_t h = 0, cleared = 0; h < p->y.h; ++h) {
+    /* Rows of dx become 0 when a window first comes to them, and are still in the cache when dy flows there. */
+    const int32_t bottom = h * p->attrs.stride_h - p->attrs.pad_h + p->attrs.window_h,
+                  end = h + 1 == p->y.h || bottom > p->x.h ? p->x.h : bottom;
+    if (end > cleared)
+      memset(dx + (size_t)cleared * row, 0, (size_t)(end - cleared) * row * sizeof *dx);
+    cleared = end > cleared ? end : cleared;
+    for (int32_t w = 0, count; w < p->y.w; w += count) {
+      count = find(block, x, p, h, w, most, at);
+      for (int k = 0; k < count; ++k, dy += block)
+        for (int i = 0; i < block; ++i)
+          dx[(size_t)at[k][i] * (size_t)block + (size_t)i] += dy[i];
+    }
+  }
+}
+
+INLINE void max_pool_pick_of(int block, float *y, const float *x, const float *v, const limn_pool_plane *p) {
+  float most[MOST_WINDOWS][MOST_LANES];
+  int32_t at[MOST_WINDOWS][MOST_LANES];
+  for (int32_t h = 0; h < p->y.h; ++h)
+    for (int32_t w = 0, count; w < p->y.w; w += count) {
+      count = find(block, x, p, h, w, most, at);
+      for (int k = 0; k < count; ++k, y += block)
+        for (int i = 0; i < block; ++i)
+          y[i] = v[(size_t)at[k][i] * (size_t)block + (size_t)i];
+    }
+}
+
+static void max_pool(float *y, const float *x, const limn_pool_plane *p) { FOR_BLOCK(p->block, max_pool_of, y, x, p); }
+
+static void max_pool_dx(float *dx, const float *x, const float *dy, const limn_pool_plane *p) {
+  FOR_BLOCK(p->block, max_pool_dx_of, dx, x, dy, p);
+}
+
+static void max_pool_pick(float *y, const float *x, const float *v, const limn_pool_plane *p) {
+  FOR_BLOCK(p->block, max_pool_pick_of, y, x, v, p);
+}
+
+/* The weighted sum of `count` rows of n floats, which are neighbours in memory; up to three in one go. */
+static void sum_rows(float *restrict out, const float *restrict x, size_t n, const float *weights, int32_t count) {
+  const float a = weights[0], b = count > 1 ? weights[1] : 0, c = count > 2 ? weights[2] : 0;
+  const float *second = x + n, *third = second + n;
+  if (count == 1) {
+#pragma omp simd
+    for (size_t i = 0; i < n; ++i)
+      out[i] = a * x[i];
+  } else if (count == 2) {
+#pragma omp simd
+    for (size_t i = 0; i < n; ++i)
+      out[i] = a * x[i] + b * second[i];
+  } else {
+#pragma omp simd
+    for (size_t i = 0; i < n; ++i)
+      out[i] = a * x[i] + b * second[i] + c * third[i];
+  }
+  for (int32_t k = 3; k < count; ++k) {
+    const float *more = x + (size_t)k * n, weight = weights[k];
+#pragma omp simd
+    for (size_t i = 0; i < n; ++i)
+      out[i] += weight * more[i];
+  }
+}
+
+INLINE void sum_columns(int block, float *y, const float *row, const limn_taps *columns) {
+  const float *weights = columns->weights;
+  for (int32_t j = 0; j < columns->to; ++j, y += block) {
+    const float *x = row + (size_t)columns->first[j] * (size_t)block;
+    const int32_t count = columns->start[j + 1] - columns->start[j];
+#if defined __AVX2__
+    if (block > 1) {
+      vector sum = vector_of(0);
+      for (int32_t k = 0; k < count; ++k)
+        sum = vector_fma(vector_of(weights[k]), vector_load(x + k * VECTOR_LANES), sum);
+      vector_store(y, sum);
+      weights += count;
+      continue;
+    }
+#endif
+    float sum = 0;
+    for (int32_t k = 0; k < count; ++k)
+      sum += weights[k] * x[k];
+    *y = sum;
+    weights += count;
+  }
+}
+
+static void separable(float *y, const float *x, float *row, int block, const limn_taps *rows,
+                      const limn_taps *columns) {
+  const size_t from = (size_t)columns->from * (size_t)block, to = (size_t)columns->to * (size_t)block;
+  for (int32_t i = 0; i < rows->to; ++i, y += to) {
+    const float *weights = rows->weights + rows->start[i], *sum = x + (size_t)rows->first[i] * from;
+    const int32_t count = rows->start[i + 1] - rows->start[i];
+    if (count == 0) {
+      memset(y, 0, to * sizeof *y);
+      continue;
+    }
+    if (i > 0 && count == 1 && rows->start[i] - rows->start[i - 1] == 1 && rows->first[i] == rows->first[i - 1] &&
+        *weights == weights[-1]) { /* a row that is repeated */
+      memcpy(y, y - to, to * sizeof *y);
+      continue;
+    }
+    if (count > 1 || *weights != 1) {
+      sum_rows(row, sum, from, weights, count);
+      sum = row;
+    }
+    FOR_BLOCK(block, sum_columns, y, sum, columns);
+  }
+}
+
+const limn_spatial LIMN_SIMD(spatial) = {
+    .max_pool = max_pool, .max_pool_dx = max_pool_dx, .max_pool_pick = max_pool_pick, .separable = separable};
