@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
   case_table table;
   tally t = {0};
   if (argc < 1 || !parse(argv, &a)) {
-    fprintf(stderr, "usage: op_tests [test|grad|list] [--device NAME] [--case PART] [--slice K/N] "
+    fprintf(stderr, "usage: op_tests [test|grad|list] [--device NAME] [--isa NAME] [--case PART] [--slice K/N] "
                     "[--separate-buffers] [--small] [--any-order] [--verbose]\n");
     return 2;
   }
