@@ -12,72 +12,87 @@ struct window {
   int block;
 };
 
-/* Pixel (h, w) of what is made is pixel (h + row, w + column) of what is read, w counted from the other side where it
- * is mirrored; of a WINDOW_DX the other way round. */
+/* How what is made sees what is read, in pixels of what is made. */
 struct view {
-  bool mirrored, adjoint;
-  int32_t row, column;
-  int32_t cut_top, cut_bottom, cut_left, cut_right; /* in the coordinates of the result of WINDOW */
+  bool mirrored;
+  int32_t row, column; /* (h, w) is pixel (h + row, w + column), or (h + row, width - 1 - column - w) where mirrored */
+  int32_t top, bottom, left, right; /* of what is cut out; the last two of each axis excluded */
 };
 
 static int32_t draw(uint32_t word, int32_t first, int64_t places) {
   return first + (int32_t)((uint64_t)word * (uint64_t)places >> 32);
 }
 
-/* Places for a side of which `cut` are cut out: the centre of an even number lies between pixels, or outside them. */
-static int64_t cut_places(int32_t side, int32_t cut) { return (int64_t)side + (cut % 2 == 0); }
+/* Where `cut` of `side` pixels begin: the centre of an even number lies between pixels, or outside them. */
+static int32_t draw_cut(uint32_t word, int32_t side, int32_t cut) {
+  return draw(word, -(cut / 2), (int64_t)side + (cut % 2 == 0));
+}
+
+/* The way back: what was cut out of the result is looked for where it came from. */
+static struct view turned(struct view v, int32_t width) {
+  const int32_t left = v.mirrored ? width - v.column - v.right : v.left + v.column,
+                right = v.mirrored ? width - v.column - v.left : v.right + v.column;
+  return (struct view){v.mirrored, -v.row, v.mirrored ? v.column : -v.column, v.top + v.row, v.bottom + v.row,
+                       left,       right};
+}
 
 static struct view view_of(const limn_node *n, const struct limn_call *call, int32_t sample) {
   const limn_window *a = &n->window;
   const uint32_t key[2] = {(uint32_t)call->seed, (uint32_t)(call->seed >> 32)};
   uint32_t words[8];
-  for (uint32_t half = 0; half < 2; ++half)
-    limn_philox(
-        (const uint32_t[]){2 * (uint32_t)sample + half, n->stream, (uint32_t)call->step, (uint32_t)(call->step >> 32)},
-        key, words + 4 * half);
-  struct view v = {.mirrored = a->flip && words[0] >> 31, .adjoint = n->op == LIMN_OP_WINDOW_DX};
+  for (uint32_t half = 0; half < 2; ++half) {
+    const uint32_t counter[4] = {2 * (uint32_t)sample + half, n->stream, (uint32_t)call->step,
+                                 (uint32_t)(call->step >> 32)};
+    limn_philox(counter, key, words + 4 * half);
+  }
+  struct view v = {.mirrored = a->flip && words[0] >> 31};
   if (a->moved) {
     v.row = draw(words[1], -a->reach_h, 2 * (int64_t)a->reach_h + 1);
     v.column = draw(words[2], -a->reach_w, 2 * (int64_t)a->reach_w + 1);
   }
   if (a->cut_h) {
-    v.cut_top = draw(words[4], -(a->cut_h / 2), cut_places(n->shape.h, a->cut_h));
-    v.cut_left = draw(words[5], -(a->cut_w / 2), cut_places(n->shape.w, a->cut_w));
+    v.top = draw_cut(words[4], n->shape.h, a->cut_h);
+    v.left = draw_cut(words[5], n->shape.w, a->cut_w);
   }
-  v.cut_bottom = v.cut_top + a->cut_h;
-  v.cut_right = v.cut_left + a->cut_w;
-  return v;
+  v.bottom = v.top + a->cut_h;
+  v.right = v.left + a->cut_w;
+  return n->op == LIMN_OP_WINDOW_DX ? turned(v, n->shape.w) : v;
 }
 
-static bool is_within(int32_t at, int32_t first, int32_t end) { return at >= first && at < end; }
+static int32_t within(int32_t at, int32_t side) { return at < 0 ? 0 : at < side ? at : side; }
 
-/* A row of WINDOW's result, or of dx: pixel w is pixel from(w) of a row that is read, or 0. */
-static void make_row(float *out, const float *in, int32_t width, int block, const struct view *v, bool row_is_cut) {
-  for (int32_t w = 0; w < width; ++w, out += block) {
-    const int32_t seen = v->mirrored ? width - 1 - w : w;
-    int32_t from = v->adjoint ? seen - v->column : w + v->column;
-    const bool outside = !is_within(from, 0, width);
-    const bool cut = row_is_cut && is_within(v->adjoint ? from : w, v->cut_left, v->cut_right);
-    if (!v->adjoint && v->mirrored)
-      from = width - 1 - from;
-    if (outside || cut)
-      memset(out, 0, (size_t)block * sizeof *out);
-    else
-      memcpy(out, in + (size_t)from * (size_t)block, (size_t)block * sizeof *out);
+/* Pixels first ... end of a row of `block` channels become 0. */
+static void clear(float *row, int block, int32_t first, int32_t end) {
+  if (end > first)
+    memset(row + (size_t)first * (size_t)block, 0, (size_t)(end - first) * (size_t)block * sizeof *row);
+}
+
+static void make_row(float *out, const float *in, int32_t width, int block, const struct view *v) {
+  const int32_t first = within(-v->column, width), end = within(width - v->column, width);
+  const size_t pixel = (size_t)block * sizeof *out;
+  clear(out, block, 0, first);
+  clear(out, block, end, width);
+  if (!v->mirrored) {
+    memcpy(out + (size_t)first * (size_t)block, in + (size_t)(first + v->column) * (size_t)block,
+           (size_t)(end - first) * pixel);
+  } else if (block == 1) {
+    for (int32_t w = first; w < end; ++w)
+      out[w] = in[width - 1 - v->column - w];
+  } else {
+    for (int32_t w = first; w < end; ++w)
+      memcpy(out + (size_t)w * (size_t)block, in + (size_t)(width - 1 - v->column - w) * (size_t)block, pixel);
   }
 }
 
 static void make_plane(float *out, const float *in, limn_shape s, int block, const struct view *v) {
   const size_t width = (size_t)s.w * (size_t)block;
   for (int32_t h = 0; h < s.h; ++h, out += width) {
-    const int32_t from = v->adjoint ? h - v->row : h + v->row;
-    const bool cut = is_within(v->adjoint ? from : h, v->cut_top, v->cut_bottom);
-    if (!is_within(from, 0, s.h))
-      memset(out, 0, width * sizeof *out);
-    else if (!v->mirrored && !v->column && !cut)
-      memcpy(out, in + (size_t)from * width, width * sizeof *out);
+    if (h + v->row < 0 || h + v->row >= s.h)
+      clear(out, block, 0, s.w);
     else
-      make_row(out, in + (size_t)from * width, s.w, block, v, cut);
+      make_row(out, in + (size_t)(h + v->row) * width, s.w, block, v);
+    if (h >= v->top && h < v->bottom)
+      clear(out, block, within(v->left, s.w), within(v->right, s.w));
   }
 }
 

@@ -27,14 +27,15 @@ INLINE struct window window_at(const limn_pool_plane *p, int32_t h, int32_t w) {
                          (right > p->x.w ? p->x.w : right) - column};
 }
 
-/* The largest of each channel of a window and, in `at`, its pixel. A NaN is larger than what came before it. */
+/* The largest of a window and, in `at`, how many pixels it lies behind the first. A NaN is larger than what came before
+ * it. */
 INLINE void find_one(const float *x, int32_t width, struct window s, float *most, int32_t *at) {
   float best = x[s.first];
-  int32_t place = s.first;
+  int32_t place = 0;
   for (int32_t h = 0; h < s.height; ++h)
     for (int32_t w = 0; w < s.width; ++w) {
-      const int32_t pixel = s.first + h * width + w;
-      const float value = x[pixel];
+      const int32_t pixel = h * width + w;
+      const float value = x[s.first + pixel];
       const bool larger = value > best || isnan(value);
       best = larger ? value : best;
       place = larger ? pixel : place;
@@ -67,17 +68,19 @@ INLINE void find_blocks(int count, const float *x, int32_t width, int32_t stride
   vector best[MOST_WINDOWS], place[MOST_WINDOWS];
   UNROLL for (int i = 0; i < count; ++i) {
     best[i] = vector_load(x + (size_t)(s.first + i * stride) * VECTOR_LANES);
-    place[i] = vector_of_pixel(s.first + i * stride);
+    place[i] = vector_of_pixel(0);
   }
   for (int32_t h = 0; h < s.height; ++h)
-    for (int32_t w = 0; w < s.width; ++w)
+    for (int32_t w = 0; w < s.width; ++w) {
+      const int32_t pixel = h * width + w;
+      const vector here = vector_of_pixel(pixel);
       UNROLL for (int i = 0; i < count; ++i) {
-        const int32_t pixel = s.first + h * width + w + i * stride;
-        const vector value = vector_load(x + (size_t)pixel * VECTOR_LANES);
+        const vector value = vector_load(x + (size_t)(s.first + i * stride + pixel) * VECTOR_LANES);
         const vector_mask larger = vector_is_larger_or_nan(value, best[i]);
         best[i] = vector_select(larger, value, best[i]);
-        place[i] = vector_select(larger, vector_of_pixel(pixel), place[i]);
+        place[i] = vector_select(larger, here, place[i]);
       }
+    }
   UNROLL for (int i = 0; i < count; ++i) {
     float places[VECTOR_LANES];
     vector_store(most[i], best[i]);
@@ -89,10 +92,12 @@ INLINE void find_blocks(int count, const float *x, int32_t width, int32_t stride
 #define FOR_BLOCK(block, call, ...) call(1, __VA_ARGS__)
 #endif
 
-/* The windows of pixels w ... of a row of y, of as many as the result says: several where none of them is cut off. */
+/* The windows of pixels w ... of a row of y, of as many as the result says: several where none of them is cut off.
+ * *first is where that of w begins; the others lie stride_w apart. */
 INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, int32_t w, float most[][MOST_LANES],
-                int32_t at[][MOST_LANES]) {
+                int32_t at[][MOST_LANES], int32_t *first) {
   const struct window s = window_at(p, h, w);
+  *first = s.first;
 #if defined __AVX2__
   if (block > 1) {
     const limn_pool_attrs *a = &p->attrs;
@@ -114,8 +119,8 @@ INLINE void max_pool_of(int block, float *y, const float *x, const limn_pool_pla
   float most[MOST_WINDOWS][MOST_LANES];
   int32_t at[MOST_WINDOWS][MOST_LANES];
   for (int32_t h = 0; h < p->y.h; ++h)
-    for (int32_t w = 0, count; w < p->y.w; w += count) {
-      count = find(block, x, p, h, w, most, at);
+    for (int32_t w = 0, count, first; w < p->y.w; w += count) {
+      count = find(block, x, p, h, w, most, at, &first);
       for (int k = 0; k < count; ++k, y += block)
         memcpy(y, most[k], (size_t)block * sizeof *y);
     }
@@ -132,11 +137,11 @@ INLINE void max_pool_dx_of(int block, float *dx, const float *x, const float *dy
     if (end > cleared)
       memset(dx + (size_t)cleared * row, 0, (size_t)(end - cleared) * row * sizeof *dx);
     cleared = end > cleared ? end : cleared;
-    for (int32_t w = 0, count; w < p->y.w; w += count) {
-      count = find(block, x, p, h, w, most, at);
-      for (int k = 0; k < count; ++k, dy += block)
+    for (int32_t w = 0, count, first; w < p->y.w; w += count) {
+      count = find(block, x, p, h, w, most, at, &first);
+      for (int k = 0; k < count; ++k, dy += block, first += p->attrs.stride_w)
         for (int i = 0; i < block; ++i)
-          dx[(size_t)at[k][i] * (size_t)block + (size_t)i] += dy[i];
+          dx[(size_t)(first + at[k][i]) * (size_t)block + (size_t)i] += dy[i];
     }
   }
 }
@@ -145,11 +150,11 @@ INLINE void max_pool_pick_of(int block, float *y, const float *x, const float *v
   float most[MOST_WINDOWS][MOST_LANES];
   int32_t at[MOST_WINDOWS][MOST_LANES];
   for (int32_t h = 0; h < p->y.h; ++h)
-    for (int32_t w = 0, count; w < p->y.w; w += count) {
-      count = find(block, x, p, h, w, most, at);
-      for (int k = 0; k < count; ++k, y += block)
+    for (int32_t w = 0, count, first; w < p->y.w; w += count) {
+      count = find(block, x, p, h, w, most, at, &first);
+      for (int k = 0; k < count; ++k, y += block, first += p->attrs.stride_w)
         for (int i = 0; i < block; ++i)
-          y[i] = v[(size_t)at[k][i] * (size_t)block + (size_t)i];
+          y[i] = v[(size_t)(first + at[k][i]) * (size_t)block + (size_t)i];
     }
 }
 
@@ -196,7 +201,9 @@ INLINE void sum_columns(int block, float *y, const float *row, const limn_taps *
 #if defined __AVX2__
     if (block > 1) {
       vector sum = vector_of(0);
-      for (int32_t k = 0; k < count; ++k)
+      if (count == 2) /* what most pixels are resampled from */
+        sum = vector_fma(vector_of(weights[0]), vector_load(x), vector_of(weights[1]) * vector_load(x + VECTOR_LANES));
+      for (int32_t k = 0; k < count && count != 2; ++k)
         sum = vector_fma(vector_of(weights[k]), vector_load(x + k * VECTOR_LANES), sum);
       vector_store(y, sum);
       weights += count;
