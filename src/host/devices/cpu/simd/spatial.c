@@ -194,10 +194,11 @@ static void sum_rows(float *restrict out, const float *restrict x, size_t n, con
 }
 
 INLINE void sum_columns(int block, float *y, const float *row, const limn_taps *columns) {
-  const float *weights = columns->weights;
-  for (int32_t j = 0; j < columns->to; ++j, y += block) {
-    const float *x = row + (size_t)columns->first[j] * (size_t)block;
-    const int32_t count = columns->start[j + 1] - columns->start[j];
+  const limn_taps t = *columns; /* which no store to y may change */
+  for (int32_t j = 0, begin = 0, end; j < t.to; ++j, y += block, begin = end) {
+    const float *x = row + (size_t)t.first[j] * (size_t)block, *weights = t.weights + begin;
+    end = t.start[j + 1];
+    const int32_t count = end - begin;
 #if defined __AVX2__
     if (block > 1) {
       vector sum = vector_of(0);
@@ -206,15 +207,13 @@ INLINE void sum_columns(int block, float *y, const float *row, const limn_taps *
       for (int32_t k = 0; k < count && count != 2; ++k)
         sum = vector_fma(vector_of(weights[k]), vector_load(x + k * VECTOR_LANES), sum);
       vector_store(y, sum);
-      weights += count;
       continue;
     }
 #endif
-    float sum = 0;
-    for (int32_t k = 0; k < count; ++k)
+    float sum = count == 2 ? weights[0] * x[0] + weights[1] * x[1] : 0;
+    for (int32_t k = 0; k < count && count != 2; ++k)
       sum += weights[k] * x[k];
     *y = sum;
-    weights += count;
   }
 }
 
