@@ -106,10 +106,10 @@ typedef struct limn_value_bytes {
 } limn_value_bytes;
 
 /* What the schedule's steps have to move even if all that a fusing device could spare were spared. Convolutions,
- * pools, resampling and batchnorm's steps read each operand once and write each result once (a batchnorm's sums come
- * with whoever makes what it reads); optimisers read the gradient and their targets and write these; running statistics
- * and assigned leaves are written. Pointwise steps and random numbers cost nothing: they belong to a neighbour that
- * touches their values anyway. (schedule->buffer_count) bytes. */
+ * pools, resampling, windows and batchnorm's steps read each operand once and write each result once (a batchnorm's
+ * sums come with whoever makes what it reads); optimisers read the gradient and their targets and write these; running
+ * statistics and assigned leaves are written. Pointwise steps and random numbers cost nothing: they belong to a
+ * neighbour that touches their values anyway. (schedule->buffer_count) bytes. */
 double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value_bytes *bytes);
 
 /* Memory by lifetime: a block lives from step `first` to step `last`, both included. */
