@@ -138,9 +138,15 @@ static void add_refused_pool(case_table *table, op_case c, const char *refusal) 
 static void add_refused(case_table *table) {
   const char *const windows = "do not all lie on some of (1, 2, 4, 5)";
   static const limn_pool_attrs bad[] = {
-      {0, 1, 1, 1, 0, 0, 0, 0, false}, {1, 1, 0, 1, 0, 0, 0, 0, false},  {2, 2, 1, 1, -1, 0, 0, 0, false},
-      {2, 2, 1, 1, 0, 2, 0, 0, false}, {2, 2, 1, 1, 0, 0, 2, 0, false},  {2, 2, 1, 1, 0, 1, 0, 1, false},
-      {5, 1, 1, 1, 0, 0, 0, 0, false}, {2, 2, 1, 1, 0, 0, -1, 0, false},
+      {0, 1, 1, 1, 0, 0, 0, 0, false},
+      {1, 1, 0, 1, 0, 0, 0, 0, false},
+      {2, 2, 1, 1, -1, 0, 0, 0, false},
+      {2, 2, 1, 1, 0, 2, 0, 0, false},
+      {2, 2, 1, 1, 0, 0, 2, 0, false},
+      {2, 2, 1, 1, 0, 1, 0, 1, false},
+      {5, 1, 1, 1, 0, 0, 0, 0, false},
+      {2, 2, 1, 1, 0, 0, -1, 0, false},
+      {INT32_MAX, 1, 1, 1, INT32_MAX - 1, 0, 0, 0, false},
   };
   const limn_shape x = {1, 2, 4, 5};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i)

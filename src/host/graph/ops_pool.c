@@ -3,7 +3,8 @@
 
 /* How many windows lie along a side; 0 when that is not one at least, or one of them lies in padding alone. */
 static int32_t window_count(int64_t side, int64_t window, int64_t stride, int64_t pad, int64_t extra) {
-  if (window < 1 || stride < 1 || pad < 0 || extra < 0 || pad >= window || side + 2 * pad + extra < window)
+  if (window < 1 || stride < 1 || pad < 0 || extra < 0 || pad >= window || side + 2 * pad + extra < window ||
+      window > INT32_MAX / 2) /* so that where one ends is a number of 32 bits, too */
     return 0;
   const int64_t count = (side + 2 * pad + extra - window) / stride + 1;
   return (count - 1) * stride - pad < side ? (int32_t)count : 0;
