@@ -107,6 +107,12 @@ typedef struct limn_part {
 /* out = the first part, then the second, whose count may be 0. */
 cudaError_t limn_stack(const limn_part parts[2], void *out, limn_type type, cudaStream_t stream);
 
+/* ---- log_sum_exp.cu ---- */
+
+/* out (rows) = log(sum exp(x)) of each row of x (rows, channels), in fp32, without overflow. */
+cudaError_t limn_log_sum_exp(const void *x, limn_type type, float *out, int64_t rows, int32_t channels,
+                             cudaStream_t stream);
+
 /* ---- norms.cu: sums of squares of many tensors, in one launch and a small second one ---- */
 
 #define LIMN_TABLE 48 /* entries that fit into one launch's arguments; launchers split longer tables themselves */

@@ -249,6 +249,7 @@ int main(int argc, char **argv) {
   check_forms();
   check_small();
   check_stack();
+  check_log_sum_exp();
   check_batchnorm();
   check_optimizer();
   check_random();

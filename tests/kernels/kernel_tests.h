@@ -53,6 +53,7 @@ void check_sums(void);
 void check_forms(void);
 void check_small(void);
 void check_stack(void);
+void check_log_sum_exp(void);
 void check_batchnorm(void);
 void check_optimizer(void);
 void check_random(void);

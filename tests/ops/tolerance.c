@@ -26,6 +26,8 @@ static double reduction_length(const limn_graph *graph, const limn_node *node) {
   case LIMN_OP_BATCHNORM_DGAMMA:
   case LIMN_OP_UPDATE_RUNNING:
     return (double)a.n * a.h * a.w;
+  case LIMN_OP_LOG_SUM_EXP: /* what a score of 100 has lost behind the point, exp makes a relative error of */
+    return 64.0 * a.c;
   case LIMN_OP_SUM:
     return (double)limn_shape_count(a) / (double)limn_shape_count(node->shape);
   default:

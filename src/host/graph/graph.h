@@ -67,6 +67,7 @@ typedef enum limn_op {
   LIMN_OP_POINTWISE, /* one of limn_pointwise on one or two inputs; an input may be broadcast from 1 along N, C, (H, W)
                       */
   LIMN_OP_SUM,       /* x -> shape: sums over every axis on which `shape` is 1 and x is not */
+  LIMN_OP_LOG_SUM_EXP, /* x -> log of the sum over channels of exp(x), (N, 1, H, W) */
 
   LIMN_OP_NORMAL,  /* N(0, 1): a pure function of (seed, stream, step, element); see base/philox.h */
   LIMN_OP_UNIFORM, /* U[0, 1): likewise */
@@ -196,6 +197,13 @@ static inline limn_value limn_graph_affine(limn_graph *g, limn_value x, float a,
 limn_value limn_graph_sum(limn_graph *graph, limn_value x, limn_shape shape);
 limn_value limn_graph_sum_all(limn_graph *graph, limn_value x);
 limn_value limn_graph_mean_all(limn_graph *graph, limn_value x);
+
+/* log(sum over channels of exp(x)), (N, 1, H, W), without overflow: the largest of a pixel is taken out first. Infinite
+ * where that is. */
+limn_value limn_graph_log_sum_exp(limn_graph *graph, limn_value x);
+/* exp(x - log_sum_exp(x)) and its logarithm, over channels: compositions. */
+limn_value limn_graph_softmax(limn_graph *graph, limn_value x);
+limn_value limn_graph_log_softmax(limn_graph *graph, limn_value x);
 
 limn_value limn_graph_normal(limn_graph *graph, limn_shape shape, uint32_t stream);
 limn_value limn_graph_uniform(limn_graph *graph, limn_shape shape, uint32_t stream);

@@ -29,6 +29,7 @@ double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value
     case LIMN_STEP_CONV_DW:
     case LIMN_STEP_BATCHNORM:
     case LIMN_STEP_BATCHNORM_BACKWARD:
+    case LIMN_STEP_LOG_SUM_EXP:
     case LIMN_STEP_PICTURES: /* bytes in, numbers out */
       sum += sum_of(step->inputs, step->input_count, bytes) + sum_of(step->outputs, step->output_count, bytes);
       break;

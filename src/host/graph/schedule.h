@@ -25,8 +25,9 @@ typedef enum limn_step_kind {
 
   LIMN_STEP_POINTWISE, /* inputs of the instructions -> any of their results, each in the domain's shape or summed down
                           to its own; sums of one step have one shape, or are scalars */
-  LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */
-  LIMN_STEP_PICTURES,  /* leaf of bytes -> value */
+  LIMN_STEP_LOG_SUM_EXP, /* x -> value (N, 1, H, W) */
+  LIMN_STEP_RANDOM,      /* -> value; NORMAL or UNIFORM */
+  LIMN_STEP_PICTURES,    /* leaf of bytes -> value */
 
   LIMN_STEP_ASSIGN,    /* value; target */
   LIMN_STEP_OPTIMIZER, /* SGD or ADAM: inputs and targets of the node */

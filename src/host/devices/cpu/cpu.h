@@ -110,12 +110,15 @@ bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_rounds(const limn_builder *builder, int value);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_depthwise(limn_builder *builder, const limn_step *step);
+bool limn_cpu_depthwise_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
 bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
-limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
-limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
-limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
+limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */
+limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);        /* rows.c */
+limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
+limn_status limn_cpu_build_log_sum_exp(limn_builder *builder, const limn_step *step); /* log_sum_exp.c */
+limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
 /* Of as many of the steps as one sweep can do. */
 limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
 limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step); /* pictures.c */

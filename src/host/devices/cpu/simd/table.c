@@ -25,6 +25,7 @@ const limn_simd ISA_TABLE = {
     .gradient_sums = LIMN_SIMD(gradient_sums),
     .gradient_input = LIMN_SIMD(gradient_input),
     .channel_sums = LIMN_SIMD(channel_sums),
+    .log_sum_exp = LIMN_SIMD(log_sum_exp),
     .adam = LIMN_SIMD(adam),
     .sgd = LIMN_SIMD(sgd),
     .multiply_adds = LIMN_SIMD(multiply_adds),
