@@ -18,7 +18,7 @@ static double reduction_length(const limn_graph *graph, const limn_node *node) {
   case LIMN_OP_CONV:
     return (double)b.c * b.h * b.w;
   case LIMN_OP_CONV_DX:
-    return (double)b.n * b.h * b.w;
+    return (double)b.n / limn_conv_groups(node->conv) * b.h * b.w;
   case LIMN_OP_CONV_DW:
     return (double)b.n * b.h * b.w;
   case LIMN_OP_BATCHNORM:

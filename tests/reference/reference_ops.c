@@ -20,16 +20,17 @@ typedef void (*meeting_visitor)(const double *a, const double *b, double *out, m
  */
 static inline void visit_conv(geometry g, meeting_visitor visit, const double *a, const double *b, double *out) {
   const limn_conv_attrs *attrs = &g.attrs;
+  const int each = g.y.c / limn_conv_groups(*attrs); /* channels of y in a group */
   for (int n = 0; n < g.y.n; ++n)
     for (int o = 0; o < g.y.c; ++o)
-      for (int i = 0; i < g.x.c; ++i)
+      for (int i = 0; i < g.w.c; ++i)
         for (int kh = 0; kh < g.w.h; ++kh)
           for (int kw = 0; kw < g.w.w; ++kw)
             for (int oh = 0; oh < g.y.h; ++oh) {
               int ih = oh * attrs->stride_h - attrs->pad_h + kh;
               if (ih < 0 || ih >= g.x.h)
                 continue; /* padding is 0 */
-              const meeting first = {.x = reference_at(g.x, n, i, ih, 0),
+              const meeting first = {.x = reference_at(g.x, n, o / each * g.w.c + i, ih, 0),
                                      .w = reference_at(g.w, o, i, kh, kw),
                                      .y = reference_at(g.y, n, o, oh, 0)};
               for (int ow = 0; ow < g.y.w; ++ow) {

@@ -49,7 +49,8 @@ typedef enum limn_op {
   LIMN_OP_FILL,     /* every element is `alpha` */
   LIMN_OP_PICTURES, /* leaf of the role PICTURES (N, C, H0, W0) -> alpha byte + beta, (N, C, H, W); see limn_window */
 
-  /* The three convolutions, closed under differentiation. x (N, I, H, W), w (O, I, KH, KW), y (N, O, OH, OW). */
+  /* The three convolutions, closed under differentiation. x (N, I, H, W), w (O, I / groups, KH, KW), y (N, O, OH, OW).
+   */
   LIMN_OP_CONV,    /* inputs x, w [, bias (1, O, 1, 1)] -> y */
   LIMN_OP_CONV_DX, /* inputs y-like, w [, bias (1, I, 1, 1)] -> x-like: the transposed convolution */
   LIMN_OP_CONV_DW, /* inputs x, y-like -> w-like */
@@ -95,7 +96,15 @@ typedef struct limn_window {
 
 typedef struct limn_conv_attrs {
   int32_t stride_h, stride_w, pad_h, pad_w; /* the same stride and padding on both sides of an axis */
+  int32_t more_h, more_w;                   /* padding behind the last row and column beyond that */
+  int32_t groups; /* equal parts of the channels of x and of y, each with weights of its own; 0 counts as 1 */
 } limn_conv_attrs;
+
+static inline int32_t limn_conv_groups(limn_conv_attrs a) { return a.groups == 0 ? 1 : a.groups; }
+/* Padded alike on both sides and in one group: all that engines for special shapes compute. */
+static inline bool limn_conv_is_plain(limn_conv_attrs a) {
+  return a.more_h == 0 && a.more_w == 0 && limn_conv_groups(a) == 1;
+}
 
 typedef struct limn_node {
   limn_op op;
@@ -146,10 +155,10 @@ typedef struct limn_picture_attrs {
 } limn_picture_attrs;
 limn_value limn_graph_pictures(limn_graph *graph, limn_value bytes, limn_picture_attrs attrs);
 
-/* bias may be LIMN_NONE. */
+/* bias may be LIMN_NONE. As many groups as channels make a depthwise convolution. */
 limn_value limn_graph_conv(limn_graph *graph, limn_value x, limn_value w, limn_value bias, limn_conv_attrs attrs);
-/* Transposed convolution (the gradient of conv with respect to x). w is (C of y, C of result, KH, KW), PyTorch's
- * ConvTranspose2d layout. `shape` is the result's; several are possible when the stride is over 1. */
+/* Transposed convolution (the gradient of conv with respect to x). w is (C of y, C of result / groups, KH, KW),
+ * PyTorch's ConvTranspose2d layout. `shape` is the result's; several are possible when the stride is over 1. */
 limn_value limn_graph_conv_dx(limn_graph *graph, limn_value y, limn_value w, limn_value bias, limn_conv_attrs attrs,
                               limn_shape shape);
 limn_value limn_graph_conv_dw(limn_graph *graph, limn_value x, limn_value y, limn_conv_attrs attrs, limn_shape shape);

@@ -42,7 +42,7 @@ typedef struct limn_step {
   int inputs[LIMN_MAX_STEP_INPUTS];
   int outputs[LIMN_MAX_STEP_OUTPUTS];
   limn_pointwise activation;           /* fused behind the op (or, backward, before it); LIMN_PW_COUNT: none */
-  float slope;                         /* its alpha */
+  float slope, limit;                  /* its alpha and beta */
   limn_shape domain;                   /* POINTWISE: the shape that the instructions run over */
   int operands[LIMN_MAX_STEP_OUTPUTS]; /* POINTWISE: what each output is made of, as in an instruction */
   int instruction_count;

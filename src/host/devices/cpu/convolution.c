@@ -27,9 +27,12 @@ static const cpu_engine engines[] = {
 static const char *name_of(const limn_step *step, const limn_conv_shapes *s, bool bf16, char *out, size_t size) {
   const limn_conv_attrs *a = &step->node.conv;
   const char *kind = step->kind == LIMN_STEP_CONV ? "CONV" : step->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
-  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)%s", kind, s->x.n,
+  char rest[64] = "";
+  if (!limn_conv_is_plain(*a))
+    snprintf(rest, sizeof rest, " more=(%d,%d) groups=%d", a->more_h, a->more_w, limn_conv_groups(*a));
+  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)%s%s", kind, s->x.n,
            s->x.c, s->x.h, s->x.w, s->w.n, s->w.c, s->w.h, s->w.w, s->y.n, s->y.c, s->y.h, s->y.w, a->stride_h,
-           a->stride_w, a->pad_h, a->pad_w, bf16 ? " bf16" : "");
+           a->stride_w, a->pad_h, a->pad_w, rest, bf16 ? " bf16" : "");
   return out;
 }
 

@@ -91,10 +91,10 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 #define CPU_GEMM         "gemm"
 #define CPU_BF16         "bf16"
 #define CPU_ONEDNN       "onednn"
-/* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
+/* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's; in one group. */
 static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
   return s->w.h == 4 && s->w.w == 4 && a->stride_h == 2 && a->stride_w == 2 && a->pad_h == 1 && a->pad_w == 1 &&
-         s->x.h == 2 * s->y.h && s->x.w == 2 * s->y.w;
+         s->x.h == 2 * s->y.h && s->x.w == 2 * s->y.w && limn_conv_is_plain(*a);
 }
 /* Matrices lie an odd number of cache lines apart: powers of two would all fall into the same few sets of the cache. */
 static inline size_t cpu_odd_lines(size_t floats) { return ((floats + 15) / 16 | 1) * 16; }
@@ -110,8 +110,6 @@ bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_rounds(const limn_builder *builder, int value);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_depthwise(limn_builder *builder, const limn_step *step);
-bool limn_cpu_depthwise_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
 bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */
