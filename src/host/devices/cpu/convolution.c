@@ -17,6 +17,7 @@ static bool suits_all(const limn_builder *b, const limn_step *step) {
 static const cpu_engine engines[] = {
     {CPU_BF16, limn_cpu_bf16_suits, limn_cpu_build_bf16},
     {CPU_FEW_CHANNELS, limn_cpu_few_channels_suits, limn_cpu_build_few_channels},
+    {CPU_DEPTHWISE, limn_cpu_depthwise_suits, limn_cpu_build_depthwise},
     {CPU_GEMM, limn_cpu_gemm_suits, limn_cpu_build_gemm},
     {CPU_WINOGRAD, limn_cpu_winograd_suits, limn_cpu_build_winograd},
     {CPU_ONEDNN, suits_all, limn_onednn_build_convolution},

@@ -88,6 +88,7 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 /* The engines' names, without spaces. */
 #define CPU_WINOGRAD     "winograd"
 #define CPU_FEW_CHANNELS "few-channels"
+#define CPU_DEPTHWISE    "depthwise"
 #define CPU_GEMM         "gemm"
 #define CPU_BF16         "bf16"
 #define CPU_ONEDNN       "onednn"
@@ -110,6 +111,8 @@ bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_rounds(const limn_builder *builder, int value);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_depthwise(limn_builder *builder, const limn_step *step);
+bool limn_cpu_depthwise_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
 bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step);   /* batchnorm.c */

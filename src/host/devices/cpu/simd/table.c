@@ -31,6 +31,7 @@ const limn_simd ISA_TABLE = {
     .multiply_adds = LIMN_SIMD(multiply_adds),
     .winograd = &LIMN_SIMD(winograd),
     .few_channels = &LIMN_SIMD(few_channels),
+    .depthwise = &LIMN_SIMD(depthwise),
     .gemm = &LIMN_SIMD(gemm),
     .bf16 = &LIMN_SIMD(bf16),
     .bf16_batchnorm = &LIMN_SIMD(bf16_batchnorm),
