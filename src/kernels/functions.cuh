@@ -24,13 +24,15 @@
   CASE(LIMN_PW_ABS)                                                                                                    \
   CASE(LIMN_PW_SIGN)                                                                                                   \
   CASE(LIMN_PW_STEP)                                                                                                   \
+  CASE(LIMN_PW_CLAMP)                                                                                                  \
   CASE(LIMN_PW_ADD)                                                                                                    \
   CASE(LIMN_PW_SUB)                                                                                                    \
   CASE(LIMN_PW_MUL)                                                                                                    \
   CASE(LIMN_PW_RELU_GRAD)                                                                                              \
   CASE(LIMN_PW_LEAKY_GRAD)                                                                                             \
   CASE(LIMN_PW_TANH_GRAD)                                                                                              \
-  CASE(LIMN_PW_SIGMOID_GRAD)
+  CASE(LIMN_PW_SIGMOID_GRAD)                                                                                           \
+  CASE(LIMN_PW_CLAMP_GRAD)
 
 __host__ __device__ static inline bool has_two_inputs(int function) {
   return function >= LIMN_PW_ADD && function < LIMN_PW_COUNT;
@@ -69,6 +71,8 @@ template <int F> __device__ inline float apply(float x, float y, float a, float 
     return x > 0 ? 1 : x < 0 ? -1 : 0;
   case LIMN_PW_STEP:
     return x > 0 ? 1 : 0;
+  case LIMN_PW_CLAMP:
+    return x < a ? a : x > b ? b : x;
   case LIMN_PW_ADD:
     return x + y;
   case LIMN_PW_SUB:
@@ -83,6 +87,8 @@ template <int F> __device__ inline float apply(float x, float y, float a, float 
     return x * (1 - y * y);
   case LIMN_PW_SIGMOID_GRAD:
     return x * y * (1 - y);
+  case LIMN_PW_CLAMP_GRAD:
+    return y > a && y < b ? x : 0;
   default:
     return b; /* LIMN_CONSTANT */
   }

@@ -169,6 +169,12 @@ typedef struct limn_window_args {
 } limn_window_args;
 cudaError_t limn_window_numbers(const limn_window_args *args, const uint64_t *step, cudaStream_t stream);
 
+/* ---- log_sum_exp.cu ---- */
+
+/* out (rows) = log(sum exp(x)) of each row of x (rows, channels), in fp32, without overflow. */
+cudaError_t limn_log_sum_exp(const void *x, limn_type type, float *out, int64_t rows, int32_t channels,
+                             cudaStream_t stream);
+
 /* ---- norms.cu: sums of squares of many tensors, in one launch and a small second one ---- */
 
 #define LIMN_TABLE 48 /* entries that fit into one launch's arguments; launchers split longer tables themselves */

@@ -1,4 +1,4 @@
-"""Tests of bench/'s scripts that need neither PyTorch nor valgrind: python3 scripts.py BENCH LIMN."""
+"""Tests of bench/'s scripts that need neither PyTorch nor valgrind: python3 scripts.py BENCH LIMN OP_TIMES."""
 import importlib.machinery
 import importlib.util
 import json
@@ -11,7 +11,7 @@ import types
 import unittest
 import xml.etree.ElementTree
 
-BENCH, LIMN = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
+BENCH, LIMN, OP_TIMES = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
 sys.path.insert(0, str(BENCH))
 TINY = ["--size", "16", "--channels", "1", "--filters", "4", "--latent", "8", "--batch", "4", "--threads", "1", "--device", "cpu"]
 
@@ -23,7 +23,7 @@ def script(name):
     return module
 
 
-common, vs_pytorch, regress, kernels = (script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels"))
+common, vs_pytorch, regress, kernels, ops = (script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels", "ops"))
 Failed = sys.modules["common"].Failed
 
 
@@ -57,12 +57,18 @@ class Refusals(Script):
         python = self.stub("echo \"ModuleNotFoundError: No module named 'torch'\" >&2; exit 1")
         self.expect_line(self.call("vs_pytorch", "--limn", LIMN, "--python", python), 1, "PyTorch", "--python", "$PYTHON", "No module named 'torch'")
         self.expect_line(self.call("vs_pytorch", "--limn", LIMN, "--python", self.folder / "none"), 1, "--python", "No such file")
+        self.expect_line(self.call("ops", "--op-times", OP_TIMES, "--python", python), 1, "PyTorch", "No module named 'torch'")
+        self.expect_line(self.call("ops", "--op-times", OP_TIMES, "--python", self.folder / "none"), 1, "No such file")
 
     def test_no_limn(self):
         for name in ("vs_pytorch", "kernels", "scaling"):
             self.expect_line(self.call(name, "--limn", self.folder / "none"), 1, "scripts/build", "--limn")
 
+        self.expect_line(self.call("ops", "--op-times", self.folder / "none"), 1, "scripts/build", "--op-times")
+
     def test_words(self):
+        self.expect_line(self.call("ops", "resnet19"), 2, "resnet19", "resnet18, vgg16")
+        self.expect_line(self.call("ops", "--passes", "forward,back"), 2, "back", "forward, data, weights")
         self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, dcgan28")
         self.expect_line(self.call("vs_pytorch", "--modes", "eager,graph"), 2, "graph", "channels_last")
         self.expect_line(self.call("vs_pytorch", "--rounds", "0"), 2, "1 or more")
@@ -131,7 +137,33 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(lines[0][1], {"times": 3, "ms": 4.0, "floor": 1.5, "flops": 30, "bytes": 3})
 
 
+    def test_ops(self):
+        """EfficientNet's padding, what an op is called on either side, and totals by how often a network has an op."""
+        times, name, shapes = ops.depthwise(2, 144, 56, 5, 2)
+        self.assertEqual((times, name, shapes["pad"], shapes["more"], shapes["groups"]), (2, "conv", (1, 1), (1, 1), (144,)))
+        self.assertEqual(ops.words_of(name, shapes, 4, "data"),
+                         "conv x=4,144,56,56 w=144,1,5,5 stride=2,2 pad=1,1 more=1,1 groups=144 pass=data")
+        self.assertEqual(ops.title(name, shapes, "data"), "conv 144x56x56 -> 144, 5x5 by 2, 144 groups, data")
+
+        def row(times, limn, torch):
+            return {"network": "n", "batch": 1, "pass": "data", "times": times, "limn_ms": {"min": limn}, "pytorch_ms": {"min": torch},
+                    "ratio": torch / limn}
+        self.assertEqual(list(ops.totals([row(1, 1.0, 4.0), row(3, 1.0, 1.0)])), [["n of 1, data", "4.00", "7.00", "1.75", "2.00"]])
+
+
 class Running(Script):
+    def test_op_times(self):
+        """Each line is answered by one; all of a network's ops are known; an op that is not ends it."""
+        lines = [ops.words_of(name, shapes, 1, kind) for _, name, shapes in ops.NETWORKS["efficientnet_lite0"][-3:] for kind in ("forward", "data")]
+        asked = "".join(f"{line}\n\n" for line in ["conv x=1,16,9,9 w=16,1,5,5 pad=2,2 groups=16 pass=weights", *lines])
+        done = subprocess.run([OP_TIMES, "1"], input=asked, capture_output=True, text=True)
+        said = done.stdout.splitlines()
+        self.assertEqual((done.returncode, len(said)), (0, 3 + 2 * len(lines)), done.stderr)
+        self.assertIn("convolution backward weights by ", said[1])
+        for text in said[2::2]:
+            self.assertGreater(float(text), 0)
+        self.assertEqual(subprocess.run([OP_TIMES, "1"], input="convolve x=1\n", capture_output=True, text=True).returncode, 1)
+
     def test_paced(self):
         """Nothing happens between the rounds, and the result comes behind the last."""
         words = [LIMN, "bench", "step", "dcgan", *TINY, "--rounds", "2", "--steps-per-round", "1", "--warmup", "0", "--paced", "--json"]

@@ -39,6 +39,8 @@ static double function_value(int function, double x, double y, double a, double 
     return (x > 0) - (x < 0);
   case LIMN_PW_STEP:
     return x > 0;
+  case LIMN_PW_CLAMP:
+    return x < a ? a : x > b ? b : x;
   case LIMN_PW_ADD:
     return x + y;
   case LIMN_PW_SUB:
@@ -53,6 +55,8 @@ static double function_value(int function, double x, double y, double a, double 
     return x * (1 - y * y);
   case LIMN_PW_SIGMOID_GRAD:
     return x * y * (1 - y);
+  case LIMN_PW_CLAMP_GRAD:
+    return y > a && y < b ? x : 0;
   default:
     return b;
   }

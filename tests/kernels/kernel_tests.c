@@ -251,6 +251,7 @@ int main(int argc, char **argv) {
   check_stack();
   check_channels();
   check_spatial();
+  check_log_sum_exp();
   check_batchnorm();
   check_optimizer();
   check_random();

@@ -55,6 +55,7 @@ void check_small(void);
 void check_stack(void);
 void check_channels(void);
 void check_spatial(void);
+void check_log_sum_exp(void);
 void check_batchnorm(void);
 void check_optimizer(void);
 void check_random(void);

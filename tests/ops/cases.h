@@ -17,6 +17,7 @@ typedef enum case_range {
   RANGE_SIGNED,     /* U(-1, 1) */
   RANGE_POSITIVE,   /* U(0.5, 2): for log, sqrt, variances */
   RANGE_OFF_ZERO,   /* +-U(0.2, 1.2): central differences must not straddle a kink at 0 */
+  RANGE_OFF_BOUNDS, /* U(-1.2, -0.6), U(-0.4, 0.65) and U(0.85, 1.4): likewise for kinks at -0.5 and 0.75 */
   RANGE_UNIT,       /* U(0, 1): pictures, probabilities */
   RANGE_WIDE,       /* U(-120, 120): exp of it overflows a float */
   RANGE_LOW,        /* U(-14, -8): log(1 + exp(x)) taken as written keeps no digits */

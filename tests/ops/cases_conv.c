@@ -1,5 +1,6 @@
 /* Convolutions, their gradients and what a device may fuse around them. */
 #include <math.h>
+#include <stdio.h>
 
 #include "cases.h"
 
@@ -9,7 +10,8 @@ typedef enum conv_tail {
   TAIL_BIAS_RELU,
   TAIL_BIAS_LEAKY,
   TAIL_BIAS_TANH,
-  TAIL_SIGMOID
+  TAIL_SIGMOID,
+  TAIL_BIAS_CLAMP,
 } conv_tail;
 
 static limn_value add_tail(case_graph *g, limn_value y, conv_tail tail) {
@@ -22,6 +24,8 @@ static limn_value add_tail(case_graph *g, limn_value y, conv_tail tail) {
     return limn_graph_unary(g->graph, LIMN_PW_TANH, y, 0, 0);
   case TAIL_SIGMOID:
     return limn_graph_unary(g->graph, LIMN_PW_SIGMOID, y, 0, 0);
+  case TAIL_BIAS_CLAMP:
+    return limn_graph_unary(g->graph, LIMN_PW_CLAMP, y, -3, 5);
   default:
     return y;
   }
@@ -30,11 +34,19 @@ static limn_value add_tail(case_graph *g, limn_value y, conv_tail tail) {
 static limn_value bias_of(case_graph *g, const op_case *c, int32_t channels) {
   if (c->variant == TAIL_NONE || c->variant == TAIL_SIGMOID)
     return LIMN_NONE;
+  if (c->variant == TAIL_BIAS_CLAMP)
+    return limn_graph_affine(g->graph, case_parameter(g, "bias", LIMN_CHANNELS(channels), RANGE_OFF_ZERO), 8, 0);
   return case_parameter(g, "bias", LIMN_CHANNELS(channels), RANGE_SIGNED);
 }
 
+/* Small in front of a clamp, so that biases decide which channels are cut, in half precision too. */
+static limn_value input_of(case_graph *g, const op_case *c, const char *name, limn_shape shape) {
+  const limn_value x = case_input(g, name, shape, RANGE_SIGNED);
+  return c->variant == TAIL_BIAS_CLAMP ? limn_graph_affine(g->graph, x, 0.02f, 0) : x;
+}
+
 static void build_conv(case_graph *g, const op_case *c) {
-  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value x = input_of(g, c, "x", c->x), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
   limn_value y = limn_graph_conv(g->graph, x, w, bias_of(g, c, c->w.n), c->conv);
   case_output(g, add_tail(g, y, (conv_tail)c->variant));
 }
@@ -55,8 +67,8 @@ static void build_conv_all_nan(case_graph *g, const op_case *c) {
 }
 
 static void build_conv_dx(case_graph *g, const op_case *c) {
-  limn_value y = case_input(g, "y", c->y, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
-  limn_value x = limn_graph_conv_dx(g->graph, y, w, bias_of(g, c, c->w.c), c->conv, c->x);
+  limn_value y = input_of(g, c, "y", c->y), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value x = limn_graph_conv_dx(g->graph, y, w, bias_of(g, c, c->x.c), c->conv, c->x);
   case_output(g, add_tail(g, x, (conv_tail)c->variant));
 }
 
@@ -71,18 +83,23 @@ static void build_dense(case_graph *g, const op_case *c) {
 }
 
 static limn_shape conv_shape(limn_shape x, limn_shape w, limn_conv_attrs a) {
-  return (limn_shape){x.n, w.n, (x.h + 2 * a.pad_h - w.h) / a.stride_h + 1, (x.w + 2 * a.pad_w - w.w) / a.stride_w + 1};
+  return (limn_shape){x.n, w.n, (x.h + 2 * a.pad_h + a.more_h - w.h) / a.stride_h + 1,
+                      (x.w + 2 * a.pad_w + a.more_w - w.w) / a.stride_w + 1};
 }
 
 /* One geometry in all three convolutions. x decides; conv_dx goes back to exactly x, whatever the stride left over. */
 static void add_three(case_table *table, limn_shape x, limn_shape w, limn_conv_attrs a, conv_tail tail) {
   static const char *const names[] = {"conv", "conv_dx", "conv_dw"};
   static const case_builder builders[] = {build_conv, build_conv_dx, build_conv_dw};
-  static const char *const tails[] = {"", "-bias", "-bias-relu", "-bias-leaky", "-bias-tanh", "-sigmoid"};
+  static const char *const tails[] = {"",           "-bias",    "-bias-relu", "-bias-leaky",
+                                      "-bias-tanh", "-sigmoid", "-bias-clamp"};
   for (int i = 0; i < 3; ++i) {
     op_case row = {.build = builders[i], .x = x, .w = w, .y = conv_shape(x, w, a), .conv = a, .variant = tail};
-    case_add(table, row, "%s/x%dx%dx%dx%d-o%d-k%dx%d-s%dx%d-p%dx%d%s", names[i], x.n, x.c, x.h, x.w, w.n, w.h, w.w,
-             a.stride_h, a.stride_w, a.pad_h, a.pad_w, i < 2 ? tails[tail] : "");
+    char rest[32] = "";
+    if (!limn_conv_is_plain(a))
+      snprintf(rest, sizeof rest, "-m%dx%d-g%d", a.more_h, a.more_w, limn_conv_groups(a));
+    case_add(table, row, "%s/x%dx%dx%dx%d-o%d-k%dx%d-s%dx%d-p%dx%d%s%s", names[i], x.n, x.c, x.h, x.w, w.n, w.h, w.w,
+             a.stride_h, a.stride_w, a.pad_h, a.pad_w, rest, i < 2 ? tails[tail] : "");
   }
 }
 
@@ -99,6 +116,79 @@ static void add_geometries(case_table *table) {
   add_three(table, x, (limn_shape){20, 3, 5, 3}, (limn_conv_attrs){2, 1, 2, 1}, TAIL_NONE);
   add_three(table, x, (limn_shape){16, 3, 4, 4}, (limn_conv_attrs){2, 2, 0, 2}, TAIL_NONE);
   add_three(table, x, (limn_shape){16, 3, 1, 1}, (limn_conv_attrs){1, 1, 0, 0}, TAIL_BIAS);
+}
+
+/* Padding behind alone, as TensorFlow's SAME pads: EfficientNet's strides of 2. */
+static void add_more_padding(case_table *table) {
+  static const limn_conv_attrs attrs[] = {
+      {2, 2, 0, 0, 1, 1}, {2, 2, 1, 1, 1, 1}, {1, 2, 1, 0, 0, 2}, {1, 1, 0, 1, 3, 0}, {2, 1, 2, 0, 0, 1}};
+  static const int32_t channels[] = {3, 16, 32};
+  for (size_t i = 0; i < sizeof attrs / sizeof *attrs; ++i)
+    for (int c = 0; c < 3; ++c)
+      add_three(table, (limn_shape){2, channels[c], 6, 8}, (limn_shape){i == 0 ? 20 : 32, channels[c], 3, 3}, attrs[i],
+                c == 2 ? TAIL_BIAS : TAIL_NONE);
+  /* What engines for 4x4 kernels and for dense layers take when nothing is added. */
+  add_three(table, (limn_shape){3, 32, 8, 8}, (limn_shape){32, 32, 4, 4}, (limn_conv_attrs){2, 2, 1, 1, 1, 1},
+            TAIL_NONE);
+  add_three(table, (limn_shape){2, 3, 16, 8}, (limn_shape){32, 3, 4, 4}, (limn_conv_attrs){2, 2, 1, 1, 1, 0},
+            TAIL_NONE);
+  add_three(table, (limn_shape){2, 32, 4, 4}, (limn_shape){16, 32, 4, 4}, (limn_conv_attrs){1, 1, 0, 0, 1, 1},
+            TAIL_BIAS);
+  add_three(table, (limn_shape){2, 32, 4, 4}, (limn_shape){16, 32, 4, 4}, (limn_conv_attrs){4, 4, 0, 0, 1, 1},
+            TAIL_NONE);
+}
+
+typedef struct group_row {
+  limn_shape x;
+  int32_t o, kernel;
+  limn_conv_attrs attrs;
+  conv_tail tail;
+} group_row;
+
+static void add_group_rows(case_table *table, const group_row *rows, size_t count, unsigned flags) {
+  const size_t first = table->count;
+  for (size_t i = 0; i < count; ++i)
+    add_three(table, rows[i].x,
+              (limn_shape){rows[i].o, rows[i].x.c / rows[i].attrs.groups, rows[i].kernel, rows[i].kernel},
+              rows[i].attrs, rows[i].tail);
+  for (size_t i = first; i < table->count; ++i)
+    table->cases[i].flags |= flags;
+}
+
+/* Depthwise, with one result a channel and with several; groups that blocks of channels divide, that they do not, and
+ * that a block holds several of; and what the engines for special shapes have to leave. */
+static void add_groups(case_table *table) {
+  static const group_row rows[] = {
+      {{2, 3, 5, 7}, 3, 3, {1, 1, 1, 1, 0, 0, 3}, TAIL_BIAS},
+      {{2, 16, 6, 5}, 16, 3, {1, 1, 1, 1, 0, 0, 16}, TAIL_BIAS_CLAMP},
+      {{1, 16, 6, 8}, 16, 3, {2, 2, 0, 0, 1, 1, 16}, TAIL_BIAS_RELU},
+      {{2, 32, 7, 9}, 32, 5, {2, 2, 2, 2, 0, 0, 32}, TAIL_NONE},
+      {{2, 20, 5, 6}, 20, 3, {2, 1, 1, 0, 0, 0, 20}, TAIL_BIAS},
+      {{2, 48, 8, 6}, 48, 5, {2, 2, 1, 1, 1, 1, 48}, TAIL_BIAS},
+      {{1, 32, 4, 4}, 32, 4, {1, 1, 0, 0, 0, 0, 32}, TAIL_BIAS}, /* its kernel covers the picture */
+      {{2, 16, 1, 1}, 16, 1, {1, 1, 0, 0, 0, 0, 16}, TAIL_NONE},
+      {{2, 8, 4, 5}, 16, 3, {1, 1, 1, 1, 0, 0, 8}, TAIL_NONE},
+      {{2, 32, 6, 6}, 32, 3, {1, 1, 1, 1, 0, 0, 2}, TAIL_BIAS},
+      {{1, 64, 5, 6}, 96, 3, {2, 2, 1, 1, 0, 0, 2}, TAIL_BIAS_TANH},
+      {{2, 32, 5, 5}, 16, 3, {1, 1, 1, 1, 0, 0, 2}, TAIL_NONE},
+      {{2, 32, 5, 5}, 40, 3, {1, 1, 1, 1, 0, 0, 2}, TAIL_NONE},
+      {{2, 32, 5, 5}, 24, 3, {1, 1, 1, 1, 0, 0, 8}, TAIL_BIAS},
+      {{2, 6, 4, 5}, 9, 3, {1, 1, 0, 1, 0, 1, 3}, TAIL_BIAS_TANH},
+      {{3, 64, 8, 8}, 64, 4, {2, 2, 1, 1, 0, 0, 2}, TAIL_NONE},
+      {{2, 4, 8, 8}, 32, 4, {2, 2, 1, 1, 0, 0, 2}, TAIL_NONE},
+      {{2, 64, 2, 2}, 32, 2, {1, 1, 0, 0, 0, 0, 4}, TAIL_BIAS},
+      {{2, 64, 3, 4}, 64, 1, {1, 1, 0, 0, 0, 0, 4}, TAIL_BIAS},
+  };
+  static const group_row large[] = {
+      {{3, 48, 28, 30}, 48, 3, {1, 1, 1, 1, 0, 0, 48}, TAIL_BIAS_CLAMP},
+      {{2, 96, 29, 27}, 96, 5, {1, 1, 2, 2, 0, 0, 96}, TAIL_NONE},
+      {{3, 32, 28, 28}, 32, 3, {2, 2, 0, 0, 1, 1, 32}, TAIL_BIAS},
+      {{2, 32, 30, 26}, 32, 5, {2, 2, 1, 1, 1, 1, 32}, TAIL_NONE},
+      {{2, 128, 14, 14}, 128, 3, {1, 1, 1, 1, 0, 0, 8}, TAIL_BIAS_RELU},
+      {{3, 48, 15, 11}, 48, 7, {1, 2, 3, 2, 0, 1, 48}, TAIL_NONE},
+  };
+  add_group_rows(table, rows, sizeof rows / sizeof *rows, 0);
+  add_group_rows(table, large, sizeof large / sizeof *large, CASE_LARGE);
 }
 
 static void add_channels(case_table *table) {
@@ -123,7 +213,7 @@ static void add_layers(case_table *table) {
   add_three(table, (limn_shape){2, 3, 16, 16}, (limn_shape){64, 3, 4, 4}, halve, TAIL_NONE);
   add_three(table, (limn_shape){1, 1, 14, 14}, (limn_shape){64, 1, 4, 4}, halve, TAIL_BIAS);
   /* Activations behind a convolution. */
-  for (int tail = TAIL_BIAS_RELU; tail <= TAIL_SIGMOID; ++tail) {
+  for (int tail = TAIL_BIAS_RELU; tail <= TAIL_BIAS_CLAMP; ++tail) {
     add_three(table, (limn_shape){2, 3, 8, 8}, (limn_shape){16, 3, 4, 4}, halve, (conv_tail)tail);
     add_three(table, (limn_shape){2, 20, 5, 7}, (limn_shape){16, 20, 3, 3}, keep, (conv_tail)tail);
   }
@@ -318,30 +408,33 @@ static void add_two_layers(case_table *table) {
 }
 
 static void add_nan(case_table *table) {
-  static const conv_tail tails[] = {TAIL_NONE, TAIL_BIAS_RELU, TAIL_BIAS_LEAKY};
-  for (int i = 0; i < 3; ++i)
+  static const conv_tail tails[] = {TAIL_NONE, TAIL_BIAS_RELU, TAIL_BIAS_LEAKY, TAIL_BIAS_CLAMP};
+  static const char *const names[] = {"plain", "relu", "leaky", "clamp"};
+  for (int i = 0; i < 4; ++i)
     for (int32_t channels = 16; channels <= 20; channels += 4) {
       op_case row = {.build = build_conv_nan,
                      .x = {2, channels, 8, 8},
                      .w = {channels, channels, 4, 4},
                      .conv = {2, 2, 1, 1},
                      .variant = tails[i]};
-      case_add(table, row, "conv/nan-%d-channels-%s", channels, i == 0 ? "plain" : i == 1 ? "relu" : "leaky");
+      case_add(table, row, "conv/nan-%d-channels-%s", channels, names[i]);
     }
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     op_case row = {.build = build_conv_all_nan,
                    .x = {4, 32, 16, 16},
                    .w = {32, 32, 4, 4},
                    .conv = {2, 2, 1, 1},
                    .variant = tails[i],
                    .flags = CASE_LARGE};
-    case_add(table, row, "conv/all-nan-%s", i == 0 ? "plain" : i == 1 ? "relu" : "leaky");
+    case_add(table, row, "conv/all-nan-%s", names[i]);
   }
 }
 
 void cases_add_conv(case_table *table) {
   add_nan(table);
   add_geometries(table);
+  add_more_padding(table);
+  add_groups(table);
   add_channels(table);
   add_layers(table);
   add_winograd(table);

@@ -1,4 +1,6 @@
 /* Pointwise functions, broadcasts, sums, fills and random numbers. */
+#include <math.h>
+
 #include "cases.h"
 
 #include "graph/node.h"
@@ -11,7 +13,7 @@ static void build_unary(case_graph *g, const op_case *c) {
 static void build_binary(case_graph *g, const op_case *c) {
   limn_value x = case_leaf_of(g, c->role, "x", c->x, c->range, true);
   limn_value y = case_leaf_of(g, c->role, "y", c->y, c->range_y, true);
-  case_output(g, limn_graph_binary_alpha(g->graph, c->function, x, y, c->alpha));
+  case_output(g, limn_graph_binary_alpha_beta(g->graph, c->function, x, y, c->alpha, c->beta));
 }
 
 /* Both inputs are the same value. */
@@ -79,6 +81,22 @@ static void build_pass(case_graph *g, const op_case *c) {
   case_output(g, limn_graph_conv(graph, h, w, LIMN_NONE, (limn_conv_attrs){1, 1, 0, 0}));
 }
 
+/* Scores over channels, as they are and shifted by c->beta, where exp alone would overflow or vanish. */
+static void build_log_sum_exp(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_leaf_of(g, c->role, "x", c->x, c->range, true);
+  if (c->beta != 0)
+    x = limn_graph_affine(graph, x, 1, c->beta);
+  case_output(g, c->variant == 0   ? limn_graph_log_sum_exp(graph, x)
+                 : c->variant == 1 ? limn_graph_softmax(graph, x)
+                                   : limn_graph_log_softmax(graph, x));
+}
+
+/* All of one pixel's scores infinite: no NaN out of inf - inf. */
+static void build_log_sum_exp_infinite(case_graph *g, const op_case *c) {
+  case_output(g, limn_graph_log_sum_exp(g->graph, limn_graph_fill(g->graph, c->x, c->alpha)));
+}
+
 static void build_source(case_graph *g, const op_case *c) {
   if (c->variant == 0)
     case_output(g, limn_graph_fill(g->graph, c->x, c->alpha));
@@ -104,6 +122,7 @@ static const char *const function_names[LIMN_PW_COUNT] = {
     [LIMN_PW_ABS] = "abs",
     [LIMN_PW_SIGN] = "sign",
     [LIMN_PW_STEP] = "step",
+    [LIMN_PW_CLAMP] = "clamp",
     [LIMN_PW_ADD] = "add",
     [LIMN_PW_SUB] = "sub",
     [LIMN_PW_MUL] = "mul",
@@ -111,6 +130,7 @@ static const char *const function_names[LIMN_PW_COUNT] = {
     [LIMN_PW_LEAKY_GRAD] = "leaky_grad",
     [LIMN_PW_TANH_GRAD] = "tanh_grad",
     [LIMN_PW_SIGMOID_GRAD] = "sigmoid_grad",
+    [LIMN_PW_CLAMP_GRAD] = "clamp_grad",
 };
 
 /* A range in which the function is defined, and smooth. */
@@ -122,6 +142,8 @@ static case_range range_of(limn_pointwise function) {
   case LIMN_PW_SIGN:
   case LIMN_PW_STEP:
     return RANGE_OFF_ZERO;
+  case LIMN_PW_CLAMP:
+    return RANGE_OFF_BOUNDS;
   case LIMN_PW_LOG:
   case LIMN_PW_SQRT:
   case LIMN_PW_RSQRT:
@@ -133,7 +155,17 @@ static case_range range_of(limn_pointwise function) {
 }
 
 static float alpha_of(limn_pointwise function) {
-  return function == LIMN_PW_AFFINE ? -1.5f : function == LIMN_PW_RSQRT ? 0.01f : 0.2f;
+  switch (function) {
+  case LIMN_PW_AFFINE:
+    return -1.5f;
+  case LIMN_PW_RSQRT:
+    return 0.01f;
+  case LIMN_PW_CLAMP:
+  case LIMN_PW_CLAMP_GRAD:
+    return -0.5f;
+  default:
+    return 0.2f;
+  }
 }
 
 static void add_functions(case_table *table) {
@@ -150,7 +182,8 @@ static void add_functions(case_table *table) {
                      .alpha = alpha_of(pw),
                      .beta = 0.75f,
                      .range = range_of(pw),
-                     .range_y = RANGE_OFF_ZERO, /* the y of RELU_GRAD and LEAKY_GRAD has its kink at 0 */
+                     /* The y of RELU_GRAD and LEAKY_GRAD has its kink at 0, CLAMP_GRAD's two at its bounds. */
+                     .range_y = pw == LIMN_PW_CLAMP_GRAD ? RANGE_OFF_BOUNDS : RANGE_OFF_ZERO,
                      .role = i == 3 ? LIMN_ROLE_PARAMETER : LIMN_ROLE_INPUT};
       case_add(table, row, "%s/%dx%dx%dx%d%s", function_names[pw], s.n, s.c, s.h, s.w, i == 3 ? "-weight" : "");
     }
@@ -238,7 +271,33 @@ static void add_passes(case_table *table) {
     }
 }
 
+static void add_log_sum_exp(case_table *table) {
+  static const char *const names[] = {"log_sum_exp", "softmax", "log_softmax"};
+  static const limn_shape shapes[] = {{1, 1, 1, 1},  {3, 10, 1, 1}, {2, 3, 5, 7},   {2, 16, 3, 4},
+                                      {2, 20, 1, 3}, {1, 37, 9, 9}, {2, 1000, 1, 1}};
+  for (int variant = 0; variant < 3; ++variant)
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
+      limn_shape s = shapes[i];
+      op_case row = {.build = build_log_sum_exp,
+                     .x = s,
+                     .variant = variant,
+                     .role = i == 3 ? LIMN_ROLE_PARAMETER : LIMN_ROLE_INPUT};
+      case_add(table, row, "%s/%dx%dx%dx%d", names[variant], s.n, s.c, s.h, s.w);
+    }
+  for (int sign = -1; sign <= 1; sign += 2)
+    for (int side = 1; side <= 3; side += 2) { /* one pixel, and several */
+      op_case row = {.build = build_log_sum_exp, .x = {2, 20, side, side}, .beta = (float)(120 * sign)};
+      case_add(table, row, "log_sum_exp/%s-%d", sign < 0 ? "low" : "high", side);
+      row.build = build_log_sum_exp_infinite;
+      row.alpha = (float)sign * INFINITY;
+      case_add(table, row, "log_sum_exp/%s-infinite-%d", sign < 0 ? "minus" : "plus", side);
+    }
+  case_add(table, (op_case){.build = build_log_sum_exp, .x = {2, 20, 3, 3}, .variant = 2, .range = RANGE_WIDE},
+           "log_softmax/wide");
+}
+
 void cases_add_pointwise(case_table *table) {
+  add_log_sum_exp(table);
   add_functions(table);
   add_passes(table);
   add_broadcasts(table);

@@ -70,6 +70,8 @@ static float in_range(case_range range, float u) {
     return 0.5f + 1.5f * u;
   case RANGE_OFF_ZERO:
     return u < 0.5f ? -0.2f - 2 * u : 0.2f + 2 * (u - 0.5f);
+  case RANGE_OFF_BOUNDS:
+    return u < 0.3f ? -1.2f + 2 * u : u < 0.7f ? -0.4f + 2.625f * (u - 0.3f) : 0.85f + 1.83f * (u - 0.7f);
   case RANGE_UNIT:
     return u;
   case RANGE_WIDE:

@@ -18,7 +18,7 @@ static double reduction_length(const limn_graph *graph, const limn_node *node) {
   case LIMN_OP_CONV:
     return (double)b.c * b.h * b.w;
   case LIMN_OP_CONV_DX:
-    return (double)b.n * b.h * b.w;
+    return (double)b.n / limn_conv_groups(node->conv) * b.h * b.w;
   case LIMN_OP_CONV_DW:
     return (double)b.n * b.h * b.w;
   case LIMN_OP_BATCHNORM:
@@ -32,6 +32,8 @@ static double reduction_length(const limn_graph *graph, const limn_node *node) {
   case LIMN_OP_RESAMPLE:
   case LIMN_OP_RESAMPLE_DX: /* four pixels make one; what one goes to is as many more as the picture is larger */
     return 4 * fmax((double)limn_shape_count(a) / (double)limn_shape_count(node->shape), 1);
+  case LIMN_OP_LOG_SUM_EXP: /* what a score of 100 has lost behind the point, exp makes a relative error of */
+    return 64.0 * a.c;
   case LIMN_OP_SUM:
     return (double)limn_shape_count(a) / (double)limn_shape_count(node->shape);
   default:

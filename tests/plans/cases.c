@@ -10,7 +10,8 @@ typedef struct layer {
   const char *name;
   int batch, from, side, to, kernel, stride, pad;
   int kinds;
-  int sample; /* kinds in the quick sample */
+  int sample;       /* kinds in the quick sample */
+  int groups, more; /* 0 counts as one group; padding behind, beyond `pad` */
 } layer;
 
 static const layer layers[] = {
@@ -28,6 +29,15 @@ static const layer layers[] = {
     {"3x3 same 64-64", 16, 64, 17, 64, 3, 1, 1, ALL, 0},
     {"odd 5-7 batch 1", 1, 5, 9, 7, 3, 2, 1, ALL, 0},
     {"1x1 33-1", 3, 33, 5, 1, 1, 1, 0, ALL, 0},
+    /* EfficientNet's, the first of which are padded behind alone; ResNeXt's, in groups of 4 and of 16 channels. */
+    {"stem same 3-32", 8, 3, 224, 32, 3, 2, 0, ALL, FORWARD, 0, 1},
+    {"depthwise 3 32", 8, 32, 112, 32, 3, 1, 1, ALL, ALL, 32, 0},
+    {"depthwise 3 same 96", 8, 96, 112, 96, 3, 2, 0, ALL, ALL, 96, 1},
+    {"depthwise 5 same 144", 8, 144, 56, 144, 5, 2, 1, ALL, 0, 144, 1},
+    {"depthwise 5 480", 8, 480, 14, 480, 5, 1, 2, ALL, ALL, 480, 0},
+    {"groups of 4 128", 8, 128, 56, 128, 3, 1, 1, ALL, 0, 32, 0},
+    {"groups of 16 512", 8, 512, 14, 512, 3, 2, 1, ALL, ALL, 32, 0},
+    {"groups of 3 odd", 2, 9, 7, 6, 3, 1, 1, ALL, ALL, 3, 0},
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 
@@ -59,12 +69,12 @@ static const fusion fusions[] = {
 enum { FUSIONS = sizeof fusions / sizeof *fusions };
 
 static cuda_operation convolution(const layer *l, limn_step_kind kind, limn_type type) {
-  const int out = (l->side + 2 * l->pad - l->kernel) / l->stride + 1;
+  const int out = (l->side + 2 * l->pad + l->more - l->kernel) / l->stride + 1, groups = l->groups ? l->groups : 1;
   return (cuda_operation){.kind = kind,
                           .x = {l->batch, l->from, l->side, l->side},
-                          .w = {l->to, l->from, l->kernel, l->kernel},
+                          .w = {l->to, l->from / groups, l->kernel, l->kernel},
                           .y = {l->batch, l->to, out, out},
-                          .attrs = {l->stride, l->stride, l->pad, l->pad},
+                          .attrs = {l->stride, l->stride, l->pad, l->pad, l->more, l->more, groups},
                           .type = type,
                           .result = type,
                           .activation = LIMN_PW_COUNT};

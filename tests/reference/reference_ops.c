@@ -20,16 +20,17 @@ typedef void (*meeting_visitor)(const double *a, const double *b, double *out, m
  */
 static inline void visit_conv(geometry g, meeting_visitor visit, const double *a, const double *b, double *out) {
   const limn_conv_attrs *attrs = &g.attrs;
+  const int each = g.y.c / limn_conv_groups(*attrs); /* channels of y in a group */
   for (int n = 0; n < g.y.n; ++n)
     for (int o = 0; o < g.y.c; ++o)
-      for (int i = 0; i < g.x.c; ++i)
+      for (int i = 0; i < g.w.c; ++i)
         for (int kh = 0; kh < g.w.h; ++kh)
           for (int kw = 0; kw < g.w.w; ++kw)
             for (int oh = 0; oh < g.y.h; ++oh) {
               int ih = oh * attrs->stride_h - attrs->pad_h + kh;
               if (ih < 0 || ih >= g.x.h)
                 continue; /* padding is 0 */
-              const meeting first = {.x = reference_at(g.x, n, i, ih, 0),
+              const meeting first = {.x = reference_at(g.x, n, o / each * g.w.c + i, ih, 0),
                                      .w = reference_at(g.w, o, i, kh, kw),
                                      .y = reference_at(g.y, n, o, oh, 0)};
               for (int ow = 0; ow < g.y.w; ++ow) {
@@ -201,6 +202,8 @@ static double apply(const limn_node *node, double x, double y) {
     return (x > 0) - (x < 0);
   case LIMN_PW_STEP:
     return x > 0;
+  case LIMN_PW_CLAMP:
+    return x < a ? a : x > b ? b : x;
   case LIMN_PW_ADD:
     return x + y;
   case LIMN_PW_SUB:
@@ -215,6 +218,8 @@ static double apply(const limn_node *node, double x, double y) {
     return x * (1 - y * y);
   case LIMN_PW_SIGMOID_GRAD:
     return x * y * (1 - y);
+  case LIMN_PW_CLAMP_GRAD:
+    return y > a && y < b ? x : 0;
   case LIMN_PW_COUNT:
     break;
   }
@@ -248,6 +253,22 @@ static void sum(reference_array x, reference_array out) {
         for (int w = 0; w < s.w; ++w)
           out.data[reference_at(t, t.n == 1 ? 0 : n, t.c == 1 ? 0 : c, t.h == 1 ? 0 : h, t.w == 1 ? 0 : w)] +=
               x.data[reference_at(s, n, c, h, w)];
+}
+
+/* Of each pixel, m + log(sum exp(x - m)) for the largest m. */
+static void log_sum_exp(reference_array x, reference_array out) {
+  limn_shape s = x.shape;
+  for (int n = 0; n < s.n; ++n)
+    for (int h = 0; h < s.h; ++h)
+      for (int w = 0; w < s.w; ++w) {
+        double most = -INFINITY, total = 0;
+        for (int c = 0; c < s.c; ++c)
+          most = fmax(most, x.data[reference_at(s, n, c, h, w)]);
+        most = isinf(most) ? 0 : most;
+        for (int c = 0; c < s.c; ++c)
+          total += exp(x.data[reference_at(s, n, c, h, w)] - most);
+        out.data[reference_at(out.shape, n, 0, h, w)] = most + log(total);
+      }
 }
 
 /* The conversions of docs/randomness.md; the upper 24 bits of a word make a number in [0, 1). */
@@ -346,6 +367,9 @@ void reference_compute(const limn_node *node, const reference_array *in, uint64_
     return;
   case LIMN_OP_SUM:
     sum(in[0], out);
+    return;
+  case LIMN_OP_LOG_SUM_EXP:
+    log_sum_exp(in[0], out);
     return;
   case LIMN_OP_PICTURES:
     pictures(node, in[0], seed, step, out);

@@ -53,6 +53,18 @@ Test(graph, errors_name_the_op_and_the_shapes) {
   REFUSED("conv_dx", "(2, 3, 10, 8)", "stride 2x2", "padding 1x1");
   limn_graph_conv_dw(graph, input("x", 2, 3, 8, 8), input("y", 3, 4, 6, 6), ONE, (limn_shape){4, 3, 3, 3});
   REFUSED("conv_dw", "(3, 4, 6, 6)");
+  limn_graph_conv(graph, input("x", 2, 6, 8, 8), input("w", 4, 6, 3, 3), LIMN_NONE,
+                  (limn_conv_attrs){1, 1, .groups = 2});
+  REFUSED("conv", "(4, 6, 3, 3)", "2 groups");
+  limn_graph_conv(graph, input("x", 2, 6, 8, 8), input("w", 5, 3, 3, 3), LIMN_NONE,
+                  (limn_conv_attrs){1, 1, .groups = 2});
+  REFUSED("conv", "(5, 3, 3, 3)", "2 groups");
+  limn_graph_conv(graph, input("x", 2, 6, 8, 8), input("w", 4, 6, 3, 3), LIMN_NONE,
+                  (limn_conv_attrs){1, 1, .groups = -1});
+  REFUSED("conv", "-1 groups");
+  limn_graph_conv(graph, input("x", 2, 6, 8, 8), input("w", 4, 6, 3, 3), LIMN_NONE,
+                  (limn_conv_attrs){1, 1, .more_w = -1});
+  REFUSED("conv", "0x-1 more behind");
   limn_graph_dense(graph, input("x", 2, 3, 4, 4), input("w", 5, 3, 4, 5), LIMN_NONE);
   REFUSED("conv", "(5, 3, 4, 5)");
   limn_graph_add(graph, input("x", 2, 3, 4, 4), input("y", 2, 5, 1, 4));
@@ -449,6 +461,17 @@ Test(graph, an_activations_gradient_is_fused_behind_the_convolutions) {
   cr_expect(before->activation == LIMN_PW_COUNT && limn_step_activated(before) == LIMN_NONE);
   limn_schedule_destroy(fused);
   limn_schedule_destroy(plain);
+}
+
+Test(graph, a_clamp_is_fused_with_its_bounds) {
+  limn_value x = input("x", 2, 3, 8, 8), w = parameter("w", 4, 3, 3, 3);
+  limn_value clamp = limn_graph_unary(graph, LIMN_PW_CLAMP, limn_graph_conv(graph, x, w, LIMN_NONE, ONE), -1, 6);
+  limn_graph_assign(graph, output("sum", LIMN_SCALAR), limn_graph_sum_all(graph, clamp));
+  limn_schedule *schedule = schedule_of(ALL_FUSED);
+  const limn_step *step = &schedule->steps[0];
+  cr_expect_eq(schedule->step_count, 2);
+  cr_expect(step->activation == LIMN_PW_CLAMP && step->slope == -1 && step->limit == 6);
+  limn_schedule_destroy(schedule);
 }
 
 Test(graph, an_activation_is_fused_only_when_nobody_else_reads_below_it) {

@@ -22,17 +22,25 @@ std::string kind_of(const json &operation) {
 /* ---- convolutions ---- */
 
 struct geometry {
-  int64_t pad[2], stride[2], dilation[2];
+  int64_t pad[2], behind[2], stride[2], dilation[2]; /* padding before the first and behind the last */
 };
 
+/* cuDNN writes "pad" where that is the same on both sides. */
 geometry read_geometry(const json &operation) {
   geometry g;
+  const bool same = operation.has("pad");
   for (size_t i = 0; i < 2; ++i) {
-    g.pad[i] = static_cast<int64_t>(operation["pad"].list.at(i).number);
+    g.pad[i] = static_cast<int64_t>(operation[same ? "pad" : "pad_lower"].list.at(i).number);
+    g.behind[i] = static_cast<int64_t>(operation[same ? "pad" : "pad_upper"].list.at(i).number);
     g.stride[i] = static_cast<int64_t>(operation["stride"].list.at(i).number);
     g.dilation[i] = static_cast<int64_t>(operation["dilation"].list.at(i).number);
   }
   return g;
+}
+
+/* y's, of x's and the kernel's. */
+int64_t side_of(const geometry &g, int axis, int64_t x, int64_t kernel) {
+  return (x + g.pad[axis] + g.behind[axis] - (kernel - 1) * g.dilation[axis] - 1) / g.stride[axis] + 1;
 }
 
 FAST void add_scaled(double *to, double factor, const double *from, int64_t count) {
@@ -51,14 +59,15 @@ FAST double dot(const double *a, const double *b, int64_t count) {
   return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
-/* (K, R, S, C) to (R, S, few, many), where many is the larger of C and K: the inner loops are then long ones. */
-FAST void reorder(const dense &w, std::vector<double> &rows, bool back, dense *to) {
+/* `each` filters of (K, R, S, C) from `first` on to (R, S, few, many), where many is the larger of C and `each`: the
+ * inner loops are then long ones. */
+FAST void reorder(const dense &w, int64_t first, int64_t each, std::vector<double> &rows, bool back, dense *to) {
   int64_t taps = w.h * w.w;
-  for (int64_t k = 0; k < w.n; ++k)
+  for (int64_t k = 0; k < each; ++k)
     for (int64_t tap = 0; tap < taps; ++tap)
       for (int64_t c = 0; c < w.c; ++c) {
-        size_t plain = static_cast<size_t>((k * taps + tap) * w.c + c);
-        size_t row = static_cast<size_t>(w.c >= w.n ? (tap * w.n + k) * w.c + c : (tap * w.c + c) * w.n + k);
+        size_t plain = static_cast<size_t>(((first + k) * taps + tap) * w.c + c);
+        size_t row = static_cast<size_t>(w.c >= each ? (tap * each + k) * w.c + c : (tap * w.c + c) * each + k);
         if (back)
           to->v[plain] = rows[row];
         else
@@ -82,12 +91,12 @@ FAST void one_tap(result made, double *few, double *many, double *rows, int64_t 
   }
 }
 
-/* Of x (N,C,H,W), w (K,C,R,S) and y (N,K,P,Q) the one that is made is added to. */
-FAST void convolve(result made, dense &x, dense &w, dense &y, const geometry &g) {
-  std::vector<double> rows(w.v.size());
-  reorder(w, rows, false, nullptr);
-  bool few_is_x = w.c < w.n;
-  int64_t few = std::min(w.c, w.n), many = std::max(w.c, w.n);
+/* Of x (N,C,H,W), w (K,C/groups,R,S) and y (N,K,P,Q) the channels of one group of the one that is made are added to. */
+FAST void convolve(result made, dense &x, dense &w, dense &y, const geometry &g, int64_t group, int64_t each) {
+  std::vector<double> rows(static_cast<size_t>(each * w.c * w.h * w.w));
+  reorder(w, group * each, each, rows, false, nullptr);
+  bool few_is_x = w.c < each;
+  int64_t few = std::min(w.c, each), many = std::max(w.c, each);
   for (int64_t n = 0; n < y.n; ++n)
     for (int64_t p = 0; p < y.h; ++p)
       for (int64_t q = 0; q < y.w; ++q)
@@ -97,12 +106,12 @@ FAST void convolve(result made, dense &x, dense &w, dense &y, const geometry &g)
                     v = q * g.stride[1] - g.pad[1] + s * g.dilation[1];
             if (h < 0 || h >= x.h || v < 0 || v >= x.w)
               continue;
-            double *px = &x.v[x.at(n, 0, h, v)], *py = &y.v[y.at(n, 0, p, q)];
+            double *px = &x.v[x.at(n, group * w.c, h, v)], *py = &y.v[y.at(n, group * each, p, q)];
             double *tap = &rows[static_cast<size_t>((r * w.w + s) * few * many)];
             one_tap(made, few_is_x ? px : py, few_is_x ? py : px, tap, few, many, few_is_x);
           }
   if (made == result::w)
-    reorder(w, rows, true, &w);
+    reorder(w, group * each, each, rows, true, &w);
 }
 
 void convolution(operands &o, const json &operation, result made) {
@@ -112,9 +121,13 @@ void convolution(operands &o, const json &operation, result made) {
   dense x = made == result::x ? o.output(operation, px) : o.input(operation, px);
   dense w = made == result::w ? o.output(operation, pw) : o.input(operation, pw);
   dense y = made == result::y ? o.output(operation, py) : o.input(operation, py);
-  if (x.c != w.c || y.c != w.n || x.n != y.n)
-    throw std::runtime_error("convolutions in groups are not interpreted");
-  convolve(made, x, w, y, read_geometry(operation));
+  int64_t groups = x.c / w.c;
+  const geometry g = read_geometry(operation);
+  if (groups < 1 || x.c != groups * w.c || y.c != w.n || y.c % groups != 0 || x.n != y.n ||
+      y.h != side_of(g, 0, x.h, w.h) || y.w != side_of(g, 1, x.w, w.w))
+    throw std::runtime_error("the shapes of a convolution do not fit");
+  for (int64_t group = 0; group < groups; ++group)
+    convolve(made, x, w, y, g, group, w.n / groups);
   dense &product = made == result::x ? x : made == result::w ? w : y;
   double alpha = operation["alpha"].number, beta = operation["beta"].number;
   const dense *was = beta != 0 ? &o.input(operation, out) : nullptr;

@@ -20,6 +20,7 @@ typedef enum limn_pointwise {
   LIMN_PW_ABS,
   LIMN_PW_SIGN,         /* -1, 0, 1 */
   LIMN_PW_STEP,         /* x > 0 ? 1 : 0 */
+  LIMN_PW_CLAMP,        /* x < a ? a : x > b ? b : x; a NaN stays one */
   LIMN_PW_ADD,          /* x + y */
   LIMN_PW_SUB,          /* x - y */
   LIMN_PW_MUL,          /* x y */
@@ -27,6 +28,7 @@ typedef enum limn_pointwise {
   LIMN_PW_LEAKY_GRAD,   /* y > 0 ? x : a x */
   LIMN_PW_TANH_GRAD,    /* x (1 - y^2) */
   LIMN_PW_SIGMOID_GRAD, /* x y (1 - y) */
+  LIMN_PW_CLAMP_GRAD, /* x is dy, y is the output of CLAMP: a < y < b ? x : 0, 0 at the bounds as PyTorch's hardtanh */
   LIMN_PW_COUNT
 } limn_pointwise;
 

@@ -69,7 +69,7 @@ limn_conv_shapes limn_builder_conv_shapes(const limn_builder *b, const limn_step
                              : step->kind == LIMN_STEP_CONV_DX ? first
                                                                : second};
   const limn_conv_attrs *attrs = &step->node.conv;
-  s.dense = s.w.h == s.x.h && s.w.w == s.x.w && attrs->pad_h == 0 && attrs->pad_w == 0;
+  s.dense = s.w.h == s.x.h && s.w.w == s.x.w && attrs->pad_h == 0 && attrs->pad_w == 0 && limn_conv_is_plain(*attrs);
   s.flops = 2.0 * (double)limn_shape_count(s.y) * s.w.c * s.w.h * s.w.w;
   return s;
 }

@@ -56,6 +56,9 @@ static limn_status unary_rule(struct limn_sweep *s, const limn_node *n, limn_val
   case LIMN_PW_ABS:
     t = limn_graph_mul(graph, g, limn_graph_unary(graph, LIMN_PW_SIGN, x, 0, 0));
     break;
+  case LIMN_PW_CLAMP:
+    t = limn_graph_binary_alpha_beta(graph, LIMN_PW_CLAMP_GRAD, g, y, n->alpha, n->beta);
+    break;
   case LIMN_PW_SIGN: /* flat almost everywhere */
   case LIMN_PW_STEP:
     return LIMN_OK;
@@ -84,10 +87,11 @@ static limn_status binary_rule(struct limn_sweep *s, const limn_node *n, limn_va
     if (to_y)
       limn_sweep_flow(s, y, limn_graph_mul(graph, g, x));
     break;
-  case LIMN_PW_RELU_GRAD: /* flat in y almost everywhere, as LEAKY_GRAD */
+  case LIMN_PW_RELU_GRAD: /* flat in y almost everywhere, as the two below */
   case LIMN_PW_LEAKY_GRAD:
+  case LIMN_PW_CLAMP_GRAD:
     if (to_x)
-      limn_sweep_flow(s, x, limn_graph_binary_alpha(graph, n->pointwise, g, y, n->alpha));
+      limn_sweep_flow(s, x, limn_graph_binary_alpha_beta(graph, n->pointwise, g, y, n->alpha, n->beta));
     break;
   case LIMN_PW_TANH_GRAD: /* d/dy: -2 x y */
     if (to_x)
@@ -114,6 +118,14 @@ limn_status limn_pointwise_gradient(struct limn_sweep *s, const limn_node *n, li
 limn_status limn_sum_gradient(struct limn_sweep *s, const limn_node *n, limn_value y, limn_value g) {
   (void)y;
   limn_sweep_flow(s, n->inputs[0], limn_graph_broadcast(s->graph, g, limn_graph_shape(s->graph, n->inputs[0])));
+  return LIMN_OK;
+}
+
+/* g softmax(x), whose logarithm is x - y. */
+limn_status limn_log_sum_exp_gradient(struct limn_sweep *s, const limn_node *n, limn_value y, limn_value g) {
+  limn_graph *graph = s->graph;
+  limn_value x = n->inputs[0], softmax = limn_graph_unary(graph, LIMN_PW_EXP, limn_graph_sub(graph, x, y), 0, 0);
+  limn_sweep_flow(s, x, limn_graph_mul(graph, softmax, g));
   return LIMN_OK;
 }
 

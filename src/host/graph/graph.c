@@ -166,6 +166,7 @@ const char *limn_op_name(const limn_node *node) {
       [LIMN_PW_ABS] = "abs",
       [LIMN_PW_SIGN] = "sign",
       [LIMN_PW_STEP] = "step",
+      [LIMN_PW_CLAMP] = "clamp",
       [LIMN_PW_ADD] = "add",
       [LIMN_PW_SUB] = "sub",
       [LIMN_PW_MUL] = "mul",
@@ -173,6 +174,7 @@ const char *limn_op_name(const limn_node *node) {
       [LIMN_PW_LEAKY_GRAD] = "leaky_grad",
       [LIMN_PW_TANH_GRAD] = "tanh_grad",
       [LIMN_PW_SIGMOID_GRAD] = "sigmoid_grad",
+      [LIMN_PW_CLAMP_GRAD] = "clamp_grad",
   };
   return node->op == LIMN_OP_POINTWISE ? functions[node->pointwise] : limn_op_row_of(node->op)->name;
 }

@@ -49,7 +49,8 @@ typedef enum limn_op {
   LIMN_OP_FILL,     /* every element is `alpha` */
   LIMN_OP_PICTURES, /* leaf of the role PICTURES (N, C, H0, W0) -> alpha byte + beta, (N, C, H, W); see limn_window */
 
-  /* The three convolutions, closed under differentiation. x (N, I, H, W), w (O, I, KH, KW), y (N, O, OH, OW). */
+  /* The three convolutions, closed under differentiation. x (N, I, H, W), w (O, I / groups, KH, KW), y (N, O, OH, OW).
+   */
   LIMN_OP_CONV,    /* inputs x, w [, bias (1, O, 1, 1)] -> y */
   LIMN_OP_CONV_DX, /* inputs y-like, w [, bias (1, I, 1, 1)] -> x-like: the transposed convolution */
   LIMN_OP_CONV_DW, /* inputs x, y-like -> w-like */
@@ -87,6 +88,7 @@ typedef enum limn_op {
   LIMN_OP_POINTWISE, /* one of limn_pointwise on one or two inputs; an input may be broadcast from 1 along N, C, (H, W)
                       */
   LIMN_OP_SUM,       /* x -> shape: sums over every axis on which `shape` is 1 and x is not */
+  LIMN_OP_LOG_SUM_EXP, /* x -> log of the sum over channels of exp(x), (N, 1, H, W) */
 
   LIMN_OP_NORMAL,  /* N(0, 1): a pure function of (seed, stream, step, element); see base/philox.h */
   LIMN_OP_UNIFORM, /* U[0, 1): likewise */
@@ -120,7 +122,15 @@ typedef struct limn_window {
 
 typedef struct limn_conv_attrs {
   int32_t stride_h, stride_w, pad_h, pad_w; /* the same stride and padding on both sides of an axis */
+  int32_t more_h, more_w;                   /* padding behind the last row and column beyond that */
+  int32_t groups; /* equal parts of the channels of x and of y, each with weights of its own; 0 counts as 1 */
 } limn_conv_attrs;
+
+static inline int32_t limn_conv_groups(limn_conv_attrs a) { return a.groups == 0 ? 1 : a.groups; }
+/* Padded alike on both sides and in one group: all that engines for special shapes compute. */
+static inline bool limn_conv_is_plain(limn_conv_attrs a) {
+  return a.more_h == 0 && a.more_w == 0 && limn_conv_groups(a) == 1;
+}
 
 /* Where a leaf's numbers begin: N(mean, deviation^2); `mean` everywhere where the deviation is 0. */
 typedef struct limn_initial {
@@ -201,10 +211,10 @@ limn_value limn_graph_pictures(limn_graph *graph, limn_value bytes, limn_picture
 limn_value limn_graph_window(limn_graph *graph, limn_value x, limn_window window, uint32_t stream);
 limn_value limn_graph_window_dx(limn_graph *graph, limn_value dy, limn_window window, uint32_t stream);
 
-/* bias may be LIMN_NONE. */
+/* bias may be LIMN_NONE. As many groups as channels make a depthwise convolution. */
 limn_value limn_graph_conv(limn_graph *graph, limn_value x, limn_value w, limn_value bias, limn_conv_attrs attrs);
-/* Transposed convolution (the gradient of conv with respect to x). w is (C of y, C of result, KH, KW), PyTorch's
- * ConvTranspose2d layout. `shape` is the result's; several are possible when the stride is over 1. */
+/* Transposed convolution (the gradient of conv with respect to x). w is (C of y, C of result / groups, KH, KW),
+ * PyTorch's ConvTranspose2d layout. `shape` is the result's; several are possible when the stride is over 1. */
 limn_value limn_graph_conv_dx(limn_graph *graph, limn_value y, limn_value w, limn_value bias, limn_conv_attrs attrs,
                               limn_shape shape);
 limn_value limn_graph_conv_dw(limn_graph *graph, limn_value x, limn_value y, limn_conv_attrs attrs, limn_shape shape);
@@ -271,6 +281,13 @@ static inline limn_value limn_graph_affine(limn_graph *g, limn_value x, float a,
 limn_value limn_graph_sum(limn_graph *graph, limn_value x, limn_shape shape);
 limn_value limn_graph_sum_all(limn_graph *graph, limn_value x);
 limn_value limn_graph_mean_all(limn_graph *graph, limn_value x);
+
+/* log(sum over channels of exp(x)), (N, 1, H, W), without overflow: the largest of a pixel is taken out first. Infinite
+ * where that is. */
+limn_value limn_graph_log_sum_exp(limn_graph *graph, limn_value x);
+/* exp(x - log_sum_exp(x)) and its logarithm, over channels: compositions. */
+limn_value limn_graph_softmax(limn_graph *graph, limn_value x);
+limn_value limn_graph_log_softmax(limn_graph *graph, limn_value x);
 
 limn_value limn_graph_normal(limn_graph *graph, limn_shape shape, uint32_t stream);
 limn_value limn_graph_uniform(limn_graph *graph, limn_shape shape, uint32_t stream);

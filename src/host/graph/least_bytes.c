@@ -34,6 +34,7 @@ double limn_schedule_least_bytes(const limn_schedule *schedule, const limn_value
     case LIMN_STEP_MAX_POOL_PICK:
     case LIMN_STEP_SEPARABLE:
     case LIMN_STEP_WINDOW:
+    case LIMN_STEP_LOG_SUM_EXP:
     case LIMN_STEP_PICTURES: /* bytes in, numbers out */
       sum += sum_of(step->inputs, step->input_count, bytes) + sum_of(step->outputs, step->output_count, bytes);
       break;

@@ -12,8 +12,10 @@ limn_value limn_graph_append(limn_graph *graph, const limn_node *node);
 limn_value limn_graph_refuse(limn_graph *graph, limn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Pointwise function of two inputs with a constant (LEAKY_GRAD's slope). */
+/* Pointwise function of two inputs with constants: LEAKY_GRAD's slope; CLAMP_GRAD's bounds. */
 limn_value limn_graph_binary_alpha(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y, float alpha);
+limn_value limn_graph_binary_alpha_beta(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y,
+                                        float alpha, float beta);
 
 /* x repeated along the axes on which it is 1 and `shape` is not. */
 limn_value limn_graph_broadcast(limn_graph *graph, limn_value x, limn_shape shape);

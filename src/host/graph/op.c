@@ -55,6 +55,8 @@ static const limn_op_row rows[LIMN_OP_COUNT] = {
                            limn_schedule_pointwise, LIMN_STEP_POINTWISE},
     [LIMN_OP_SUM] = {"sum", RANGE(1, 1), NONE, limn_sum_shape, limn_sum_gradient, limn_schedule_pointwise,
                      LIMN_STEP_POINTWISE},
+    [LIMN_OP_LOG_SUM_EXP] = {"log_sum_exp", RANGE(1, 1), NONE, limn_log_sum_exp_shape, limn_log_sum_exp_gradient,
+                             limn_schedule_value, LIMN_STEP_LOG_SUM_EXP},
     [LIMN_OP_NORMAL] = {"normal", NONE, NONE, NULL, NULL, limn_schedule_value, LIMN_STEP_RANDOM},
     [LIMN_OP_UNIFORM] = {"uniform", NONE, NONE, NULL, NULL, limn_schedule_value, LIMN_STEP_RANDOM},
     [LIMN_OP_ASSIGN] = {"assign", RANGE(1, 1), RANGE(1, 1), limn_assign_shape, NULL, limn_schedule_update,

@@ -30,15 +30,15 @@ const limn_op_row *limn_op_row_of(limn_op op);
 /* ops_conv.c, ops_pointwise.c, ops_channels.c, ops_pool.c, ops_pictures.c, ops_update.c */
 limn_shape_rule limn_conv_shape, limn_batchnorm_shape, limn_batchnorm_backward_shape, limn_batchnorm_dgamma_shape,
     limn_running_shape;
-limn_shape_rule limn_stack_shape, limn_rows_shape, limn_pointwise_shape, limn_sum_shape;
+limn_shape_rule limn_stack_shape, limn_rows_shape, limn_pointwise_shape, limn_sum_shape, limn_log_sum_exp_shape;
 limn_shape_rule limn_concat_shape, limn_slice_shape;
 limn_shape_rule limn_pool_shape, limn_resample_shape;
 limn_shape_rule limn_pictures_shape, limn_window_shape;
 limn_shape_rule limn_assign_shape, limn_optimizer_shape, limn_latch_shape, limn_record_shape;
 
 /* gradient.c, gradient_pool.c, gradient_batchnorm.c */
-limn_gradient_rule limn_pointwise_gradient, limn_sum_gradient, limn_conv_gradient, limn_stack_gradient,
-    limn_rows_gradient, limn_concat_gradient, limn_slice_gradient;
+limn_gradient_rule limn_pointwise_gradient, limn_sum_gradient, limn_log_sum_exp_gradient, limn_conv_gradient,
+    limn_stack_gradient, limn_rows_gradient, limn_concat_gradient, limn_slice_gradient;
 limn_gradient_rule limn_max_pool_gradient, limn_avg_pool_gradient, limn_resample_gradient, limn_window_gradient;
 limn_gradient_rule limn_batchnorm_gradient, limn_batchnorm_backward_gradient, limn_batchnorm_dgamma_gradient;
 

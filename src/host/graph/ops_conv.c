@@ -1,26 +1,42 @@
 /* The convolutions, and batch normalisation. */
+#include <stdio.h>
+
 #include "graph/op.h"
 
 /* y's side for an input side x, a kernel side k. */
-static int32_t out_side(int32_t x, int32_t k, int32_t stride, int32_t pad) { return (x + 2 * pad - k) / stride + 1; }
+static int32_t out_side(int32_t x, int32_t k, int32_t stride, int32_t pad, int32_t more) {
+  return (x + 2 * pad + more - k) / stride + 1;
+}
 
-/* Whether x (N, I, H, W), w (O, I, KH, KW) and y (N, O, OH, OW) are one convolution. */
+/* Whether x (N, I, H, W), w (O, I / groups, KH, KW) and y (N, O, OH, OW) are one convolution. */
 static bool conv_fits(limn_shape x, limn_shape w, limn_shape y, limn_conv_attrs a) {
-  return a.stride_h >= 1 && a.stride_w >= 1 && a.pad_h >= 0 && a.pad_w >= 0 && x.n == y.n && x.c == w.c && y.c == w.n &&
-         x.h + 2 * a.pad_h >= w.h && x.w + 2 * a.pad_w >= w.w && y.h == out_side(x.h, w.h, a.stride_h, a.pad_h) &&
-         y.w == out_side(x.w, w.w, a.stride_w, a.pad_w);
+  const int32_t groups = limn_conv_groups(a);
+  return a.pad_h >= 0 && a.pad_w >= 0 && a.more_h >= 0 && a.more_w >= 0 && x.n == y.n && x.c % groups == 0 &&
+         x.c / groups == w.c && y.c == w.n && y.c % groups == 0 && x.h + 2 * a.pad_h + a.more_h >= w.h &&
+         x.w + 2 * a.pad_w + a.more_w >= w.w && y.h == out_side(x.h, w.h, a.stride_h, a.pad_h, a.more_h) &&
+         y.w == out_side(x.w, w.w, a.stride_w, a.pad_w, a.more_w);
+}
+
+/* Of the attributes that are not the usual ones: "" for those that are. */
+static const char *describe_rest(limn_conv_attrs a, char *out, size_t size) {
+  out[0] = '\0';
+  if (!limn_conv_is_plain(a))
+    snprintf(out, size, ", %dx%d more behind, in %d groups", a.more_h, a.more_w, limn_conv_groups(a));
+  return out;
 }
 
 void limn_conv_shape(limn_graph *graph, limn_node *n) {
   const limn_shape a = limn_graph_shape(graph, n->inputs[0]), b = limn_graph_shape(graph, n->inputs[1]);
   const limn_conv_attrs attrs = n->conv;
-  if (attrs.stride_h < 1 || attrs.stride_w < 1) {
-    limn_graph_refuse(graph, LIMN_USAGE, "%s: stride %dx%d", limn_op_name(n), attrs.stride_h, attrs.stride_w);
+  char rest[80];
+  if (attrs.stride_h < 1 || attrs.stride_w < 1 || limn_conv_groups(attrs) < 1) {
+    limn_graph_refuse(graph, LIMN_USAGE, "%s: stride %dx%d in %d groups", limn_op_name(n), attrs.stride_h,
+                      attrs.stride_w, limn_conv_groups(attrs));
     return;
   }
   if (n->op == LIMN_OP_CONV)
-    n->shape = (limn_shape){a.n, b.n, out_side(a.h, b.h, attrs.stride_h, attrs.pad_h),
-                            out_side(a.w, b.w, attrs.stride_w, attrs.pad_w)};
+    n->shape = (limn_shape){a.n, b.n, out_side(a.h, b.h, attrs.stride_h, attrs.pad_h, attrs.more_h),
+                            out_side(a.w, b.w, attrs.stride_w, attrs.pad_w, attrs.more_w)};
   const limn_shape shape = n->shape;
   const bool fits = n->op == LIMN_OP_CONV      ? conv_fits(a, b, shape, attrs)
                     : n->op == LIMN_OP_CONV_DX ? conv_fits(shape, b, a, attrs)
@@ -28,9 +44,9 @@ void limn_conv_shape(limn_graph *graph, limn_node *n) {
   if (!fits)
     limn_graph_refuse(graph, LIMN_USAGE,
                       "%s: " LIMN_SHAPE_FORMAT " and " LIMN_SHAPE_FORMAT " do not make " LIMN_SHAPE_FORMAT
-                      " with stride %dx%d and padding %dx%d",
+                      " with stride %dx%d and padding %dx%d%s",
                       limn_op_name(n), LIMN_SHAPE_ARGS(a), LIMN_SHAPE_ARGS(b), LIMN_SHAPE_ARGS(shape), attrs.stride_h,
-                      attrs.stride_w, attrs.pad_h, attrs.pad_w);
+                      attrs.stride_w, attrs.pad_h, attrs.pad_w, describe_rest(attrs, rest, sizeof rest));
   else if (n->input_count > 2 && !limn_shape_equal(limn_graph_shape(graph, n->inputs[2]), LIMN_CHANNELS(shape.c)))
     limn_graph_refuse(graph, LIMN_USAGE, "%s: the bias is not (1, %d, 1, 1)", limn_op_name(n), shape.c);
 }

@@ -64,11 +64,19 @@ limn_value limn_graph_unary(limn_graph *graph, limn_pointwise function, limn_val
                                                .beta = beta});
 }
 
+limn_value limn_graph_binary_alpha_beta(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y,
+                                        float alpha, float beta) {
+  return limn_graph_append(graph, &(limn_node){.op = LIMN_OP_POINTWISE,
+                                               .pointwise = function,
+                                               .input_count = 2,
+                                               .inputs = {x, y},
+                                               .alpha = alpha,
+                                               .beta = beta});
+}
+
 limn_value limn_graph_binary_alpha(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y,
                                    float alpha) {
-  return limn_graph_append(
-      graph,
-      &(limn_node){.op = LIMN_OP_POINTWISE, .pointwise = function, .input_count = 2, .inputs = {x, y}, .alpha = alpha});
+  return limn_graph_binary_alpha_beta(graph, function, x, y, alpha, 0);
 }
 
 limn_value limn_graph_binary(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y) {
@@ -105,4 +113,21 @@ limn_value limn_graph_sum_all(limn_graph *graph, limn_value x) { return limn_gra
 limn_value limn_graph_mean_all(limn_graph *graph, limn_value x) {
   float count = (float)limn_shape_count(limn_graph_shape(graph, x));
   return limn_graph_affine(graph, limn_graph_sum_all(graph, x), 1 / count, 0);
+}
+
+void limn_log_sum_exp_shape(limn_graph *graph, limn_node *n) {
+  n->shape = limn_graph_shape(graph, n->inputs[0]);
+  n->shape.c = 1;
+}
+
+limn_value limn_graph_log_sum_exp(limn_graph *graph, limn_value x) {
+  return limn_graph_append(graph, &(limn_node){.op = LIMN_OP_LOG_SUM_EXP, .input_count = 1, .inputs = {x}});
+}
+
+limn_value limn_graph_log_softmax(limn_graph *graph, limn_value x) {
+  return limn_graph_sub(graph, x, limn_graph_log_sum_exp(graph, x));
+}
+
+limn_value limn_graph_softmax(limn_graph *graph, limn_value x) {
+  return limn_graph_unary(graph, LIMN_PW_EXP, limn_graph_log_softmax(graph, x), 0, 0);
 }

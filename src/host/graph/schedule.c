@@ -71,7 +71,7 @@ bool limn_scheduling_is_fused_activation(const struct scheduling *s, limn_value 
   if (n->input_count != 1)
     return is_fused_gradient(s, v);
   bool linear_pieces = n->pointwise == LIMN_PW_RELU || n->pointwise == LIMN_PW_LEAKY_RELU;
-  bool smooth = n->pointwise == LIMN_PW_TANH || n->pointwise == LIMN_PW_SIGMOID;
+  bool bounded = n->pointwise == LIMN_PW_TANH || n->pointwise == LIMN_PW_SIGMOID || n->pointwise == LIMN_PW_CLAMP;
   const limn_node *before = limn_graph_node(s->graph, n->inputs[0]);
   if (s->uses[n->inputs[0]] != 1 || s->schedule->alias[n->inputs[0]] != LIMN_NONE ||
       !limn_shape_equal(n->shape, before->shape))
@@ -79,7 +79,7 @@ bool limn_scheduling_is_fused_activation(const struct scheduling *s, limn_value 
   if (before->op == LIMN_OP_BATCHNORM)
     return s->fusion.batchnorm_activation && linear_pieces;
   return (before->op == LIMN_OP_CONV || before->op == LIMN_OP_CONV_DX) && s->fusion.conv_activation &&
-         (linear_pieces || smooth);
+         (linear_pieces || bounded);
 }
 
 /* If the only use of v is an activation, that becomes part of the step, which then makes the activation's value. */
@@ -90,6 +90,7 @@ static limn_value fuse_activation(struct scheduling *s, limn_step *step, limn_va
   const limn_node *n = limn_graph_node(s->graph, user);
   step->activation = n->pointwise;
   step->slope = n->alpha;
+  step->limit = n->beta;
   if (n->input_count > 1)
     step->inputs[step->input_count++] = n->inputs[1];
   s->done[user] = true;

@@ -36,8 +36,9 @@ typedef enum limn_step_kind {
 
   LIMN_STEP_POINTWISE, /* inputs of the instructions -> any of their results, each in the domain's shape or summed down
                           to its own; sums of one step have one shape, or are scalars */
-  LIMN_STEP_RANDOM,    /* -> value; NORMAL or UNIFORM */
-  LIMN_STEP_PICTURES,  /* leaf of bytes -> value */
+  LIMN_STEP_LOG_SUM_EXP, /* x -> value (N, 1, H, W) */
+  LIMN_STEP_RANDOM,      /* -> value; NORMAL or UNIFORM */
+  LIMN_STEP_PICTURES,    /* leaf of bytes -> value */
 
   LIMN_STEP_ASSIGN,    /* value; target */
   LIMN_STEP_OPTIMIZER, /* SGD or ADAM: inputs and targets of the node */
@@ -52,7 +53,7 @@ typedef struct limn_step {
   int inputs[LIMN_MAX_STEP_INPUTS];
   int outputs[LIMN_MAX_STEP_OUTPUTS];
   limn_pointwise activation;           /* fused behind the op (or, backward, before it); LIMN_PW_COUNT: none */
-  float slope;                         /* its alpha */
+  float slope, limit;                  /* its alpha and beta */
   limn_shape domain;                   /* POINTWISE: the shape that the instructions run over */
   int operands[LIMN_MAX_STEP_OUTPUTS]; /* POINTWISE: what each output is made of, as in an instruction */
   int instruction_count;

@@ -17,6 +17,7 @@ static bool suits_all(const limn_builder *b, const limn_step *step) {
 static const cpu_engine engines[] = {
     {CPU_BF16, limn_cpu_bf16_suits, limn_cpu_build_bf16},
     {CPU_FEW_CHANNELS, limn_cpu_few_channels_suits, limn_cpu_build_few_channels},
+    {CPU_DEPTHWISE, limn_cpu_depthwise_suits, limn_cpu_build_depthwise},
     {CPU_GEMM, limn_cpu_gemm_suits, limn_cpu_build_gemm},
     {CPU_WINOGRAD, limn_cpu_winograd_suits, limn_cpu_build_winograd},
     {CPU_ONEDNN, suits_all, limn_onednn_build_convolution},
@@ -27,9 +28,12 @@ static const cpu_engine engines[] = {
 static const char *name_of(const limn_step *step, const limn_conv_shapes *s, bool bf16, char *out, size_t size) {
   const limn_conv_attrs *a = &step->node.conv;
   const char *kind = step->kind == LIMN_STEP_CONV ? "CONV" : step->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
-  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)%s", kind, s->x.n,
+  char rest[64] = "";
+  if (!limn_conv_is_plain(*a))
+    snprintf(rest, sizeof rest, " more=(%d,%d) groups=%d", a->more_h, a->more_w, limn_conv_groups(*a));
+  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)%s%s", kind, s->x.n,
            s->x.c, s->x.h, s->x.w, s->w.n, s->w.c, s->w.h, s->w.w, s->y.n, s->y.c, s->y.h, s->y.w, a->stride_h,
-           a->stride_w, a->pad_h, a->pad_w, bf16 ? " bf16" : "");
+           a->stride_w, a->pad_h, a->pad_w, rest, bf16 ? " bf16" : "");
   return out;
 }
 

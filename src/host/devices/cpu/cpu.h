@@ -93,13 +93,14 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 /* The engines' names, without spaces. */
 #define CPU_WINOGRAD     "winograd"
 #define CPU_FEW_CHANNELS "few-channels"
+#define CPU_DEPTHWISE    "depthwise"
 #define CPU_GEMM         "gemm"
 #define CPU_BF16         "bf16"
 #define CPU_ONEDNN       "onednn"
-/* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's. */
+/* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's; in one group. */
 static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
   return s->w.h == 4 && s->w.w == 4 && a->stride_h == 2 && a->stride_w == 2 && a->pad_h == 1 && a->pad_w == 1 &&
-         s->x.h == 2 * s->y.h && s->x.w == 2 * s->y.w;
+         s->x.h == 2 * s->y.h && s->x.w == 2 * s->y.w && limn_conv_is_plain(*a);
 }
 /* Matrices lie an odd number of cache lines apart: powers of two would all fall into the same few sets of the cache. */
 static inline size_t cpu_odd_lines(size_t floats) { return ((floats + 15) / 16 | 1) * 16; }
@@ -115,6 +116,8 @@ bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_rounds(const limn_builder *builder, int value);
 limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
 bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_depthwise(limn_builder *builder, const limn_step *step);
+bool limn_cpu_depthwise_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
 bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
@@ -123,8 +126,9 @@ limn_status limn_cpu_build_channels(limn_builder *builder, const limn_step *step
 /* spatial.c: pooling and resampling */
 limn_status limn_cpu_build_max_pool(limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_separable(limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step); /* pointwise.c */
-limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);    /* update.c */
+limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
+limn_status limn_cpu_build_log_sum_exp(limn_builder *builder, const limn_step *step); /* log_sum_exp.c */
+limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
 /* Of as many of the steps as one sweep can do. */
 limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
 limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step); /* pictures.c */

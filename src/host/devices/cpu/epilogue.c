@@ -9,7 +9,7 @@ struct epilogue {
   limn_shape shape;
   int block;
   limn_pointwise activation; /* LIMN_PW_COUNT: none */
-  float slope;
+  float slope, limit;
 };
 
 #define EPILOGUE_CHUNK 1024
@@ -28,7 +28,7 @@ static void run_epilogue(const limn_kernel *k, const struct limn_call *call) {
     }
     for (size_t first = 0; e->activation != LIMN_PW_COUNT && first < plane; first += EPILOGUE_CHUNK) {
       size_t n = plane - first < EPILOGUE_CHUNK ? plane - first : EPILOGUE_CHUNK;
-      call->simd->pointwise[e->activation](y + first, y + first, NULL, e->slope, 0, n);
+      call->simd->pointwise[e->activation](y + first, y + first, NULL, e->slope, e->limit, n);
     }
   }
 }
@@ -44,7 +44,8 @@ limn_status limn_cpu_add_epilogue(limn_builder *b, const limn_step *step, int y)
   *e = (struct epilogue){.shape = shape,
                          .block = cpu_block(b, limn_builder_format(b, step->outputs[0])),
                          .activation = step->activation,
-                         .slope = step->slope};
+                         .slope = step->slope,
+                         .limit = step->limit};
   cpu_add(b, "bias and activation", run_epilogue, e, 2,
           (const int[]){y, bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1});
   return limn_builder_status(b);

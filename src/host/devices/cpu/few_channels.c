@@ -21,7 +21,7 @@ struct few_channels {
   int threads;
   size_t stride, sum_stride, size; /* floats: of a channel apart, of the sums of one kind, of a thread's memory */
   limn_pointwise activation;       /* LIMN_PW_COUNT: none */
-  float slope;
+  float slope, limit;
 };
 
 static int chunks_of(const struct few_channels *f) {
@@ -41,7 +41,7 @@ static void make_channel(const struct few_channels *f, const limn_kernel *k, con
     f->loops->row(sums + (size_t)(row % 2 * LIMN_FEW_SUMS / 2) * f->sum_stride + row / 2 * f->y.w, f->sum_stride,
                   f->y.w, bias, x + (size_t)row * (size_t)f->x.w);
   if (f->activation != LIMN_PW_COUNT)
-    call->simd->pointwise[f->activation](x, x, NULL, f->slope, 0, plane);
+    call->simd->pointwise[f->activation](x, x, NULL, f->slope, f->limit, plane);
 }
 
 /* Operands: x, y, weights, bias, working memory. */
@@ -155,6 +155,7 @@ limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) 
                              .y = s.y,
                              .threads = cpu->threads,
                              .activation = step->activation,
-                             .slope = step->slope};
+                             .slope = step->slope,
+                             .limit = step->limit};
   return (step->kind == LIMN_STEP_CONV_DX ? add_data : add_weights)(b, step, f);
 }

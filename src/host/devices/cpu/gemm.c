@@ -16,7 +16,7 @@ struct gemm {
   size_t depth; /* D */
   size_t panel; /* floats of a thread's panel; 0: there is none */
   limn_pointwise activation;
-  float slope;
+  float slope, limit;
 };
 
 static int smaller(int a, int b) { return a < b ? a : b; }
@@ -29,7 +29,7 @@ static void finish(const struct gemm *g, const limn_kernel *k, const struct limn
     if (cpu_at(k, 3))
       call->simd->pointwise[LIMN_PW_ADD](y, y, cpu_at(k, 3) + o, 0, 0, (size_t)count);
     if (g->activation != LIMN_PW_COUNT)
-      call->simd->pointwise[g->activation](y, y, NULL, g->slope, 0, (size_t)count);
+      call->simd->pointwise[g->activation](y, y, NULL, g->slope, g->limit, (size_t)count);
   }
 }
 
@@ -99,7 +99,8 @@ limn_status limn_cpu_build_gemm(limn_builder *b, const limn_step *step) {
                      .threads = cpu->threads,
                      .depth = (size_t)s.x.c * (size_t)s.x.h * (size_t)s.x.w,
                      .activation = step->activation,
-                     .slope = step->slope};
+                     .slope = step->slope,
+                     .limit = step->limit};
   const bool forward = step->kind == LIMN_STEP_CONV, data = step->kind == LIMN_STEP_CONV_DX;
   int first = limn_builder_input(b, step->inputs[0], data ? CPU_PLAIN : layout);
   int second = limn_builder_input(b, step->inputs[1], forward || data ? layout : CPU_PLAIN);

@@ -90,6 +90,26 @@ static dnnl_memory_desc_t describe_any(limn_shape s) {
   return md;
 }
 
+/* Weights (O, I, KH, KW), which oneDNN takes apart by groups where there are several. False where a layout of ours is
+ * none of its: blocks of ours may hold channels of two groups. */
+static bool describe_weights(int block, limn_shape s, int32_t groups, cpu_layout layout, dnnl_memory_desc_t *out) {
+  const bool blocked = block > 1 && s.c % block == 0, whole = s.n / groups % block == 0;
+  *out = describe(block, s, layout);
+  if (groups == 1)
+    return layout == CPU_PLAIN || (blocked && (layout == CPU_BLOCKED || s.n % block == 0));
+  const dnnl_format_tag_t tag = layout == CPU_PLAIN ? dnnl_goihw : block == 16 ? dnnl_gOIhw16i16o : dnnl_gOIhw8i8o;
+  dnnl_memory_desc_init_by_tag(out, 5, (dnnl_dims_t){groups, s.n / groups, s.c, s.h, s.w}, dnnl_f32, tag);
+  return layout == CPU_PLAIN || (layout == CPU_BLOCKED_WEIGHT && blocked && whole);
+}
+
+static dnnl_memory_desc_t describe_any_weights(limn_shape s, int32_t groups) {
+  dnnl_memory_desc_t md = describe_any(s);
+  if (groups > 1)
+    dnnl_memory_desc_init_by_tag(&md, 5, (dnnl_dims_t){groups, s.n / groups, s.c, s.h, s.w}, dnnl_f32,
+                                 dnnl_format_tag_any);
+  return md;
+}
+
 /* A primitive and its arguments; the state of a kernel. */
 #define MAX_ARGUMENTS 6
 struct call {
@@ -234,15 +254,16 @@ struct conv_mds {
 
 static dnnl_status_t init_convolution(dnnl_convolution_desc_t *d, const struct conv *c, limn_step_kind kind,
                                       const struct conv_mds *m) {
-  const dnnl_dims_t strides = {c->attrs.stride_h, c->attrs.stride_w}, pads = {c->attrs.pad_h, c->attrs.pad_w};
+  const dnnl_dims_t strides = {c->attrs.stride_h, c->attrs.stride_w}, before = {c->attrs.pad_h, c->attrs.pad_w},
+                    behind = {c->attrs.pad_h + c->attrs.more_h, c->attrs.pad_w + c->attrs.more_w};
   if (kind == LIMN_STEP_CONV)
     return dnnl_convolution_forward_desc_init(d, dnnl_forward_training, dnnl_convolution_direct, &m->x, &m->w,
-                                              c->bias ? &m->bias : NULL, &m->y, strides, pads, pads);
+                                              c->bias ? &m->bias : NULL, &m->y, strides, before, behind);
   if (kind == LIMN_STEP_CONV_DX)
-    return dnnl_convolution_backward_data_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, &m->y, strides, pads,
-                                                    pads);
+    return dnnl_convolution_backward_data_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, &m->y, strides, before,
+                                                    behind);
   return dnnl_convolution_backward_weights_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, NULL, &m->y, strides,
-                                                     pads, pads);
+                                                     before, behind);
 }
 
 static dnnl_status_t init_dense(dnnl_inner_product_desc_t *d, const struct conv *c, limn_step_kind kind,
@@ -267,12 +288,17 @@ static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, struct onednn *o, cons
       pd, c->shapes.dense ? (const_dnnl_op_desc_t)&dense : (const_dnnl_op_desc_t)&convolution, attr, o->engine, hint);
 }
 
+/* oneDNN's clip would hide a NaN. */
+static bool takes_activation(const struct conv *c) {
+  return c->kind == LIMN_STEP_CONV && c->activation != LIMN_PW_CLAMP;
+}
+
 static dnnl_status_t create_attr(dnnl_primitive_attr_t *attr, const struct conv *c) {
   dnnl_status_t status = dnnl_primitive_attr_create(attr);
   if (status != dnnl_success)
     return status;
   status = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
-  if (status != dnnl_success || c->activation == LIMN_PW_COUNT || c->kind != LIMN_STEP_CONV)
+  if (status != dnnl_success || c->activation == LIMN_PW_COUNT || !takes_activation(c))
     return status;
   dnnl_alg_kind_t kind = c->activation == LIMN_PW_TANH      ? dnnl_eltwise_tanh
                          : c->activation == LIMN_PW_SIGMOID ? dnnl_eltwise_logistic
@@ -318,10 +344,9 @@ static bool is_slow(const_dnnl_primitive_desc_t pd) {
 static limn_status choose_pd(dnnl_primitive_desc_t *out, const struct cpu_device *device, const struct conv *c) {
   int block = device->simd->block;
   struct conv_mds fixed = {.x = describe(block, c->shapes.x, limn_cpu_activation_layout(block, c->shapes.x)),
-                           .w = describe_any(c->shapes.w),
+                           .w = describe_any_weights(c->shapes.w, limn_conv_groups(c->attrs)),
                            .y = describe(block, c->shapes.y, limn_cpu_activation_layout(block, c->shapes.y))};
-  struct conv_mds free_choice = {
-      .x = describe_any(c->shapes.x), .w = describe_any(c->shapes.w), .y = describe_any(c->shapes.y)};
+  struct conv_mds free_choice = {.x = describe_any(c->shapes.x), .w = fixed.w, .y = describe_any(c->shapes.y)};
   int32_t channels = c->shapes.y.c;
   dnnl_memory_desc_init_by_tag(&fixed.bias, 1, (dnnl_dims_t){channels}, dnnl_f32, dnnl_x);
   free_choice.bias = fixed.bias;
@@ -352,25 +377,30 @@ static const dnnl_memory_desc_t *query(const_dnnl_primitive_desc_t pd, dnnl_quer
   return dnnl_primitive_desc_query_md(pd, what, 0);
 }
 
+/* A value in a layout of ours, as oneDNN calls it; groups: of a weight, 0: it is none. False: there is no such. */
+static bool describe_ours(int block, limn_shape s, int32_t groups, cpu_layout layout, dnnl_memory_desc_t *out) {
+  if (groups)
+    return describe_weights(block, s, groups, layout, out);
+  *out = describe(block, s, layout);
+  return layout == CPU_PLAIN ||
+         ((layout == CPU_BLOCKED || layout == CPU_BLOCKED_BF16) && block > 1 && s.c % block == 0);
+}
+
 /* The buffer with a value as the primitive wants it; `md` is what the primitive wants. Dense outputs of one pixel have
  * two dimensions there and the same bytes here. */
-static int wanted_input(limn_builder *b, int value, const dnnl_memory_desc_t *md, bool flat) {
+static int wanted_input(limn_builder *b, int value, const dnnl_memory_desc_t *md, int32_t groups, bool flat) {
   int block = cpu_device_of(b)->simd->block;
   limn_shape shape = limn_builder_shape(b, value);
+  dnnl_memory_desc_t ours;
   if (flat)
     return limn_builder_input(b, value, CPU_PLAIN);
-  for (int layout = CPU_PLAIN; layout <= CPU_BLOCKED_WEIGHT; ++layout) {
-    bool possible = layout == CPU_PLAIN || (layout == CPU_BLOCKED && block > 1 && shape.c % block == 0) ||
-                    (layout == CPU_BLOCKED_WEIGHT && block > 1 && shape.c % block == 0 && shape.n % block == 0);
-    if (!possible)
-      continue;
-    dnnl_memory_desc_t ours = describe(block, shape, (cpu_layout)layout);
-    if (dnnl_memory_desc_equal(&ours, md))
+  for (int layout = CPU_PLAIN; layout <= CPU_BLOCKED_WEIGHT; ++layout)
+    if (describe_ours(block, shape, groups, (cpu_layout)layout, &ours) && dnnl_memory_desc_equal(&ours, md))
       return limn_builder_input(b, value, (cpu_layout)layout);
-  }
   cpu_layout now = (cpu_layout)limn_builder_format(b, value);
+  if (!describe_ours(block, shape, groups, now, &ours))
+    describe_ours(block, shape, groups, now = CPU_PLAIN, &ours);
   int from = limn_builder_input(b, value, now), to = limn_builder_scratch(b, dnnl_memory_desc_get_size(md));
-  dnnl_memory_desc_t ours = describe(block, shape, now);
   if (from >= 0 && to >= 0)
     limn_builder_fail(b, add_reorder(b, &ours, from, md, to));
   return to;
@@ -381,12 +411,14 @@ struct conv_output {
   dnnl_memory_desc_t ours;
 };
 
-static struct conv_output wanted_output(limn_builder *b, int value, const dnnl_memory_desc_t *md, bool weight,
+static struct conv_output wanted_output(limn_builder *b, int value, const dnnl_memory_desc_t *md, int32_t groups,
                                         bool flat) {
   int block = cpu_device_of(b)->simd->block;
   limn_shape shape = limn_builder_shape(b, value);
-  cpu_layout layout = weight ? limn_cpu_weight_layout(block, shape) : limn_cpu_activation_layout(block, shape);
-  struct conv_output out = {.ours = describe(block, shape, layout)};
+  cpu_layout layout = groups ? limn_cpu_weight_layout(block, shape) : limn_cpu_activation_layout(block, shape);
+  struct conv_output out;
+  if (!describe_ours(block, shape, groups, layout, &out.ours))
+    describe_ours(block, shape, groups, layout = CPU_PLAIN, &out.ours);
   out.final = limn_builder_output(b, value, layout);
   out.direct = flat || dnnl_memory_desc_equal(&out.ours, md) ? out.final
                                                              : limn_builder_scratch(b, dnnl_memory_desc_get_size(md));
@@ -420,10 +452,11 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
   int flat = !c->shapes.dense ? -1 : row == 0 ? 0 : row == 1 ? 1 : 2;
   const dnnl_memory_desc_t *mds[3] = {query(pd, queries[row][0]), query(pd, queries[row][1]),
                                       query(pd, queries[row][2])};
-  int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, step->inputs[0], mds[1], flat == 1),
-                                wanted_input(b, step->inputs[1], mds[2], flat == 2), 0};
+  const int32_t groups = limn_conv_groups(c->attrs);
+  int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, step->inputs[0], mds[1], 0, flat == 1),
+                                wanted_input(b, step->inputs[1], mds[2], row == 2 ? 0 : groups, flat == 2), 0};
   int bias = c->bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1;
-  struct conv_output out = wanted_output(b, step->outputs[0], mds[0], step->kind == LIMN_STEP_CONV_DW, flat == 0);
+  struct conv_output out = wanted_output(b, step->outputs[0], mds[0], row == 2 ? groups : 0, flat == 0);
   LIMN_TRY(limn_builder_status(b));
   buffers[0] = out.direct;
 
@@ -450,7 +483,9 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
   LIMN_TRY(add_call(b, limn_cpu_convolution_name(step->kind, c->shapes.dense), call, buffers, c->shapes.flops));
   if (out.direct != out.final)
     LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
-  return step->kind == LIMN_STEP_CONV_DX ? limn_cpu_add_epilogue(b, step, out.final) : LIMN_OK;
+  limn_step rest = *step; /* that is still to be done */
+  rest.input_count = c->bias ? 2 : step->input_count;
+  return takes_activation(c) || step->kind == LIMN_STEP_CONV_DW ? LIMN_OK : limn_cpu_add_epilogue(b, &rest, out.final);
 }
 
 limn_status limn_onednn_build_convolution(limn_builder *b, const limn_step *step) {

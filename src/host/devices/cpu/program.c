@@ -70,6 +70,8 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return limn_cpu_build_pointwise(b, steps);
   case LIMN_STEP_WINDOW:
     return limn_cpu_build_window(b, steps);
+  case LIMN_STEP_LOG_SUM_EXP:
+    return limn_cpu_build_log_sum_exp(b, steps);
   case LIMN_STEP_PICTURES:
     return limn_cpu_build_pictures(b, steps);
   case LIMN_STEP_OPTIMIZER:

@@ -168,10 +168,12 @@ typedef struct cuda_epilogue {
   limn_type type, activated; /* of y, and of the activated value */
   bool bias;
   limn_pointwise activation; /* LIMN_PW_COUNT: none */
-  float slope;
+  float slope, limit;        /* its alpha and beta */
 } cuda_epilogue;
 /* The pass that it is, without addresses: inputs y, then the bias or the activated value. */
 void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_epilogue *epilogue);
+/* log_sum_exp.c */
+limn_status cuda_build_log_sum_exp(limn_builder *builder, const limn_step *step);
 /* small.c: steps of few elements, and the latch. */
 bool cuda_is_small(const limn_builder *builder, const limn_step *step);
 limn_status cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);

@@ -34,8 +34,10 @@ cudnnBackendDescriptor_t cuda_describe_tensor(cuda_descriptors *set, tensor t) {
   return d;
 }
 
+/* cuDNN knows groups by the weights, which have so many times fewer channels than x. */
 static cudnnBackendDescriptor_t describe_attrs(cuda_descriptors *set, limn_conv_attrs a) {
-  const int64_t axes = 2, pads[2] = {a.pad_h, a.pad_w}, strides[2] = {a.stride_h, a.stride_w}, dilations[2] = {1, 1};
+  const int64_t axes = 2, before[2] = {a.pad_h, a.pad_w}, behind[2] = {a.pad_h + a.more_h, a.pad_w + a.more_w},
+                strides[2] = {a.stride_h, a.stride_w}, dilations[2] = {1, 1};
   const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
   const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
   cudnnBackendDescriptor_t d =
@@ -43,8 +45,8 @@ static cudnnBackendDescriptor_t describe_attrs(cuda_descriptors *set, limn_conv_
   cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &axes);
   cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &compute);
   cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
-  cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, pads);
-  cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, pads);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, before);
+  cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, behind);
   cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, dilations);
   cuda_descriptor_set(set, d, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, strides);
   cuda_descriptor_finalize(set, d);
@@ -218,7 +220,10 @@ const char *cuda_operation_name(const cuda_operation *c, char *out, size_t size)
     return out;
   }
   const char *kind = c->kind == LIMN_STEP_CONV ? "CONV" : c->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
-  char activation[40] = "";
+  char activation[40] = "", rest[64] = "";
+  if (!limn_conv_is_plain(c->attrs))
+    snprintf(rest, sizeof rest, " more=(%d,%d) groups=%d", c->attrs.more_h, c->attrs.more_w,
+             limn_conv_groups(c->attrs));
   if (c->activation == LIMN_PW_LEAKY_RELU || c->activation == LIMN_PW_LEAKY_GRAD)
     snprintf(activation, sizeof activation, " leaky_relu%s(%.9g)", c->activation == LIMN_PW_LEAKY_GRAD ? "_grad" : "",
              (double)c->slope);
@@ -228,9 +233,9 @@ const char *cuda_operation_name(const cuda_operation *c, char *out, size_t size)
              : c->activation == LIMN_PW_SIGMOID   ? "sigmoid"
              : c->activation == LIMN_PW_RELU_GRAD ? "relu_grad"
                                                   : "relu");
-  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d) %s->%s%s%s", kind,
-           c->x.n, c->x.c, c->x.h, c->x.w, c->w.n, c->w.c, c->w.h, c->w.w, c->y.n, c->y.c, c->y.h, c->y.w,
-           c->attrs.stride_h, c->attrs.stride_w, c->attrs.pad_h, c->attrs.pad_w, types[c->type], types[c->result],
+  snprintf(out, size, "%s x=(%d,%d,%d,%d) w=(%d,%d,%d,%d) y=(%d,%d,%d,%d) stride=(%d,%d) pad=(%d,%d)%s %s->%s%s%s",
+           kind, c->x.n, c->x.c, c->x.h, c->x.w, c->w.n, c->w.c, c->w.h, c->w.w, c->y.n, c->y.c, c->y.h, c->y.w,
+           c->attrs.stride_h, c->attrs.stride_w, c->attrs.pad_h, c->attrs.pad_w, rest, types[c->type], types[c->result],
            c->bias ? " bias" : "", activation);
   return out;
 }

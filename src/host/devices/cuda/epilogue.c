@@ -18,8 +18,8 @@ void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_e
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
   if (e->activation != LIMN_PW_COUNT) {
-    group->instructions[group->instruction_count] =
-        (limn_instruction){.function = e->activation, .x = value, .y = gradient ? 1 : value, .alpha = e->slope};
+    group->instructions[group->instruction_count] = (limn_instruction){
+        .function = e->activation, .x = value, .y = gradient ? 1 : value, .alpha = e->slope, .beta = e->limit};
     value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
   }
   *result = (limn_result){.operand = value, .to = group->domain, .type = e->type};
@@ -55,7 +55,8 @@ limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int
                                           .activated = cuda_type(cuda, other_format),
                                           .bias = bias != LIMN_NONE,
                                           .activation = step->activation,
-                                          .slope = step->slope});
+                                          .slope = step->slope,
+                                          .limit = step->limit});
   const int buffers[] = {y, y, other == LIMN_NONE ? LIMN_ABSENT : limn_builder_input(b, other, other_format)};
   limn_builder_add(b,
                    (limn_kernel){.name = "bias and activation",

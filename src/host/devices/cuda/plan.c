@@ -145,8 +145,9 @@ static bool same_shape(limn_shape a, limn_shape b) { return a.n == b.n && a.c ==
 static bool same_operation(const cuda_operation *a, const cuda_operation *b) {
   return a->kind == b->kind && same_shape(a->x, b->x) && same_shape(a->w, b->w) && same_shape(a->y, b->y) &&
          a->attrs.stride_h == b->attrs.stride_h && a->attrs.stride_w == b->attrs.stride_w &&
-         a->attrs.pad_h == b->attrs.pad_h && a->attrs.pad_w == b->attrs.pad_w && a->type == b->type &&
-         a->result == b->result && a->bias == b->bias && a->activation == b->activation &&
+         a->attrs.pad_h == b->attrs.pad_h && a->attrs.pad_w == b->attrs.pad_w && a->attrs.more_h == b->attrs.more_h &&
+         a->attrs.more_w == b->attrs.more_w && limn_conv_groups(a->attrs) == limn_conv_groups(b->attrs) &&
+         a->type == b->type && a->result == b->result && a->bias == b->bias && a->activation == b->activation &&
          ((a->activation != LIMN_PW_LEAKY_RELU && a->activation != LIMN_PW_LEAKY_GRAD) || a->slope == b->slope);
 }
 

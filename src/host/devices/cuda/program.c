@@ -89,6 +89,8 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
     return cuda_build_window(b, steps);
   case LIMN_STEP_POINTWISE:
     return cuda_build_pointwise(b, steps, left, taken);
+  case LIMN_STEP_LOG_SUM_EXP:
+    return cuda_build_log_sum_exp(b, steps);
   case LIMN_STEP_RANDOM:
     return cuda_build_random(b, steps);
   case LIMN_STEP_PICTURES:

@@ -46,19 +46,22 @@ cuda_tile cuda_tile_of(const char *plan, const char *engine) {
 
 static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/* What is made, as the result of a matrix product: `parts` matrices. A gradient of data over a stride is as many
- * convolutions as the stride has phases. */
+/* What is made, as the result of a matrix product: `parts` matrices, one for each group. A gradient of data over a
+ * stride is as many convolutions as the stride has phases. */
 typedef struct product {
   int64_t rows, columns, parts;
 } product;
 
 static product product_of(const cuda_operation *o) {
+  const int64_t groups = limn_conv_groups(o->attrs);
   if (o->kind == LIMN_STEP_CONV_DW)
-    return (product){.rows = o->w.n, .columns = (int64_t)o->w.c * o->w.h * o->w.w, .parts = 1};
+    return (product){.rows = o->w.n / groups, .columns = (int64_t)o->w.c * o->w.h * o->w.w, .parts = groups};
   const bool forward = o->kind == LIMN_STEP_CONV;
   const limn_shape made = forward ? o->y : o->x;
-  const int64_t parts = forward ? 1 : (int64_t)o->attrs.stride_h * o->attrs.stride_w;
-  return (product){.rows = divide_up((int64_t)made.n * made.h * made.w, parts), .columns = made.c, .parts = parts};
+  const int64_t phases = forward ? 1 : (int64_t)o->attrs.stride_h * o->attrs.stride_w;
+  return (product){.rows = divide_up((int64_t)made.n * made.h * made.w, phases),
+                   .columns = made.c / groups,
+                   .parts = phases * groups};
 }
 
 static int64_t tiles_of(cuda_tile tile, product p) {

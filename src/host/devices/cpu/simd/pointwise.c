@@ -1,20 +1,6 @@
 /* Scalar functions over arrays, and sums. */
-#include <math.h>
-
+#include "devices/cpu/simd/functions.h"
 #include "devices/cpu/simd/simd.h"
-
-/* glibc has vector versions of these (libmvec, errors up to 4 ulp) but declares them only under -ffast-math, which
- * would also assume that no value is NaN. */
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__
-#pragma omp declare simd notinbranch
-extern float expf(float);
-#pragma omp declare simd notinbranch
-extern float logf(float);
-#pragma omp declare simd notinbranch
-extern float log1pf(float);
-#pragma omp declare simd notinbranch
-extern float tanhf(float);
-#endif
 
 #define FUNCTION(name, expression)                                                                                     \
   static void name(float *out, const float *xs, const float *ys, float a, float b, size_t n) {                         \
@@ -52,6 +38,7 @@ FUNCTION(reciprocal, 1 / x)
 FUNCTION(absolute, fabsf(x))
 FUNCTION(sign, x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f)
 FUNCTION(step, x > 0 ? 1.0f : 0.0f)
+FUNCTION(clamp, x<a ? a : x> b ? b : x)
 FUNCTION2(add, x + y)
 FUNCTION2(subtract, x - y)
 FUNCTION2(multiply, x *y)
@@ -59,6 +46,7 @@ FUNCTION2(relu_grad, y > 0 ? x : 0)
 FUNCTION2(leaky_grad, y > 0 ? x : a * x)
 FUNCTION2(tanh_grad, x *(1 - y * y))
 FUNCTION2(sigmoid_grad, x *y *(1 - y))
+FUNCTION2(clamp_grad, y > a && y < b ? x : 0)
 
 const limn_simd_pointwise LIMN_SIMD(pointwise)[LIMN_PW_COUNT] = {
     [LIMN_PW_AFFINE] = affine,
@@ -76,6 +64,7 @@ const limn_simd_pointwise LIMN_SIMD(pointwise)[LIMN_PW_COUNT] = {
     [LIMN_PW_ABS] = absolute,
     [LIMN_PW_SIGN] = sign,
     [LIMN_PW_STEP] = step,
+    [LIMN_PW_CLAMP] = clamp,
     [LIMN_PW_ADD] = add,
     [LIMN_PW_SUB] = subtract,
     [LIMN_PW_MUL] = multiply,
@@ -83,6 +72,7 @@ const limn_simd_pointwise LIMN_SIMD(pointwise)[LIMN_PW_COUNT] = {
     [LIMN_PW_LEAKY_GRAD] = leaky_grad,
     [LIMN_PW_TANH_GRAD] = tanh_grad,
     [LIMN_PW_SIGMOID_GRAD] = sigmoid_grad,
+    [LIMN_PW_CLAMP_GRAD] = clamp_grad,
 };
 
 float LIMN_SIMD(sum)(const float *x, size_t n) {

@@ -9,6 +9,7 @@
 
 #include "devices/cpu/simd/bf16.h"
 #include "devices/cpu/simd/bf16_batchnorm.h"
+#include "devices/cpu/simd/depthwise.h"
 #include "devices/cpu/simd/few_channels.h"
 #include "devices/cpu/simd/gemm.h"
 #include "devices/cpu/simd/spatial.h"
@@ -27,6 +28,8 @@ struct limn_simd_adam {
 struct limn_simd_sgd {
   float lr, momentum, weight_decay, scale;
 };
+
+#define LIMN_LOG_SUM_EXP_PIXELS 128
 
 typedef struct limn_simd {
   const char *name;
@@ -49,6 +52,10 @@ typedef struct limn_simd {
   /* sum[channel] += x over the pixels of a plane. */
   void (*channel_sums)(const float *x, int pixels, int block, float *sum);
 
+  /* out[p] = log(sum over channels of exp(x[channel * stride + p])) of up to LIMN_LOG_SUM_EXP_PIXELS pixels; of one
+   * alone where the stride is 1. */
+  void (*log_sum_exp)(float *out, const float *x, size_t channels, size_t stride, size_t pixels);
+
   void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const struct limn_simd_adam *p);
   void (*sgd)(float *w, float *momentum, const float *g, size_t n, const struct limn_simd_sgd *p);
 
@@ -58,6 +65,7 @@ typedef struct limn_simd {
 
   const limn_winograd *winograd; /* lanes 0: this instruction set has none */
   const limn_few_channels *few_channels;
+  const limn_depthwise *depthwise;
   const limn_gemm *gemm;
   const limn_spatial *spatial;
   const limn_bf16_loops *bf16;
@@ -83,11 +91,13 @@ void LIMN_SIMD(gradient_sums)(const float *x, const float *g, const float *y, in
 void LIMN_SIMD(gradient_input)(float *dx, const float *x, const float *g, const float *y, int pixels, int block,
                                const float *a, const float *b, const float *c, float slope);
 void LIMN_SIMD(channel_sums)(const float *x, int pixels, int block, float *sum);
+void LIMN_SIMD(log_sum_exp)(float *out, const float *x, size_t channels, size_t stride, size_t pixels);
 void LIMN_SIMD(adam)(float *w, float *m, float *v, const float *g, size_t n, const struct limn_simd_adam *p);
 void LIMN_SIMD(sgd)(float *w, float *momentum, const float *g, size_t n, const struct limn_simd_sgd *p);
 float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
 extern const limn_winograd LIMN_SIMD(winograd);
 extern const limn_few_channels LIMN_SIMD(few_channels);
+extern const limn_depthwise LIMN_SIMD(depthwise);
 extern const limn_gemm LIMN_SIMD(gemm);
 extern const limn_spatial LIMN_SIMD(spatial);
 extern const limn_bf16_loops LIMN_SIMD(bf16);

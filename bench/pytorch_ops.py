@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""The other side of bench/ops: single ops in PyTorch on the CPU, by the words and lines of tests/bench/op_times.c, and mode=eager or
+mode=channels_last. Needs torch.
+
+To add an op, add a function that returns what to run, and its row in OPS."""
+import sys
+import time
+
+import torch
+from torch.nn import functional as F
+
+SECONDS, LEAST_RUNS = 0.02, 1
+
+
+class Request:
+    def __init__(self, line):
+        self.name, *words = line.split()
+        self.words = dict(word.split("=") for word in words)
+        self.format = torch.channels_last if self.words["mode"] == "channels_last" else torch.contiguous_format
+        self.kind = self.words["pass"]
+
+    def numbers(self, key, default=(0, 0)):
+        return tuple(map(int, self.words[key].split(","))) if key in self.words else default
+
+    def random(self, shape):
+        return torch.randn(shape).contiguous(memory_format=self.format)
+
+
+def conv(r):
+    x, w = r.random(r.numbers("x")), r.random(r.numbers("w"))
+    stride, pad, more, groups = r.numbers("stride", (1, 1)), r.numbers("pad"), r.numbers("more"), r.numbers("groups", (1,))[0]
+    if max(more):  # PyTorch pads both sides alike: what is more is a tensor of its own
+        around, pad = (pad[1], pad[1] + more[1], pad[0], pad[0] + more[0]), (0, 0)
+        forward = lambda: F.conv2d(F.pad(x, around), w, None, stride, 0, 1, groups)  # noqa: E731
+    else:
+        around = None
+        forward = lambda: F.conv2d(x, w, None, stride, pad, 1, groups)  # noqa: E731
+    if r.kind == "forward":
+        return forward
+    padded = F.pad(x, around).contiguous(memory_format=r.format) if around else x
+    g = r.random(forward().shape)
+    mask = [r.kind == "data", r.kind == "weights", False]
+    def backward():
+        made = torch.ops.aten.convolution_backward(g, padded, w, None, stride, pad, (1, 1), False, (0, 0), groups, mask)[0 if mask[0] else 1]
+        return F.pad(made, [-n for n in around]) if around and mask[0] else made
+    return backward
+
+
+def unary(forward, backward):
+    def op(r):
+        x = r.random(r.numbers("x"))
+        g = r.random(x.shape)
+        y = forward(x)
+        return (lambda: forward(x)) if r.kind == "forward" else (lambda: backward(g, x, y))
+    return op
+
+
+OPS = {
+    "conv": conv,
+    "clamp": unary(lambda x: F.hardtanh(x, 0, 6), lambda g, x, y: torch.ops.aten.hardtanh_backward(g, x, 0, 6)),
+    "log_softmax": unary(lambda x: F.log_softmax(x, 1), lambda g, x, y: torch.ops.aten._log_softmax_backward_data(g, y, 1, torch.float32)),
+}
+
+
+def milliseconds(run):
+    begin, runs = time.perf_counter(), 0
+    while runs < LEAST_RUNS or time.perf_counter() - begin < SECONDS:
+        run()
+        runs += 1
+    return 1e3 * (time.perf_counter() - begin) / runs
+
+
+def main():
+    torch.set_flush_denormal(True)
+    print(f"PyTorch {torch.__version__}: CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}", flush=True)
+    run = None
+    with torch.no_grad():
+        for line in sys.stdin:
+            if line.strip():
+                request = Request(line)
+                run = OPS[request.name](request)
+                run()
+                print(request.name, flush=True)
+            else:
+                print(f"{milliseconds(run):.6f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
