@@ -15,7 +15,7 @@ static inline limn_config *test_session_graphs(const char *model, const char *co
   test_set(config, "channels", "3");
   spy_device spy = {.base = {.ops = spy_ops()}, .see = see, .context = context};
   limn_session session = {.config = config,
-                          .algorithm = strcmp(model, "dcgan") == 0 ? &limn_gan_algorithm : &limn_vae_algorithm,
+                          .algorithm = limn_algorithm_of(config),
                           .batch = {config->batch, 3, config->height, config->width},
                           .device = &spy.base};
   limn_status status = limn_model_init(&session.model, config);

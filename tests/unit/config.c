@@ -10,6 +10,7 @@
 #include "config/settings.h"
 
 static const char *const models[] = {"dcgan", "vae", "autoencoder"};
+_Static_assert(sizeof models / sizeof *models == LIMN_MODEL_COUNT, "each model, in their order");
 static char folder[] = "/tmp/limn-config-XXXXXX";
 static char file[256];
 
@@ -210,7 +211,7 @@ Test(config, bad_values_are_refused) {
       {"background", "white", "#rrggbb"},
       {"background", "#12345g", "#rrggbb"},
       {"out", "\xff", "UTF-8"},
-      {"loss", "hinge", "loss is a setting of dcgan, not of vae"},
+      {"loss", "hinge", "not of vae: leave it out"},
       {"noise", "1", "noise is a setting of autoencoder, not of vae"},
       {"filtres", "1", "did you mean filters?"},
       {"zzz", "1", "there is no setting \"zzz\""},
@@ -416,7 +417,7 @@ Test(config, bad_files_are_refused) {
       {"lr: 1\nseed: \xff\n", "not YAML"},
       {"out: \"a\\0b\"\n", ":1: out holds a NUL"},
       {"seed: 1\nlr: -1\n", ":2: lr must be a number (over 0)"},
-      {"d_steps: 2\n", ":1: d_steps is a setting of dcgan, not of vae"},
+      {"d_steps: 2\n", ":1: d_steps is a setting of dcgan"},
       {"model: dcgan\n", ":1: these are settings of the model dcgan, not of vae"},
       {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1\n", "so long a name"},
   };

@@ -119,7 +119,7 @@ static void open_session(limn_session *s, const fixture *f) {
   }
   const limn_config *c = f->config;
   *s = (limn_session){.config = c,
-                      .algorithm = c->model == LIMN_MODEL_DCGAN ? &limn_gan_algorithm : &limn_vae_algorithm,
+                      .algorithm = limn_algorithm_of(c),
                       .batch = {c->batch, c->channels, c->height, c->width},
                       .horizon = STEPS};
   s->device = reference_device_create(c->seed);

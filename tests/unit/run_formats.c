@@ -15,7 +15,8 @@ static const struct {
     {"vae", {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true"}},
     {"autoencoder", {"steps", "6", "log_every", "1", "validate_every", "3"}},
 };
-#define KIND_COUNT 3
+#define KIND_COUNT LIMN_MODEL_COUNT
+_Static_assert(sizeof kinds / sizeof *kinds == KIND_COUNT, "a row for each model, in their order");
 
 /* docs/formats.md; free it. */
 static char *read_document(void) {

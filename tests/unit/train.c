@@ -29,7 +29,8 @@ static const struct {
     {"vae", vae, {"samples/000012.png", "samples/000006-reconstructions.png", NULL}},
     {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", "samples/000006-reconstructions.png", NULL}},
 };
-#define KIND_COUNT 3
+#define KIND_COUNT LIMN_MODEL_COUNT
+_Static_assert(sizeof kinds / sizeof *kinds == KIND_COUNT, "a row for each model, in their order");
 
 /* All but the speed, which is the clock's. */
 static void expect_same_metrics(const char *a, const char *b) {
@@ -433,7 +434,6 @@ static void check_choices(const char *model, const limn_setting *setting) {
 }
 
 static void check_all_choices(int model) {
-  static const char *const models[] = {"dcgan", "vae", "autoencoder"};
   int checked = 0;
   write_shapes();
   for (size_t i = 0; i < limn_setting_count(); ++i) {
@@ -441,7 +441,7 @@ static void check_all_choices(int model) {
     bool of_training = strcmp(setting->group, "loss") == 0 || strcmp(setting->group, "optimiser") == 0;
     if (!of_training || !(setting->models >> model & 1) || strcmp(setting->type, "choice") != 0)
       continue;
-    check_choices(models[model], setting);
+    check_choices(limn_model_name(model), setting);
     ++checked;
   }
   cr_expect_geq(checked, 3, "optimizer, schedule, and loss or likelihood");

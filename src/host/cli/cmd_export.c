@@ -51,8 +51,8 @@ static int export_network(const cli_args *args) {
   if (code != CLI_OK)
     return code;
   if (!network)
-    return cli_fail(CLI_USAGE, "export what? --network generator, discriminator or ema of a dcgan, encoder or decoder "
-                               "of a vae or autoencoder");
+    return cli_fail(CLI_USAGE, "export what? --network generator, discriminator or ema of a GAN, encoder or decoder of "
+                               "an autoencoder");
   if (!file)
     return cli_fail(CLI_USAGE, "export to where? --output FILE.safetensors");
   code = cli_output_check("--output", file, cli_args_has(args, "json"));

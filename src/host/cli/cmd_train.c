@@ -129,7 +129,7 @@ static int train(const cli_args *args) {
 
 const cli_command cmd_train = {
     .name = "train",
-    .help = "train a DCGAN, a VAE or an autoencoder on pictures",
+    .help = "train a GAN or an autoencoder on pictures",
     .usage = "limn train MODEL --data PATH [options]\n"
              "limn train --config F.yaml [options]\n"
              "limn train --resume RUN [options]",

@@ -45,7 +45,7 @@ static limn_status check_augmentation(const limn_config *config) {
 limn_status limn_config_check(const limn_config *config) {
   LIMN_TRY(check_device(config));
   LIMN_TRY(check_augmentation(config));
-  if (config->model != LIMN_MODEL_DCGAN)
+  if (limn_setting_find("likelihood")->models >> config->model & 1)
     LIMN_TRY(check_likelihood(config));
   if (config->steps == 0 && config->epochs == 0 && config->time == 0)
     return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");

@@ -9,6 +9,7 @@
 #define DCGAN       (1u << LIMN_MODEL_DCGAN)
 #define VAE         (1u << LIMN_MODEL_VAE)
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
+#define GANS        DCGAN
 #define LIKELIHOODS (VAE | AUTOENCODER)
 #define ALL         (~0u)
 
@@ -19,7 +20,8 @@
 #define FREE            .setting.resume = LIMN_RESUME_FREE
 #define INEXACT         .setting.resume = LIMN_RESUME_INEXACT
 #define DEFAULT(value_) DEFAULTS("", {ALL, value_})
-/* Where models differ: {models, value}, ..., of which the first that fits counts. */
+/* Where models differ: {models, value}, ..., up to 4, of which the first that fits counts. A setting of some models has
+ * a default for the others too: the value that they have for good. */
 #define DEFAULTS(source_, ...) .setting.defaults = {__VA_ARGS__}, .setting.source = source_
 
 #define FIELD(type_, kind_, field_) .setting.type = type_, .kind = kind_, .offset = offsetof(struct limn_config, field_)
@@ -48,7 +50,7 @@ static const limn_setting_row table[] = {
      DEFAULT("0"), HELP("height and width of the pictures")},
     {NAME("channels", "data", ALL), FLAG("channels"), FIELD("integer", LIMN_SETTING_CHANNELS, channels),
      RANGE("1 or 3; 0: from the data"), DEFAULT("0"), HELP("1 for grey pictures, 3 for colour")},
-    {NAME("validation", "data", ALL), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("", {LIKELIHOODS, "0.1"}, {ALL, "0"}),
+    {NAME("validation", "data", ALL), NUMBER(validation), FROM_TO(0, 0.5), DEFAULTS("", {GANS, "0"}, {LIKELIHOODS, "0.1"}),
      HELP("part of the pictures that is held out of training")},
     {NAME("workers", "data", ALL), FREE, INT(workers), FROM_TO(0, 64), DEFAULT("0"),
      HELP("threads that read pictures; 0: chosen")},
@@ -75,15 +77,15 @@ static const limn_setting_row table[] = {
      HELP("where decoded pictures are kept for the next run; auto: in the user's caches, what takes long to decode")},
 
     {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
-     DEFAULTS("DCGAN: PyTorch's example", {LIKELIHOODS, "32"}, {ALL, "64"}),
+     DEFAULTS("DCGAN: PyTorch's example", {GANS, "64"}, {LIKELIHOODS, "32"}),
      HELP("filters of the layer next to the picture; each halving of the picture doubles them")},
     {NAME("latent", "network", ALL), FLAG("latent"), INT(latent), FROM_TO(1, 4096),
-     DEFAULTS("DCGAN: Radford et al. 2015", {LIKELIHOODS, "128"}, {ALL, "100"}), HELP("length of the latent code z")},
+     DEFAULTS("DCGAN: Radford et al. 2015", {GANS, "100"}, {LIKELIHOODS, "128"}), HELP("length of the latent code z")},
 
     {NAME("steps", "length", ALL), FREE, FLAG("steps"), INT64(steps), STEPS, DEFAULT("0"),
      HELP("training steps; 0: from epochs or time; whichever is reached first ends the run")},
     {NAME("epochs", "length", ALL), FREE, FLAG("epochs"), NUMBER(epochs), FROM_TO(0, 1000000),
-     DEFAULTS("DCGAN: PyTorch's example", {LIKELIHOODS, "50"}, {ALL, "25"}), HELP("passes over the data; 0: from steps or time")},
+     DEFAULTS("DCGAN: PyTorch's example", {GANS, "25"}, {LIKELIHOODS, "50"}), HELP("passes over the data; 0: from steps or time")},
     {NAME("time", "length", ALL), FREE, FLAG("time"), FIELD("duration", LIMN_SETTING_DURATION, time),
      RANGE("90s, 10m, 2h; 0: no limit"), .minimum = 0, .maximum = 1e9, DEFAULT("0"),
      HELP("how long to train in this call, by the clock; a resumed run has as long again")},
@@ -92,15 +94,15 @@ static const limn_setting_row table[] = {
           "call")},
     {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
-     DEFAULTS("DCGAN: Radford et al. 2015", {LIKELIHOODS, "64"}, {ALL, "128"}),
+     DEFAULTS("DCGAN: Radford et al. 2015", {GANS, "128"}, {LIKELIHOODS, "64"}),
      HELP("pictures in a training step; auto: as many as fit into the graphics card, on the CPU the default or what fits")},
     {NAME("patience", "length", LIKELIHOODS), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
      HELP("validations without improvement after which the run stops; 0: never")},
 
-    {NAME("loss", "loss", DCGAN), CHOICE(loss, "non_saturating|minimax|least_squares|hinge"),
+    {NAME("loss", "loss", GANS), CHOICE(loss, "non_saturating|minimax|least_squares|hinge"),
      DEFAULTS("Goodfellow et al. 2014", {ALL, "non_saturating"}),
      HELP("losses of the discriminator and the generator")},
-    {NAME("d_steps", "loss", DCGAN), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014", {ALL, "1"}),
+    {NAME("d_steps", "loss", GANS), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014", {ALL, "1"}),
      HELP("discriminator steps for each generator step")},
     {NAME("likelihood", "loss", LIKELIHOODS), CHOICE(likelihood, "bernoulli|gaussian|gaussian_learned|l1"),
      DEFAULTS("Kingma & Welling 2014", {ALL, "bernoulli"}),
@@ -123,11 +125,11 @@ static const limn_setting_row table[] = {
     {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
      HELP("rule that updates the weights")},
     {NAME("lr", "optimiser", ALL), FLAG("lr"), NUMBER(lr), OVER(0),
-     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {LIKELIHOODS, "0.001"}, {ALL, "0.0002"}), HELP("learning rate")},
-    {NAME("lr_d", "optimiser", DCGAN), NUMBER(lr_d), AT_LEAST(0), DEFAULT("0"),
+     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {GANS, "0.0002"}, {LIKELIHOODS, "0.001"}), HELP("learning rate")},
+    {NAME("lr_d", "optimiser", GANS), NUMBER(lr_d), AT_LEAST(0), DEFAULT("0"),
      HELP("learning rate of the discriminator; 0: lr")},
     {NAME("beta1", "optimiser", ALL), NUMBER(beta1), FROM_UNDER(0, 1),
-     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {LIKELIHOODS, "0.9"}, {ALL, "0.5"}),
+     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {GANS, "0.5"}, {LIKELIHOODS, "0.9"}),
      HELP("decay of Adam's first moment")},
     {NAME("beta2", "optimiser", ALL), NUMBER(beta2), FROM_UNDER(0, 1),
      DEFAULTS("Kingma & Ba 2015", {ALL, "0.999"}), HELP("decay of Adam's second moment")},
@@ -142,7 +144,7 @@ static const limn_setting_row table[] = {
      HELP("steps over which the learning rate rises from 0")},
     {NAME("clip", "optimiser", ALL), NUMBER(clip), AT_LEAST(0), DEFAULT("0"),
      HELP("largest norm of a network's gradient; 0: no clipping")},
-    {NAME("ema", "optimiser", DCGAN), NUMBER(ema), FROM_UNDER(0, 1), DEFAULT("0"),
+    {NAME("ema", "optimiser", GANS), NUMBER(ema), FROM_UNDER(0, 1), DEFAULT("0"),
      HELP("decay of the moving average of the generator's weights, from which samples are drawn; at step t, from 0, "
           "at most (1 + t) / (10 + t); 0: no average")},
 

@@ -228,7 +228,7 @@ static limn_status gather(struct limn_pickling *p, size_t count, limn_pickled_ki
 }
 
 static limn_status gather_marked(struct limn_pickling *p, limn_pickled_kind kind) {
-  size_t count;
+  size_t count = 0;
   LIMN_TRY(pop_mark(p, &count));
   if (kind == LIMN_PICKLED_DICT && count % 2)
     return broken(p, "has a key without a value");
@@ -236,7 +236,7 @@ static limn_status gather_marked(struct limn_pickling *p, limn_pickled_kind kind
 }
 
 static limn_status extend_marked(struct limn_pickling *p, limn_pickled_kind kind) {
-  size_t count;
+  size_t count = 0;
   LIMN_TRY(pop_mark(p, &count));
   return extend(p, count, kind);
 }
@@ -324,7 +324,7 @@ static limn_status pop(struct limn_pickling *p) {
 }
 
 static limn_status pop_marked(struct limn_pickling *p) {
-  size_t count;
+  size_t count = 0;
   LIMN_TRY(pop_mark(p, &count));
   p->height -= count;
   return LIMN_OK;

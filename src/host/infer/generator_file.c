@@ -143,9 +143,9 @@ limn_status limn_generator_file_init(limn_generator_file *out, const limn_safete
   limn_status status = read_file(out);
   if (status == LIMN_OK && !limn_model_row_of(out->config)->draws)
     status = limn_fail(LIMN_USAGE,
-                       "%s is a plain autoencoder: its codes follow no known distribution to sample from; "
+                       "%s is of the model %s, whose codes follow no known distribution to sample from; "
                        "train a vae",
-                       path);
+                       path, limn_config_model(out->config));
   if (status != LIMN_OK)
     limn_generator_file_release(out);
   return status;

@@ -6,26 +6,17 @@
 #define DEVIATION 0.02f /* of all initial weights, and of gamma around 1 */
 #define SLOPE     0.2f  /* of the discriminator's leaky ReLUs */
 
-/* Half, or twice, the side. */
-static limn_conv_layer step_to(int channels) {
-  return (limn_conv_layer){channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, .deviation = DEVIATION};
-}
-
-/* From a code to the base, or back. */
-static limn_conv_layer whole_base(const limn_trunk *trunk, int channels) {
-  return (limn_conv_layer){channels, .kernel_h = trunk->base_height, .kernel_w = trunk->base_width, .stride = 1,
-                           .deviation = DEVIATION};
-}
-
 limn_value limn_dcgan_generator(limn_scope *s, const limn_model *model, limn_value z) {
   const limn_config *config = model->config;
   int level = model->trunk.levels - 1;
-  limn_conv_layer layer = whole_base(&model->trunk, limn_trunk_channels(config->filters, level));
+  limn_conv_layer layer =
+      limn_trunk_whole(&model->trunk, limn_trunk_channels(config->filters, level), false, DEVIATION);
   limn_value x = limn_layer_transposed(s, NULL, z, &layer);
   for (; level >= 0; --level) {
     x = limn_layer_batchnorm(s, NULL, x, DEVIATION);
     x = limn_layer_activation(s, LIMN_PW_RELU, x, 0);
-    layer = step_to(level ? limn_trunk_channels(config->filters, level - 1) : config->channels);
+    layer =
+        limn_trunk_step(level ? limn_trunk_channels(config->filters, level - 1) : config->channels, false, DEVIATION);
     x = limn_layer_transposed(s, NULL, x, &layer);
   }
   return limn_layer_activation(s, LIMN_PW_TANH, x, 0);
@@ -34,13 +25,13 @@ limn_value limn_dcgan_generator(limn_scope *s, const limn_model *model, limn_val
 limn_value limn_dcgan_discriminator(limn_scope *s, const limn_model *model, limn_value x) {
   limn_conv_layer layer;
   for (int level = 0; level < model->trunk.levels; ++level) {
-    layer = step_to(limn_trunk_channels(model->config->filters, level));
+    layer = limn_trunk_step(limn_trunk_channels(model->config->filters, level), false, DEVIATION);
     x = limn_layer_conv(s, NULL, x, &layer);
     if (level > 0)
       x = limn_layer_batchnorm(s, NULL, x, DEVIATION);
     x = limn_layer_activation(s, LIMN_PW_LEAKY_RELU, x, SLOPE);
   }
-  layer = whole_base(&model->trunk, 1);
+  layer = limn_trunk_whole(&model->trunk, 1, false, DEVIATION);
   return limn_layer_conv(s, NULL, x, &layer);
 }
 

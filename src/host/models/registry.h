@@ -20,14 +20,17 @@ typedef struct limn_network {
 } limn_network;
 
 /* The algorithms of train/ by which models are trained. */
-typedef enum limn_training { LIMN_TRAINED_AS_GAN, LIMN_TRAINED_AS_VAE } limn_training;
+typedef enum limn_training {
+  LIMN_TRAINED_AS_GAN, /* networks "generator", which ends in pictures in [-1, 1], and "discriminator" */
+  LIMN_TRAINED_AS_VAE, /* networks "encoder" and "decoder" */
+} limn_training;
 
 typedef struct limn_model_row {
   limn_network networks[2];
   int generator; /* of these, the one that makes pictures of codes */
   limn_training training;
   bool draws;    /* its codes follow a known distribution, so that pictures can be drawn */
-  bool averages; /* of its generator a moving average may be kept (the setting ema) */
+  bool averages; /* of its generator a moving average may be kept: it has the setting ema */
   /* Pictures in [0, 1] of what the generator puts out. */
   limn_value (*pixels)(limn_graph *graph, const limn_model *model, limn_value output);
   /* What a network of that name puts out, for people: nothing in its layers says so. */

@@ -56,3 +56,17 @@ int limn_trunk_channels(int filters, int level) {
   int times = 1 << level;
   return filters * (times < MOST_TIMES ? times : MOST_TIMES);
 }
+
+limn_conv_layer limn_trunk_step(int channels, bool bias, float deviation) {
+  return (limn_conv_layer){
+      .channels = channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, .bias = bias, .deviation = deviation};
+}
+
+limn_conv_layer limn_trunk_whole(const limn_trunk *trunk, int channels, bool bias, float deviation) {
+  return (limn_conv_layer){.channels = channels,
+                           .kernel_h = trunk->base_height,
+                           .kernel_w = trunk->base_width,
+                           .stride = 1,
+                           .bias = bias,
+                           .deviation = deviation};
+}

@@ -9,20 +9,15 @@ static float he(double gain, double taps, int channels) { return (float)sqrt(gai
 static int channels_of(const limn_scope *s, limn_value x) { return limn_graph_shape(s->graph, x).c; }
 
 static limn_value halve(limn_scope *s, limn_value x, int channels) {
-  const limn_conv_layer layer = {
-      channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, true, he(2, 16, channels_of(s, x))};
+  const limn_conv_layer layer = limn_trunk_step(channels, true, he(2, 16, channels_of(s, x)));
   return limn_layer_activation(s, LIMN_PW_RELU, limn_layer_conv(s, NULL, x, &layer), 0);
 }
 
 /* The heads read the whole base. */
 static limn_value head(limn_scope *s, const char *name, const limn_model *model, limn_value x) {
   const limn_trunk *t = &model->trunk;
-  const limn_conv_layer layer = {model->config->latent,
-                                 .kernel_h = t->base_height,
-                                 .kernel_w = t->base_width,
-                                 .stride = 1,
-                                 .bias = true,
-                                 .deviation = he(1, t->base_height * t->base_width, channels_of(s, x))};
+  const limn_conv_layer layer =
+      limn_trunk_whole(t, model->config->latent, true, he(1, t->base_height * t->base_width, channels_of(s, x)));
   return limn_layer_conv(s, name, x, &layer);
 }
 
@@ -44,20 +39,15 @@ limn_value limn_vae_encoder(limn_scope *s, const limn_model *model, limn_value x
 
 /* Of the 4x4 taps of a transposed convolution of stride 2, one output sums 2x2. */
 static limn_value twice(limn_scope *s, limn_value x, int channels, double gain) {
-  const limn_conv_layer layer = {
-      channels, .kernel_h = 4, .kernel_w = 4, .stride = 2, .pad = 1, true, he(gain, 4, channels_of(s, x))};
+  const limn_conv_layer layer = limn_trunk_step(channels, true, he(gain, 4, channels_of(s, x)));
   return limn_layer_transposed(s, NULL, limn_layer_activation(s, LIMN_PW_RELU, x, 0), &layer);
 }
 
 limn_value limn_vae_decoder(limn_scope *s, const limn_model *model, limn_value z) {
   const limn_config *config = model->config;
   int level = model->trunk.levels - 1;
-  const limn_conv_layer base = {limn_trunk_channels(config->filters, level),
-                                .kernel_h = model->trunk.base_height,
-                                .kernel_w = model->trunk.base_width,
-                                .stride = 1,
-                                .bias = true,
-                                .deviation = he(2, 1, config->latent)};
+  const limn_conv_layer base =
+      limn_trunk_whole(&model->trunk, limn_trunk_channels(config->filters, level), true, he(2, 1, config->latent));
   limn_value x = limn_layer_transposed(s, NULL, z, &base);
   for (; level > 0; --level)
     x = twice(s, x, limn_trunk_channels(config->filters, level - 1), 2);
