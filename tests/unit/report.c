@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "report/numbers.h"
 
@@ -224,6 +225,38 @@ Test(report, failures_stick_and_nothing_is_printed) {
   expect_failure(broken_json, true);
   expect_failure(too_deep, true);
   expect_failure(nameless, true);
+}
+
+/* What the program prints about a file; returns its exit status. fault: the environment's words for torture/faults.c.
+ */
+static int inspect(const char *fault, const char *options, char *text, size_t size) {
+  char command[2048];
+  snprintf(command, sizeof command, "LD_PRELOAD=%s %s %s inspect %s/tests/fixtures/dcgan.safetensors %s 2>/dev/null",
+           LIMN_FAULTS, fault, LIMN_PROGRAM, LIMN_SOURCE_DIR, options);
+  FILE *output = popen(command, "r");
+  cr_assert(output);
+  text[fread(text, 1, size - 1, output)] = '\0';
+  return pclose(output);
+}
+
+/* The last allocations are the report's. A sanitizer has its own, none of which fails. */
+Test(report, without_memory_all_is_printed_or_nothing) {
+  static char whole[1 << 16], text[1 << 16];
+  for (int json = 0; json < 2; json++) {
+    const char *options = json ? "--json" : "";
+    FILE *counts = tmpfile();
+    char fault[64];
+    unsigned long count = 0;
+    snprintf(fault, sizeof fault, "LIMN_FAULT_COUNTS=/proc/%d/fd/%d", (int)getpid(), fileno(counts));
+    cr_assert_eq(inspect(fault, options, whole, sizeof whole), 0);
+    cr_assert_eq(fscanf(counts, "malloc %lu", &count), 1);
+    fclose(counts);
+    for (unsigned long i = count; i > 0 && i + 60 > count; i--) {
+      snprintf(fault, sizeof fault, "LIMN_FAULT=malloc:%lu:ENOMEM", i);
+      bool failed = inspect(fault, options, text, sizeof text) != 0;
+      cr_expect_str_eq(text, failed ? "" : whole, "with allocation %lu of %lu failing: %s", i, count, text);
+    }
+  }
 }
 
 Test(report, no_report_at_all_is_a_failure_too) {

@@ -1,10 +1,11 @@
-/* The kernels of a training step with their speeds (limn bench ops), as a table or as JSON. */
+/* What `limn bench ops` prints: the kernels of a training step with their speeds. */
 #ifndef LIMN_CLI_BENCH_OPS_PRINT_H
 #define LIMN_CLI_BENCH_OPS_PRINT_H
 
 #include <stdbool.h>
 
 #include "limn/tools.h"
+#include "report/report.h"
 
 typedef struct cli_bench_ops {
   const limn_bench_ops *ops;
@@ -13,8 +14,6 @@ typedef struct cli_bench_ops {
   bool by_share; /* the longest first; else in the order in which they run */
 } cli_bench_ops;
 
-/* Both return the exit code. */
-int cli_bench_ops_print_text(const cli_bench_ops *shown);
-int cli_bench_ops_print_json(const cli_bench_ops *shown);
+void cli_say_bench_ops(limn_report *report, const cli_bench_ops *shown);
 
 #endif

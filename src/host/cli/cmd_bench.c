@@ -2,14 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench_data_print.h"
 #include "bench_ops_print.h"
 #include "commands.h"
 #include "console.h"
 #include "flags.h"
-#include "json_out.h"
 #include "limn/tools.h"
-#include "table.h"
+#include "parts.h"
+#include "report/numbers.h"
 
 #define MOST_ROUNDS 10000
 #define MOST_STEPS  1000000
@@ -30,43 +29,27 @@ static const cli_option own_options[] = {
     CLI_OPTION_HELP,
 };
 
-static int print_json(const limn_config *config, const limn_bench_options *options, const limn_bench_result *result) {
-  bool failed = false;
-  json_t *root = json_object();
-  cli_json_put(root, "model", cli_json_text(limn_config_model(config)), &failed);
-  cli_json_put(root, "device", cli_json_text(result->device), &failed);
-  cli_json_put(root, "warmup", json_integer(options->warmup), &failed);
-  cli_json_put(root, "rounds", json_integer(options->rounds), &failed);
-  cli_json_put(root, "steps_per_round", json_integer(options->steps_per_round), &failed);
-  cli_json_put(root, "milliseconds_median", cli_json_number(result->milliseconds_median), &failed);
-  cli_json_put(root, "milliseconds_min", cli_json_number(result->milliseconds_min), &failed);
-  cli_json_put(root, "milliseconds_max", cli_json_number(result->milliseconds_max), &failed);
-  cli_json_put(root, "host_milliseconds", cli_json_number(result->host_milliseconds), &failed);
-  cli_json_put(root, "images_per_second", cli_json_number(result->images_per_second), &failed);
-  cli_json_put(root, "gflops", cli_json_number(result->gflops), &failed);
-  cli_json_put(root, "first_step_seconds", cli_json_number(result->first_step_seconds), &failed);
-  cli_json_put(root, "arena_bytes", json_integer((json_int_t)result->arena_bytes), &failed);
-  cli_json_put(root, "peak_rss_bytes", json_integer((json_int_t)result->peak_rss_bytes), &failed);
-  cli_json_put(root, "settings", cli_json_settings(config, false), &failed);
-  return cli_json_print(root, failed);
-}
-
-static int print_text(const limn_config *config, const limn_bench_options *options, const limn_bench_result *result) {
-  char text[128], bytes[CLI_NUMBER_SIZE];
-  cli_table table;
-  cli_table_init(&table, "ll");
-  cli_table_row(&table, "model", limn_config_model(config));
-  cli_table_row(&table, "device", result->device);
-  snprintf(text, sizeof(text), "%.2f ms median, %.2f to %.2f, over %d rounds of %d steps", result->milliseconds_median,
-           result->milliseconds_min, result->milliseconds_max, options->rounds, options->steps_per_round);
-  cli_table_row(&table, "a step", text);
-  snprintf(text, sizeof(text), "%.1f images/s, %.1f GFLOP/s", result->images_per_second, result->gflops);
-  cli_table_row(&table, "speed", text);
-  snprintf(text, sizeof(text), "%.2f s from the start", result->first_step_seconds);
-  cli_table_row(&table, "first step", text);
-  cli_table_row(&table, "arena", cli_format_bytes((double)result->arena_bytes, bytes));
-  cli_table_row(&table, "peak RSS", cli_format_bytes((double)result->peak_rss_bytes, bytes));
-  return cli_table_print(&table, 0);
+static void say_step(limn_report *report, const limn_config *config, const limn_bench_options *options,
+                     const limn_bench_result *result) {
+  limn_report_text(report, "model", "model", limn_config_model(config));
+  limn_report_text(report, "device", "device", result->device);
+  limn_report_count(report, "warmup", NULL, options->warmup);
+  limn_report_count(report, "rounds", NULL, options->rounds);
+  limn_report_count(report, "steps_per_round", NULL, options->steps_per_round);
+  limn_report_show(report, "a step", "%.2f ms median, %.2f to %.2f, over %d rounds of %d steps",
+                   result->milliseconds_median, result->milliseconds_min, result->milliseconds_max, options->rounds,
+                   options->steps_per_round);
+  limn_report_number(report, "milliseconds_median", NULL, result->milliseconds_median, NULL);
+  limn_report_number(report, "milliseconds_min", NULL, result->milliseconds_min, NULL);
+  limn_report_number(report, "milliseconds_max", NULL, result->milliseconds_max, NULL);
+  limn_report_number(report, "host_milliseconds", NULL, result->host_milliseconds, NULL);
+  limn_report_show(report, "speed", "%.1f images/s, %.1f GFLOP/s", result->images_per_second, result->gflops);
+  limn_report_number(report, "images_per_second", NULL, result->images_per_second, NULL);
+  limn_report_number(report, "gflops", NULL, result->gflops, NULL);
+  limn_report_number(report, "first_step_seconds", "first step", result->first_step_seconds, "%.2f s from the start");
+  limn_report_bytes(report, "arena_bytes", "arena", result->arena_bytes);
+  limn_report_bytes(report, "peak_rss_bytes", "peak RSS", result->peak_rss_bytes);
+  cli_say_settings(report, config, false, false);
 }
 
 /* For callers who measure something else between the rounds (bench/vs_pytorch). Does not wait behind the last one;
@@ -102,12 +85,10 @@ static int bench_step(const cli_args *args, const char *model) {
   }
   limn_bench_result result = {0};
   limn_status status = limn_bench_step(config, &options, &result);
-  if (status != LIMN_OK)
-    code = cli_fail_status(status);
-  else if (cli_args_has(args, "json"))
-    code = print_json(config, &options, &result);
-  else
-    code = print_text(config, &options, &result);
+  limn_report *report = cli_report(args);
+  if (status == LIMN_OK)
+    say_step(report, config, &options, &result);
+  code = cli_print(report, status);
   limn_config_destroy(config);
   return code;
 }
@@ -142,13 +123,47 @@ static int bench_ops(const cli_args *args, const char *model) {
       limn_bench_ops_create(&ops, config, &(limn_bench_ops_options){.warmup = (int)warmup, .rounds = (int)rounds});
   shown.ops = ops;
   shown.config = config;
-  if (status != LIMN_OK)
-    code = cli_fail_status(status);
-  else
-    code = cli_args_has(args, "json") ? cli_bench_ops_print_json(&shown) : cli_bench_ops_print_text(&shown);
+  limn_report *report = cli_report(args);
+  if (status == LIMN_OK)
+    cli_say_bench_ops(report, &shown);
+  code = cli_print(report, status);
   limn_bench_ops_destroy(ops);
   limn_config_destroy(config);
   return code;
+}
+
+static void say_data(limn_report *report, const limn_bench_data_result *result, const char *data, int rounds) {
+  limn_report_text(report, "data", "data", data);
+  limn_report_show(report, "pictures", "%s of %dx%dx%d, %s decoded", LIMN_COUNT(result->images), result->channels,
+                   result->height, result->width, LIMN_BYTES(result->decoded_bytes));
+  limn_report_show(report, "measured", "%d rounds of half a second, batches of %d", rounds, result->batch);
+  limn_report_count(report, "images", NULL, result->images);
+  cli_put_size(report, result->channels, result->height, result->width);
+  limn_report_count(report, "batch", NULL, result->batch);
+  limn_report_count(report, "rounds", NULL, rounds);
+  limn_report_bytes(report, "decoded_bytes", NULL, result->decoded_bytes);
+  if (result->make_seconds > 0)
+    limn_report_number(report, "make_seconds", "first start", result->make_seconds,
+                       "%.2f s, once: decoding all and writing the cache");
+  else
+    limn_report_null(report, "make_seconds");
+  limn_report_headed(report, "lrrrr", "from", "start", "images/s", "least", "most", NULL);
+  limn_report_open_array(report, "rows");
+  for (size_t i = 0; i < result->row_count; i++) {
+    const limn_bench_data_row *row = &result->rows[i];
+    limn_report_row(report);
+    limn_report_open(report, NULL);
+    limn_report_text(report, "from", LIMN_CELL, row->from);
+    limn_report_number(report, "open_seconds", LIMN_CELL, row->open_seconds, "%.2f s");
+    limn_report_number(report, "images_per_second_median", NULL, row->images_per_second_median, NULL);
+    limn_report_number(report, "images_per_second_min", NULL, row->images_per_second_min, NULL);
+    limn_report_number(report, "images_per_second_max", NULL, row->images_per_second_max, NULL);
+    limn_report_cell(report, "%s", LIMN_COUNT((int64_t)row->images_per_second_median));
+    limn_report_cell(report, "%s", LIMN_COUNT((int64_t)row->images_per_second_min));
+    limn_report_cell(report, "%s", LIMN_COUNT((int64_t)row->images_per_second_max));
+    limn_report_close(report);
+  }
+  limn_report_close(report);
 }
 
 static int bench_data(const cli_args *args, const char *model) {
@@ -163,12 +178,10 @@ static int bench_data(const cli_args *args, const char *model) {
   limn_bench_data_result result;
   limn_status status = limn_bench_data(config, (int)rounds, &result);
   limn_config_get(config, "data", data, sizeof(data));
-  if (status != LIMN_OK)
-    code = cli_fail_status(status);
-  else if (cli_args_has(args, "json"))
-    code = cli_bench_data_print_json(&result, data, (int)rounds);
-  else
-    code = cli_bench_data_print_text(&result, data, (int)rounds);
+  limn_report *report = cli_report(args);
+  if (status == LIMN_OK)
+    say_data(report, &result, data, (int)rounds);
+  code = cli_print(report, status);
   limn_config_destroy(config);
   return code;
 }

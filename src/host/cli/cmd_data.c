@@ -4,6 +4,7 @@
 #include "data_print.h"
 #include "flags.h"
 #include "output.h"
+#include "parts.h"
 
 static const cli_option own_options[] = {
     {"model", 0, "MODEL", "whose training is reckoned and whose settings are taken (dcgan)", NULL},
@@ -42,7 +43,9 @@ static int examine(const cli_args *args) {
     shown.report = report;
     shown.model = limn_config_model(config);
     shown.sheet = usable ? shown.sheet : NULL;
-    code = cli_args_has(args, "json") ? cli_data_print_json(&shown) : cli_data_print_text(&shown);
+    limn_report *said = cli_report(args);
+    cli_say_data(said, &shown);
+    code = cli_print(said, LIMN_OK);
     if (code == CLI_OK && !usable)
       code = cli_fail(CLI_DATA, "%s: nothing is usable: %s", shown.path,
                       report->count ? "all pictures are broken" : "none of its files is a picture that Limn reads");

@@ -4,9 +4,8 @@
 #include "args.h"
 #include "commands.h"
 #include "console.h"
-#include "json_out.h"
 #include "limn/tools.h"
-#include "table.h"
+#include "parts.h"
 
 static const cli_option options[] = {
     {"card", 0, "cuda[:N]",
@@ -16,29 +15,26 @@ static const cli_option options[] = {
 };
 enum { MOST_LINES = 32 };
 
-static int print_text(const limn_doctor_line *lines, size_t count) {
-  cli_table table;
-  cli_table_init(&table, "lll");
+static void say_lines(limn_report *report, const limn_doctor_line *lines, size_t count) {
+  limn_report_section(report, NULL, "lll");
+  limn_report_open_array(report, NULL);
   for (size_t i = 0; i < count; i++) {
-    cli_table_row(&table, lines[i].what, lines[i].usable ? "ok" : "--", lines[i].found);
-    if (lines[i].remedy[0])
-      cli_table_row(&table, "", "", lines[i].remedy);
+    const char *remedy = cli_given(lines[i].remedy);
+    limn_report_row(report);
+    limn_report_open(report, NULL);
+    limn_report_text(report, "what", LIMN_CELL, lines[i].what);
+    limn_report_flag(report, "usable", lines[i].usable);
+    limn_report_cell(report, lines[i].usable ? "ok" : "--");
+    limn_report_text(report, "found", LIMN_CELL, lines[i].found);
+    limn_report_text(report, "remedy", NULL, remedy);
+    limn_report_close(report);
+    if (remedy) {
+      limn_report_cell(report, "%s", "");
+      limn_report_cell(report, "%s", "");
+      limn_report_cell(report, "%s", remedy);
+    }
   }
-  return cli_table_print(&table, 0);
-}
-
-static int print_json(const limn_doctor_line *lines, size_t count) {
-  bool failed = false;
-  json_t *root = json_array();
-  for (size_t i = 0; i < count; i++) {
-    json_t *line = json_object();
-    cli_json_put(line, "what", cli_json_text(lines[i].what), &failed);
-    cli_json_put(line, "usable", json_boolean(lines[i].usable), &failed);
-    cli_json_put(line, "found", cli_json_text(lines[i].found), &failed);
-    cli_json_put(line, "remedy", lines[i].remedy[0] ? cli_json_text(lines[i].remedy) : json_null(), &failed);
-    cli_json_append(root, line, &failed);
-  }
-  return cli_json_print(root, failed);
+  limn_report_close(report);
 }
 
 static int print_card(const char *device) {
@@ -70,10 +66,10 @@ static int doctor(const cli_args *args) {
   if (status == LIMN_OK)
     status = limn_doctor_pictures(lines + count, MOST_LINES - count, &libraries);
   count = count + libraries < MOST_LINES ? count + libraries : MOST_LINES;
-  if (status != LIMN_OK)
-    code = cli_fail_status(status);
-  else
-    code = cli_args_has(args, "json") ? print_json(lines, count) : print_text(lines, count);
+  limn_report *report = cli_report(args);
+  if (status == LIMN_OK)
+    say_lines(report, lines, count);
+  code = cli_print(report, status);
   if (code == CLI_OK && !usable)
     code = cli_fail(CLI_DEVICE, "no device of this machine is usable; the lines above say what would help");
   free(lines);

@@ -3,10 +3,10 @@
 
 #include "commands.h"
 #include "console.h"
-#include "json_out.h"
 #include "limn/export.h"
 #include "limn/safetensors.h"
 #include "output.h"
+#include "parts.h"
 
 static const cli_option options[] = {
     {"network", 0, "generator|discriminator|ema|encoder|decoder", "which; ema is the averaged generator", NULL},
@@ -37,12 +37,11 @@ static int print_result(const char *network, const char *file, bool json) {
       fprintf(stderr, "output: %s\n", output);
     return CLI_OK;
   }
-  bool failed = false;
-  json_t *root = json_object();
-  cli_json_put(root, "network", cli_json_text(network), &failed);
-  cli_json_put(root, "output", cli_json_text(output), &failed);
-  cli_json_put(root, "file", cli_json_text(file), &failed);
-  return cli_json_print(root, failed);
+  limn_report *report = limn_report_create(true);
+  limn_report_text(report, "network", NULL, network);
+  limn_report_text(report, "output", NULL, output);
+  limn_report_text(report, "file", NULL, file);
+  return cli_print(report, LIMN_OK);
 }
 
 static int export_network(const cli_args *args) {

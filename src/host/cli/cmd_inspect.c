@@ -1,8 +1,5 @@
 /* limn inspect: what a run folder or a safetensors file holds. */
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,10 +8,9 @@
 #include "console.h"
 #include "flags.h"
 #include "inspect_file.h"
-#include "json_out.h"
 #include "limn/inspect.h"
-#include "plan_print.h"
-#include "table.h"
+#include "parts.h"
+#include "report/numbers.h"
 
 static const cli_option options[] = {
     CLI_OPTION_JSON,
@@ -22,103 +18,67 @@ static const cli_option options[] = {
     CLI_OPTION_HELP,
 };
 
-static int print_overview(const limn_run_summary *run, const char *path) {
-  char text[CLI_NUMBER_SIZE];
-  cli_table table;
-  cli_table_init(&table, "ll");
-  cli_table_row(&table, "run", path);
-  cli_table_row(&table, "model", run->model);
-  cli_table_row(&table, "data", run->data);
-  cli_table_row(&table, "saved step", cli_format_count((int64_t)run->step, text));
-  if (run->picture[0])
-    cli_table_row(&table, "picture", run->picture);
+static void say_overview(limn_report *report, const limn_run_summary *run, const char *path) {
+  limn_report_text(report, "run", "run", path);
+  limn_report_text(report, "model", "model", run->model);
+  limn_report_text(report, "data", "data", run->data);
+  limn_report_count(report, "step", "saved step", (int64_t)run->step);
+  limn_report_text(report, "picture", "picture", cli_given(run->picture));
+  limn_report_open(report, "about");
   for (size_t i = 0; i < run->fact_count; i++)
-    cli_table_row(&table, run->facts[i].name, run->facts[i].value);
-  return cli_table_print(&table, 0);
+    limn_report_text(report, run->facts[i].name, run->facts[i].name, run->facts[i].value);
+  limn_report_close(report);
 }
 
-static int print_metrics(const limn_run_summary *run) {
-  char value[CLI_NUMBER_SIZE], step[CLI_NUMBER_SIZE + 8];
-  cli_table table;
-  cli_table_init(&table, "lrl");
+static void say_metrics(limn_report *report, const limn_run_summary *run) {
+  limn_report_section(report, "last metrics", "lrl");
+  limn_report_open(report, "metrics");
   for (size_t i = 0; i < run->metric_count; i++) {
-    char digits[CLI_NUMBER_SIZE];
-    snprintf(value, sizeof(value), "%.6g", run->metrics[i].value);
-    snprintf(step, sizeof(step), "step %s", cli_format_count((int64_t)run->metrics[i].step, digits));
-    cli_table_row(&table, run->metrics[i].name, value, step);
+    const limn_run_metric *metric = &run->metrics[i];
+    limn_report_open(report, metric->name);
+    limn_report_number(report, "value", metric->name, metric->value, "%.6g");
+    limn_report_count(report, "step", NULL, (int64_t)metric->step);
+    limn_report_cell(report, "step %s", LIMN_COUNT((int64_t)metric->step));
+    limn_report_close(report);
   }
-  puts("\nlast metrics");
-  return cli_table_print(&table, 2);
+  limn_report_close(report);
 }
 
-static int print_checkpoints(const limn_run_summary *run) {
-  char step[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE];
-  cli_table table;
-  cli_table_init(&table, "rrl");
+static void say_checkpoints(limn_report *report, const limn_run_summary *run) {
+  limn_report_section(report, "checkpoints", "rrl");
+  limn_report_open_array(report, "checkpoints");
   for (size_t i = 0; i < run->checkpoint_count; i++) {
     const limn_run_checkpoint *point = &run->checkpoints[i];
-    cli_table_row(&table, cli_format_count((int64_t)point->step, step), cli_format_bytes((double)point->bytes, bytes),
-                  point->latest && point->best ? "latest, best"
-                  : point->latest              ? "latest"
-                  : point->best                ? "best"
-                                               : "");
+    limn_report_row(report);
+    limn_report_open(report, NULL);
+    limn_report_count(report, "step", LIMN_CELL, (int64_t)point->step);
+    limn_report_bytes(report, "bytes", LIMN_CELL, point->bytes);
+    limn_report_flag(report, "latest", point->latest);
+    limn_report_flag(report, "best", point->best);
+    limn_report_cell(report, "%s%s%s", point->latest ? "latest" : "", point->latest && point->best ? ", " : "",
+                     point->best ? "best" : "");
+    limn_report_close(report);
   }
-  puts("\ncheckpoints");
-  return cli_table_print(&table, 2);
+  limn_report_close(report);
 }
 
-static int print_run(const limn_run_summary *run, const char *path, const limn_config *config) {
-  int code = print_overview(run, path);
-  if (code == CLI_OK && run->metric_count)
-    code = print_metrics(run);
-  if (code == CLI_OK && run->checkpoint_count)
-    code = print_checkpoints(run);
-  if (code == CLI_OK && config) {
-    putchar('\n');
-    code = cli_settings_print(config);
-  }
-  return code;
-}
-
-static int print_run_json(const limn_run_summary *run, const char *path, const limn_config *config) {
-  bool failed = false;
-  json_t *root = json_object(), *facts = json_object(), *metrics = json_object(), *checkpoints = json_array();
-  for (size_t i = 0; i < run->fact_count; i++)
-    cli_json_put(facts, run->facts[i].name, cli_json_text(run->facts[i].value), &failed);
-  for (size_t i = 0; i < run->metric_count; i++) {
-    json_t *metric = json_object();
-    cli_json_put(metric, "value", cli_json_number(run->metrics[i].value), &failed);
-    cli_json_put(metric, "step", json_integer((json_int_t)run->metrics[i].step), &failed);
-    cli_json_put(metrics, run->metrics[i].name, metric, &failed);
-  }
-  for (size_t i = 0; i < run->checkpoint_count; i++) {
-    const limn_run_checkpoint *point = &run->checkpoints[i];
-    cli_json_append(checkpoints,
-                    json_pack("{s:I, s:I, s:b, s:b}", "step", (json_int_t)point->step, "bytes",
-                              (json_int_t)point->bytes, "latest", point->latest, "best", point->best),
-                    &failed);
-  }
-  cli_json_put(root, "run", cli_json_text(path), &failed);
-  cli_json_put(root, "model", cli_json_text(run->model), &failed);
-  cli_json_put(root, "data", cli_json_text(run->data), &failed);
-  cli_json_put(root, "step", json_integer((json_int_t)run->step), &failed);
-  cli_json_put(root, "picture", run->picture[0] ? cli_json_text(run->picture) : json_null(), &failed);
-  cli_json_put(root, "about", facts, &failed);
-  cli_json_put(root, "metrics", metrics, &failed);
-  cli_json_put(root, "checkpoints", checkpoints, &failed);
-  cli_json_put(root, "settings", cli_json_settings(config, false), &failed);
-  return cli_json_print(root, failed);
-}
-
-static int inspect_run(const char *path, bool json, bool verbose) {
+static int inspect_run(const cli_args *args, const char *path) {
   limn_run_summary *run = NULL;
   limn_config *config = NULL;
   limn_status status = limn_run_summary_create(&run, path);
   if (status != LIMN_OK)
     return cli_fail_status(status);
-  int code = json || verbose ? cli_run_config(&config, path, NULL) : CLI_OK;
-  if (code == CLI_OK)
-    code = json ? print_run_json(run, path, config) : print_run(run, path, config);
+  bool settings = cli_args_has(args, "json") || cli_args_has(args, "verbose");
+  int code = settings ? cli_run_config(&config, path, NULL) : CLI_OK;
+  if (code == CLI_OK) {
+    limn_report *report = cli_report(args);
+    say_overview(report, run, path);
+    say_metrics(report, run);
+    say_checkpoints(report, run);
+    if (settings)
+      cli_say_settings(report, config, false, true);
+    code = cli_print(report, LIMN_OK);
+  }
   limn_config_destroy(config);
   limn_run_summary_destroy(run);
   return code;
@@ -129,11 +89,10 @@ static int inspect(const cli_args *args) {
   if (code != CLI_OK)
     return code;
   const char *path = args->words[0];
-  bool json = cli_args_has(args, "json"), verbose = cli_args_has(args, "verbose");
   struct stat about;
   if (stat(path, &about) != 0)
     return cli_fail(CLI_DATA, "cannot read %s: %s", path, strerror(errno));
-  return S_ISDIR(about.st_mode) ? inspect_run(path, json, verbose) : cli_inspect_file(path, json, verbose);
+  return S_ISDIR(about.st_mode) ? inspect_run(args, path) : cli_inspect_file(args, path);
 }
 
 const cli_command cmd_inspect = {

@@ -5,6 +5,7 @@
 #include "console.h"
 #include "flags.h"
 #include "limn/tools.h"
+#include "parts.h"
 #include "step_plan_print.h"
 
 static const cli_option own_options[] = {
@@ -33,10 +34,10 @@ static int plan_step(const cli_args *args) {
     status = limn_step_plan_largest_batch(plan, config, &shown.largest);
   shown.plan = plan;
   shown.config = config;
-  if (status != LIMN_OK)
-    code = cli_fail_status(status);
-  else
-    code = cli_args_has(args, "json") ? cli_step_plan_print_json(&shown) : cli_step_plan_print_text(&shown);
+  limn_report *report = cli_report(args);
+  if (status == LIMN_OK)
+    cli_say_step_plan(report, &shown);
+  code = cli_print(report, status);
   limn_step_plan_destroy(plan);
   limn_config_destroy(config);
   return code;

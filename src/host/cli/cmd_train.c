@@ -7,10 +7,11 @@
 #include "console.h"
 #include "flags.h"
 #include "interrupt.h"
-#include "json_out.h"
 #include "limn/train.h"
+#include "parts.h"
 #include "plan_print.h"
 #include "progress.h"
+#include "report/numbers.h"
 
 static const cli_option own_options[] = {
     {"preset", 0, "NAME", "a named group of settings, such as demo", NULL},
@@ -51,17 +52,26 @@ static int print_result(const limn_train_result *result, bool json) {
       puts(result->picture);
     return CLI_OK;
   }
-  bool failed = false;
-  json_t *root = json_object();
-  cli_json_put(root, "run", cli_json_text(result->path), &failed);
-  cli_json_put(root, "picture", result->picture[0] ? cli_json_text(result->picture) : json_null(), &failed);
-  cli_json_put(root, "step", json_integer((json_int_t)result->step), &failed);
-  cli_json_put(root, "checkpoint", json_integer((json_int_t)result->checkpoint), &failed);
-  cli_json_put(root, "seconds", cli_json_number(result->seconds), &failed);
-  cli_json_put(root, "stopped", json_boolean(result->stopped), &failed);
-  cli_json_put(root, "broken_pictures", json_integer(result->broken), &failed);
-  cli_json_put(root, "no_pictures", cli_json_other_files(&result->other_files), &failed);
-  return cli_json_print(root, failed);
+  limn_report *report = limn_report_create(true);
+  limn_report_text(report, "run", NULL, result->path);
+  limn_report_text(report, "picture", NULL, cli_given(result->picture));
+  limn_report_count(report, "step", NULL, (int64_t)result->step);
+  limn_report_count(report, "checkpoint", NULL, (int64_t)result->checkpoint);
+  limn_report_number(report, "seconds", NULL, result->seconds, NULL);
+  limn_report_flag(report, "stopped", result->stopped);
+  limn_report_count(report, "broken_pictures", NULL, result->broken);
+  cli_say_other_files(report, NULL, &result->other_files);
+  return cli_print(report, LIMN_OK);
+}
+
+static int show_plan(const limn_config *config, const cli_args *args) {
+  limn_plan *plan = NULL;
+  limn_status status = limn_plan_create(&plan, config);
+  limn_report *report = cli_report(args);
+  if (status == LIMN_OK)
+    cli_say_plan(report, plan, config);
+  limn_plan_destroy(plan);
+  return cli_print(report, status);
 }
 
 static int say_stopped(const limn_train_result *result, int signal_number) {
@@ -90,7 +100,6 @@ static void on_event(void *context, const limn_event *event) {
 }
 
 static int run_training(const limn_config *config, const cli_args *args, const char *resume) {
-  char steps[CLI_NUMBER_SIZE], seconds[CLI_NUMBER_SIZE];
   cli_progress progress;
   cli_progress_init(&progress, cli_args_has(args, "quiet") ? -1 : cli_args_has(args, "verbose"));
   limn_train_options options = {.config = config, .resume = resume, .on_event = on_event, .context = &progress};
@@ -106,8 +115,7 @@ static int run_training(const limn_config *config, const cli_args *args, const c
   else if (result->stopped && *options.stop)
     code = say_stopped(result, (int)*options.stop);
   else if (progress.verbosity >= 0)
-    fprintf(stderr, "done: step %s, %s\n", cli_format_count((int64_t)result->step, steps),
-            cli_format_seconds(result->seconds, seconds));
+    fprintf(stderr, "done: step %s, %s\n", LIMN_COUNT((int64_t)result->step), LIMN_SECONDS(result->seconds));
   if (status == LIMN_OK && print_result(result, cli_args_has(args, "json")) != CLI_OK)
     code = CLI_FAILED;
   free(result);
@@ -121,8 +129,7 @@ static int train(const cli_args *args) {
   if (code == CLI_OK)
     code = cli_flags_config(&config, args, args->word_count ? args->words[0] : NULL, resume);
   if (code == CLI_OK)
-    code = cli_args_has(args, "dry-run") ? cli_plan_print(config, cli_args_has(args, "json"))
-                                         : run_training(config, args, resume);
+    code = cli_args_has(args, "dry-run") ? show_plan(config, args) : run_training(config, args, resume);
   limn_config_destroy(config);
   return code;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -74,63 +73,6 @@ int cli_terminal_width(void) {
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     return size.ws_col;
   return 80;
-}
-
-const char *cli_format_count(int64_t value, char buffer[CLI_NUMBER_SIZE]) {
-  char digits[CLI_NUMBER_SIZE];
-  int length = snprintf(digits, sizeof(digits), "%" PRId64, value);
-  int first = digits[0] == '-';
-  size_t out = 0;
-  for (int i = 0; i < length; i++) {
-    if (i > first && (length - i) % 3 == 0)
-      buffer[out++] = ',';
-    buffer[out++] = digits[i];
-  }
-  buffer[out] = '\0';
-  return buffer;
-}
-
-const char *cli_format_bytes(double bytes, char buffer[CLI_NUMBER_SIZE]) {
-  static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
-  size_t unit = 0;
-  while (bytes >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-    bytes /= 1000;
-    unit++;
-  }
-  snprintf(buffer, CLI_NUMBER_SIZE, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-  return buffer;
-}
-
-const char *cli_format_seconds(double seconds, char buffer[CLI_NUMBER_SIZE]) {
-  int64_t whole = seconds < 0 ? 0 : seconds < 1e12 ? (int64_t)(seconds + 0.5) : (int64_t)1e12;
-  if (whole >= 3600)
-    snprintf(buffer, CLI_NUMBER_SIZE, "%" PRId64 "h%02dm", whole / 3600, (int)(whole % 3600 / 60));
-  else if (whole >= 60)
-    snprintf(buffer, CLI_NUMBER_SIZE, "%dm%02ds", (int)(whole / 60), (int)(whole % 60));
-  else
-    snprintf(buffer, CLI_NUMBER_SIZE, "%ds", (int)whole);
-  return buffer;
-}
-
-const char *cli_format_scaled(double value, char buffer[CLI_NUMBER_SIZE]) {
-  static const char *const units[] = {"", " k", " M", " G", " T"};
-  size_t unit = 0;
-  while (value >= 1000 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-    value /= 1000;
-    unit++;
-  }
-  snprintf(buffer, CLI_NUMBER_SIZE, unit ? "%.1f%s" : "%.0f%s", value, units[unit]);
-  return buffer;
-}
-
-const char *cli_clean(const char *text, char *buffer, size_t size) {
-  size_t out = 0;
-  for (; *text && out + 1 < size; text++) {
-    unsigned char byte = (unsigned char)*text;
-    buffer[out++] = (byte < 0x20 || byte == 0x7f) ? '?' : *text;
-  }
-  buffer[out] = '\0';
-  return buffer;
 }
 
 const char *cli_shell_quote(const char *path, char *buffer, size_t size) {

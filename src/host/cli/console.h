@@ -37,16 +37,6 @@ bool cli_has_colour(FILE *stream);
 /* Columns of the terminal on standard error, 80 when not known. */
 int cli_terminal_width(void);
 
-/* Numbers for people, into `buffer`, which is returned: 1,234,567; 12.5 MB; 1h02m; 105.3 M. */
-#define CLI_NUMBER_SIZE 48
-const char *cli_format_count(int64_t value, char buffer[CLI_NUMBER_SIZE]);
-const char *cli_format_bytes(double bytes, char buffer[CLI_NUMBER_SIZE]);
-const char *cli_format_seconds(double seconds, char buffer[CLI_NUMBER_SIZE]);
-const char *cli_format_scaled(double value, char buffer[CLI_NUMBER_SIZE]);
-
-/* Foreign text (names in a file) without control characters, so that it cannot drive the terminal. Into buffer,
- * returned. */
-const char *cli_clean(const char *text, char *buffer, size_t size);
 /* A path as a shell takes it back: quoted where it has to be. Into buffer, returned. */
 const char *cli_shell_quote(const char *path, char *buffer, size_t size);
 

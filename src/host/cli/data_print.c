@@ -1,357 +1,260 @@
 #include "data_print.h"
 
-#include <stdarg.h>
-#include <string.h>
+#include "parts.h"
+#include "report/numbers.h"
 
-#include "console.h"
-#include "json_out.h"
-#include "table.h"
+#define LISTED     10 /* lines of a list for people; machines have them all */
+#define UNBALANCED 10 /* times the pictures of another class */
 
-#define LISTED       10 /* lines of a list; --json has them all */
-#define UNBALANCED   10 /* times the pictures of another class */
-#define VERDICT_SIZE 320
-
-/* Appends to a line; what does not fit is cut off. */
-static void append(char *line, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void append(char *line, size_t size, const char *format, ...) {
-  size_t used = strlen(line);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line + used, size - used, format, arguments);
-  va_end(arguments);
-}
-
-/* "RGB 270, grey 20". */
-static void tally_text(const limn_data_tally *tallies, size_t count, char *line, size_t size) {
-  char number[CLI_NUMBER_SIZE];
-  line[0] = '\0';
-  for (size_t i = 0; i < count; i++)
-    append(line, size, "%s%s %s", line[0] ? ", " : "", tallies[i].name, cli_format_count(tallies[i].count, number));
-}
-
-static void sizes_rows(cli_table *table, const limn_data_report *r) {
-  char line[256] = "", number[CLI_NUMBER_SIZE];
-  if (r->distinct_sizes == 1) {
-    snprintf(line, sizeof(line), "all %dx%d", r->least.height, r->least.width);
-    cli_table_row(table, "sizes", line);
-    return;
+/* {"RGB": 270, "grey": 20}; "RGB 270, grey 20" where there is a label. */
+static void say_tallies(limn_report *report, const char *key, const char *label, const limn_data_tally *tallies,
+                        size_t count) {
+  limn_report_open(report, key);
+  if (label)
+    limn_report_show(report, label, "%s", "");
+  for (size_t i = 0; i < count; i++) {
+    limn_report_count(report, tallies[i].name, NULL, tallies[i].count);
+    if (label)
+      limn_report_more(report, "%s%s %s", i ? ", " : "", tallies[i].name, LIMN_COUNT(tallies[i].count));
   }
-  snprintf(line, sizeof(line), "%s different; %d to %d high (median %d), %d to %d wide (median %d)",
-           cli_format_count((int64_t)r->distinct_sizes, number), r->least.height, r->most.height, r->median.height,
-           r->least.width, r->most.width, r->median.width);
-  cli_table_row(table, "sizes", line);
-  snprintf(line, sizeof(line), "most often ");
-  for (size_t i = 0; i < r->size_count; i++)
-    append(line, sizeof(line), "%s%dx%d (%s)", i ? ", " : "", r->sizes[i].height, r->sizes[i].width,
-           cli_format_count(r->sizes[i].count, number));
-  cli_table_row(table, "", line);
+  limn_report_close(report);
 }
 
-static void classes_rows(cli_table *table, const limn_data_report *r) {
-  char line[1024], number[CLI_NUMBER_SIZE];
+static void put_size(limn_report *report, const char *key, const limn_data_size *size) {
+  limn_report_integers(report, key, (int64_t[]){size->height, size->width}, 2);
+}
+
+static void say_sizes(limn_report *report, const limn_data_report *r) {
+  bool several = r->distinct_sizes != 1;
+  if (several) {
+    limn_report_show(report, "sizes", "%s different; %d to %d high (median %d), %d to %d wide (median %d)",
+                     LIMN_COUNT((int64_t)r->distinct_sizes), r->least.height, r->most.height, r->median.height,
+                     r->least.width, r->most.width, r->median.width);
+    limn_report_show(report, "", "most often ");
+  } else {
+    limn_report_show(report, "sizes", "all %dx%d", r->least.height, r->least.width);
+  }
+  limn_report_open(report, "sizes");
+  limn_report_count(report, "different", NULL, (int64_t)r->distinct_sizes);
+  put_size(report, "least", &r->least);
+  put_size(report, "median", &r->median);
+  put_size(report, "most", &r->most);
+  limn_report_open_array(report, "frequent");
+  for (size_t i = 0; i < r->size_count; i++) {
+    const limn_data_size *size = &r->sizes[i];
+    if (several)
+      limn_report_more(report, "%s%dx%d (%s)", i ? ", " : "", size->height, size->width, LIMN_COUNT(size->count));
+    limn_report_open(report, NULL);
+    put_size(report, "size", size);
+    limn_report_count(report, "pictures", NULL, size->count);
+    limn_report_close(report);
+  }
+  limn_report_close(report);
+  limn_report_close(report);
+}
+
+static void say_classes(limn_report *report, const limn_data_report *r) {
+  say_tallies(report, "classes", NULL, r->classes, r->class_count);
+  limn_report_count(report, "without_class", NULL, r->unlabelled);
+  if (r->broken == r->count)
+    return;
   if (!r->class_count) {
-    cli_table_row(table, "classes", "none");
+    limn_report_show(report, "classes", "none");
     return;
   }
-  size_t shown = r->class_count < LISTED ? r->class_count : LISTED;
-  snprintf(line, sizeof(line), "%s: ", cli_format_count((int64_t)r->class_count, number));
-  for (size_t i = 0; i < shown; i++)
-    append(line, sizeof(line), "%s%s %s", i ? ", " : "", r->classes[i].name,
-           cli_format_count(r->classes[i].count, number));
-  if (shown < r->class_count)
-    append(line, sizeof(line), " ...");
-  cli_table_row(table, "classes", line);
+  limn_report_show(report, "classes", "%s: ", LIMN_COUNT((int64_t)r->class_count));
+  for (size_t i = 0; i < r->class_count && i < LISTED; i++)
+    limn_report_more(report, "%s%s %s", i ? ", " : "", r->classes[i].name, LIMN_COUNT(r->classes[i].count));
+  if (r->class_count > LISTED)
+    limn_report_more(report, " ...");
 }
 
-static void pixels_rows(cli_table *table, const limn_data_report *r) {
-  char line[256], number[CLI_NUMBER_SIZE];
-  snprintf(line, sizeof(line), "%dx%dx%d%s, %s decoded", r->channels, r->height, r->width,
-           r->proposed ? " (proposed: no --size is given)" : "", cli_format_bytes((double)r->decoded_bytes, number));
-  cli_table_row(table, "a run sees", line);
-  snprintf(line, sizeof(line), "mean");
-  for (int c = 0; c < r->channels; c++)
-    append(line, sizeof(line), " %.3f", r->mean[c]);
-  append(line, sizeof(line), ", standard deviation");
-  for (int c = 0; c < r->channels; c++)
-    append(line, sizeof(line), " %.3f", r->deviation[c]);
-  cli_table_row(table, "", line);
+static void say_channels(limn_report *report, const char *key, const char *name, const double *values, int count) {
+  limn_report_open_array(report, key);
+  limn_report_more(report, "%s", name);
+  for (int c = 0; c < count; c++) {
+    limn_report_number(report, NULL, NULL, values[c], NULL);
+    limn_report_more(report, " %.3f", values[c]);
+  }
+  limn_report_close(report);
 }
 
-static void need_row(cli_table *table, const cli_data *data) {
+static void say_run(limn_report *report, const limn_data_report *r) {
+  limn_report_show(report, "a run sees", "%dx%dx%d%s, %s decoded", r->channels, r->height, r->width,
+                   r->proposed ? " (proposed: no --size is given)" : "", LIMN_BYTES(r->decoded_bytes));
+  limn_report_open(report, "run");
+  cli_put_size(report, r->channels, r->height, r->width);
+  limn_report_flag(report, "proposed", r->proposed);
+  limn_report_count(report, "enlarged", NULL, r->enlarged);
+  limn_report_count(report, "largest_size", NULL, r->largest_size);
+  limn_report_bytes(report, "decoded_bytes", NULL, r->decoded_bytes);
+  limn_report_show(report, "", "%s", "");
+  say_channels(report, "mean", "mean", r->mean, r->channels);
+  say_channels(report, "deviation", ", standard deviation", r->deviation, r->channels);
+  limn_report_close(report);
+}
+
+static void say_need(limn_report *report, const cli_data *data) {
   const limn_data_need *need = &data->report->need;
-  char line[256], memory[CLI_NUMBER_SIZE], disk[CLI_NUMBER_SIZE];
-  if (!need->batch)
+  if (!need->batch) {
+    limn_report_null(report, "training");
     return;
-  snprintf(line, sizeof(line), "%s, batch %d: %s of memory, %s on disk a checkpoint", data->model, need->batch,
-           cli_format_bytes((double)need->memory_bytes, memory),
-           cli_format_bytes((double)need->checkpoint_bytes, disk));
-  cli_table_row(table, "training", line);
-  cli_table_row(table, "", need->device);
+  }
+  limn_report_show(report, "training", "%s, batch %d: %s of memory, %s on disk a checkpoint", data->model, need->batch,
+                   LIMN_BYTES(need->memory_bytes), LIMN_BYTES(need->checkpoint_bytes));
+  limn_report_open(report, "training");
+  limn_report_text(report, "model", NULL, data->model);
+  limn_report_text(report, "device", "", need->device);
+  limn_report_count(report, "batch", NULL, need->batch);
+  limn_report_bytes(report, "memory_bytes", NULL, need->memory_bytes);
+  cli_put_positive(report, "available_bytes", need->available_bytes);
+  cli_put_known(report, "fitting_batch", need->fitting_batch);
+  limn_report_bytes(report, "checkpoint_bytes", NULL, need->checkpoint_bytes);
+  limn_report_close(report);
 }
 
-static int print_overview(const cli_data *data) {
+static void say_overview(limn_report *report, const cli_data *data) {
   const limn_data_report *r = data->report;
-  char line[512], number[CLI_NUMBER_SIZE], other[CLI_NUMBER_SIZE], others[LIMN_OTHER_FILES_TEXT_SIZE];
-  cli_table table;
-  cli_table_init(&table, "ll");
-  cli_table_row(&table, "data", data->path);
-  cli_table_row(&table, "kind", r->kind);
-  snprintf(line, sizeof(line), "%s, %s broken", cli_format_count(r->count, number), cli_format_count(r->broken, other));
-  cli_table_row(&table, "pictures", line);
-  if (limn_other_files_text(&r->other_files, others, sizeof(others))[0])
-    cli_table_row(&table, "others", others);
-  if (r->broken < r->count) {
-    tally_text(r->formats, r->format_count, line, sizeof(line));
-    if (line[0])
-      cli_table_row(&table, "formats", line);
-    tally_text(r->modes, r->mode_count, line, sizeof(line));
-    cli_table_row(&table, "modes", line);
-    if (r->turned) {
-      snprintf(line, sizeof(line), "turned upright, as EXIF says: %s", cli_format_count(r->turned, number));
-      cli_table_row(&table, "", line);
-    }
-    sizes_rows(&table, r);
-    classes_rows(&table, r);
-    snprintf(line, sizeof(line), "%s exact, %s nearly the same", cli_format_count(r->exact_copies, number),
-             cli_format_count(r->near_copies, other));
-    cli_table_row(&table, "copies", line);
-    pixels_rows(&table, r);
-  }
-  need_row(&table, data);
+  bool usable = r->broken < r->count;
+  limn_report_text(report, "data", "data", data->path);
+  limn_report_text(report, "kind", "kind", r->kind);
+  limn_report_show(report, "pictures", "%s, %s broken", LIMN_COUNT(r->count), LIMN_COUNT(r->broken));
+  limn_report_count(report, "pictures", NULL, r->count);
+  limn_report_count(report, "broken", NULL, r->broken);
+  cli_say_other_files(report, "others", &r->other_files);
+  say_tallies(report, "formats", usable && r->format_count ? "formats" : NULL, r->formats, r->format_count);
+  say_tallies(report, "modes", usable ? "modes" : NULL, r->modes, r->mode_count);
+  limn_report_count(report, "twelve_bits_in_sixteen", NULL, r->shallow);
+  limn_report_count(report, "turned_by_exif", NULL, r->turned);
+  if (usable && r->turned)
+    limn_report_show(report, "", "turned upright, as EXIF says: %s", LIMN_COUNT(r->turned));
+  if (usable)
+    say_sizes(report, r);
+  else
+    limn_report_null(report, "sizes");
+  say_classes(report, r);
+  if (usable)
+    limn_report_show(report, "copies", "%s exact, %s nearly the same", LIMN_COUNT(r->exact_copies),
+                     LIMN_COUNT(r->near_copies));
+  limn_report_count(report, "exact_copies", NULL, r->exact_copies);
+  limn_report_count(report, "near_copies", NULL, r->near_copies);
+  if (usable)
+    say_run(report, r);
+  else
+    limn_report_null(report, "run");
+  say_need(report, data);
   if (data->sheet)
-    cli_table_row(&table, "sheet", data->sheet);
-  return cli_table_print(&table, 0);
+    limn_report_show(report, "sheet", "%s", data->sheet);
 }
 
-static void print_more(size_t all) {
-  char number[CLI_NUMBER_SIZE];
+static void say_more(limn_report *report, size_t all) {
   if (all > LISTED)
-    printf("  and %s more\n", cli_format_count((int64_t)(all - LISTED), number));
+    limn_report_show(report, "", "and %s more", LIMN_COUNT((int64_t)(all - LISTED)));
 }
 
-static void print_lists(const limn_data_report *r) {
-  char clean[CLI_NUMBER_SIZE * 64];
-  if (r->fault_count)
-    puts("\nbroken");
-  for (size_t i = 0; i < r->fault_count && i < LISTED; i++)
-    printf("  %s\n", cli_clean(r->faults[i], clean, sizeof(clean)));
-  print_more(r->broken);
-  for (int exact = 1; exact >= 0; exact--) {
-    size_t count = 0;
-    for (size_t i = 0; i < r->group_count; i++) {
-      const limn_data_group *group = &r->groups[i];
-      if (group->exact != exact || count++ >= LISTED)
-        continue;
-      if (count == 1)
-        puts(exact ? "\nthe same pixels" : "\nnearly the same");
-      printf("  %s\n", cli_clean(group->names[0], clean, sizeof(clean)));
-      for (size_t j = 1; j < group->count && j < LISTED; j++)
-        printf("    %s\n", cli_clean(group->names[j], clean, sizeof(clean)));
+static void say_groups(limn_report *report, const limn_data_report *r, int exact) {
+  size_t count = 0;
+  limn_report_section(report, exact ? "the same pixels" : "nearly the same", "l");
+  limn_report_open_array(report, exact ? "same_pixels" : "nearly_same");
+  for (size_t i = 0; i < r->group_count; i++) {
+    const limn_data_group *group = &r->groups[i];
+    if (group->exact != exact)
+      continue;
+    bool shown = count++ < LISTED;
+    limn_report_open_array(report, NULL);
+    for (size_t j = 0; j < group->count; j++) {
+      limn_report_text(report, NULL, NULL, group->names[j]);
+      if (shown && j < LISTED)
+        limn_report_show(report, "", "%s%s", j ? "  " : "", group->names[j]);
     }
-    print_more(count);
+    limn_report_close(report);
   }
+  limn_report_close(report);
+  say_more(report, count);
 }
 
-typedef struct verdicts {
-  char lines[16][VERDICT_SIZE];
-  size_t count;
-} verdicts;
-
-static void add(verdicts *all, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void add(verdicts *all, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(all->lines[all->count++], VERDICT_SIZE, format, arguments);
-  va_end(arguments);
+static void say_lists(limn_report *report, const limn_data_report *r) {
+  limn_report_section(report, "broken", "l");
+  limn_report_open_array(report, "broken_pictures");
+  for (size_t i = 0; i < r->fault_count; i++)
+    limn_report_text(report, NULL, i < LISTED ? "" : NULL, r->faults[i]);
+  limn_report_close(report);
+  say_more(report, r->broken);
+  say_groups(report, r, 1);
+  say_groups(report, r, 0);
 }
 
-static void judge_size(verdicts *all, const limn_data_report *r) {
-  char number[CLI_NUMBER_SIZE];
+/* A line of the verdict. */
+#define JUDGE(...) limn_report_textf(report, NULL, "", __VA_ARGS__)
+
+static void judge_size(limn_report *report, const limn_data_report *r) {
   if (r->proposed)
-    add(all, "sizes differ, so a run needs --size; %dx%d is shown here", r->height, r->width);
+    JUDGE("sizes differ, so a run needs --size; %dx%d is shown here", r->height, r->width);
   if (r->refusal[0])
-    add(all, "%s", r->refusal);
+    JUDGE("%s", r->refusal);
   if (r->largest_size)
-    add(all, "--size %d is the largest that enlarges no picture", r->largest_size);
+    JUDGE("--size %d is the largest that enlarges no picture", r->largest_size);
   else
-    add(all, "the smallest picture is %d high, the narrowest %d wide: every --size enlarges some", r->least.height,
-        r->least.width);
+    JUDGE("the smallest picture is %d high, the narrowest %d wide: every --size enlarges some", r->least.height,
+          r->least.width);
   if (r->enlarged)
-    add(all, "pictures that %dx%d enlarges: %s", r->height, r->width, cli_format_count(r->enlarged, number));
+    JUDGE("pictures that %dx%d enlarges: %s", r->height, r->width, LIMN_COUNT(r->enlarged));
 }
 
-static void judge_memory(verdicts *all, const limn_data_need *need) {
-  char takes[CLI_NUMBER_SIZE], has[CLI_NUMBER_SIZE];
-  cli_format_bytes((double)need->memory_bytes, takes);
-  cli_format_bytes(need->available_bytes, has);
+static void judge_need(limn_report *report, const limn_data_report *r) {
+  const limn_data_need *need = &r->need;
+  const char *takes = LIMN_BYTES(need->memory_bytes), *has = LIMN_BYTES(need->available_bytes);
+  if (need->problem[0])
+    JUDGE("what training takes cannot be told: %s", need->problem);
   if (need->fitting_batch > 0)
-    add(all, "training takes %s of memory and %s are available: --batch %d would fit", takes, has, need->fitting_batch);
-  else
-    add(all,
-        "training takes %s of memory and %s are available: not even one picture fits, so a run needs a smaller size",
-        takes, has);
+    JUDGE("training takes %s of memory and %s are available: --batch %d would fit", takes, has, need->fitting_batch);
+  else if (need->fitting_batch == 0)
+    JUDGE("training takes %s of memory and %s are available: not even one picture fits, so a run needs a smaller size",
+          takes, has);
+  if ((uint32_t)need->batch > r->count - r->broken)
+    JUDGE("fewer pictures than a batch of %d: a run needs a smaller --batch", need->batch);
 }
 
-static void judge(verdicts *all, const limn_data_report *r) {
-  char number[CLI_NUMBER_SIZE], other[CLI_NUMBER_SIZE];
-  *all = (verdicts){0};
-  if (r->broken == r->count) {
-    add(all, "nothing is usable");
-    return;
-  }
-  if (r->broken)
-    add(all, "broken: %s; a run is refused, or leaves them out with --on-bad-image skip",
-        cli_format_count(r->broken, number));
-  judge_size(all, r);
-  if (r->shallow)
-    add(all,
-        "12 bits in 16, and no word of it in the file: %s, nearly black to a run; make them 16 times brighter, e.g. "
-        "mogrify -evaluate multiply 16",
-        cli_format_count(r->shallow, number));
-  if (r->exact_copies)
-    add(all, "copies of others, pixel by pixel: %s; what is there twice weighs twice in training",
-        cli_format_count(r->exact_copies, number));
-  if (r->near_copies)
-    add(all, "nearly like others: %s; see whether they are scaled or re-encoded copies",
-        cli_format_count(r->near_copies, number));
-  if (r->need.problem[0])
-    add(all, "what training takes cannot be told: %s", r->need.problem);
-  if (r->need.fitting_batch >= 0)
-    judge_memory(all, &r->need);
-  if ((uint32_t)r->need.batch > r->count - r->broken)
-    add(all, "fewer pictures than a batch of %d: a run needs a smaller --batch", r->need.batch);
+static void judge_classes(limn_report *report, const limn_data_report *r) {
   uint32_t least = UINT32_MAX, most = 0;
   for (size_t i = 0; i < r->class_count; i++) {
     least = r->classes[i].count < least ? r->classes[i].count : least;
     most = r->classes[i].count > most ? r->classes[i].count : most;
   }
   if (r->class_count > 1 && most > (uint64_t)UNBALANCED * least)
-    add(all, "classes are out of balance: %s pictures in the largest, %s in the smallest",
-        cli_format_count(most, number), cli_format_count(least, other));
+    JUDGE("classes are out of balance: %s pictures in the largest, %s in the smallest", LIMN_COUNT(most),
+          LIMN_COUNT(least));
   if (r->class_count && r->unlabelled)
-    add(all, "pictures without a class: %s", cli_format_count(r->unlabelled, number));
+    JUDGE("pictures without a class: %s", LIMN_COUNT(r->unlabelled));
 }
 
-int cli_data_print_text(const cli_data *data) {
-  char clean[VERDICT_SIZE];
-  verdicts all;
-  int code = print_overview(data);
-  if (code != CLI_OK)
-    return code;
-  print_lists(data->report);
-  judge(&all, data->report);
-  puts("\nverdict");
-  for (size_t i = 0; i < all.count; i++)
-    printf("  %s\n", cli_clean(all.lines[i], clean, sizeof(clean)));
-  return CLI_OK;
-}
-
-static json_t *tallies_json(const limn_data_tally *tallies, size_t count) {
-  bool failed = false;
-  json_t *object = json_object();
-  for (size_t i = 0; i < count; i++)
-    cli_json_put(object, tallies[i].name, json_integer(tallies[i].count), &failed);
-  return object;
-}
-
-static json_t *size_json(const limn_data_size *size) { return json_pack("[i, i]", size->height, size->width); }
-
-static json_t *sizes_json(const limn_data_report *r) {
-  bool failed = false;
-  json_t *sizes = json_object(), *frequent = json_array();
-  for (size_t i = 0; i < r->size_count; i++)
-    cli_json_append(frequent,
-                    json_pack("{s:o, s:I}", "size", size_json(&r->sizes[i]), "pictures", (json_int_t)r->sizes[i].count),
-                    &failed);
-  cli_json_put(sizes, "different", json_integer((json_int_t)r->distinct_sizes), &failed);
-  cli_json_put(sizes, "least", size_json(&r->least), &failed);
-  cli_json_put(sizes, "median", size_json(&r->median), &failed);
-  cli_json_put(sizes, "most", size_json(&r->most), &failed);
-  cli_json_put(sizes, "frequent", frequent, &failed);
-  return sizes;
-}
-
-static json_t *run_json(const limn_data_report *r) {
-  bool failed = false;
-  json_t *run = json_object(), *mean = json_array(), *deviation = json_array();
-  for (int c = 0; c < r->channels; c++) {
-    cli_json_append(mean, cli_json_number(r->mean[c]), &failed);
-    cli_json_append(deviation, cli_json_number(r->deviation[c]), &failed);
+static void judge(limn_report *report, const limn_data_report *r) {
+  if (r->broken == r->count) {
+    JUDGE("nothing is usable");
+    return;
   }
-  cli_json_put(run, "channels", json_integer(r->channels), &failed);
-  cli_json_put(run, "height", json_integer(r->height), &failed);
-  cli_json_put(run, "width", json_integer(r->width), &failed);
-  cli_json_put(run, "proposed", json_boolean(r->proposed), &failed);
-  cli_json_put(run, "enlarged", json_integer(r->enlarged), &failed);
-  cli_json_put(run, "largest_size", json_integer(r->largest_size), &failed);
-  cli_json_put(run, "decoded_bytes", json_integer((json_int_t)r->decoded_bytes), &failed);
-  cli_json_put(run, "mean", mean, &failed);
-  cli_json_put(run, "deviation", deviation, &failed);
-  return run;
+  if (r->broken)
+    JUDGE("broken: %s; a run is refused, or leaves them out with --on-bad-image skip", LIMN_COUNT(r->broken));
+  judge_size(report, r);
+  if (r->shallow)
+    JUDGE("12 bits in 16, and no word of it in the file: %s, nearly black to a run; make them 16 times brighter, e.g. "
+          "mogrify -evaluate multiply 16",
+          LIMN_COUNT(r->shallow));
+  if (r->exact_copies)
+    JUDGE("copies of others, pixel by pixel: %s; what is there twice weighs twice in training",
+          LIMN_COUNT(r->exact_copies));
+  if (r->near_copies)
+    JUDGE("nearly like others: %s; see whether they are scaled or re-encoded copies", LIMN_COUNT(r->near_copies));
+  judge_need(report, r);
+  judge_classes(report, r);
 }
 
-static json_t *need_json(const cli_data *data) {
-  const limn_data_need *need = &data->report->need;
-  return need->batch
-             ? json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:I}", "model", data->model, "device", need->device, "batch",
-                         need->batch, "memory_bytes", (json_int_t)need->memory_bytes, "available_bytes",
-                         need->available_bytes > 0 ? cli_json_number(need->available_bytes) : json_null(),
-                         "fitting_batch", need->fitting_batch >= 0 ? json_integer(need->fitting_batch) : json_null(),
-                         "checkpoint_bytes", (json_int_t)need->checkpoint_bytes)
-             : json_null();
-}
-
-static json_t *texts_json(char *const *texts, size_t count) {
-  bool failed = false;
-  json_t *array = json_array();
-  for (size_t i = 0; i < count; i++)
-    cli_json_append(array, cli_json_text(texts[i]), &failed);
-  return array;
-}
-
-static json_t *groups_json(const limn_data_report *r, int exact) {
-  bool failed = false;
-  json_t *array = json_array();
-  for (size_t i = 0; i < r->group_count; i++)
-    if (r->groups[i].exact == exact)
-      cli_json_append(array, texts_json(r->groups[i].names, r->groups[i].count), &failed);
-  return array;
-}
-
-static json_t *verdicts_json(const limn_data_report *r) {
-  verdicts all;
-  bool failed = false;
-  json_t *array = json_array();
-  judge(&all, r);
-  for (size_t i = 0; i < all.count; i++)
-    cli_json_append(array, cli_json_text(all.lines[i]), &failed);
-  return array;
-}
-
-int cli_data_print_json(const cli_data *data) {
-  const limn_data_report *r = data->report;
-  bool failed = false, usable = r->broken < r->count;
-  json_t *root = json_object();
-  cli_json_put(root, "data", cli_json_text(data->path), &failed);
-  cli_json_put(root, "kind", cli_json_text(r->kind), &failed);
-  cli_json_put(root, "pictures", json_integer(r->count), &failed);
-  cli_json_put(root, "broken", json_integer(r->broken), &failed);
-  cli_json_put(root, "no_pictures", cli_json_other_files(&r->other_files), &failed);
-  cli_json_put(root, "formats", tallies_json(r->formats, r->format_count), &failed);
-  cli_json_put(root, "modes", tallies_json(r->modes, r->mode_count), &failed);
-  cli_json_put(root, "twelve_bits_in_sixteen", json_integer(r->shallow), &failed);
-  cli_json_put(root, "turned_by_exif", json_integer(r->turned), &failed);
-  cli_json_put(root, "sizes", usable ? sizes_json(r) : json_null(), &failed);
-  cli_json_put(root, "classes", tallies_json(r->classes, r->class_count), &failed);
-  cli_json_put(root, "without_class", json_integer(r->unlabelled), &failed);
-  cli_json_put(root, "exact_copies", json_integer(r->exact_copies), &failed);
-  cli_json_put(root, "near_copies", json_integer(r->near_copies), &failed);
-  cli_json_put(root, "run", usable ? run_json(r) : json_null(), &failed);
-  cli_json_put(root, "training", need_json(data), &failed);
-  cli_json_put(root, "broken_pictures", texts_json(r->faults, r->fault_count), &failed);
-  cli_json_put(root, "same_pixels", groups_json(r, 1), &failed);
-  cli_json_put(root, "nearly_same", groups_json(r, 0), &failed);
-  cli_json_put(root, "verdict", verdicts_json(r), &failed);
-  cli_json_put(root, "sheet", data->sheet ? cli_json_text(data->sheet) : json_null(), &failed);
-  return cli_json_print(root, failed);
+void cli_say_data(limn_report *report, const cli_data *data) {
+  say_overview(report, data);
+  say_lists(report, data->report);
+  limn_report_section(report, "verdict", "l");
+  limn_report_open_array(report, "verdict");
+  judge(report, data->report);
+  limn_report_close(report);
+  limn_report_text(report, "sheet", NULL, data->sheet);
 }

@@ -3,6 +3,7 @@
 #define LIMN_CLI_DATA_PRINT_H
 
 #include "limn/tools.h"
+#include "report/report.h"
 
 typedef struct cli_data {
   const limn_data_report *report;
@@ -10,7 +11,6 @@ typedef struct cli_data {
   const char *sheet;        /* that was written, NULL: none */
 } cli_data;
 
-int cli_data_print_text(const cli_data *data);
-int cli_data_print_json(const cli_data *data);
+void cli_say_data(limn_report *report, const cli_data *data);
 
 #endif

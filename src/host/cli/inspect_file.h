@@ -2,9 +2,9 @@
 #ifndef LIMN_CLI_INSPECT_FILE_H
 #define LIMN_CLI_INSPECT_FILE_H
 
-#include <stdbool.h>
+#include "args.h"
 
-/* Prints metadata, tensors and totals; statistics too when verbose. */
-int cli_inspect_file(const char *path, bool json, bool verbose);
+/* Prints metadata, tensors and totals; statistics too with --verbose. */
+int cli_inspect_file(const cli_args *args, const char *path);
 
 #endif

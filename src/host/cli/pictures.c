@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "console.h"
-#include "json_out.h"
 #include "output.h"
+#include "parts.h"
 
 enum { CHUNK = 64 }; /* pictures a call; what the generator's program is compiled for */
 
@@ -151,14 +151,13 @@ static int print_result(const cli_pictures *pictures, int64_t count) {
       puts(where);
     return CLI_OK;
   }
-  bool failed = false;
-  json_t *root = json_object();
-  cli_json_put(root, pictures->each ? "folder" : "picture", cli_json_text(where), &failed);
-  cli_json_put(root, "count", json_integer((json_int_t)count), &failed);
-  cli_json_put(root, "model", cli_json_text(pictures->info.model), &failed);
-  cli_json_put(root, "step", json_integer((json_int_t)pictures->info.step), &failed);
-  cli_json_put(root, "averaged", json_boolean(pictures->info.averaged), &failed);
-  return cli_json_print(root, failed);
+  limn_report *report = limn_report_create(true);
+  limn_report_text(report, pictures->each ? "folder" : "picture", NULL, where);
+  limn_report_count(report, "count", NULL, count);
+  limn_report_text(report, "model", NULL, pictures->info.model);
+  limn_report_count(report, "step", NULL, (int64_t)pictures->info.step);
+  limn_report_flag(report, "averaged", pictures->info.averaged);
+  return cli_print(report, LIMN_OK);
 }
 
 static int make_folder(const char *path) {

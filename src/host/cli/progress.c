@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "console.h"
+#include "report/numbers.h"
 
 #define PLAIN_SECONDS  10.0 /* between lines in a log */
 #define LIVE_SECONDS   0.1  /* between redraws */
@@ -35,7 +36,7 @@ static void append_measures(char *line, size_t size, const limn_event *event, si
 }
 
 static void format_steps(cli_progress *progress, const limn_event *event) {
-  char *line = progress->line, left[CLI_NUMBER_SIZE];
+  char *line = progress->line;
   size_t size = sizeof(progress->line), used;
   if (event->steps)
     used = (size_t)snprintf(line, size, "step %" PRIu64 "/%" PRIu64, event->step, event->steps);
@@ -46,7 +47,7 @@ static void format_steps(cli_progress *progress, const limn_event *event) {
                              event->images_per_second < 100 ? "  %.1f images/s" : "  %.0f images/s",
                              event->images_per_second);
   if (event->seconds_left >= 0)
-    snprintf(line + used, size - used, "  %s left", cli_format_seconds(event->seconds_left, left));
+    snprintf(line + used, size - used, "  %s left", LIMN_SECONDS(event->seconds_left));
   append_measures(line, size, event, progress->live || progress->verbosity > 0 ? SIZE_MAX : BRIEF_MEASURES);
   used = strlen(line);
   snprintf(line + used, size - used, "%s", progress->validation);

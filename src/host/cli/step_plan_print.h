@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "limn/tools.h"
+#include "report/report.h"
 
 /* largest: the largest batch that fits, negative where that is not known. */
 typedef struct cli_step_plan {
@@ -19,7 +20,6 @@ typedef struct cli_step_plan {
 double cli_step_plan_capacity(const limn_step_plan *plan);
 bool cli_step_plan_fits(const limn_step_plan *plan);
 
-int cli_step_plan_print_text(const cli_step_plan *shown);
-int cli_step_plan_print_json(const cli_step_plan *shown);
+void cli_say_step_plan(limn_report *report, const cli_step_plan *shown);
 
 #endif
