@@ -33,9 +33,9 @@ static limn_status train(const char *run, const char *steps) {
   limn_train_options options = {.source = &circles};
   limn_status status = limn_config_create(&config, "vae");
   if (status == LIMN_OK)
-    status = limn_config_set(config, "out", run, LIMN_SOURCE_SET);
+    status = limn_config_set(config, "out", run, LIMN_FROM_SET);
   if (status == LIMN_OK)
-    status = limn_config_set(config, "steps", steps, LIMN_SOURCE_SET);
+    status = limn_config_set(config, "steps", steps, LIMN_FROM_SET);
   options.config = config;
   if (status == LIMN_OK)
     status = limn_train(&options, &result);

@@ -28,13 +28,13 @@ int main(int argc, char **argv) {
     return fprintf(stderr, "usage: %s DATA RUN [SETTING=VALUE...]\n", argv[0]), 2;
   limn_config *config;
   check(limn_config_create(&config, "dcgan"));
-  check(limn_config_set(config, "data", argv[1], LIMN_SOURCE_SET));
-  check(limn_config_set(config, "out", argv[2], LIMN_SOURCE_SET));
+  check(limn_config_set(config, "data", argv[1], LIMN_FROM_SET));
+  check(limn_config_set(config, "out", argv[2], LIMN_FROM_SET));
   for (int i = 3; i < argc; ++i) {
     char *equals = strchr(argv[i], '=');
     if (equals)
       *equals = '\0';
-    check(limn_config_set(config, argv[i], equals ? equals + 1 : "true", LIMN_SOURCE_SET));
+    check(limn_config_set(config, argv[i], equals ? equals + 1 : "true", LIMN_FROM_SET));
   }
   limn_train_result result;
   check(limn_train(&(limn_train_options){.config = config, .on_event = on_event}, &result));

@@ -42,9 +42,9 @@ typedef struct limn_setting {
   struct {
     unsigned models;
     const char *value;
-  } defaults[4];      /* the first that the model is among counts: limn_setting_default */
-  const char *source; /* where the defaults come from: "Radford et al. 2015", "" for our own choice */
-  const char *flag;   /* the flag without dashes when it has one of its own ("size"), else NULL (use --set) */
+  } defaults[4];         /* the first that the model is among counts: limn_setting_default */
+  const char *reference; /* where the defaults come from: "Radford et al. 2015", "" for our own choice */
+  const char *flag;      /* the flag without dashes when it has one of its own ("size"), else NULL (use --set) */
   limn_resume resume;
 } limn_setting;
 
@@ -60,20 +60,20 @@ LIMN_API limn_status limn_config_create(limn_config **out, const char *model);
 LIMN_API void limn_config_destroy(limn_config *config);
 LIMN_API const char *limn_config_model(const limn_config *config);
 
-/* Where a value comes from; a later source never overwrites a stronger one. */
-typedef enum limn_source {
-  LIMN_SOURCE_DEFAULT,
-  LIMN_SOURCE_PRESET,
-  LIMN_SOURCE_FILE,
-  LIMN_SOURCE_SET,
-  LIMN_SOURCE_FLAG,
-} limn_source;
+/* Where a value comes from; what is weaker never overwrites what is stronger; the last is the strongest. */
+typedef enum limn_from {
+  LIMN_FROM_DEFAULT,
+  LIMN_FROM_PRESET,
+  LIMN_FROM_FILE,
+  LIMN_FROM_SET,
+  LIMN_FROM_FLAG,
+} limn_from;
 
-/* `value` is text as in config.yaml. A value from a weaker source than the present one's is checked and then ignored.
+/* `value` is text as in config.yaml. A value from a weaker place than the present one's is checked and then ignored.
  * steps, epochs and time are limits of a run, which ends by the first that is reached: naming one of them drops those
- * that came from weaker sources, and 0 is no limit. LIMN_USAGE for an unknown name (the message suggests the nearest),
+ * that came from weaker places, and 0 is no limit. LIMN_USAGE for an unknown name (the message suggests the nearest),
  * a value of the wrong type or out of range, or a setting that this model does not have. */
-LIMN_API limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_source source);
+LIMN_API limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_from from);
 /* The value as it is written in config.yaml, into `buffer` (truncated to size); returns `buffer`. */
 LIMN_API const char *limn_config_get(const limn_config *config, const char *name, char *buffer, size_t size);
 /* "default", "preset demo", "my.yaml", "--set", "--lr". Borrowed from the config. */

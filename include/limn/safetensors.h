@@ -26,9 +26,9 @@ typedef struct limn_stored_tensor {
 } limn_stored_tensor;
 
 /* Opens and checks a file wholly: header length, JSON, dtypes, offsets without gaps or overlaps, sizes; of PyTorch's
- * pickles that they hold nothing but data. LIMN_DATA with the path. The data is mapped, not read: the file must not shrink while it is open. *out is yours; close it with
- * limn_safetensors_close. Looking things up is safe from several threads.
- * A mark of a run (checkpoints/latest) is followed also where it is no link but a file: docs/formats.md. */
+ * pickles that they hold nothing but data. LIMN_DATA with the path. The data is mapped, not read: the file must not
+ * shrink while it is open. *out is yours; close it with limn_safetensors_close. Looking things up is safe from several
+ * threads. A mark of a run (checkpoints/latest) is followed also where it is no link but a file: docs/formats.md. */
 LIMN_API limn_status limn_safetensors_open(limn_safetensors **out, const char *path);
 LIMN_API void limn_safetensors_close(limn_safetensors *file);
 LIMN_API size_t limn_safetensors_count(const limn_safetensors *file);

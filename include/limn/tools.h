@@ -33,17 +33,17 @@ typedef struct limn_step_memory {
 } limn_step_memory;
 
 /* What a run would be, for --dry-run. */
-typedef struct limn_plan_layer {
+typedef struct limn_dry_run_layer {
   char network[24];            /* "generator" */
   char name[64];               /* "main.0" */
   char kind[64];               /* "transposed convolution 4x4, stride 2", "batchnorm", "relu" */
   int channels, height, width; /* of the output */
   int64_t parameters;
   double macs; /* multiply-accumulates an image, forward */
-} limn_plan_layer;
+} limn_dry_run_layer;
 
-typedef struct limn_plan {
-  limn_plan_layer *layers; /* owned by the plan */
+typedef struct limn_dry_run {
+  limn_dry_run_layer *layers; /* owned by the plan */
   size_t layer_count;
   char device[128];
   char data_kind[32]; /* "idx", "png folder" */
@@ -59,10 +59,10 @@ typedef struct limn_plan {
   char cache_path[4096]; /* of the file of decoded pictures; "": there is none */
   size_t cache_bytes;
   int cache_found; /* 1: it was there; 0: the plan has made it, as the run would have */
-} limn_plan;
+} limn_dry_run;
 
-limn_status limn_plan_create(limn_plan **out, const limn_config *config);
-void limn_plan_destroy(limn_plan *plan);
+limn_status limn_dry_run_create(limn_dry_run **out, const limn_config *config);
+void limn_dry_run_destroy(limn_dry_run *dry_run);
 
 /* Times training steps on made-up pictures: no data set is read (size and channels must be set, or 64 and 3 are used).
  */
@@ -109,7 +109,7 @@ typedef struct limn_step_card {
   double memory_bytes, bandwidth, peak;
 } limn_step_card;
 
-typedef struct limn_step_plan {
+typedef struct limn_plan {
   limn_step_row *rows; /* owned by the plan, in the order in which they run */
   size_t row_count;
   char device[128];
@@ -126,17 +126,17 @@ typedef struct limn_step_plan {
   limn_step_memory memory;
   limn_step_card card;    /* its texts belong to the plan */
   double available_bytes; /* that the config's own device has for it now; 0: not known, or a card is planned for */
-} limn_step_plan;
+} limn_plan;
 
 /* card: "h100" and others, or the path of a FILE.json (docs/plan.md); NULL: the config's device. LIMN_USAGE for a card
  * that is not known, LIMN_DATA for a file that describes none. */
-limn_status limn_step_plan_create(limn_step_plan **out, const limn_config *config, const char *card);
-void limn_step_plan_destroy(limn_step_plan *plan);
+limn_status limn_plan_create(limn_plan **out, const limn_config *config, const char *card);
+void limn_plan_destroy(limn_plan *plan);
 
 /* The largest batch whose training fits into the card's memory, else into that of the config's own device: estimated,
  * then planned to see, up to 5% short of it. A multiple of 8 where it is 8 or more and not the plan's own; 0: none
  * fits. `plan` is that of the same config. LIMN_USAGE where it is not known what the device has. */
-limn_status limn_step_plan_largest_batch(const limn_step_plan *plan, const limn_config *config, int *batch);
+limn_status limn_step_plan_largest_batch(const limn_plan *plan, const limn_config *config, int *batch);
 
 /* Times the kernels of a training step one by one, on made-up pictures as limn_bench_step does. */
 typedef struct limn_bench_ops_options {
@@ -264,7 +264,7 @@ typedef struct limn_doctor_line {
 } limn_doctor_line;
 /* Fills up to `capacity` lines; *count is how many there are. */
 limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count);
-/* The card that the device "cuda" or "cuda:N" is, as a file by which limn_step_plan_create plans for it on another
+/* The card that the device "cuda" or "cuda:N" is, as a file by which limn_plan_create plans for it on another
  * machine: JSON. *text is yours (free). LIMN_USAGE for another name, LIMN_DEVICE where it is not there. LIMN_DATA,
  * with the text, where its speed is not known: figures of 0 then have to be put in. */
 limn_status limn_doctor_card(char **text, const char *device);

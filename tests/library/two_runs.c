@@ -40,7 +40,7 @@ static void on_event(void *context, const limn_event *event) {
 }
 
 static void set(limn_config *config, const char *name, const char *value) {
-  if (limn_config_set(config, name, value, LIMN_SOURCE_SET) != LIMN_OK)
+  if (limn_config_set(config, name, value, LIMN_FROM_SET) != LIMN_OK)
     fail(name, limn_error_message());
 }
 
@@ -81,7 +81,7 @@ static void *fail_often(void *argument) {
   if (limn_config_create(&config, "vae") != LIMN_OK)
     fail(name, limn_error_message());
   for (int i = 0; i < 20000; ++i)
-    if (limn_config_set(config, name, "1", LIMN_SOURCE_SET) != LIMN_USAGE || !strstr(limn_error_message(), name))
+    if (limn_config_set(config, name, "1", LIMN_FROM_SET) != LIMN_USAGE || !strstr(limn_error_message(), name))
       fail(name, limn_error_message());
   limn_config_destroy(config);
   return NULL;

@@ -3,7 +3,7 @@
 #ifndef LIMN_TESTS_PLANS_CASES_H
 #define LIMN_TESTS_PLANS_CASES_H
 
-#include "devices/cuda/plan.h"
+#include "devices/cuda/planner.h"
 
 typedef enum plan_need {
   PLAN_MUST, /* there is no other way to compute it */

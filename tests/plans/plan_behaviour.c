@@ -11,6 +11,7 @@
 
 #include "cases.h"
 #include "devices/cards.h"
+#include "devices/cuda/planner.h"
 #include "devices/cuda/planning.h"
 
 static int failures;

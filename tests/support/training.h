@@ -10,7 +10,7 @@
 #include "train/session.h"
 
 static inline void test_set(limn_config *config, const char *name, const char *value) {
-  if (limn_config_set(config, name, value, LIMN_SOURCE_SET) != LIMN_OK) {
+  if (limn_config_set(config, name, value, LIMN_FROM_SET) != LIMN_OK) {
     fprintf(stderr, "%s\n", limn_error_message());
     abort();
   }

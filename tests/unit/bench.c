@@ -208,13 +208,13 @@ Test(bench, rows_add_up) {
   static const char *const settings[] = {"d_steps", "3", NULL};
   limn_config *config = test_config("dcgan", settings);
   limn_bench_ops *ops = bench_ops(config, 3);
-  limn_step_plan *plan;
+  limn_plan *plan;
   expect_sums(ops);
   cr_expect_eq(ops->rounds, 3);
   cr_expect_eq(ops->warmup, 1);
   cr_expect_eq(ops->images, 12);
   cr_expect_eq(ops->rows[0].step.times, 2, "what the discriminator's further steps run comes first");
-  cr_assert_eq(limn_step_plan_create(&plan, config, NULL), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_plan_create(&plan, config, NULL), LIMN_OK, "%s", limn_error_message());
   cr_assert_eq(ops->row_count, plan->row_count);
   cr_expect_str_eq(ops->device, plan->device);
   cr_expect(near(ops->flops, plan->flops) && near(ops->bytes, plan->bytes));
@@ -222,7 +222,7 @@ Test(bench, rows_add_up) {
     bool same = same_row(&ops->rows[i].step, &plan->rows[i]);
     cr_expect(same, "row %zu is %s, %s in the plan", i, ops->rows[i].step.name, plan->rows[i].name);
   }
-  limn_step_plan_destroy(plan);
+  limn_plan_destroy(plan);
   limn_bench_ops_destroy(ops);
   limn_config_destroy(config);
 }

@@ -122,8 +122,8 @@ Test(broken_pictures, decoding_can_be_stopped) {
   limn_train_result result;
   volatile sig_atomic_t stop = SIGINT;
   cr_assert_eq(limn_config_create(&config, "vae"), LIMN_OK);
-  cr_assert_eq(limn_config_set(config, "data", test_folder, LIMN_SOURCE_FLAG), LIMN_OK);
-  cr_assert_eq(limn_config_set(config, "out", test_path("run"), LIMN_SOURCE_FLAG), LIMN_OK);
+  cr_assert_eq(limn_config_set(config, "data", test_folder, LIMN_FROM_FLAG), LIMN_OK);
+  cr_assert_eq(limn_config_set(config, "out", test_path("run"), LIMN_FROM_FLAG), LIMN_OK);
   limn_train_options options = {.config = config, .stop = &stop};
   cr_assert_eq(limn_train(&options, &result), LIMN_OK, "%s", limn_error_message());
   cr_assert(result.stopped && !result.path[0] && access(test_path("run"), F_OK) != 0);

@@ -135,8 +135,7 @@ Test(cli, missing_and_broken_files_are_data_errors) {
   stream = fopen(in_folder("model.pt", path), "w");
   fputs("\x80\x02}q", stream);
   fclose(stream);
-  expect(&result, "inspect model.pt", 3,
-         "model.pt is a pickle, but none of torch.save's: in Python, ");
+  expect(&result, "inspect model.pt", 3, "model.pt is a pickle, but none of torch.save's: in Python, ");
   expect(&result, "sample model.pt", 3, "safetensors.torch.save_file");
   expect(&result, "inspect nowhere", 3, "nowhere");
   expect(&result, "inspect broken.safetensors", 3, "broken.safetensors");

@@ -48,7 +48,7 @@ static void expect_message(const char *piece) {
   cr_expect_not_null(strstr(limn_error_message(), piece), "\"%s\" is not in: %s", piece, limn_error_message());
 }
 
-static void set(limn_config *config, const char *name, const char *value, limn_source source) {
+static void set(limn_config *config, const char *name, const char *value, limn_from source) {
   cr_expect_eq(limn_config_set(config, name, value, source), LIMN_OK, "%s", limn_error_message());
 }
 
@@ -58,7 +58,7 @@ Test(config, table_is_consistent) {
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting *setting = limn_setting_at(i);
     cr_expect_eq(limn_setting_find(setting->name), setting, "%s stands twice", setting->name);
-    cr_assert(setting->help && setting->help[0] && setting->range && setting->type && setting->source, "%s",
+    cr_assert(setting->help && setting->help[0] && setting->range && setting->type && setting->reference, "%s",
               setting->name);
     cr_expect(setting->models != 0, "%s", setting->name);
     while (group < 6 && strcmp(groups[group], setting->group) != 0)
@@ -67,7 +67,7 @@ Test(config, table_is_consistent) {
     for (int model = 0; model < 3; ++model) {
       limn_config *config = create(models[model]);
       if (setting->models & (1u << model)) {
-        cr_expect_eq(limn_config_set(config, setting->name, limn_setting_default(setting, model), LIMN_SOURCE_FLAG),
+        cr_expect_eq(limn_config_set(config, setting->name, limn_setting_default(setting, model), LIMN_FROM_FLAG),
                      LIMN_OK, "%s", limn_error_message());
       }
       cr_expect_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
@@ -165,7 +165,7 @@ Test(config, values_read_and_written) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     limn_config *config = create(cases[i].model);
-    set(config, cases[i].name, cases[i].value, LIMN_SOURCE_FLAG);
+    set(config, cases[i].name, cases[i].value, LIMN_FROM_FLAG);
     cr_expect_str_eq(get(config, cases[i].name), cases[i].written, "%s=%s", cases[i].name, cases[i].value);
     limn_config_destroy(config);
   }
@@ -218,7 +218,7 @@ Test(config, bad_values_are_refused) {
   };
   limn_config *config = create("vae");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-    cr_expect_eq(limn_config_set(config, cases[i].name, cases[i].value, LIMN_SOURCE_SET), LIMN_USAGE, "%s=%s",
+    cr_expect_eq(limn_config_set(config, cases[i].name, cases[i].value, LIMN_FROM_SET), LIMN_USAGE, "%s=%s",
                  cases[i].name, cases[i].value);
     expect_message(cases[i].piece);
     cr_expect_str_eq(limn_config_origin(config, "batch"), "default");
@@ -228,14 +228,14 @@ Test(config, bad_values_are_refused) {
 
 Test(config, stronger_sources_win) {
   limn_config *config = create("vae");
-  set(config, "lr", "0.5", LIMN_SOURCE_FLAG);
-  set(config, "lr", "0.25", LIMN_SOURCE_FILE);
+  set(config, "lr", "0.5", LIMN_FROM_FLAG);
+  set(config, "lr", "0.25", LIMN_FROM_FILE);
   cr_expect_eq(config->lr, 0.5);
   cr_expect_str_eq(limn_config_origin(config, "lr"), "--lr");
-  cr_expect_eq(limn_config_set(config, "lr", "no", LIMN_SOURCE_FILE), LIMN_USAGE, "ignored, but checked");
-  set(config, "lr", "0.125", LIMN_SOURCE_FLAG);
+  cr_expect_eq(limn_config_set(config, "lr", "no", LIMN_FROM_FILE), LIMN_USAGE, "ignored, but checked");
+  set(config, "lr", "0.125", LIMN_FROM_FLAG);
   cr_expect_eq(config->lr, 0.125, "of equals, the later");
-  set(config, "beta2", "0.99", LIMN_SOURCE_SET);
+  set(config, "beta2", "0.99", LIMN_FROM_SET);
   cr_expect_str_eq(limn_config_origin(config, "beta2"), "--set");
   write_text("lr: 3\nbeta1: 0.8\nbeta2: 0.5\n");
   cr_expect_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
@@ -253,21 +253,21 @@ Test(config, length_is_one_choice) {
   cr_expect_gt(config->steps, 0);
   cr_expect_eq(config->epochs, 0, "the preset's steps replace the default's epochs");
   cr_expect_str_eq(limn_config_origin(config, "steps"), "preset demo");
-  set(config, "time", "2h", LIMN_SOURCE_FLAG);
+  set(config, "time", "2h", LIMN_FROM_FLAG);
   cr_expect_eq(config->steps, 0, "the flag's time replaces the preset's steps");
   cr_expect_eq(config->time, 7200);
   cr_expect_str_eq(limn_config_origin(config, "steps"), "--time");
-  set(config, "epochs", "3", LIMN_SOURCE_FILE);
+  set(config, "epochs", "3", LIMN_FROM_FILE);
   cr_expect_eq(config->epochs, 0, "a weaker source comes too late");
-  set(config, "epochs", "3", LIMN_SOURCE_FLAG);
+  set(config, "epochs", "3", LIMN_FROM_FLAG);
   cr_expect_eq(config->epochs, 3);
   cr_expect_eq(config->time, 7200, "of equal sources both hold");
   limn_config_destroy(config);
 
   config = create("dcgan");
-  set(config, "steps", "0", LIMN_SOURCE_FLAG);
+  set(config, "steps", "0", LIMN_FROM_FLAG);
   cr_expect_eq(config->epochs, 25, "0 names no length");
-  set(config, "epochs", "0", LIMN_SOURCE_FLAG);
+  set(config, "epochs", "0", LIMN_FROM_FLAG);
   cr_expect_eq(limn_config_check(config), LIMN_USAGE);
   expect_message("no length");
   limn_config_destroy(config);
@@ -275,7 +275,7 @@ Test(config, length_is_one_choice) {
 
 Test(config, presets) {
   limn_config *config = create("dcgan");
-  set(config, "filters", "16", LIMN_SOURCE_FLAG);
+  set(config, "filters", "16", LIMN_FROM_FLAG);
   cr_expect_eq(limn_config_preset(config, "paper"), LIMN_OK, "%s", limn_error_message());
   cr_expect_eq(config->filters, 16);
   cr_expect_eq(config->height, 64);
@@ -317,8 +317,8 @@ Test(config, contradictions_are_refused) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     limn_config *config = create("vae");
-    set(config, cases[i].name, cases[i].value, LIMN_SOURCE_FLAG);
-    set(config, cases[i].other, cases[i].other_value, LIMN_SOURCE_FLAG);
+    set(config, cases[i].name, cases[i].value, LIMN_FROM_FLAG);
+    set(config, cases[i].other, cases[i].other_value, LIMN_FROM_FLAG);
     cr_expect_eq(limn_config_check(config), cases[i].piece ? LIMN_USAGE : LIMN_OK, "%s=%s %s=%s", cases[i].name,
                  cases[i].value, cases[i].other, cases[i].other_value);
     if (cases[i].piece)
@@ -372,11 +372,11 @@ Test(config, file_holds_every_setting) {
   for (size_t i = 0; i < sizeof paths / sizeof *paths; ++i)
     for (int model = 0; model < 3; ++model) {
       limn_config *config = create(models[model]);
-      set(config, "init", paths[i], LIMN_SOURCE_FLAG);
-      set(config, "seed", "18446744073709551615", LIMN_SOURCE_FLAG);
-      set(config, "lr", "0.30000000000000004", LIMN_SOURCE_FLAG);
-      set(config, "size", "48x80", LIMN_SOURCE_FLAG);
-      set(config, "time", "90m", LIMN_SOURCE_FLAG);
+      set(config, "init", paths[i], LIMN_FROM_FLAG);
+      set(config, "seed", "18446744073709551615", LIMN_FROM_FLAG);
+      set(config, "lr", "0.30000000000000004", LIMN_FROM_FLAG);
+      set(config, "size", "48x80", LIMN_FROM_FLAG);
+      set(config, "time", "90m", LIMN_FROM_FLAG);
       expect_round_trip(config);
       limn_config_destroy(config);
     }
@@ -453,9 +453,9 @@ Test(config, empty_file_changes_nothing) {
 
 Test(config, copy_is_its_own) {
   limn_config *config = create("vae"), *copy = NULL;
-  set(config, "data", "here", LIMN_SOURCE_FLAG);
+  set(config, "data", "here", LIMN_FROM_FLAG);
   cr_assert_eq(limn_config_copy(&copy, config), LIMN_OK);
-  set(config, "data", "there", LIMN_SOURCE_FLAG);
+  set(config, "data", "there", LIMN_FROM_FLAG);
   limn_config_destroy(config);
   cr_expect_str_eq(copy->data, "here");
   cr_expect_str_eq(limn_config_origin(copy, "data"), "--data");
@@ -472,7 +472,7 @@ Test(config, comma_locale_changes_nothing) {
     cr_skip_test("no locale with a decimal comma is installed");
   }
   limn_config *config = create("vae");
-  set(config, "lr", "0.25", LIMN_SOURCE_FLAG);
+  set(config, "lr", "0.25", LIMN_FROM_FLAG);
   cr_expect_eq(config->lr, 0.25);
   cr_expect_str_eq(get(config, "lr"), "0.25");
   expect_round_trip(config);
@@ -483,19 +483,19 @@ Test(config, comma_locale_changes_nothing) {
 Test(config, the_file_of_a_run_serves_another) {
   limn_config *run = create("vae"), *config = create("vae");
   char text[256];
-  set(run, "out", "here", LIMN_SOURCE_FLAG);
-  set(run, "data", "pictures", LIMN_SOURCE_FLAG);
-  set(run, "labels", "pictures.csv", LIMN_SOURCE_FLAG);
+  set(run, "out", "here", LIMN_FROM_FLAG);
+  set(run, "data", "pictures", LIMN_FROM_FLAG);
+  set(run, "labels", "pictures.csv", LIMN_FROM_FLAG);
   cr_assert_eq(limn_config_write(run, file), LIMN_OK, "%s", limn_error_message());
   cr_assert_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
   cr_expect_str_eq(limn_config_get(config, "out", text, sizeof text), "");
   cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "pictures.csv");
-  set(config, "data", "others", LIMN_SOURCE_FLAG);
+  set(config, "data", "others", LIMN_FROM_FLAG);
   cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "", "they are of other pictures");
   cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
   cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "pictures.csv", "moved, not exchanged");
-  set(config, "labels", "mine.csv", LIMN_SOURCE_SET);
-  set(config, "data", "third", LIMN_SOURCE_FLAG);
+  set(config, "labels", "mine.csv", LIMN_FROM_SET);
+  set(config, "data", "third", LIMN_FROM_FLAG);
   cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "mine.csv", "named for themselves");
   limn_config_destroy(config);
   limn_config_destroy(run);
@@ -508,8 +508,8 @@ Test(config, truth_is_written_in_many_ways) {
     for (int i = 0; i < 8; ++i) {
       limn_config *config = create("vae");
       char text[64];
-      set(config, "flip", truth ? "false" : "true", LIMN_SOURCE_PRESET);
-      set(config, "flip", words[truth][i], LIMN_SOURCE_SET);
+      set(config, "flip", truth ? "false" : "true", LIMN_FROM_PRESET);
+      set(config, "flip", words[truth][i], LIMN_FROM_SET);
       cr_expect_eq(config->flip, truth, "%s", words[truth][i]);
       snprintf(text, sizeof text, "flip: %s\n", words[truth][i]);
       write_text(text);
@@ -517,21 +517,21 @@ Test(config, truth_is_written_in_many_ways) {
       limn_config_destroy(config);
     }
   limn_config *config = create("vae");
-  cr_expect_eq(limn_config_set(config, "flip", "maybe", LIMN_SOURCE_FLAG), LIMN_USAGE);
-  cr_expect_eq(limn_config_set(config, "flip", "", LIMN_SOURCE_FLAG), LIMN_USAGE);
+  cr_expect_eq(limn_config_set(config, "flip", "maybe", LIMN_FROM_FLAG), LIMN_USAGE);
+  cr_expect_eq(limn_config_set(config, "flip", "", LIMN_FROM_FLAG), LIMN_USAGE);
   limn_config_destroy(config);
 }
 
 Test(config, a_run_tells_what_it_goes_on_with) {
   limn_config *run = create("vae"), *config = create("vae");
   char text[256];
-  set(run, "steps", "500", LIMN_SOURCE_FILE);
-  set(run, "lr", "0.5", LIMN_SOURCE_FILE);
-  set(run, "size", "32", LIMN_SOURCE_FILE);
-  set(config, "size", "0", LIMN_SOURCE_SET); /* from the data, which said 32 */
-  set(config, "time", "2h", LIMN_SOURCE_SET);
-  set(config, "threads", "3", LIMN_SOURCE_SET);
-  set(config, "precision", "fp32", LIMN_SOURCE_SET);
+  set(run, "steps", "500", LIMN_FROM_FILE);
+  set(run, "lr", "0.5", LIMN_FROM_FILE);
+  set(run, "size", "32", LIMN_FROM_FILE);
+  set(config, "size", "0", LIMN_FROM_SET); /* from the data, which said 32 */
+  set(config, "time", "2h", LIMN_FROM_SET);
+  set(config, "threads", "3", LIMN_FROM_SET);
+  set(config, "precision", "fp32", LIMN_FROM_SET);
   cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
   cr_expect_str_eq(limn_config_get(config, "lr", text, sizeof text), "0.5");
   cr_expect_str_eq(limn_config_get(config, "size", text, sizeof text), "32");
@@ -539,10 +539,10 @@ Test(config, a_run_tells_what_it_goes_on_with) {
   cr_expect_str_eq(limn_config_get(config, "time", text, sizeof text), "2h");
   cr_expect_str_eq(limn_config_inexact_changes(config, run, text, sizeof text),
                    "threads 0, then 3; precision auto, then fp32");
-  set(config, "steps", "0", LIMN_SOURCE_SET);
+  set(config, "steps", "0", LIMN_FROM_SET);
   cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
   cr_expect_str_eq(limn_config_get(config, "steps", text, sizeof text), "0", "a limit is removed by its name");
-  set(config, "latent", "5", LIMN_SOURCE_SET);
+  set(config, "latent", "5", LIMN_FROM_SET);
   cr_expect_eq(limn_config_resume(config, run), LIMN_USAGE);
   cr_expect_not_null(strstr(limn_error_message(), "latent: the run has 128, the command says 5; "), "%s",
                      limn_error_message());

@@ -39,9 +39,9 @@ static limn_data_report *report_on(const char *name, const char *size, const cha
   limn_config *config;
   limn_data_report *report = NULL;
   cr_assert_eq(limn_config_create(&config, "vae"), LIMN_OK);
-  cr_assert_eq(limn_config_set(config, "data", test_path("%s", name), LIMN_SOURCE_FLAG), LIMN_OK);
+  cr_assert_eq(limn_config_set(config, "data", test_path("%s", name), LIMN_FROM_FLAG), LIMN_OK);
   if (size)
-    cr_assert_eq(limn_config_set(config, "size", size, LIMN_SOURCE_FLAG), LIMN_OK);
+    cr_assert_eq(limn_config_set(config, "size", size, LIMN_FROM_FLAG), LIMN_OK);
   cr_assert_eq(limn_data_report_create(&report, config, sheet, NULL, NULL), LIMN_OK, "%s", limn_error_message());
   limn_config_destroy(config);
   return report;

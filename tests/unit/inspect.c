@@ -30,7 +30,7 @@ static limn_run *make_run(char path[128]) {
   limn_run *run = NULL;
   snprintf(path, 128, "%s/run", folder);
   cr_assert(limn_config_create(&config, "vae") == LIMN_OK);
-  cr_assert(limn_config_set(config, "data", "some/pictures", LIMN_SOURCE_FLAG) == LIMN_OK);
+  cr_assert(limn_config_set(config, "data", "some/pictures", LIMN_FROM_FLAG) == LIMN_OK);
   cr_assert(limn_run_create(&run, config, path) == LIMN_OK, "%s", limn_error_message());
   limn_config_destroy(config);
   return run;

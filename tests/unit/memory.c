@@ -32,7 +32,7 @@ static size_t peak(const limn_block *blocks, int count, int steps) {
 
 static void check(limn_block *blocks, int count, int steps) {
   size_t arena = 12345, end = 0, sum = 0;
-  cr_assert_eq(limn_memory_plan(blocks, count, &arena), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_place_blocks(blocks, count, &arena), LIMN_OK, "%s", limn_error_message());
   for (int i = 0; i < count; ++i) {
     cr_assert_eq(blocks[i].offset % ALIGNMENT, 0);
     for (int j = 0; j < i; ++j)
@@ -74,8 +74,8 @@ Test(memory, same_blocks_same_plan) {
     for (int i = 0; i < count; ++i) /* many of one size, as in a network */
       blocks[i].bytes = (blocks[i].bytes / 2000 + 1) * 1024;
     memcpy(again, blocks, sizeof again);
-    cr_assert_eq(limn_memory_plan(blocks, count, &arena), LIMN_OK);
-    cr_assert_eq(limn_memory_plan(again, count, &arena_again), LIMN_OK);
+    cr_assert_eq(limn_place_blocks(blocks, count, &arena), LIMN_OK);
+    cr_assert_eq(limn_place_blocks(again, count, &arena_again), LIMN_OK);
     cr_assert_eq(arena, arena_again);
     for (int i = 0; i < count; ++i)
       cr_assert_eq(blocks[i].offset, again[i].offset);
@@ -87,7 +87,7 @@ Test(memory, blocks_of_other_times_share_a_place) {
   size_t arena;
   for (int i = 0; i < 50; ++i) /* each is read by the next step: two are alive at a time */
     chain[i] = (limn_block){.bytes = 1000, .first = i, .last = i + 1};
-  cr_assert_eq(limn_memory_plan(chain, 50, &arena), LIMN_OK);
+  cr_assert_eq(limn_place_blocks(chain, 50, &arena), LIMN_OK);
   cr_expect_eq(arena, 2 * aligned(1000));
   check(chain, 50, 51);
 }
@@ -105,7 +105,7 @@ Test(memory, small_blocks_fill_gaps) {
                           {.bytes = 1024, .first = 2, .last = 9},
                           {.bytes = 3072, .first = 2, .last = 3}};
   size_t arena;
-  cr_assert_eq(limn_memory_plan(blocks, 4, &arena), LIMN_OK);
+  cr_assert_eq(limn_place_blocks(blocks, 4, &arena), LIMN_OK);
   cr_expect_eq(arena, 5120, "the place of the first is divided between the last two");
   check(blocks, 4, 10);
 }
@@ -117,7 +117,7 @@ Test(memory, arenas_are_near_what_is_alive) {
     limn_block blocks[MOST];
     size_t arena;
     int steps = 1 + (int)(seed % 60), count = random_blocks(seed, blocks, steps);
-    cr_assert_eq(limn_memory_plan(blocks, count, &arena), LIMN_OK);
+    cr_assert_eq(limn_place_blocks(blocks, count, &arena), LIMN_OK);
     ratios += (double)arena / (double)peak(blocks, count, steps);
   }
   cr_expect_lt(ratios / 300, 1.015, "%g", ratios / 300);
@@ -125,6 +125,6 @@ Test(memory, arenas_are_near_what_is_alive) {
 
 Test(memory, nothing_takes_nothing) {
   size_t arena = 1;
-  cr_expect_eq(limn_memory_plan(NULL, 0, &arena), LIMN_OK);
+  cr_expect_eq(limn_place_blocks(NULL, 0, &arena), LIMN_OK);
   cr_expect_eq(arena, 0);
 }

@@ -12,7 +12,7 @@ static limn_config *make_config(int batch) {
   limn_config *config = NULL;
   cr_assert_eq(limn_config_create(&config, "dcgan"), LIMN_OK);
   for (size_t i = 0; i < sizeof settings / sizeof *settings; ++i)
-    cr_assert_eq(limn_config_set(config, settings[i][0], settings[i][1], LIMN_SOURCE_FLAG), LIMN_OK);
+    cr_assert_eq(limn_config_set(config, settings[i][0], settings[i][1], LIMN_FROM_FLAG), LIMN_OK);
   config->batch = batch;
   return config;
 }

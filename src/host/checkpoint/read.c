@@ -110,7 +110,7 @@ static limn_status set_described(limn_config *config, const limn_safetensors *fi
     const limn_setting *setting = limn_setting_at(i);
     const char *value = limn_safetensors_metadata(file, setting->name);
     if (value && limn_checkpoint_describes(setting, config))
-      LIMN_TRY(limn_config_set(config, setting->name, value, LIMN_SOURCE_FILE));
+      LIMN_TRY(limn_config_set(config, setting->name, value, LIMN_FROM_FILE));
   }
   return LIMN_OK;
 }

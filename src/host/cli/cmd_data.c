@@ -33,7 +33,7 @@ static int examine(const cli_args *args) {
     code = cli_flags_config(&config, args, model ? model : "dcgan", NULL);
   if (code != CLI_OK)
     return code;
-  limn_status status = limn_config_set(config, "data", shown.path, LIMN_SOURCE_FLAG);
+  limn_status status = limn_config_set(config, "data", shown.path, LIMN_FROM_FLAG);
   if (status == LIMN_OK)
     status = limn_data_report_create(&report, config, shown.sheet, tell, NULL);
   if (status != LIMN_OK) {

@@ -6,7 +6,7 @@
 #include "flags.h"
 #include "limn/tools.h"
 #include "parts.h"
-#include "step_plan_print.h"
+#include "plan_print.h"
 
 static const cli_option own_options[] = {
     {"device-spec", 0, "CARD", "plan for a card: h100, h200, a100, rtx3090, rtx4090, rtx5090 or a FILE.json", NULL},
@@ -22,23 +22,23 @@ static const cli_option own_options[] = {
 static int plan_step(const cli_args *args) {
   const char *model = args->words[0];
   limn_config *config = NULL;
-  limn_step_plan *plan = NULL;
-  cli_step_plan shown = {.largest = -1, .every = cli_args_has(args, "all")};
+  limn_plan *plan = NULL;
+  cli_plan shown = {.largest = -1, .every = cli_args_has(args, "all")};
   int code = cli_flags_config(&config, args, model, NULL);
   if (code != CLI_OK)
     return code;
-  limn_status status = limn_step_plan_create(&plan, config, cli_args_value(args, "device-spec"));
-  bool search = status == LIMN_OK && cli_step_plan_capacity(plan) > 0 && !cli_args_has(args, "no-largest") &&
-                (plan->card.name || !cli_step_plan_fits(plan));
+  limn_status status = limn_plan_create(&plan, config, cli_args_value(args, "device-spec"));
+  bool search = status == LIMN_OK && cli_plan_capacity(plan) > 0 && !cli_args_has(args, "no-largest") &&
+                (plan->card.name || !cli_plan_fits(plan));
   if (search)
     status = limn_step_plan_largest_batch(plan, config, &shown.largest);
   shown.plan = plan;
   shown.config = config;
   limn_report *report = cli_report(args);
   if (status == LIMN_OK)
-    cli_say_step_plan(report, &shown);
+    cli_say_plan(report, &shown);
   code = cli_print(report, status);
-  limn_step_plan_destroy(plan);
+  limn_plan_destroy(plan);
   limn_config_destroy(config);
   return code;
 }

@@ -5,11 +5,11 @@
 
 #include "commands.h"
 #include "console.h"
+#include "dry_run_print.h"
 #include "flags.h"
 #include "interrupt.h"
 #include "limn/train.h"
 #include "parts.h"
-#include "plan_print.h"
 #include "progress.h"
 #include "report/numbers.h"
 
@@ -64,13 +64,13 @@ static int print_result(const limn_train_result *result, bool json) {
   return cli_print(report, LIMN_OK);
 }
 
-static int show_plan(const limn_config *config, const cli_args *args) {
-  limn_plan *plan = NULL;
-  limn_status status = limn_plan_create(&plan, config);
+static int show_dry_run(const limn_config *config, const cli_args *args) {
+  limn_dry_run *dry_run = NULL;
+  limn_status status = limn_dry_run_create(&dry_run, config);
   limn_report *report = cli_report(args);
   if (status == LIMN_OK)
-    cli_say_plan(report, plan, config);
-  limn_plan_destroy(plan);
+    cli_say_dry_run(report, dry_run, config);
+  limn_dry_run_destroy(dry_run);
   return cli_print(report, status);
 }
 
@@ -129,7 +129,7 @@ static int train(const cli_args *args) {
   if (code == CLI_OK)
     code = cli_flags_config(&config, args, args->word_count ? args->words[0] : NULL, resume);
   if (code == CLI_OK)
-    code = cli_args_has(args, "dry-run") ? show_plan(config, args) : run_training(config, args, resume);
+    code = cli_args_has(args, "dry-run") ? show_dry_run(config, args) : run_training(config, args, resume);
   limn_config_destroy(config);
   return code;
 }

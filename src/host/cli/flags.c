@@ -90,25 +90,25 @@ static int set_pair(limn_config *config, const char *pair) {
       *byte = '_';
   if (!limn_setting_find(name))
     return unknown_setting(name);
-  limn_status status = limn_config_set(config, name, equals + 1, LIMN_SOURCE_SET);
+  limn_status status = limn_config_set(config, name, equals + 1, LIMN_FROM_SET);
   return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
 }
 
 /* Weakest first: the order on the command line counts only among equals. */
 static int apply(limn_config *config, const cli_args *args) {
-  for (int pass = LIMN_SOURCE_PRESET; pass <= LIMN_SOURCE_FLAG; pass++)
+  for (int pass = LIMN_FROM_PRESET; pass <= LIMN_FROM_FLAG; pass++)
     for (size_t i = 0; i < args->match_count; i++) {
       const cli_match *match = &args->matches[i];
       const limn_setting *setting = match->option->setting;
       limn_status status = LIMN_OK;
       int code = CLI_OK;
-      if (pass == LIMN_SOURCE_FLAG && setting)
-        status = limn_config_set(config, setting->name, match->value, LIMN_SOURCE_FLAG);
-      else if (pass == LIMN_SOURCE_PRESET && !setting && strcmp(match->option->name, "preset") == 0)
+      if (pass == LIMN_FROM_FLAG && setting)
+        status = limn_config_set(config, setting->name, match->value, LIMN_FROM_FLAG);
+      else if (pass == LIMN_FROM_PRESET && !setting && strcmp(match->option->name, "preset") == 0)
         status = limn_config_preset(config, match->value);
-      else if (pass == LIMN_SOURCE_FILE && !setting && strcmp(match->option->name, "config") == 0)
+      else if (pass == LIMN_FROM_FILE && !setting && strcmp(match->option->name, "config") == 0)
         status = limn_config_load(config, match->value);
-      else if (pass == LIMN_SOURCE_SET && !setting && strcmp(match->option->name, "set") == 0)
+      else if (pass == LIMN_FROM_SET && !setting && strcmp(match->option->name, "set") == 0)
         code = set_pair(config, match->value);
       if (status != LIMN_OK)
         code = cli_fail_status(status);
@@ -187,8 +187,8 @@ static void describe_default(const limn_setting *setting, const char *model, cha
       before = ", ";
     }
   /* "DCGAN: ..." says which model a source is for; where only one is shown it might be another's. */
-  if (*setting->source && used < size && !(model && strchr(setting->source, ':')))
-    snprintf(text + used, size - used, " [%s]", setting->source);
+  if (*setting->reference && used < size && !(model && strchr(setting->reference, ':')))
+    snprintf(text + used, size - used, " [%s]", setting->reference);
 }
 
 /* "; only vae, autoencoder", "" where all models have it. */

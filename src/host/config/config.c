@@ -85,7 +85,7 @@ static bool length_is_set(const limn_config *config, const limn_setting_row *row
   return row->offset == offsetof(struct limn_config, epochs) ? config->epochs != 0 : config->time != 0;
 }
 
-static limn_status put(limn_config *config, size_t index, const limn_setting_value *value, limn_source source,
+static limn_status put(limn_config *config, size_t index, const limn_setting_value *value, limn_from source,
                        const char *origin) {
   char *copy = NULL;
   if (origin && !(copy = strdup(origin)))
@@ -104,7 +104,7 @@ static limn_status put(limn_config *config, size_t index, const limn_setting_val
 /* A length is about to be set from `source`: *weaker says that a stronger source has set one already; lengths from
  * weaker ones go, so that `--time 2h` is not cut short by a preset's steps. Nobody has named their 0: a run that goes
  * on keeps its own there. */
-static limn_status settle_lengths(limn_config *config, limn_source source, const char *origin, bool *weaker) {
+static limn_status settle_lengths(limn_config *config, limn_from source, const char *origin, bool *weaker) {
   *weaker = false;
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
@@ -114,20 +114,20 @@ static limn_status settle_lengths(limn_config *config, limn_source source, const
   for (size_t i = 0; i < limn_setting_count() && !*weaker; ++i) {
     const limn_setting_row *row = limn_setting_row_at(i);
     if (limn_setting_is_length(row) && length_is_set(config, row) && config->sources[i] < source)
-      LIMN_TRY(put(config, i, &(limn_setting_value){.text = ""}, LIMN_SOURCE_DEFAULT, origin));
+      LIMN_TRY(put(config, i, &(limn_setting_value){.text = ""}, LIMN_FROM_DEFAULT, origin));
   }
   return LIMN_OK;
 }
 
 /* Other data are about to be named by `source`: labels that came along with the old ones are none of theirs. */
-static limn_status settle_labels(limn_config *config, size_t data, limn_source source, const char *origin) {
+static limn_status settle_labels(limn_config *config, size_t data, limn_from source, const char *origin) {
   size_t labels = 0;
   LIMN_TRY(limn_setting_look_up("labels", &labels));
   bool together = config->sources[labels] == config->sources[data] && config->sources[data] < source;
-  return together ? put(config, labels, &(limn_setting_value){.text = ""}, LIMN_SOURCE_DEFAULT, origin) : LIMN_OK;
+  return together ? put(config, labels, &(limn_setting_value){.text = ""}, LIMN_FROM_DEFAULT, origin) : LIMN_OK;
 }
 
-limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_source source,
+limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_from source,
                                const char *origin) {
   const limn_setting_row *row = limn_setting_row_at(index);
   if (!(row->setting.models & (1u << config->model))) {
@@ -151,25 +151,25 @@ limn_status limn_config_assign(limn_config *config, size_t index, const char *va
   return put(config, index, &parsed, source, origin);
 }
 
-limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_source source) {
+limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_from source) {
   size_t index = 0;
   LIMN_TRY(limn_setting_look_up(name, &index));
   const limn_setting_row *row = limn_setting_row_at(index);
   char flag[40];
   const char *origin = NULL;
   switch (source) {
-  case LIMN_SOURCE_DEFAULT:
+  case LIMN_FROM_DEFAULT:
     break;
-  case LIMN_SOURCE_PRESET:
+  case LIMN_FROM_PRESET:
     origin = "preset";
     break;
-  case LIMN_SOURCE_FILE:
+  case LIMN_FROM_FILE:
     origin = "file";
     break;
-  case LIMN_SOURCE_SET:
+  case LIMN_FROM_SET:
     origin = "--set";
     break;
-  case LIMN_SOURCE_FLAG:
+  case LIMN_FROM_FLAG:
     snprintf(flag, sizeof flag, "--%s", row->setting.flag ? row->setting.flag : "set");
     origin = flag;
     break;

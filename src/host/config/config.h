@@ -109,7 +109,7 @@ struct limn_config {
   int on_full_disk;   /* limn_full_disk */
 
   /* Where the values come from, by index in the table of settings. */
-  unsigned char sources[LIMN_SETTING_LIMIT]; /* limn_source */
+  unsigned char sources[LIMN_SETTING_LIMIT]; /* limn_from */
   char *origins[LIMN_SETTING_LIMIT];         /* owned; NULL: "default" */
 };
 

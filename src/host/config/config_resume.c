@@ -36,7 +36,7 @@ limn_status limn_config_resume(limn_config *config, const limn_config *run) {
     limn_setting_format(row, run, theirs, sizeof theirs);
     if (strcmp(ours, theirs) == 0)
       continue;
-    if (config->sources[i] == LIMN_SOURCE_DEFAULT || is_left_open(row, config))
+    if (config->sources[i] == LIMN_FROM_DEFAULT || is_left_open(row, config))
       LIMN_TRY(take_over(config, i, theirs));
     else if (row->setting.resume == LIMN_RESUME_FIXED)
       snprintf(refused + used, sizeof refused - used, "%s: the run has %.*s, the command says %.*s; ",

@@ -45,7 +45,7 @@ static limn_status apply(limn_config *config, const preset *chosen) {
   for (size_t i = 0; i < MOST_SETTINGS && chosen->settings[i].name; ++i) {
     size_t index = 0;
     LIMN_TRY(limn_setting_look_up(chosen->settings[i].name, &index));
-    LIMN_TRY(limn_config_assign(config, index, chosen->settings[i].value, LIMN_SOURCE_PRESET, origin));
+    LIMN_TRY(limn_config_assign(config, index, chosen->settings[i].value, LIMN_FROM_PRESET, origin));
   }
   return LIMN_OK;
 }

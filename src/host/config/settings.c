@@ -22,7 +22,7 @@
 #define DEFAULT(value_) DEFAULTS("", {ALL, value_})
 /* Where models differ: {models, value}, ..., up to 4, of which the first that fits counts. A setting of some models has
  * a default for the others too: the value that they have for good. */
-#define DEFAULTS(source_, ...) .setting.defaults = {__VA_ARGS__}, .setting.source = source_
+#define DEFAULTS(reference_, ...) .setting.defaults = {__VA_ARGS__}, .setting.reference = reference_
 
 #define FIELD(type_, kind_, field_) .setting.type = type_, .kind = kind_, .offset = offsetof(struct limn_config, field_)
 #define INT(field_)                 FIELD("integer", LIMN_SETTING_INT, field_)

@@ -64,7 +64,7 @@ bool limn_setting_is_text(const limn_setting_row *row);
 bool limn_setting_is_length(const limn_setting_row *row);
 
 /* limn_config_set with a row and the text for limn_config_origin. */
-limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_source source,
+limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_from source,
                                const char *origin);
 
 /* yaml.c: writes a config.yaml durably: the model and each of its settings, resolved, but `out`. */

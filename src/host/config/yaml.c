@@ -141,7 +141,7 @@ static limn_status apply_entry(limn_config *config, const char *path, const entr
   size_t index = 0;
   limn_status status = limn_setting_look_up(e->key, &index);
   if (status == LIMN_OK)
-    status = limn_config_assign(config, index, e->value, LIMN_SOURCE_FILE, path);
+    status = limn_config_assign(config, index, e->value, LIMN_FROM_FILE, path);
   if (status == LIMN_USAGE)
     status = limn_fail(LIMN_DATA, "%s:%d: %s", path, e->line, limn_error_message());
   return status;

@@ -284,7 +284,7 @@ static limn_status place_buffers(limn_code *code) {
     owners[count++] = i;
   }
   if (status == LIMN_OK)
-    status = limn_memory_plan(blocks, count, &code->info.arena_bytes);
+    status = limn_place_blocks(blocks, count, &code->info.arena_bytes);
   for (int i = 0; status == LIMN_OK && i < count; ++i)
     code->buffers[owners[i]].offset = blocks[i].offset;
   free(blocks);

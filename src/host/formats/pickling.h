@@ -1,4 +1,4 @@
-/* A pickle that is being read, as pickle.c and pickle_calls.c share it. */
+/* A pickle that is being read, as unpickle.c and pickle_calls.c share it. */
 #ifndef LIMN_FORMATS_PICKLING_H
 #define LIMN_FORMATS_PICKLING_H
 

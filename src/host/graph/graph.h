@@ -265,18 +265,10 @@ void limn_graph_update_running(limn_graph *graph, limn_value x, limn_value runni
 
 limn_value limn_graph_unary(limn_graph *graph, limn_pointwise function, limn_value x, float alpha, float beta);
 limn_value limn_graph_binary(limn_graph *graph, limn_pointwise function, limn_value x, limn_value y);
-static inline limn_value limn_graph_add(limn_graph *g, limn_value x, limn_value y) {
-  return limn_graph_binary(g, LIMN_PW_ADD, x, y);
-}
-static inline limn_value limn_graph_sub(limn_graph *g, limn_value x, limn_value y) {
-  return limn_graph_binary(g, LIMN_PW_SUB, x, y);
-}
-static inline limn_value limn_graph_mul(limn_graph *g, limn_value x, limn_value y) {
-  return limn_graph_binary(g, LIMN_PW_MUL, x, y);
-}
-static inline limn_value limn_graph_affine(limn_graph *g, limn_value x, float a, float b) {
-  return limn_graph_unary(g, LIMN_PW_AFFINE, x, a, b);
-}
+limn_value limn_graph_add(limn_graph *graph, limn_value x, limn_value y);
+limn_value limn_graph_sub(limn_graph *graph, limn_value x, limn_value y);
+limn_value limn_graph_mul(limn_graph *graph, limn_value x, limn_value y);
+limn_value limn_graph_affine(limn_graph *graph, limn_value x, float a, float b); /* a x + b */
 
 limn_value limn_graph_sum(limn_graph *graph, limn_value x, limn_shape shape);
 limn_value limn_graph_sum_all(limn_graph *graph, limn_value x);

@@ -57,7 +57,7 @@ static size_t place(limn_block **order, int count, limn_block **alive) {
 }
 
 /* No order is the best one for all programs, so each is tried. */
-limn_status limn_memory_plan(limn_block *blocks, int count, size_t *arena_bytes) {
+limn_status limn_place_blocks(limn_block *blocks, int count, size_t *arena_bytes) {
   static int (*const orders[])(const void *, const void *) = {by_area, by_length, by_size};
   const int order_count = sizeof orders / sizeof *orders;
   limn_block **order = malloc(((size_t)count + 1) * sizeof *order),

@@ -83,6 +83,22 @@ limn_value limn_graph_binary(limn_graph *graph, limn_pointwise function, limn_va
   return limn_graph_binary_alpha(graph, function, x, y, 0);
 }
 
+limn_value limn_graph_add(limn_graph *graph, limn_value x, limn_value y) {
+  return limn_graph_binary(graph, LIMN_PW_ADD, x, y);
+}
+
+limn_value limn_graph_sub(limn_graph *graph, limn_value x, limn_value y) {
+  return limn_graph_binary(graph, LIMN_PW_SUB, x, y);
+}
+
+limn_value limn_graph_mul(limn_graph *graph, limn_value x, limn_value y) {
+  return limn_graph_binary(graph, LIMN_PW_MUL, x, y);
+}
+
+limn_value limn_graph_affine(limn_graph *graph, limn_value x, float a, float b) {
+  return limn_graph_unary(graph, LIMN_PW_AFFINE, x, a, b);
+}
+
 limn_value limn_graph_broadcast(limn_graph *graph, limn_value x, limn_shape shape) {
   if (limn_shape_equal(limn_graph_shape(graph, x), shape))
     return x;

@@ -122,6 +122,6 @@ typedef struct limn_block {
 
 /* Places blocks so that no two that live at the same time overlap, each in the lowest gap that holds it, in the best of
  * several orders: by size, by lifetime, by both. Returns LIMN_FAILED when memory for the work runs out. */
-limn_status limn_memory_plan(limn_block *blocks, int count, size_t *arena_bytes);
+limn_status limn_place_blocks(limn_block *blocks, int count, size_t *arena_bytes);
 
 #endif

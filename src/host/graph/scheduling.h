@@ -1,4 +1,4 @@
-/* The work in progress of limn_schedule_create, shared by schedule.c and fuse_pointwise.c. */
+/* The work in progress of limn_schedule_create, shared by schedule.c and the files beside it. */
 #ifndef LIMN_GRAPH_SCHEDULING_H
 #define LIMN_GRAPH_SCHEDULING_H
 

@@ -43,7 +43,7 @@ static limn_status read_shapes(const limn_weights *w, limn_config **out) {
     int length = snprintf(text, sizeof text, "%lld", (long long)settings[i].value);
     if (settings[i].second)
       snprintf(text + length, sizeof text - (size_t)length, "x%lld", (long long)settings[i].second);
-    status = limn_config_set(config, settings[i].name, text, LIMN_SOURCE_FILE);
+    status = limn_config_set(config, settings[i].name, text, LIMN_FROM_FILE);
   }
   if (status == LIMN_OK)
     *out = config;

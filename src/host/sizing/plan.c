@@ -1,111 +1,130 @@
-/* What a run would be (--dry-run): a session without a run folder, whose programs are planned and cannot run. */
+/* What a training step is on a device, kernel by kernel, without running it (limn plan): a session of which only the
+ * lists of its programs are read. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "devices/cards.h"
 #include "limn/tools.h"
-#include "models/outline.h"
+#include "sizing/step_rows.h"
 #include "train/memory.h"
-#include "train/session.h"
-#include "train/training_data.h"
 
-static limn_status describe_network(limn_plan *plan, const limn_outline *network) {
-  limn_plan_layer *layers =
-      realloc(plan->layers, (plan->layer_count + (size_t)network->layer_count) * sizeof *plan->layers);
-  if (!layers)
-    return limn_fail_memory("a plan");
-  plan->layers = layers;
-  for (int i = 0; i < network->layer_count; ++i) {
-    const limn_outline_layer *l = &network->layers[i];
-    limn_plan_layer *row = &layers[plan->layer_count++];
-    *row = (limn_plan_layer){.channels = l->shape.c,
-                             .height = l->shape.h,
-                             .width = l->shape.w,
-                             .parameters = l->parameters,
-                             .macs = l->macs};
-    snprintf(row->network, sizeof row->network, "%s", network->network->name);
-    snprintf(row->name, sizeof row->name, "%s", l->name);
-    snprintf(row->kind, sizeof row->kind, "%s", l->kind);
+/* The public part first, so that a plan is freed by its address. */
+struct step_plan {
+  limn_plan base;
+  limn_card_file *card; /* NULL: the config's device */
+};
+
+/* The config of a plan: a copy with a size, for the card if there is one. *out is the caller's, on failure too. */
+static limn_status planned_config(limn_config **out, const limn_config *wanted, const limn_card *card) {
+  LIMN_TRY(limn_config_copy(out, wanted));
+  limn_session_assume_pictures(*out);
+  if (card && strcmp((*out)->device, "cpu") == 0)
+    return limn_fail(LIMN_USAGE, "the device is cpu and the plan is for a card: leave one of them out");
+  if (card)
+    LIMN_TRY(limn_config_set(*out, "device", "cuda", LIMN_FROM_FLAG));
+  LIMN_TRY(limn_config_check(*out));
+  return (*out)->batch ? LIMN_OK : limn_choose_batch(*out, card, UINT32_MAX);
+}
+
+static void add_rows(limn_plan *plan, const limn_step_part *part, const limn_device *device) {
+  for (int i = 0; i < part->row_count; ++i) {
+    limn_step_row *row = &plan->rows[plan->row_count++];
+    *row = limn_step_row_of(part, i, device->peak_flops, device->peak_bandwidth);
+    plan->launches += row->times * row->launches;
+    plan->flops += row->times * row->flops;
+    plan->bytes += row->times * row->bytes;
+    plan->floor_seconds += row->times * row->floor_seconds;
   }
+}
+
+static limn_status describe(limn_plan *plan, const limn_session *s) {
+  limn_step_part parts[2];
+  int part_count;
+  plan->rows = calloc(limn_step_parts(s, parts, &part_count) + 1, sizeof *plan->rows);
+  if (!plan->rows)
+    return limn_fail_memory("a plan");
+  snprintf(plan->device, sizeof plan->device, "%s", s->device->description);
+  plan->batch = s->batch.n;
+  plan->channels = s->batch.c;
+  plan->height = s->batch.h;
+  plan->width = s->batch.w;
+  plan->images = s->batch.n * s->algorithm->batches_per_step(s->config);
+  for (int i = 0; i < part_count; ++i) {
+    limn_program_info info = {0};
+    limn_program_get_info(parts[i].program, &info);
+    plan->least_bytes += parts[i].times * info.least_bytes;
+    add_rows(plan, &parts[i], s->device);
+  }
+  plan->memory = limn_session_memory(s);
+  plan->available_bytes = plan->card.name ? 0 : s->device->memory_bytes;
   return LIMN_OK;
 }
 
-static limn_status describe_layers(limn_plan *plan, const limn_model *model) {
-  limn_status status = LIMN_OK;
-  for (int n = 0; n < 2 && status == LIMN_OK; ++n) {
-    limn_outline outline;
-    LIMN_TRY(limn_outline_take(&outline, model, n));
-    status = describe_network(plan, &outline);
-    limn_outline_release(&outline);
-  }
-  return status;
+static limn_step_card card_of(const limn_card_file *file, const char *precision) {
+  const limn_card *card = &file->card;
+  return (limn_step_card){.name = card->name,
+                          .text = file->text,
+                          .memory_bytes = card->memory_bytes,
+                          .bandwidth = card->bandwidth,
+                          .peak = limn_card_peak(card, precision)};
 }
 
-static double step_flops(const limn_session *s) {
-  limn_program_info step, extra = {0};
-  limn_program_get_info(s->train, &step);
-  if (s->extra)
-    limn_program_get_info(s->extra, &extra);
-  return step.flops + extra.flops * (s->algorithm->batches_per_step(s->config) - 1);
-}
-
-static limn_status make_plan(limn_plan *plan, limn_config *config, limn_training_data *data) {
+static limn_status make_plan(struct step_plan *plan, const limn_config *config) {
   limn_session session;
-  LIMN_TRY(limn_config_check(config));
-  LIMN_TRY(limn_training_data_open(data, config, NULL, NULL));
-  LIMN_TRY(limn_session_open(
-      &session, config, 1,
-      &(limn_session_data){
-          .held_out = data->held_out, .held_out_count = data->held_out_count, .blank = true, .planning = true}));
-  limn_status status = describe_layers(plan, &session.model);
-  if (status == LIMN_OK) {
-    plan->memory = limn_session_memory(&session);
-    plan->step_flops = step_flops(&session);
-    snprintf(plan->device, sizeof plan->device, "%s", session.device->description);
-    snprintf(plan->data_kind, sizeof plan->data_kind, "%s", data->info.kind);
-    plan->images = data->info.count;
-    plan->validation_images = data->validation_count;
-    plan->broken = data->info.broken;
-    plan->other_files = data->info.other_files;
-    plan->channels = config->channels;
-    plan->height = config->height;
-    plan->width = config->width;
-    plan->batch = config->batch;
-    plan->data_bytes = data->info.memory_bytes + (size_t)data->held_out_count * (size_t)config->channels *
-                                                     (size_t)config->height * (size_t)config->width;
-    snprintf(plan->cache_path, sizeof plan->cache_path, "%s", data->info.cache_path);
-    plan->cache_bytes = data->info.cache_bytes;
-    plan->cache_found = data->info.cache_found;
-    int batches = session.algorithm->batches_per_step(config);
-    limn_training_end end = {0};
-    status = limn_training_find_end(config, data->training_count, batches, &end);
-    plan->steps = (int64_t)end.step;
-  }
+  LIMN_TRY(limn_session_plan(&session, config, plan->card ? &plan->card->card : NULL));
+  if (plan->card)
+    plan->base.card = card_of(plan->card, config->precision);
+  limn_status status = describe(&plan->base, &session);
   limn_session_release(&session);
   return status;
 }
 
-limn_status limn_plan_create(limn_plan **out, const limn_config *wanted) {
+limn_status limn_plan_create(limn_plan **out, const limn_config *wanted, const char *card) {
   *out = NULL;
-  limn_plan *plan = calloc(1, sizeof *plan);
   limn_config *config = NULL;
-  limn_training_data data = {0};
-  limn_status status = plan ? limn_config_copy(&config, wanted) : limn_fail_memory("a plan");
+  struct step_plan *plan = calloc(1, sizeof *plan);
+  limn_status status = plan ? LIMN_OK : limn_fail_memory("a plan");
+  if (status == LIMN_OK && card)
+    status = limn_card_load(&plan->card, card);
+  if (status == LIMN_OK && card && limn_planning_driver_open() != LIMN_OK)
+    snprintf(plan->base.note, sizeof plan->base.note, "%s: on the card cuDNN fuses more, into fewer launches",
+             limn_error_message());
   if (status == LIMN_OK)
-    status = make_plan(plan, config, &data);
-  limn_training_data_close(&data);
+    status = planned_config(&config, wanted, plan->card ? &plan->card->card : NULL);
+  if (status == LIMN_OK)
+    status = make_plan(plan, config);
   limn_config_destroy(config);
   if (status != LIMN_OK) {
-    limn_plan_destroy(plan);
+    limn_plan_destroy(plan ? &plan->base : NULL);
     return status;
   }
-  *out = plan;
+  *out = &plan->base;
   return LIMN_OK;
 }
 
-void limn_plan_destroy(limn_plan *plan) {
+void limn_plan_destroy(limn_plan *base) {
+  struct step_plan *plan = (struct step_plan *)base;
   if (!plan)
     return;
-  free(plan->layers);
+  limn_card_file_destroy(plan->card);
+  free(base->rows);
   free(plan);
+}
+
+limn_status limn_step_plan_largest_batch(const limn_plan *base, const limn_config *wanted, int *batch) {
+  const struct step_plan *plan = (const struct step_plan *)base;
+  const limn_card *card = plan->card ? &plan->card->card : NULL;
+  limn_config *config = NULL;
+  *batch = 0;
+  if (!card && base->available_bytes <= 0)
+    return limn_fail(LIMN_USAGE, "the largest batch cannot be told: the memory of %s is not known", base->device);
+  limn_status status = planned_config(&config, wanted, card);
+  if (status == LIMN_OK)
+    status =
+        limn_largest_batch(config, card, card ? card->memory_bytes : limn_usable_memory(base->available_bytes), batch);
+  limn_config_destroy(config);
+  return status;
 }

@@ -44,7 +44,7 @@ limn_status limn_cpu_time_engine(struct cpu_device *cpu, const limn_step *step, 
   limn_status status = build_graph(cpu, graph, step, shapes, tensors);
   cpu->forced = engine;
   if (status == LIMN_OK)
-    status = limn_cpu_time_graph(cpu, graph, tensors, seconds);
+    status = cpu->time_graph(cpu, graph, tensors, seconds);
   cpu->forced = NULL;
   for (int i = 0; i < LEAVES; ++i)
     cpu->base.ops->tensor_destroy(tensors[i]);

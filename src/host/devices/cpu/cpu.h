@@ -43,7 +43,10 @@ struct cpu_device {
   char *told, *found;       /* engines that were given and that were chosen by the clock (devices/choices.h), or NULL */
   int missed;               /* of the given ones, those that are not to be had here */
   const cpu_engine *forced; /* while it is timed */
-  double taken;             /* bytes of tensors */
+  /* limn_cpu_time_graph, for who chooses engines: programs are made of their choices, and time them. */
+  limn_status (*time_graph)(struct cpu_device *cpu, const limn_graph *graph, limn_tensor *const *leaves,
+                            double *seconds);
+  double taken; /* bytes of tensors */
   struct cpu_worker *worker;
   struct onednn *onednn;
 };

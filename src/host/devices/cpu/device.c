@@ -208,6 +208,7 @@ limn_status limn_cpu_device_create(limn_device **out, const limn_device_options 
   cpu->base.seed = options->seed;
   cpu->threads = options->threads > 0 ? options->threads : usable_processors();
   cpu->winograd = !options->direct;
+  cpu->time_graph = limn_cpu_time_graph;
   cpu->planning = options->planning;
   cpu->autotune = options->autotune && !options->planning;
   cpu->told = options->engines ? strdup(options->engines) : NULL;

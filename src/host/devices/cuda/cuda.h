@@ -6,7 +6,7 @@
 #include <cuda_runtime_api.h>
 
 #include "devices/builder.h"
-#include "devices/cuda/plan.h"
+#include "devices/cuda/planner.h"
 #include "kernels/kernels.h"
 
 /* How a tensor of logical shape (N, C, H, W) lies in memory: numbers as NHWC, in one of two types. */

@@ -100,21 +100,6 @@ bool cuda_cache_load(cuda_choice *choice, const cuda_planner *planner, const cud
   return good;
 }
 
-char *cuda_plan_text(cudnnBackendDescriptor_t plan, size_t *size) {
-  cuda_descriptors set = {.count = 0};
-  const cudnnBackendAttributeName_t name = CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION;
-  int64_t count = cuda_descriptor_get(&set, plan, name, CUDNN_TYPE_CHAR, 0, NULL);
-  char *text = count > 0 ? calloc((size_t)count + 1, 1) : NULL;
-  if (!text)
-    return NULL;
-  cuda_descriptor_get(&set, plan, name, CUDNN_TYPE_CHAR, count, text);
-  *size = strlen(text);
-  if (set.status == CUDNN_STATUS_SUCCESS)
-    return text;
-  free(text);
-  return NULL;
-}
-
 void cuda_cache_store(const cuda_choice *choice, const cuda_planner *planner, const cuda_operation *operation,
                       const char *wanted) {
   if (!planner->cache || !choice->engine[0])

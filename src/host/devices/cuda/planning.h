@@ -1,4 +1,4 @@
-/* The parts of planning, private to plan.c and the files beside it: describe (operation -> operation graph), choose
+/* The parts of planning, private to planner.c and the files below it: describe (operation -> operation graph), choose
  * (graph -> engine -> plan), remember (plan <-> file). */
 #ifndef LIMN_DEVICES_CUDA_PLANNING_H
 #define LIMN_DEVICES_CUDA_PLANNING_H
@@ -56,10 +56,22 @@ typedef struct cuda_choice {
   char reason[480]; /* why there is none, one line */
 } cuda_choice;
 
+struct cuda_plan {
+  cuda_operation operation;
+  int holders;
+  cudnnBackendDescriptor_t plan;
+  size_t workspace;
+  cuda_tile tile;
+  double rate;
+  char engine[LIMN_ENGINE_SIZE];
+  cuda_planner *planner; /* whose list it is in; NULL once that is gone */
+  cuda_plan *next;
+};
+
 /* The operation graph, finalized, in `set`; NULL when the set has failed. */
 cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_operation *operation);
 
-/* What descriptions are made of (describe.c). */
+/* What descriptions are made of (describe_parts.c). */
 typedef struct cuda_described_tensor {
   int64_t uid;
   limn_shape shape; /* logical (N, C, H, W); in memory C is the fastest */
@@ -68,6 +80,8 @@ typedef struct cuda_described_tensor {
   bool by_value;   /* a number on the host */
 } cuda_described_tensor;
 cudnnBackendDescriptor_t cuda_describe_tensor(cuda_descriptors *set, cuda_described_tensor tensor);
+/* slope: of RELU_FWD and RELU_BWD below zero. */
+cudnnBackendDescriptor_t cuda_describe_mode(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope);
 /* y = mode(x [, b]); slope belongs to RELU_FWD, 0 otherwise. */
 cudnnBackendDescriptor_t cuda_describe_pointwise(cuda_descriptors *set, cudnnPointwiseMode_t mode, double slope,
                                                  cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t b,
@@ -76,10 +90,6 @@ cudnnBackendDescriptor_t cuda_describe_graph(cuda_descriptors *set, const cudnnB
                                              int64_t count);
 /* describe_batchnorm.c */
 cudnnBackendDescriptor_t cuda_describe_batchnorm(cuda_descriptors *set, const cuda_operation *operation);
-
-/* "CONV x=(128,3,64,64) w=(64,3,4,4) y=(128,64,32,32) stride=(2,2) pad=(1,1) bf16->bf16 bias leaky_relu(0.2)": names a
- * operation fully, for people and as the key of files. Returns `out`. */
-const char *cuda_operation_name(const cuda_operation *operation, char *out, size_t size);
 
 /* tile.c. plan: in cuDNN's JSON; engine: its name. */
 cuda_tile cuda_tile_of(const char *plan, const char *engine);
