@@ -3,6 +3,7 @@
  */
 #include "devices/cards.h"
 #include "support/run_files.h"
+#include "train/memory.h"
 
 #define STEPS 20
 
@@ -128,6 +129,16 @@ Test(cuda, checkpoints_move_between_the_devices) {
   }
 }
 
+/* Replayed as graphs or launched one by one: the same. */
+Test(cuda, graphs_change_nothing) {
+  const char *const settings[] = {"steps", "4", "device", "cuda", "checkpoint_every", "4", NULL};
+  test_train_well("dcgan", settings, data, "replayed");
+  setenv("LIMN_CUDA_GRAPHS", "0", 1);
+  test_train_well("dcgan", settings, data, "plain");
+  unsetenv("LIMN_CUDA_GRAPHS");
+  cr_expect(test_same_file("replayed", "plain", "checkpoints/000004.safetensors"));
+}
+
 /* --- memory (of the virtual GPU, which has as much as it is told) --- */
 
 /* Of which cuBLAS takes 34 MB. */
@@ -140,7 +151,7 @@ Test(cuda, too_large_a_batch_says_which_fits) {
   test_set(config, "device", "cuda");
   limn_session session;
   uint8_t none = 0;
-  limn_status status = limn_session_init(&session, config, 1, &(limn_session_data){.held_out = &none});
+  limn_status status = limn_session_open(&session, config, 1, &(limn_session_data){.held_out = &none});
   cr_assert_eq(status, LIMN_DEVICE);
   const char *hint = strstr(limn_error_message(), ": --batch "),
              *figure = strstr(limn_error_message(), " MB of memory");

@@ -32,11 +32,10 @@ static void add_alternatives(value *v, const char *text) {
 static value value_of(const cli_option *option) {
   static const char *const files[] = {"FILE", "DIR", "RUN", "PATH", ".yaml"};
   const char *range = option->setting ? option->setting->range : option->value;
+  char names[LIMN_MODEL_NAMES_SIZE];
   value v = {.setting = option->value && strcmp(option->value, "NAME=VALUE") == 0};
   if (option->value && strcmp(option->value, "MODEL") == 0)
-    limn_model_names(~0u, " ", " ", v.words, sizeof(v.words) - 1);
-  if (v.words[0])
-    strcat(v.words, " ");
+    snprintf(v.words, sizeof(v.words), "%s ", limn_model_names(~0u, " ", " ", names, sizeof(names)));
   for (size_t i = 0; option->value && i < sizeof(files) / sizeof(files[0]); i++)
     v.file = v.file || strstr(option->value, files[i]);
   if (option->value && strchr(range, '|'))

@@ -25,6 +25,7 @@ static const struct {
                   {"128+N", "stopped by signal N, after the run was saved"}},
   environment[] = {{"LIMN_CACHE",
                     "folder of plans and of other things that can be made again; else limn in the user's cache folder"},
+                   {"LIMN_CUDA_GRAPHS", "0: steps are launched kernel by kernel instead of replayed as graphs"},
                    {"LIMN_CUDA_LIBRARIES", "folders, with colons between, that hold CUDA's libraries and cuDNN"},
                    {"LIMN_CUDA_MODULE", "the file of the CUDA module, when it is not the one beside the program"},
                    {"NO_COLOR", "no colours on a terminal"}};

@@ -231,7 +231,7 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
   return limn_builder_status(b);
 }
 
-limn_status cuda_build_batchnorm(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_batchnorm(limn_builder *b, const limn_step *step) {
   switch (step->kind) {
   case LIMN_STEP_STATISTICS:
     return add_statistics(b, step);
@@ -263,7 +263,7 @@ static void run_running(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_update_running(s->entries, s->count, call->stream), "running statistics");
 }
 
-limn_status cuda_build_running(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_running(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 0;
   while (count < left && steps[count].kind == LIMN_STEP_UPDATE_RUNNING)
     ++count;

@@ -21,7 +21,7 @@ static void run_channels(const limn_kernel *k, const struct limn_call *call) {
 }
 
 /* The value lies in CUDA_HALF where a part of it does, as that of rows. */
-limn_status cuda_build_channels(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_channels(limn_builder *b, const limn_step *step) {
   const struct cuda_device *cuda = cuda_device_of(b);
   const limn_shape shape = limn_builder_shape(b, step->outputs[0]);
   struct channels *s = calloc(1, sizeof *s);

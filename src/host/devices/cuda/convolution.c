@@ -133,7 +133,7 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
   return epilogue ? cuda_add_epilogue(b, step, buffers[0], made) : LIMN_OK;
 }
 
-limn_status cuda_build_convolution(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_convolution(limn_builder *b, const limn_step *step) {
   limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
-  return shapes.dense ? cuda_build_dense(b, step, &shapes) : add_plan(b, step, &shapes);
+  return shapes.dense ? limn_cuda_build_dense(b, step, &shapes) : add_plan(b, step, &shapes);
 }

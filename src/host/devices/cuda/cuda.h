@@ -140,20 +140,20 @@ limn_status cuda_program_trace(limn_program *program, int rounds, double *second
 /* Builders of steps: each adds the kernels of steps[0], and of those after it that fit into the same launch (*taken).
  */
 /* convolution.c */
-limn_status cuda_build_convolution(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_convolution(limn_builder *builder, const limn_step *step);
 /* batchnorm.c */
-limn_status cuda_build_batchnorm(limn_builder *builder, const limn_step *step);
-limn_status cuda_build_running(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_batchnorm(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_running(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* rows.c */
-limn_status cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* channels.c */
-limn_status cuda_build_channels(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_channels(limn_builder *builder, const limn_step *step);
 /* spatial.c */
-limn_status cuda_build_max_pool(limn_builder *builder, const limn_step *step);
-limn_status cuda_build_separable(limn_builder *builder, const limn_step *step);
-limn_status cuda_build_window(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_max_pool(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_separable(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_window(limn_builder *builder, const limn_step *step);
 /* pointwise.c */
-limn_status cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* Of a pass, for `limn plan`: whether a kernel was compiled for it. */
 const char *cuda_pass_engine(const limn_group *group, const limn_result *results, int count);
 /* How an input of shape `s` is walked while the domain is: not at all along an axis on which it is broadcast. */
@@ -173,21 +173,21 @@ typedef struct cuda_epilogue {
 /* The pass that it is, without addresses: inputs y, then the bias or the activated value. */
 void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_epilogue *epilogue);
 /* log_sum_exp.c */
-limn_status cuda_build_log_sum_exp(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_log_sum_exp(limn_builder *builder, const limn_step *step);
 /* small.c: steps of few elements, and the latch. */
 bool cuda_is_small(const limn_builder *builder, const limn_step *step);
-limn_status cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* sums.c: sums of two tensors, and sums of squares. */
-limn_status cuda_build_additions(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_additions(limn_builder *builder, const limn_step *steps, int left, int *taken);
 bool cuda_is_sum_of_squares(const limn_builder *builder, const limn_step *step);
-limn_status cuda_build_squares(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_squares(limn_builder *builder, const limn_step *steps, int left, int *taken);
 /* pictures.c */
-limn_status cuda_build_pictures(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_pictures(limn_builder *builder, const limn_step *step);
 /* update.c */
-limn_status cuda_build_random(limn_builder *builder, const limn_step *step);
-limn_status cuda_build_assign(limn_builder *builder, const limn_step *step);
-limn_status cuda_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
-limn_status cuda_build_record(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_random(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_assign(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_record(limn_builder *builder, const limn_step *steps, int left, int *taken);
 
 /* The buffer of a value that a kernel writes in CUDA_HALF as well, where convolutions read that; else LIMN_ABSENT. */
 static inline int cuda_output_half(limn_builder *builder, int value) {
@@ -195,6 +195,6 @@ static inline int cuda_output_half(limn_builder *builder, int value) {
 }
 
 /* gemm.c: the product that a convolution is when its kernel covers the whole picture. */
-limn_status cuda_build_dense(limn_builder *builder, const limn_step *step, const limn_conv_shapes *shapes);
+limn_status limn_cuda_build_dense(limn_builder *builder, const limn_step *step, const limn_conv_shapes *shapes);
 
 #endif

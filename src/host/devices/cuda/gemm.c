@@ -37,7 +37,7 @@ static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
 }
 
 /* Results that no convolution reads stay in fp32: scores, codes, gradients of weights. */
-limn_status cuda_build_dense(limn_builder *b, const limn_step *step, const limn_conv_shapes *shapes) {
+limn_status limn_cuda_build_dense(limn_builder *b, const limn_step *step, const limn_conv_shapes *shapes) {
   const struct cuda_device *cuda = cuda_device_of(b);
   static const char *const names[] = {"dense", "dense backward data", "dense backward weights"};
   int reads = cuda_conv_format(cuda), row = step->kind == LIMN_STEP_CONV ? 0 : step->kind == LIMN_STEP_CONV_DX ? 1 : 2;

@@ -17,7 +17,7 @@ static void run_log_sum_exp(const limn_kernel *k, const struct limn_call *call) 
 }
 
 /* x as it lies; the value stays in fp32, as scores and losses do. */
-limn_status cuda_build_log_sum_exp(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_log_sum_exp(limn_builder *b, const limn_step *step) {
   const limn_shape x = limn_builder_shape(b, step->inputs[0]);
   const int format = limn_builder_format(b, step->inputs[0]);
   struct log_sum_exp *s = malloc(sizeof *s);

@@ -117,7 +117,7 @@ static void run_pictures(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_pictures(&args, call->device->run, call->stream), k->name);
 }
 
-limn_status cuda_build_pictures(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_pictures(limn_builder *b, const limn_step *step) {
   const limn_node *n = &step->node;
   limn_shape from = limn_builder_shape(b, step->inputs[0]);
   const struct cuda_tensor *leaf = (const struct cuda_tensor *)limn_builder_leaf(b, step->inputs[0]);

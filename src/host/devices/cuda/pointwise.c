@@ -76,13 +76,13 @@ static limn_status add_group(limn_builder *b, const limn_step *step) {
   return limn_builder_status(b);
 }
 
-limn_status cuda_build_pointwise(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_pointwise(limn_builder *b, const limn_step *steps, int left, int *taken) {
   if (cuda_is_sum_of_squares(b, steps))
-    return cuda_build_squares(b, steps, left, taken);
+    return limn_cuda_build_squares(b, steps, left, taken);
   if (limn_builder_is_addition(b, steps))
-    return cuda_build_additions(b, steps, left, taken);
+    return limn_cuda_build_additions(b, steps, left, taken);
   if (cuda_is_small(b, steps))
-    return cuda_build_small(b, steps, left, taken);
+    return limn_cuda_build_small(b, steps, left, taken);
   *taken = 1;
   return add_group(b, steps);
 }

@@ -3,6 +3,7 @@
  * libraries and the driver load code at the first use, which a capture does not allow. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "devices/cuda/cuda.h"
@@ -66,43 +67,43 @@ static limn_status build(limn_builder *b, const limn_step *steps, int left, int 
   case LIMN_STEP_CONV:
   case LIMN_STEP_CONV_DX:
   case LIMN_STEP_CONV_DW:
-    return cuda_build_convolution(b, steps);
+    return limn_cuda_build_convolution(b, steps);
   case LIMN_STEP_STATISTICS:
   case LIMN_STEP_BATCHNORM:
   case LIMN_STEP_BATCHNORM_BACKWARD:
-    return cuda_build_batchnorm(b, steps);
+    return limn_cuda_build_batchnorm(b, steps);
   case LIMN_STEP_UPDATE_RUNNING:
-    return cuda_build_running(b, steps, left, taken);
+    return limn_cuda_build_running(b, steps, left, taken);
   case LIMN_STEP_STACK:
   case LIMN_STEP_ROWS:
-    return cuda_build_rows(b, steps, left, taken);
+    return limn_cuda_build_rows(b, steps, left, taken);
   case LIMN_STEP_CONCAT:
   case LIMN_STEP_SLICE:
-    return cuda_build_channels(b, steps);
+    return limn_cuda_build_channels(b, steps);
   case LIMN_STEP_MAX_POOL:
   case LIMN_STEP_MAX_POOL_DX:
   case LIMN_STEP_MAX_POOL_PICK:
-    return cuda_build_max_pool(b, steps);
+    return limn_cuda_build_max_pool(b, steps);
   case LIMN_STEP_SEPARABLE:
-    return cuda_build_separable(b, steps);
+    return limn_cuda_build_separable(b, steps);
   case LIMN_STEP_WINDOW:
-    return cuda_build_window(b, steps);
+    return limn_cuda_build_window(b, steps);
   case LIMN_STEP_POINTWISE:
-    return cuda_build_pointwise(b, steps, left, taken);
+    return limn_cuda_build_pointwise(b, steps, left, taken);
   case LIMN_STEP_LOG_SUM_EXP:
-    return cuda_build_log_sum_exp(b, steps);
+    return limn_cuda_build_log_sum_exp(b, steps);
   case LIMN_STEP_RANDOM:
-    return cuda_build_random(b, steps);
+    return limn_cuda_build_random(b, steps);
   case LIMN_STEP_PICTURES:
-    return cuda_build_pictures(b, steps);
+    return limn_cuda_build_pictures(b, steps);
   case LIMN_STEP_ASSIGN:
-    return cuda_build_assign(b, steps);
+    return limn_cuda_build_assign(b, steps);
   case LIMN_STEP_OPTIMIZER:
-    return cuda_build_optimizer(b, steps, left, taken);
+    return limn_cuda_build_optimizer(b, steps, left, taken);
   case LIMN_STEP_LATCH:
-    return cuda_build_small(b, steps, left, taken);
+    return limn_cuda_build_small(b, steps, left, taken);
   case LIMN_STEP_RECORD:
-    return cuda_build_record(b, steps, left, taken);
+    return limn_cuda_build_record(b, steps, left, taken);
   }
   return limn_fail(LIMN_FAILED, "program: step kind %d is unknown", (int)steps->kind);
 }
@@ -157,12 +158,19 @@ static void note_missed(struct cuda_device *cuda) {
              cuda->base.description);
 }
 
+/* To measure what graphs spare. */
+static bool by_wish(void) {
+  const char *graphs = getenv("LIMN_CUDA_GRAPHS");
+  return graphs && strcmp(graphs, "0") == 0;
+}
+
 limn_status cuda_program_create(limn_device *device, const limn_graph *graph, limn_tensor *const *leaves,
                                 const limn_program_options *options, limn_program **out) {
   struct cuda_program *p = calloc(1, sizeof *p);
   if (!p)
     return limn_fail_memory("a program");
   p->base.device = device;
+  p->plain = by_wish();
   p->code = (limn_code){.backend = &backend, .device = device, .options = *options};
   cuda_enter((struct cuda_device *)device);
   limn_status status = find_pictures(p, graph, leaves);

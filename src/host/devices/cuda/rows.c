@@ -43,9 +43,9 @@ static limn_status add_rows(limn_builder *b, const limn_step *step) {
   return limn_builder_status(b);
 }
 
-limn_status cuda_build_rows(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_rows(limn_builder *b, const limn_step *steps, int left, int *taken) {
   if (cuda_is_small(b, steps))
-    return cuda_build_small(b, steps, left, taken);
+    return limn_cuda_build_small(b, steps, left, taken);
   *taken = 1;
   return add_rows(b, steps);
 }

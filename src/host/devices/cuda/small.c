@@ -140,7 +140,7 @@ static void add_step(struct adding *a, const limn_step *step) {
   }
 }
 
-limn_status cuda_build_small(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_small(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 0, groups = 0, operands = 0;
   for (; count < left && cuda_is_small(b, &steps[count]); ++count) {
     groups += steps[count].kind == LIMN_STEP_STACK ? 2 : 1;

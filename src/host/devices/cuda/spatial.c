@@ -29,7 +29,7 @@ static void run_max_pool(const limn_kernel *k, const struct limn_call *call) {
                   k->name);
 }
 
-limn_status cuda_build_max_pool(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_max_pool(limn_builder *b, const limn_step *step) {
   const struct cuda_device *cuda = cuda_device_of(b);
   const limn_pool_attrs a = step->node.pool;
   const limn_shape x = limn_builder_shape(b, step->inputs[0]),
@@ -98,7 +98,7 @@ static void run_separable(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_separable(&args, call->stream), k->name);
 }
 
-limn_status cuda_build_separable(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_separable(limn_builder *b, const limn_step *step) {
   const limn_shape x = limn_builder_shape(b, step->inputs[0]);
   const int format = format_of(b, step);
   const limn_type type = cuda_type(cuda_device_of(b), format);
@@ -139,7 +139,7 @@ static void run_window(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_window_numbers(&args, &call->device->run->step, call->stream), k->name);
 }
 
-limn_status cuda_build_window(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_window(limn_builder *b, const limn_step *step) {
   const limn_node *n = &step->node;
   const int format = format_of(b, step);
   const limn_type type = cuda_type(cuda_device_of(b), format);

@@ -22,7 +22,7 @@ static void run_additions(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_add(s->tensors, s->count, call->stream), k->name);
 }
 
-limn_status cuda_build_additions(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_additions(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 0;
   while (count < left && limn_builder_is_addition(b, &steps[count]) && limn_steps_are_apart(steps, count))
     ++count;
@@ -73,7 +73,7 @@ static void run_squares(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_sum_squares(s->tensors, s->count, k->p[2 * s->count], call->stream), k->name);
 }
 
-limn_status cuda_build_squares(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_squares(limn_builder *b, const limn_step *steps, int left, int *taken) {
   const struct cuda_device *cuda = cuda_device_of(b);
   int count = 0;
   while (count < left && cuda_is_sum_of_squares(b, &steps[count]))

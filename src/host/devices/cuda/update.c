@@ -22,7 +22,7 @@ static void run_random(const limn_kernel *k, const struct limn_call *call) {
                   k->name);
 }
 
-limn_status cuda_build_random(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_random(limn_builder *b, const limn_step *step) {
   struct random *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
@@ -47,7 +47,7 @@ static void run_assign(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_copy(k->p[2], s->from, target, s->count, call->stream), k->name);
 }
 
-limn_status cuda_build_assign(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_assign(limn_builder *b, const limn_step *step) {
   const struct cuda_device *cuda = cuda_device_of(b);
   limn_value target = step->node.targets[0];
   int format = limn_builder_format(b, step->inputs[0]);
@@ -110,7 +110,7 @@ static void add_tensor(limn_builder *b, const limn_step *step, limn_trained *ten
   operand[4] = limn_builder_input(b, step->inputs[0], format);
 }
 
-limn_status cuda_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
   const limn_node *n = &steps->node;
   int count = limn_steps_of_optimizer(steps, left);
   struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
@@ -171,7 +171,7 @@ static bool records_again(const limn_step *steps, int count) {
   return false;
 }
 
-limn_status cuda_build_record(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_record(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 1;
   while (count < left && steps[count].kind == LIMN_STEP_RECORD && !reads_earlier(steps, count) &&
          !records_again(steps, count))
