@@ -38,7 +38,7 @@ limn_pickled **limn_pickling_items(struct limn_pickling *p, limn_pickled *value,
     limn_pickled **items = limn_pickling_memory(p, capacity * sizeof(limn_pickled *));
     if (!items)
       return NULL;
-    if (value->length)
+    if (value->items)
       memcpy(items, value->items, value->length * sizeof(limn_pickled *));
     value->items = items;
     value->capacity = capacity;

@@ -73,10 +73,11 @@ static limn_status add_tensor(struct reading *r, const limn_pickled *value) {
       return limn_fail_memory("the tensors of a file");
     r->capacity = capacity;
   }
-  char *name = keep(file, strlen(r->name) + 1);
-  if (!name)
+  const size_t length = strlen(r->name) + 1;
+  char *name = keep(file, length);
+  if (!name || !r->found)
     return limn_fail_memory("the tensors of a file");
-  strcpy(name, r->name);
+  memcpy(name, r->name, length);
   r->found[file->count] = value;
   file->tensors[file->count++] = (limn_stored_tensor){.name = name};
   return LIMN_OK;
@@ -214,6 +215,8 @@ static limn_status check_names(const struct reading *r) {
 }
 
 static limn_status place_tensors(struct reading *r) {
+  if (!r->found) /* no tensors */
+    return LIMN_OK;
   if (r->place_count)
     qsort(r->places, r->place_count, sizeof *r->places, by_key);
   for (size_t i = 0; i < r->file->count; ++i)

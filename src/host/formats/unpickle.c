@@ -203,7 +203,7 @@ static limn_status extend_marked(struct limn_pickling *p, limn_pickled_kind kind
 
 /* No pickle remembers more than it has bytes. */
 static limn_status remember(struct limn_pickling *p, uint64_t place) {
-  if (!holds(p, 1) || place > p->size)
+  if (!holds(p, 1) || !p->stack || place > p->size)
     return broken(p, "remembers nothing");
   if (place >= p->memo_size) {
     size_t size = (size_t)place + 64;
@@ -290,36 +290,55 @@ static limn_status pop_marked(struct limn_pickling *p) {
   return LIMN_OK;
 }
 
-/* The names are those of Python's pickletools. */
-static limn_status run(struct limn_pickling *p, uint8_t instruction) {
+/* Bytes of the number behind an instruction, 0: there is none. The names are those of Python's pickletools. */
+static int number_field(uint8_t instruction) {
   switch (instruction) {
   case 'K':  /* BININT1 */
   case 0x80: /* PROTO */
   case 0x8a: /* LONG1 */
   case 'h':  /* BINGET */
   case 'q':  /* BINPUT */
-    return run_with_number(p, instruction, 1);
+    return 1;
   case 'M': /* BININT2 */
-    return run_with_number(p, instruction, 2);
+    return 2;
   case 'J':  /* BININT */
   case 0x8b: /* LONG4 */
   case 'j':  /* LONG_BINGET */
   case 'r':  /* LONG_BINPUT */
-    return run_with_number(p, instruction, 4);
+    return 4;
   case 'G':  /* BINFLOAT */
   case 0x95: /* FRAME */
-    return run_with_number(p, instruction, 8);
-  case 'X': /* BINUNICODE, BINSTRING, BINBYTES */
-  case 'T':
-  case 'B':
-    return push_text(p, 4);
+    return 8;
+  default:
+    return 0;
+  }
+}
+
+/* Bytes of the length of the text behind it, 0: there is none. */
+static int text_field(uint8_t instruction) {
+  switch (instruction) {
   case 0x8c: /* SHORT_BINUNICODE, SHORT_BINSTRING, SHORT_BINBYTES */
   case 'U':
   case 'C':
-    return push_text(p, 1);
+    return 1;
+  case 'X': /* BINUNICODE, BINSTRING, BINBYTES */
+  case 'T':
+  case 'B':
+    return 4;
   case 0x8d: /* BINUNICODE8, BINBYTES8 */
   case 0x8e:
-    return push_text(p, 8);
+    return 8;
+  default:
+    return 0;
+  }
+}
+
+static limn_status run(struct limn_pickling *p, uint8_t instruction) {
+  if (number_field(instruction))
+    return run_with_number(p, instruction, number_field(instruction));
+  if (text_field(instruction))
+    return push_text(p, text_field(instruction));
+  switch (instruction) {
   case 'N': /* NONE */
     return push(p, limn_pickling_value(p, LIMN_PICKLED_NONE));
   case 0x88: /* NEWTRUE, NEWFALSE */
