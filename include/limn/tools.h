@@ -136,7 +136,7 @@ void limn_plan_destroy(limn_plan *plan);
 /* The largest batch whose training fits into the card's memory, else into that of the config's own device: estimated,
  * then planned to see, up to 5% short of it. A multiple of 8 where it is 8 or more and not the plan's own; 0: none
  * fits. `plan` is that of the same config. LIMN_USAGE where it is not known what the device has. */
-limn_status limn_step_plan_largest_batch(const limn_plan *plan, const limn_config *config, int *batch);
+limn_status limn_plan_largest_batch(const limn_plan *plan, const limn_config *config, int *batch);
 
 /* Times the kernels of a training step one by one, on made-up pictures as limn_bench_step does. */
 typedef struct limn_bench_ops_options {

@@ -31,7 +31,7 @@ static int plan_step(const cli_args *args) {
   bool search = status == LIMN_OK && cli_plan_capacity(plan) > 0 && !cli_args_has(args, "no-largest") &&
                 (plan->card.name || !cli_plan_fits(plan));
   if (search)
-    status = limn_step_plan_largest_batch(plan, config, &shown.largest);
+    status = limn_plan_largest_batch(plan, config, &shown.largest);
   shown.plan = plan;
   shown.config = config;
   limn_report *report = cli_report(args);

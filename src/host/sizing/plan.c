@@ -12,7 +12,7 @@
 #include "train/memory.h"
 
 /* The public part first, so that a plan is freed by its address. */
-struct step_plan {
+struct whole_plan {
   limn_plan base;
   limn_card_file *card; /* NULL: the config's device */
 };
@@ -72,7 +72,7 @@ static limn_step_card card_of(const limn_card_file *file, const char *precision)
                           .peak = limn_card_peak(card, precision)};
 }
 
-static limn_status make_plan(struct step_plan *plan, const limn_config *config) {
+static limn_status make_plan(struct whole_plan *plan, const limn_config *config) {
   limn_session session;
   LIMN_TRY(limn_session_plan(&session, config, plan->card ? &plan->card->card : NULL));
   if (plan->card)
@@ -85,7 +85,7 @@ static limn_status make_plan(struct step_plan *plan, const limn_config *config) 
 limn_status limn_plan_create(limn_plan **out, const limn_config *wanted, const char *card) {
   *out = NULL;
   limn_config *config = NULL;
-  struct step_plan *plan = calloc(1, sizeof *plan);
+  struct whole_plan *plan = calloc(1, sizeof *plan);
   limn_status status = plan ? LIMN_OK : limn_fail_memory("a plan");
   if (status == LIMN_OK && card)
     status = limn_card_load(&plan->card, card);
@@ -106,7 +106,7 @@ limn_status limn_plan_create(limn_plan **out, const limn_config *wanted, const c
 }
 
 void limn_plan_destroy(limn_plan *base) {
-  struct step_plan *plan = (struct step_plan *)base;
+  struct whole_plan *plan = (struct whole_plan *)base;
   if (!plan)
     return;
   limn_card_file_destroy(plan->card);
@@ -114,8 +114,8 @@ void limn_plan_destroy(limn_plan *base) {
   free(plan);
 }
 
-limn_status limn_step_plan_largest_batch(const limn_plan *base, const limn_config *wanted, int *batch) {
-  const struct step_plan *plan = (const struct step_plan *)base;
+limn_status limn_plan_largest_batch(const limn_plan *base, const limn_config *wanted, int *batch) {
+  const struct whole_plan *plan = (const struct whole_plan *)base;
   const limn_card *card = plan->card ? &plan->card->card : NULL;
   limn_config *config = NULL;
   *batch = 0;
