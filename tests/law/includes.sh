@@ -38,27 +38,20 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
     return path
   }
 
-  # Follows what a module includes; a way back to one that is being followed is a circle.
-  function follow(module, at, next_module, targets, count, i, j, names, crossed) {
-    path_at[module] = at
-    path[at] = module
-    count = split(edges[module], targets, " ")
-    for (i = 1; i <= count; i++) {
-      next_module = targets[i]
-      if (next_module in path_at) {
-        names = ""
-        crossed = 0
-        for (j = path_at[next_module]; j <= at; j++) {
-          names = names path[j] " -> "
-          if (room[path[j]] != room[next_module]) crossed = 1
-        }
-        if (crossed) complain("a circle between rooms: " names next_module)
-      } else if (!(next_module in followed)) {
-        follow(next_module, at + 1)
+  # Whether one module includes another, by however many between.
+  function leads_to(from, to, seen, stack, height, targets, count, i) {
+    stack[height = 1] = from
+    seen[from] = 1
+    while (height > 0) {
+      count = split(edges[stack[height--]], targets, " ")
+      for (i = 1; i <= count; i++) {
+        if (targets[i] == to) return 1
+        if (targets[i] in seen) continue
+        seen[targets[i]] = 1
+        stack[++height] = targets[i]
       }
     }
-    delete path_at[module]
-    followed[module] = 1
+    return 0
   }
 
   function check_length() { if (lines > longest) complain(file ": " lines " lines; split it (at most " longest ")") }
@@ -92,13 +85,16 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
 
   { lines = FNR }
 
-  /^[ \t]*#[ \t]*include[ \t]*"/ {
-    split($0, quoted, "\"")
+  /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+    split($0, quoted, /[<>"]/)
     header = quoted[2]
+    first = header
+    sub("/.*", "", first)
     inner = header
     folder = sub("/[^/]*$", "", inner) ? room_of(inner) : area
-    if (folder != "limn" || area == "include") edges[module] = edges[module] " " module_of(header)
-    if (header ~ /^[.][.]?\//) complain(file ":" FNR ": \"" header "\": name headers from src/host or include")
+    if ($0 !~ /"/ && !(first in known)) folder = area # of the system or of a library: below
+    else if (folder != "limn" || area == "include") edges[module] = edges[module] " " module_of(header ~ /\// ? header : folder_of(file) "/" header)
+    if (header ~ /(^|\/)[.][.]?\//) complain(file ":" FNR ": \"" header "\": name headers from src/host or include")
     else if (folder != area && !(area == "include" && folder == "limn") && !((area, folder) in allowed) &&
              !((area, header) in allowed))
       complain(file ":" FNR ": " area " may not include \"" header "\" (law: docs/architecture.md)")
@@ -119,7 +115,11 @@ find include src \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 
 
   END {
     check_length()
-    for (module in room)
-      if (!(module in followed)) follow(module, 1)
+    for (module in room) {
+      targets = split(edges[module], next_modules, " ")
+      for (i = 1; i <= targets; i++)
+        if (next_modules[i] in room && room[next_modules[i]] != room[module] && leads_to(next_modules[i], module))
+          complain("a circle between rooms: " module " -> " next_modules[i] " -> ... -> " module)
+    }
     exit failed
   }' >&2

@@ -47,6 +47,8 @@ expect 'may not include' src/host/devices/cpu/engine.c '#include "devices/cuda/p
 expect 'may not include' src/host/devices/cuda/plan.c '#include "devices/cpu/cpu.h"'
 expect 'may not include' src/host/devices/cuda/deep/inside/plan.c '#include "devices/cpu/simd/simd.h"'
 expect 'may not include' src/host/devices/doctor.c '#include "devices/cpu/cpu.h"'
+expect 'may not include' src/host/graph/graph.c '#include <train/session.h>'
+expect 'name headers from' src/host/graph/graph.c '#include "base/../train/session.h"'
 expect 'belongs to' src/host/graph/graph.c '#include <dnnl.h>'
 expect 'belongs to' src/host/train/gan.c '#include "oneapi/dnnl/dnnl_types.h"'
 expect 'belongs to' src/host/devices/cpu/engine.c '#include <cuda_runtime.h>'

@@ -68,8 +68,11 @@ Test(models, each_is_documented) {
   cr_assert_eq(limn_read_file(LIMN_SOURCE_DIR "/docs/formats.md", 1 << 20, &text, &size), LIMN_OK);
   for (int i = 0; limn_model_name(i); ++i) {
     cr_expect_not_null(strstr(text, limn_model_name(i)), "%s", limn_model_name(i));
-    for (int n = 0; n < 2; ++n)
-      cr_expect_not_null(strstr(text, limn_model_row_at(i)->networks[n].name));
+    for (int n = 0; n < 2; ++n) {
+      char prefix[64];
+      snprintf(prefix, sizeof prefix, "`%s.", limn_model_row_at(i)->networks[n].name);
+      cr_expect_not_null(strstr(text, prefix), "%s", prefix);
+    }
   }
   free(text);
 }

@@ -260,6 +260,7 @@ Test(plan, its_memory_is_that_of_the_dry_run) {
     const char *key;
     const json_t *bytes;
     cr_expect(number_at(memory, "sum_bytes") > 0);
+    cr_expect_eq(number_at(memory, "data_bytes"), 400 * 16 * 16 + (i == 1 ? 40 * 16 * 16 : 0), "of the pictures");
     json_object_foreach(json_object_get(plan, "memory"), key, bytes) {
       /* A validation notes a row for each of its batches, of which the data has as many as it has. */
       double rows = i == 1 && (strcmp(key, "exchange_bytes") == 0 || strcmp(key, "sum_bytes") == 0) ? 64 * 40 / 8 : 0;

@@ -1,7 +1,6 @@
 #include "checkpoint/weights.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,11 +172,11 @@ bool limn_weights_next_prefix(limn_weights *weights, const char *name, size_t *a
 }
 
 /* An export says which network it is. */
-static bool is_of_another(const limn_safetensors *file, const char *network) {
+static bool is_of_another(const limn_safetensors *file, const limn_network *network) {
   const char *said = limn_safetensors_metadata(file, "network");
-  if (said && strcmp(said, "ema") == 0)
-    said = "generator";
-  return said && strcmp(said, network) != 0;
+  if (said && strcmp(said, "ema") == 0) /* of what makes pictures */
+    return !network->reads_codes;
+  return said && strcmp(said, network->name) != 0;
 }
 
 void limn_weights_locate(limn_weights *weights, const limn_outline *network, limn_weights_search *search) {
@@ -185,7 +184,7 @@ void limn_weights_locate(limn_weights *weights, const limn_outline *network, lim
   char own[96];
   size_t at = 0;
   search->found = 0;
-  if (is_of_another(weights->file, name))
+  if (is_of_another(weights->file, network->network))
     return;
   snprintf(own, sizeof own, "%s.", name);
   for (size_t i = 0; i < limn_safetensors_count(weights->file); ++i)

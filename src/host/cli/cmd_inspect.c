@@ -1,4 +1,4 @@
-/* limn inspect: what a run folder or a safetensors file holds. */
+/* limn inspect: what a run folder or a file of tensors holds. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,7 +85,7 @@ static int inspect_run(const cli_args *args, const char *path) {
 }
 
 static int inspect(const cli_args *args) {
-  int code = cli_args_expect_words(args, 1, "one run folder or safetensors file");
+  int code = cli_args_expect_words(args, 1, "one run folder, or a .safetensors, .pt or .pth file");
   if (code != CLI_OK)
     return code;
   const char *path = args->words[0];
@@ -97,8 +97,8 @@ static int inspect(const cli_args *args) {
 
 const cli_command cmd_inspect = {
     .name = "inspect",
-    .help = "what a run, a checkpoint or a safetensors file holds",
-    .usage = "limn inspect RUN|FILE.safetensors [options]",
+    .help = "what a run, a checkpoint or a file of tensors holds",
+    .usage = "limn inspect RUN|FILE [options]",
     .about = "A run: model, data, steps, last metrics, checkpoints. A file: metadata and tensors.",
     CLI_OPTIONS(options),
     .run = inspect,

@@ -100,8 +100,7 @@ void cli_say_dry_run(limn_report *report, const limn_dry_run *dry_run, const lim
   for (size_t first = 0; first < dry_run->layer_count;)
     first = say_network(report, dry_run, first);
   limn_report_close(report);
-  cli_say_memory(report, &dry_run->memory);
-  limn_report_bytes(report, "data_bytes", "decoded pictures, beside it", dry_run->data_bytes);
+  cli_say_memory(report, &dry_run->memory, &dry_run->data_bytes);
   say_run(report, dry_run, config);
   cli_say_settings(report, config, true, true);
 }

@@ -92,7 +92,7 @@ void cli_say_other_files(limn_report *report, const char *label, const limn_othe
   limn_report_text(report, NULL, label, cli_given(limn_other_files_text(files, text, sizeof(text))));
 }
 
-void cli_say_memory(limn_report *report, const limn_step_memory *memory) {
+void cli_say_memory(limn_report *report, const limn_step_memory *memory, const size_t *pictures) {
   const struct {
     const char *key, *label;
     size_t bytes, unshared;
@@ -111,6 +111,8 @@ void cli_say_memory(limn_report *report, const limn_step_memory *memory) {
     if (parts[i].bytes && parts[i].unshared)
       limn_report_cell(report, "(%s if buffers were not shared)", LIMN_BYTES(parts[i].unshared));
   }
+  if (pictures)
+    limn_report_bytes(report, "data_bytes", "decoded pictures, beside it", *pictures);
   limn_report_close(report);
 }
 

@@ -19,8 +19,9 @@ void cli_say_settings(limn_report *report, const limn_config *config, bool origi
 /* "no_pictures": {"count": 12, "endings": {".psd": 7, "none": 2}, "first": "x/y.psd"}, null for none. label NULL: for
  * machines alone. */
 void cli_say_other_files(limn_report *report, const char *label, const limn_other_files *files);
-/* "memory", what a training takes of the device's: a section of name, bytes and remark, the sum last. */
-void cli_say_memory(limn_report *report, const limn_step_memory *memory);
+/* "memory", what a training takes of the device's: a section of name, bytes and remark, and the sum. pictures: bytes of
+ * decoded ones, which lie beside it; NULL: nothing is said of them. */
+void cli_say_memory(limn_report *report, const limn_step_memory *memory, const size_t *pictures);
 
 /* Whether rows of a training step may share a line: all but `times` and the floor is the same. */
 bool cli_step_row_alike(const limn_step_row *a, const limn_step_row *b);

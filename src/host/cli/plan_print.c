@@ -88,7 +88,7 @@ bool cli_plan_fits(const limn_plan *plan) {
 static void say_memory(limn_report *report, const cli_plan *shown) {
   const limn_plan *plan = shown->plan;
   double capacity = cli_plan_capacity(plan);
-  cli_say_memory(report, &plan->memory);
+  cli_say_memory(report, &plan->memory, NULL);
   if (capacity > 0)
     limn_report_cell(report, "of %s: %s", LIMN_BYTES(capacity), cli_plan_fits(plan) ? "it fits" : "it does not fit");
   cli_put_positive(report, "available_bytes", plan->available_bytes);

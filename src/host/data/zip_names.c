@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -27,13 +28,15 @@ limn_status limn_zip_check_names(const char *path) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
     return limn_fail(LIMN_DATA, "%s: cannot open: %s", path, strerror(errno));
-  void *map = MAP_FAILED;
-  if (fstat(descriptor, &info) == 0 && info.st_size > 0)
-    map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  close(descriptor);
-  if (map == MAP_FAILED)
-    return LIMN_OK;
   limn_status status = LIMN_OK;
+  const bool known = fstat(descriptor, &info) == 0;
+  void *map =
+      known && info.st_size > 0 ? mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0) : NULL;
+  if (!known || map == MAP_FAILED)
+    status = limn_fail(LIMN_FAILED, "%s: cannot map it into memory: %s; unpack it", path, strerror(errno));
+  close(descriptor);
+  if (status != LIMN_OK || !map)
+    return status;
   if (limn_zip_find(&zip, map, (size_t)info.st_size))
     status = check_entries(&zip, path);
   munmap(map, (size_t)info.st_size);

@@ -1,7 +1,6 @@
 /* Stores, and binding programs to them. */
 #include "devices/device.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,11 +6,26 @@
 
 #include "formats/pickling.h"
 
-#define MOST_VALUES ((size_t)1 << 22) /* a thousand times what a large network has */
+#define MOST_VALUES ((size_t)1 << 24) /* a thousand times what a large network has */
+#define SHARE       ((size_t)128)     /* bytes of memory for each of the pickle, at most, */
+#define LARGEST     ((size_t)1 << 30) /* and in all */
+
+/* What a pickle makes of itself, many times over by sharing, must not be the end of the machine. */
+static bool is_allowed(struct limn_pickling *p, size_t size) {
+  size_t most = p->size < LARGEST / SHARE ? p->size * SHARE : LARGEST;
+  if (size > most + LIMN_PICKLE_CHUNK - p->taken) {
+    p->too_large = true;
+    return false;
+  }
+  p->taken += size;
+  return true;
+}
 
 void *limn_pickling_memory(struct limn_pickling *p, size_t size) {
   struct limn_pickle_chunk *chunk = p->pickle->chunks;
   size = (size + 15) & ~(size_t)15;
+  if (!is_allowed(p, size))
+    return NULL;
   if (!chunk || chunk->capacity - chunk->used < size) {
     size_t capacity = size > LIMN_PICKLE_CHUNK ? size : LIMN_PICKLE_CHUNK;
     chunk = malloc(sizeof *chunk + capacity);
@@ -25,7 +40,9 @@ void *limn_pickling_memory(struct limn_pickling *p, size_t size) {
 }
 
 limn_pickled *limn_pickling_value(struct limn_pickling *p, limn_pickled_kind kind) {
-  limn_pickled *value = p->value_count++ < MOST_VALUES ? limn_pickling_memory(p, sizeof *value) : NULL;
+  if (++p->value_count > MOST_VALUES)
+    p->too_large = true;
+  limn_pickled *value = p->too_large ? NULL : limn_pickling_memory(p, sizeof *value);
   if (value)
     value->kind = kind;
   return value;

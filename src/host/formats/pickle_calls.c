@@ -48,6 +48,9 @@ static limn_status rebuild_tensor(struct limn_pickling *p, const limn_pickled *f
   if (place->offset < 0 || !read_sizes(arguments->items[2], place->shape) ||
       !read_sizes(arguments->items[3], place->stride) || arguments->items[3]->length != arguments->items[2]->length)
     return limn_fail(LIMN_DATA, "damaged, or it has a tensor of over %d dimensions", LIMN_MAX_DIMS);
+  for (int i = 0; i < place->dims; ++i)
+    if (place->shape[i] == 1) /* where nobody steps, any stride may stand */
+      place->stride[i] = 0;
   *out = tensor;
   return LIMN_OK;
 }

@@ -22,7 +22,8 @@ struct limn_pickling {
   limn_pickle *pickle;
   const uint8_t *bytes;
   size_t size, at;
-  size_t value_count;
+  size_t value_count, taken; /* taken: bytes of the pickle's memory */
+  bool too_large;            /* more was asked for than any network needs; memory was not short */
   limn_pickled **stack;
   size_t height, capacity;
   size_t *marks; /* heights of the stack */
@@ -31,7 +32,7 @@ struct limn_pickling {
   size_t memo_size, memo_count;
 };
 
-/* Zeroed, as long as the pickle lives; NULL when memory runs out. */
+/* Zeroed, as long as the pickle lives; NULL when memory runs out, or what a pickle of that size may take. */
 void *limn_pickling_memory(struct limn_pickling *p, size_t size);
 /* NULL when memory runs out, or there are more values than any network has. */
 limn_pickled *limn_pickling_value(struct limn_pickling *p, limn_pickled_kind kind);

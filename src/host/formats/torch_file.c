@@ -9,27 +9,43 @@
 #include "base/zip.h"
 #include "formats/pickle.h"
 
-#define ZIP       "PK\003\004"
-#define PICKLE    "data.pkl"
-#define LOOK      4096 /* a zip file's first names stand within these bytes */
-#define LONGEST   1024 /* name of a tensor */
-#define DEEPEST   64   /* dictionary in a dictionary */
-#define MOST_SEEN ((size_t)1 << 20)
+#define ZIP          "PK\003\004"
+#define PICKLE       "data.pkl"
+#define LOOK         4096              /* a zip file's first names stand within these bytes */
+#define LONGEST      1024              /* name of a tensor */
+#define DEEPEST      64                /* dictionary in a dictionary */
+#define MOST_SEEN    ((size_t)1 << 20) /* lists and tensors */
+#define MOST_LETTERS ((size_t)1 << 26) /* of all names */
 
 /* The first pickle of files before 1.6 is a number of ten bytes. */
 static const uint8_t legacy[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 #define LEGACY_PICKLES 5 /* that number, a version, the machine, the object, the order of the storages */
 
+static bool ends_in_pickle(const limn_zip_entry *e) {
+  return e->name_length >= strlen(PICKLE) &&
+         memcmp(e->name + e->name_length - strlen(PICKLE), PICKLE, strlen(PICKLE)) == 0;
+}
+
 bool limn_torch_file_is(const void *bytes, size_t size) {
+  limn_zip zip;
+  limn_zip_entry e;
   if (size >= sizeof legacy && memcmp(bytes, legacy, sizeof legacy) == 0)
     return true;
-  return size > 4 && memcmp(bytes, ZIP, 4) == 0 && memmem(bytes, size < LOOK ? size : LOOK, PICKLE, strlen(PICKLE));
+  if (size <= 4 || memcmp(bytes, ZIP, 4) != 0)
+    return false;
+  if (limn_zip_find(&zip, bytes, size))
+    for (size_t at = 0; limn_zip_next(&zip, &at, &e);)
+      if (ends_in_pickle(&e))
+        return true;
+  /* One that was cut short has no directory any more. */
+  return memmem(bytes, size < LOOK ? size : LOOK, PICKLE, strlen(PICKLE)) != NULL;
 }
 
 /* Where a storage's numbers are. */
 struct place {
   const char *key; /* not terminated where it is a zip's */
   size_t key_length;
+  const char *dtype; /* of a legacy file, where the tensors alone tell how many bytes a number has */
   const uint8_t *data;
   uint64_t bytes;
 };
@@ -38,9 +54,9 @@ struct reading {
   limn_safetensors *file;
   /* What was found in the pickle, by the index that it has in file->tensors. */
   const limn_pickled **found;
-  size_t capacity, seen;
+  size_t capacity, seen, letters;
   struct place *places;
-  size_t place_count;
+  size_t place_count, place_capacity;
   char name[LONGEST];
 };
 
@@ -74,6 +90,8 @@ static limn_status add_tensor(struct reading *r, const limn_pickled *value) {
     r->capacity = capacity;
   }
   const size_t length = strlen(r->name) + 1;
+  if ((r->letters += length) > MOST_LETTERS || file->count >= MOST_SEEN)
+    return damaged(r, "%s", "its lists lie in one another without end");
   char *name = keep(file, length);
   if (!name || !r->found)
     return limn_fail_memory("the tensors of a file");
@@ -110,7 +128,7 @@ static limn_status collect(struct reading *r, const limn_pickled *value, int dep
   if (!is_container(value))
     return LIMN_OK;
   const bool pairs = value->kind == LIMN_PICKLED_DICT;
-  if (depth > DEEPEST || (r->seen += value->length) > MOST_SEEN)
+  if (depth > DEEPEST || ++r->seen > MOST_SEEN)
     return damaged(r, "%s", "its lists lie in one another without end");
   for (size_t i = 0; i < value->length; i += pairs ? 2 : 1) {
     size_t before;
@@ -131,7 +149,7 @@ static int by_key(const void *a, const void *b) {
   return order ? order : (x->key_length > y->key_length) - (x->key_length < y->key_length);
 }
 
-static const struct place *find_place(const struct reading *r, const char *key) {
+static struct place *find_place(const struct reading *r, const char *key) {
   const struct place wanted = {.key = key, .key_length = strlen(key)};
   return r->place_count ? bsearch(&wanted, r->places, r->place_count, sizeof wanted, by_key) : NULL;
 }
@@ -231,11 +249,15 @@ static limn_status read_pickle(const struct reading *r, const uint8_t *bytes, si
 }
 
 static limn_status add_place(struct reading *r, const struct place *place) {
-  struct place *places = realloc(r->places, (r->place_count + 1) * sizeof *places);
-  if (!places)
-    return limn_fail_memory("the tensors of a file");
-  r->places = places;
-  places[r->place_count++] = *place;
+  if (r->place_count == r->place_capacity) {
+    size_t capacity = r->place_capacity ? 2 * r->place_capacity : 64;
+    struct place *places = realloc(r->places, capacity * sizeof *places);
+    if (!places)
+      return limn_fail_memory("the tensors of a file");
+    r->places = places;
+    r->place_capacity = capacity;
+  }
+  r->places[r->place_count++] = *place;
   return LIMN_OK;
 }
 
@@ -256,8 +278,7 @@ static limn_status read_archive(struct reading *r) {
   if (!limn_zip_find(&zip, r->file->map, r->file->size))
     return damaged(r, "%s", "the archive's directory is not there: it is cut short");
   for (size_t at = 0; limn_zip_next(&zip, &at, &e);)
-    if (!folder && e.name_length >= strlen(PICKLE) &&
-        memcmp(e.name + e.name_length - strlen(PICKLE), PICKLE, strlen(PICKLE)) == 0) {
+    if (!folder && ends_in_pickle(&e)) {
       pickle = e;
       folder = e.name;
       folder_length = e.name_length - strlen(PICKLE);
@@ -285,29 +306,40 @@ static limn_status read_archive(struct reading *r) {
   return status;
 }
 
-/* The type of the numbers in a storage, which the tensors that use it say. */
-static const char *dtype_of(const struct reading *r, const char *key) {
-  for (size_t i = 0; i < r->file->count; ++i)
-    if (strcmp(r->found[i]->storage->key, key) == 0)
-      return r->found[i]->storage->dtype;
-  return NULL;
+/* The storages that tensors use, each once. */
+static limn_status list_storages(struct reading *r) {
+  size_t kept = 0;
+  for (size_t i = 0; i < r->file->count; ++i) {
+    const limn_pickled_storage *storage = r->found[i]->storage;
+    LIMN_TRY(add_place(
+        r, &(struct place){.key = storage->key, .key_length = strlen(storage->key), .dtype = storage->dtype}));
+  }
+  if (r->place_count)
+    qsort(r->places, r->place_count, sizeof *r->places, by_key);
+  for (size_t i = 0; i < r->place_count; ++i)
+    if (kept == 0 || by_key(&r->places[kept - 1], &r->places[i]) != 0)
+      r->places[kept++] = r->places[i];
+  r->place_count = kept;
+  return LIMN_OK;
 }
 
 /* Behind the pickles: for each key, how many numbers, and these. */
 static limn_status find_legacy_places(struct reading *r, const limn_pickled *keys, size_t at) {
   const uint8_t *bytes = r->file->map;
+  LIMN_TRY(list_storages(r));
   for (size_t i = 0; keys->kind == LIMN_PICKLED_LIST && i < keys->length; ++i) {
     const limn_pickled *key = keys->items[i];
-    const char *dtype = key->kind == LIMN_PICKLED_TEXT ? dtype_of(r, key->text) : NULL;
-    uint64_t count, size;
-    if (!dtype || r->file->size - at < sizeof count)
+    struct place *place = key->kind == LIMN_PICKLED_TEXT ? find_place(r, key->text) : NULL;
+    uint64_t count;
+    if (!place || r->file->size - at < sizeof count)
       return damaged(r, "%s", "its numbers are cut short, or not all of them are a tensor's");
     memcpy(&count, bytes + at, sizeof count);
     at += sizeof count;
-    if (__builtin_mul_overflow(count, limn_dtype_size(dtype, NULL), &size) || size > r->file->size - at)
+    if (__builtin_mul_overflow(count, limn_dtype_size(place->dtype, NULL), &place->bytes) ||
+        place->bytes > r->file->size - at)
       return damaged(r, "%s", "its numbers are cut short");
-    LIMN_TRY(add_place(r, &(struct place){key->text, strlen(key->text), bytes + at, size}));
-    at += size;
+    place->data = bytes + at;
+    at += place->bytes;
   }
   return LIMN_OK;
 }

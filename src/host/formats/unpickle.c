@@ -416,6 +416,9 @@ limn_status limn_pickle_read(limn_pickle **out, const uint8_t *bytes, size_t siz
   if (!p.pickle)
     return limn_fail_memory("a pickle");
   limn_status status = run_all(&p);
+  if (p.too_large)
+    status =
+        limn_fail(LIMN_DATA, "damaged, or it holds more than any network: in Python, save model.state_dict() alone");
   free(p.stack);
   free(p.marks);
   free(p.memo);

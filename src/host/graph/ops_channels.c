@@ -10,7 +10,10 @@ void limn_concat_shape(limn_graph *graph, limn_node *n) {
       limn_graph_refuse(graph, LIMN_USAGE,
                         "concat: " LIMN_SHAPE_FORMAT " and " LIMN_SHAPE_FORMAT " differ in more than C",
                         LIMN_SHAPE_ARGS(s), LIMN_SHAPE_ARGS(t));
-    n->shape.c += t.c;
+    if (__builtin_add_overflow(n->shape.c, t.c, &n->shape.c)) {
+      limn_graph_refuse(graph, LIMN_USAGE, "concat: more channels than there are numbers for");
+      return;
+    }
   }
 }
 

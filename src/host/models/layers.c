@@ -85,12 +85,11 @@ limn_value limn_layer_batchnorm(limn_scope *s, const char *given, limn_value x, 
 limn_value limn_layer_activation(limn_scope *s, limn_pointwise function, limn_value x, float slope) {
   char buffer[NAME_SIZE];
   const char *name = name_layer(s, NULL, buffer);
-  static const char *const names[LIMN_PW_COUNT] = {
-      [LIMN_PW_RELU] = "relu", [LIMN_PW_TANH] = "tanh", [LIMN_PW_SIGMOID] = "sigmoid"};
   limn_value y = limn_graph_unary(s->graph, function, x, slope, 0);
   if (function == LIMN_PW_LEAKY_RELU)
     limn_outline_note(s->outline, s->graph, name, y, "leaky relu %g", (double)slope);
   else
-    limn_outline_note(s->outline, s->graph, name, y, "%s", names[function]);
+    limn_outline_note(s->outline, s->graph, name, y, "%s",
+                      y == LIMN_NONE ? "" : limn_op_name(limn_graph_node(s->graph, y)));
   return y;
 }

@@ -1,7 +1,5 @@
 #include "models/model.h"
 
-#include "base/error.h"
-
 limn_status limn_model_init(limn_model *model, const limn_config *config) {
   *model = (limn_model){.row = limn_model_row_of(config), .config = config};
   return limn_trunk_find(&model->trunk, config->height, config->width);
