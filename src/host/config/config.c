@@ -45,6 +45,15 @@ void limn_config_destroy(limn_config *config) {
   free(config);
 }
 
+void limn_config_background(const limn_config *config, uint8_t rgb[3]) {
+  unsigned value = 0xffffff;
+  if (config->background && config->background[0] == '#')
+    sscanf(config->background + 1, "%6x", &value);
+  rgb[0] = (uint8_t)(value >> 16);
+  rgb[1] = (uint8_t)(value >> 8);
+  rgb[2] = (uint8_t)value;
+}
+
 limn_status limn_config_copy(limn_config **out, const limn_config *config) {
   limn_config *copy = malloc(sizeof *copy);
   if (!copy)

@@ -121,6 +121,9 @@ limn_status limn_config_check(const limn_config *config);
  * bit-exact: "threads 2, then 4", into buffer, returned; "" when there are none. */
 const char *limn_config_inexact_changes(const limn_config *config, const limn_config *run, char *buffer, size_t size);
 
+/* The colour of the setting `background`. */
+void limn_config_background(const limn_config *config, uint8_t rgb[3]);
+
 /* *out is yours; free it with limn_config_destroy. */
 limn_status limn_config_copy(limn_config **out, const limn_config *config);
 

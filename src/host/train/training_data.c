@@ -9,15 +9,6 @@
 #include "base/error.h"
 #include "train/memory.h"
 
-static void parse_background(const char *text, uint8_t rgb[3]) {
-  unsigned value = 0xffffff;
-  if (text && text[0] == '#')
-    sscanf(text + 1, "%6x", &value);
-  rgb[0] = (uint8_t)(value >> 16);
-  rgb[1] = (uint8_t)(value >> 8);
-  rgb[2] = (uint8_t)value;
-}
-
 /* The middle of a picture, `margin` pixels less in height and width. */
 static void cut_middle(const limn_dataset_info *info, int margin, const uint8_t *picture, uint8_t *out) {
   size_t width = (size_t)(info->width - margin);
@@ -62,7 +53,7 @@ void limn_training_data_options(const limn_config *config, const limn_data_watch
     out->context = watch->context;
     out->stop = watch->stop;
   }
-  parse_background(config->background, out->background);
+  limn_config_background(config, out->background);
 }
 
 static limn_status open_data(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,

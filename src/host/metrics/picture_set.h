@@ -1,0 +1,56 @@
+/* A set of pictures to be judged, or to be held against: files, or what a generator draws. */
+#ifndef LIMN_METRICS_PICTURE_SET_H
+#define LIMN_METRICS_PICTURE_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "image/image.h"
+
+typedef struct limn_picture_set limn_picture_set;
+
+/* How pictures of files are made alike, as a training makes them. All 0: as they are. */
+typedef struct limn_picture_form {
+  int channels;      /* 1 or 3; 0: grey ones stay grey, all others become RGB */
+  int height, width; /* 0: as they are */
+  int crop;          /* they are brought to a size larger by this, of which the middle counts */
+  limn_fit fit;
+  uint8_t background[3];
+} limn_picture_form;
+
+typedef struct limn_picture_set_options {
+  limn_picture_form form;            /* of files */
+  int64_t max_pixels;                /* 0: the default of data sets */
+  const char *labels, *label_column; /* as in limn_dataset_options */
+  uint32_t count;                    /* 0: all of files, 10,000 of a generator */
+  uint64_t seed;                     /* of the codes, and of which files are taken where there are more */
+  bool raw;                          /* of a generator: the weights themselves */
+  const char *device;                /* that a generator draws on */
+  int threads;
+} limn_picture_set_options;
+
+typedef struct limn_picture_set_info {
+  char kind[64];               /* "idx", "dcgan at step 1,000" */
+  uint32_t count;              /* pictures of the set */
+  uint32_t available;          /* in the files; 0: a generator's have no end */
+  int class_count;             /* 0: no labels */
+  int channels, height, width; /* of a generator's pictures; 0: files' may differ */
+  /* Of the files, the form and the choice: the same pictures give the same number, others another. 0: a generator. */
+  uint64_t fingerprint;
+} limn_picture_set_info;
+
+/* Whether the path holds a generator: a run's folder, a checkpoint or an export. */
+bool limn_path_is_generator(const char *path);
+
+limn_status limn_picture_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
+void limn_picture_set_close(limn_picture_set *set);
+void limn_picture_set_get_info(const limn_picture_set *set, limn_picture_set_info *out);
+/* Pictures `first` ... first + count - 1 of the set into images, which are yours to release; 8-bit, of 1 or 3 channels,
+ * those of a generator as they would be written to a file. On failure there are none. */
+limn_status limn_picture_set_read(limn_picture_set *set, uint32_t first, uint32_t count, limn_image *images);
+int limn_picture_set_label(const limn_picture_set *set, uint32_t index); /* -1: none */
+/* The picture's name for messages and tables, into buffer, returned. */
+const char *limn_picture_set_name(const limn_picture_set *set, uint32_t index, char *buffer, size_t size);
+
+#endif

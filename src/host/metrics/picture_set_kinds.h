@@ -1,0 +1,24 @@
+/* The kinds of picture sets, for picture_set.c, which chooses between them and among their pictures. */
+#ifndef LIMN_METRICS_PICTURE_SET_KINDS_H
+#define LIMN_METRICS_PICTURE_SET_KINDS_H
+
+#include "metrics/picture_set.h"
+
+typedef struct limn_picture_kind {
+  void (*close)(limn_picture_set *set);
+  /* The pictures of these numbers, `count` of them. On failure the images may be half made. */
+  limn_status (*read)(limn_picture_set *set, const uint32_t *numbers, uint32_t count, limn_image *images);
+  int (*label)(const limn_picture_set *set, uint32_t number);
+  const char *(*name)(const limn_picture_set *set, uint32_t number, char *buffer, size_t size);
+} limn_picture_kind;
+
+struct limn_picture_set {
+  const limn_picture_kind *kind;
+  limn_picture_set_info info;
+  uint32_t *order; /* (info.count), the numbers of the pictures that were chosen; NULL: the first ones */
+};
+
+limn_status limn_files_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
+limn_status limn_generator_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
+
+#endif
