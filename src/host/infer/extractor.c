@@ -145,6 +145,12 @@ void limn_extractor_close(limn_extractor *e) {
 
 void limn_extractor_get_info(const limn_extractor *e, limn_extractor_info *out) { *out = e->info; }
 
+double limn_extractor_flops(const limn_extractor *e) {
+  limn_program_info info;
+  limn_program_get_info(e->program, &info);
+  return info.flops / e->info.batch;
+}
+
 limn_status limn_extractor_run(limn_extractor *e, const float *pictures, int count, float *const *out) {
   const size_t batch = (size_t)e->info.batch, picture = (size_t)limn_shape_count(e->input->shape) / batch;
   for (size_t first = 0, n; first < (size_t)(count > 0 ? count : 0); first += n) {

@@ -36,6 +36,9 @@ limn_status limn_extractor_open(limn_extractor **out, const limn_extractor_optio
 void limn_extractor_close(limn_extractor *extractor);
 void limn_extractor_get_info(const limn_extractor *extractor, limn_extractor_info *out);
 
+/* What a picture costs: 2 x multiply-accumulates. */
+double limn_extractor_flops(const limn_extractor *extractor);
+
 /* pictures (count, 3, size, size), scaled as the info says; out[tap] (count, widths[tap]). Any count. A picture's
  * features depend on that picture alone. */
 limn_status limn_extractor_run(limn_extractor *extractor, const float *pictures, int count, float *const *out);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/philox.h"
 #include "checkpoint/checkpoint.h"
 #include "image/image.h"
 #include "infer/generator_file.h"
@@ -97,15 +96,7 @@ void limn_generator_get_info(const limn_generator *g, limn_generator_info *out) 
 limn_status limn_generator_latents(const limn_generator *g, uint64_t seed, uint64_t first, int count, float *z) {
   if (count < 0)
     return limn_fail(LIMN_USAGE, "%d latent codes were asked for", count);
-  uint64_t latent = (uint64_t)g->info.latent, begin = first * latent, lead = begin % 4;
-  size_t wanted = (size_t)count * (size_t)latent;
-  float head[4];
-  /* Philox makes four at a time; the first few may lie inside a block. */
-  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead, head, 4);
-  size_t taken = 0;
-  for (size_t i = lead; i < 4 && taken < wanted; ++i)
-    z[taken++] = head[i];
-  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead + 4, z + taken, wanted - taken);
+  limn_sampler_codes(seed, g->info.latent, first, count, z);
   return LIMN_OK;
 }
 

@@ -40,6 +40,7 @@ static const limn_feature_network networks[] = {
     {
         .name = "efficientnet_lite0",
         .title = "EfficientNet-Lite0, trained on ImageNet",
+        .short_name = "lite0",
         .taps = {"block0", "block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9",
                  "block10", "block11", "block12", "block13", "block14", "block15", "head", "pool", "logits"},
         .judge = "pool",
@@ -55,6 +56,8 @@ static const limn_feature_network networks[] = {
     {
         .name = "inception_fid",
         .title = "the Inception network of FID and IS",
+        .short_name = "inception",
+        .distance = "FID",
         .taps = {"64", "192", "768", "2048", "logits", "logits_unbiased"},
         .judge = "2048",
         .logits = "logits_unbiased",

@@ -17,6 +17,8 @@ typedef struct limn_feature_file {
 typedef struct limn_feature_network {
   const char *name;                            /* "resnet18" */
   const char *title;                           /* "ResNet-18, trained on ImageNet" */
+  const char *short_name;                      /* "lite0", behind "FD-"; NULL: the name */
+  const char *distance;                        /* "FID": what the distance by published weights is called; NULL: FD- */
   const char *taps[LIMN_MAX_TAPS + 1];         /* in the order of the network; NULL behind the last */
   const char *judge, *logits;                  /* of the taps: which is compared by default, and which tells classes */
   int size;                                    /* side of the pictures that it was trained with */
