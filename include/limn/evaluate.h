@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc". NULL: there is no such
- * index. */
+/* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc", "copies". NULL: there is
+ * no such index. */
 LIMN_API const char *limn_metric_name(int index);
 /* One line on it. */
 LIMN_API const char *limn_metric_help(int index);
@@ -26,12 +26,17 @@ typedef struct limn_evaluate_options {
   /* What they are held against: pictures, or statistics (.npz with mu and sigma, as pytorch-fid and TTUR have them).
    * NULL: what the run was trained on; nothing, where the measures need nothing. */
   const char *data;
-  const char *metrics;    /* names with commas between; NULL: "fd,kid,prdc" */
+  /* Pictures that neither is trained on, for measures that ask what is usual of unseen ones. NULL: the held-out part of
+   * the run's own data, where it has one. */
+  const char *held_out;
+  const char *labels, *label_column; /* of `data`: as the settings of these names */
+  const char *metrics;               /* names with commas between; NULL: "fd,kid,prdc" */
   const char *features;   /* a pretrained network by name, or a file with its weights; NULL: "efficientnet_lite0" */
   const char *tap;        /* the features of it that are compared; NULL: the network's own choice */
   const char *protocol;   /* how pictures come to the network's size; NULL: "clean-fid" */
   int size;               /* side of what the network sees; 0: as it was trained */
-  uint32_t count;         /* pictures of each set; 0: all, and 10,000 of a generator */
+  uint32_t count;         /* pictures that are judged; 0: all, and 10,000 of a generator */
+  uint32_t data_count;    /* of the data; 0: as many as are judged, but 10,000 at least; or all that there are */
   int height, width;      /* that both sets are brought to first; 0: a run's own, else as they are */
   uint64_t seed;          /* of latent codes, subsets and choices of pictures */
   int raw;                /* 1: a run's weights themselves, where it also keeps their average */
@@ -40,6 +45,7 @@ typedef struct limn_evaluate_options {
   int splits;             /* of is; 0: 10 */
   int bootstrap;          /* resamples for an interval of fd; 0: none */
   const char *statistics; /* a .npz to write the mean and covariance of `pictures` to; NULL: none. `data` may be NULL */
+  const char *sheet;      /* of copies: a picture to write, .png, .jpg or .webp; NULL: none */
   int uncached;           /* 1: features of data sets are neither looked for in the user's cache nor kept there */
   const char *device;     /* NULL: "auto" */
   int threads;            /* 0: as many as the process may use */
@@ -67,12 +73,21 @@ typedef struct limn_evaluated_set {
   double seconds;
 } limn_evaluated_set;
 
+/* A picture, and what of the data is nearest to it. */
+typedef struct limn_nearest_pair {
+  char *picture, *data;   /* their names */
+  double distance, usual; /* in features; of unseen pictures 99 % are farther than `usual` */
+} limn_nearest_pair;
+#define LIMN_NEAREST_PAIRS 16 /* the nearest ones that are told */
+
 typedef struct limn_evaluation {
-  limn_score *scores; /* owned, as are the notes */
+  limn_score *scores; /* owned, as are the notes and pairs */
   size_t score_count;
-  limn_evaluated_set pictures, data; /* data.count is 0 where there are none */
-  char features[32], tap[32];        /* "efficientnet_lite0", "pool" */
-  char checksum[65];                 /* SHA-256 of the file of its weights */
+  limn_evaluated_set pictures, data, held_out; /* count is 0 where there are none */
+  limn_nearest_pair *pairs;                    /* of the measure copies, the nearest first */
+  size_t pair_count;
+  char features[32], tap[32]; /* "efficientnet_lite0", "pool" */
+  char checksum[65];          /* SHA-256 of the file of its weights */
   char protocol[24];
   int size, width; /* of what the network sees; numbers a picture */
   uint64_t seed;

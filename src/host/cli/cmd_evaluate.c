@@ -12,8 +12,12 @@
 static const cli_option options[] = {
     {"data", 0, "PATH", "what the pictures are held against: pictures, or statistics as .npz (a run: its own data)",
      NULL},
+    {"held-out", 0, "PATH", "pictures that nothing was trained on, for copies (a run: its own, where it has any)",
+     NULL},
+    {"labels", 0, "FILE", "labels of the data's pictures, as for limn train", NULL},
     {"metrics", 'm', "LIST", "measures with commas between (default fd,kid,prdc)", NULL},
-    {"number", 'n', "N", "pictures of each set (default all; 10,000 of a generator)", NULL},
+    {"number", 'n', "N", "pictures that are judged (default all; 10,000 of a generator)", NULL},
+    {"data-number", 0, "N", "pictures of the data (default as many as are judged, 10,000 at least)", NULL},
     {"features", 0, "NAME|FILE", "the network that sees them (default efficientnet_lite0; limn features lists them)",
      NULL},
     {"tap", 0, "NAME", "the features of it that are compared (default: the network's usual ones)", NULL},
@@ -27,6 +31,7 @@ static const cli_option options[] = {
     {"subset-size", 0, "N", "pictures of each (default 1000)", NULL},
     {"splits", 0, "N", "of is (default 10)", NULL},
     {"bootstrap", 0, "N", "resamples for an interval of fd (default 0: none)", NULL},
+    {"sheet", 0, "FILE", "of copies: a picture of the nearest pairs (.png, .jpg, .webp)", NULL},
     {"stats", 0, "FILE.npz", "writes mean and covariance of PICTURES as well, for later --data", NULL},
     {"no-cache", 0, NULL, "takes features of data sets anew and keeps none", NULL},
     CLI_OPTION_DEVICE,
@@ -59,7 +64,7 @@ static int parse_number(const cli_args *args, const char *name, int64_t least, i
 }
 
 static int parse(const cli_args *args, limn_evaluate_options *out) {
-  int count = 0;
+  int count = 0, data_count = 0;
   const struct {
     const char *name;
     int64_t least, most;
@@ -68,7 +73,8 @@ static int parse(const cli_args *args, limn_evaluate_options *out) {
       {"number", 2, 10000000, &count},           {"feature-size", 32, 2048, &out->size},
       {"neighbours", 1, 1000, &out->neighbours}, {"subsets", 1, 100000, &out->subsets},
       {"subset-size", 2, 1000000, &out->subset}, {"splits", 1, 1000, &out->splits},
-      {"bootstrap", 0, 10000, &out->bootstrap},  {"threads", 1, 1024, &out->threads},
+      {"bootstrap", 0, 10000, &out->bootstrap},  {"data-number", 2, 10000000, &data_count},
+      {"threads", 1, 1024, &out->threads},
   };
   int code = cli_args_expect_words(args, 1, "a run, a checkpoint, or a folder or file of pictures");
   if (code == CLI_OK)
@@ -80,8 +86,12 @@ static int parse(const cli_args *args, limn_evaluate_options *out) {
   if (code != CLI_OK)
     return code;
   out->count = (uint32_t)count;
+  out->data_count = (uint32_t)data_count;
   out->pictures = args->words[0];
   out->data = cli_args_value(args, "data");
+  out->held_out = cli_args_value(args, "held-out");
+  out->labels = cli_args_value(args, "labels");
+  out->sheet = cli_args_value(args, "sheet");
   out->metrics = cli_args_value(args, "metrics");
   out->features = cli_args_value(args, "features");
   out->tap = cli_args_value(args, "tap");
@@ -126,7 +136,8 @@ const cli_command cmd_evaluate = {
         "  kid   kernel distance, unbiased; 0 is best\n"
         "  is    inception score: classes sure and varied; looks at no data\n"
         "  pr    improved precision and recall\n"
-        "  prdc  precision, recall, density and coverage\n\n"
+        "  prdc  precision, recall, density and coverage\n"
+        "  copies  pictures nearer to one of the data than unseen ones are; --sheet shows them\n\n"
         "The data of a run are brought to its size as its training has them; other pictures are taken as they are,\n"
         "unless --size says otherwise. Features of data sets are kept in the user's cache.\n\n"
         "limn features get efficientnet_lite0 brings the network that judges unless --features names another.\n"

@@ -19,7 +19,7 @@ static void say_set(limn_report *report, const char *key, const char *path, cons
   limn_report_flag(report, "cached", set->cached);
   cli_put_positive(report, "seconds", set->seconds);
   limn_report_close(report);
-  limn_report_show(report, key, "%s", set->kind);
+  limn_report_show(report, strcmp(key, "held_out") == 0 ? "held out" : key, "%s", set->kind);
   if (set->count && set->available > set->count)
     limn_report_more(report, ", %s of %s pictures", LIMN_COUNT(set->count), LIMN_COUNT(set->available));
   else if (set->count)
@@ -79,9 +79,26 @@ static void say_score(limn_report *report, const limn_score *score) {
   limn_report_close(report);
 }
 
+static void say_pairs(limn_report *report, const limn_evaluation *e) {
+  if (e->pair_count)
+    limn_report_headed(report, "lrrl", "picture", "distance", "usual", "nearest of the data", NULL);
+  limn_report_open_array(report, "nearest");
+  for (size_t i = 0; i < e->pair_count; i++) {
+    limn_report_open(report, NULL);
+    limn_report_row(report);
+    limn_report_text(report, "picture", LIMN_CELL, e->pairs[i].picture);
+    limn_report_number(report, "distance", LIMN_CELL, e->pairs[i].distance, "%.4g");
+    limn_report_number(report, "usual", LIMN_CELL, e->pairs[i].usual, "%.4g");
+    limn_report_text(report, "data", LIMN_CELL, e->pairs[i].data);
+    limn_report_close(report);
+  }
+  limn_report_close(report);
+}
+
 void cli_say_evaluation(limn_report *report, const limn_evaluation *e, const limn_evaluate_options *options) {
   say_set(report, "pictures", options->pictures, &e->pictures);
   say_set(report, "data", options->data, &e->data);
+  say_set(report, "held_out", options->held_out, &e->held_out);
   say_judge(report, e);
   limn_report_open_array(report, "scores");
   if (e->score_count)
@@ -89,6 +106,8 @@ void cli_say_evaluation(limn_report *report, const limn_evaluation *e, const lim
   for (size_t i = 0; i < e->score_count; i++)
     say_score(report, &e->scores[i]);
   limn_report_close(report);
+  say_pairs(report, e);
+  limn_report_text(report, "sheet", NULL, options->sheet);
   limn_report_text(report, "statistics", NULL, options->statistics);
   limn_report_section(report, e->note_count ? "before these numbers are believed" : NULL, "l");
   limn_report_open_array(report, "notes");

@@ -41,6 +41,11 @@ void limn_evaluation_destroy(limn_evaluation *e) {
     return;
   for (size_t i = 0; i < e->note_count; ++i)
     free(e->notes[i]);
+  for (size_t i = 0; i < e->pair_count; ++i) {
+    free(e->pairs[i].picture);
+    free(e->pairs[i].data);
+  }
+  free(e->pairs);
   free(e->notes);
   free(e->scores);
   free(e);

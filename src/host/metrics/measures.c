@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "metrics/copies.h"
 #include "metrics/frechet.h"
 #include "metrics/inception_score.h"
 #include "metrics/kernel_distance.h"
@@ -160,6 +161,8 @@ const limn_metric limn_metrics[LIMN_METRICS] = {
      LIMN_NEEDS_DATA, take_pr},
     {"prdc", "precision, recall, density, coverage (Naeem et al. 2020), the latter two not misled by outliers",
      LIMN_NEEDS_DATA, take_prdc},
+    {"copies", "pictures nearer to one of the data than unseen ones are, and which",
+     LIMN_NEEDS_DATA | LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_copies},
 };
 
 const char *limn_metric_name(int index) { return index >= 0 && index < LIMN_METRICS ? limn_metrics[index].name : NULL; }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "limn/evaluate.h"
+#include "metrics/evaluated_sets.h"
 #include "metrics/judge.h"
 #include "metrics/linear_algebra.h"
 #include "metrics/moments.h"
@@ -13,8 +14,10 @@
 typedef struct limn_measured {
   const limn_evaluate_options *options;
   const limn_judge *judge;
+  const limn_evaluated_sets *sets; /* NULL: while a run trains */
   limn_linear_algebra algebra;
   limn_feature_set pictures, data;             /* of what is compared; data.count 0: none, or its moments alone */
+  limn_feature_set held_out;                   /* count 0: there are none */
   limn_feature_set logits;                     /* class scores of the pictures; count 0: none */
   limn_moments pictures_moments, data_moments; /* width 0: not taken */
 } limn_measured;
@@ -23,6 +26,8 @@ enum {
   LIMN_NEEDS_DATA = 1,    /* features of the data */
   LIMN_NEEDS_MOMENTS = 2, /* mean and covariance of both sets */
   LIMN_NEEDS_LOGITS = 4,
+  LIMN_NEEDS_HELD_OUT = 8, /* looks at held-out pictures where there are any */
+  LIMN_NEEDS_SETS = 16,    /* the pictures themselves: not while a run trains */
 };
 
 typedef struct limn_metric {
@@ -31,7 +36,7 @@ typedef struct limn_metric {
   limn_status (*take)(const limn_measured *measured, limn_evaluation *out);
 } limn_metric;
 
-#define LIMN_METRICS 5
+#define LIMN_METRICS 6
 extern const limn_metric limn_metrics[LIMN_METRICS];
 
 /* The measures (bits by index) that `names` lists with commas between; NULL: those that are usual. LIMN_USAGE. */

@@ -86,7 +86,8 @@ limn_status limn_picture_set_open(limn_picture_set **out, const char *path, cons
   if (limn_path_is_generator(path))
     return limn_generator_set_open(out, path, options);
   LIMN_TRY(limn_files_set_open(&set, path, options));
-  limn_status status = limn_picture_set_choose(set, options->count, options->seed);
+  bool fewer = options->or_fewer && options->count > set->info.available;
+  limn_status status = limn_picture_set_choose(set, fewer ? 0 : options->count, options->seed);
   if (status != LIMN_OK) {
     limn_picture_set_close(set);
     return limn_fail(status, "%s: %s", path, limn_error_message());

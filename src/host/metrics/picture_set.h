@@ -25,6 +25,7 @@ typedef struct limn_picture_set_options {
   int64_t max_pixels;                /* 0: the default of data sets */
   const char *labels, *label_column; /* as in limn_dataset_options */
   uint32_t count;                    /* 0: all of files, 10,000 of a generator */
+  bool or_fewer;                     /* where there are not so many */
   uint64_t seed;                     /* of the codes, and of which files are taken where there are more */
   bool raw;                          /* of a generator: the weights themselves */
   const char *device;                /* that a generator draws on */
