@@ -30,6 +30,7 @@ Test(cli, help_of_everything) {
                                       "manual -h",
                                       "completions -h",
                                       "doctor -h",
+                                      "features -h",
                                       "data --help",
                                       "bench --help",
                                       "help bench",
