@@ -32,12 +32,13 @@ typedef enum limn_stream {
   LIMN_STREAM_SCORE = 33,             /* order of the pictures in an Inception score's splits; step 0 */
   LIMN_STREAM_BOOTSTRAP = 34,         /* pictures of a resample; step = resample */
   LIMN_STREAM_FOLD = 35,              /* which pictures a cross-validation holds out; step 0 */
+  LIMN_STREAM_IMPORTANCE = 24,        /* epsilon of importance samples; step = number of the picture */
   LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 
 void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* out[i] is element `first + i`; `first` is a multiple of 4. */
+/* out[i] is element `first + i`. */
 void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count);
 void limn_philox_normal(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count);
 
