@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc", "copies". NULL: there is
- * no such index. */
+/* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc", "copies", "elbo", "nll".
+ * NULL: there is no such index. */
 LIMN_API const char *limn_metric_name(int index);
 /* One line on it. */
 LIMN_API const char *limn_metric_help(int index);
@@ -43,6 +43,7 @@ typedef struct limn_evaluate_options {
   int neighbours;         /* k of prdc; 0: 5 */
   int subsets, subset;    /* of kid: how many, of how many pictures; 0: 100, 1,000 */
   int splits;             /* of is; 0: 10 */
+  int importance;         /* samples of nll; 0: 5,000 */
   int bootstrap;          /* resamples for an interval of fd; 0: none */
   const char *statistics; /* a .npz to write the mean and covariance of `pictures` to; NULL: none. `data` may be NULL */
   const char *sheet;      /* of copies: a picture to write, .png, .jpg or .webp; NULL: none */
@@ -59,9 +60,9 @@ typedef struct limn_score {
   char metric[16];    /* "prdc" */
   char name[48];      /* "precision", "FD-lite0" */
   double value;       /* infinite for what has no bound */
-  double deviation;   /* over subsets or splits; NaN: there are none */
+  double deviation;   /* over subsets or splits, or the standard error: as the protocol says; NaN: there is none */
   double low, high;   /* 95 % by bootstrap; NaN: not asked for */
-  int better;         /* 1: a higher value is, -1: a lower one */
+  int better;         /* 1: a higher value is, -1: a lower one, 0: neither */
   char protocol[128]; /* "100 subsets of 1,000" */
 } limn_score;
 

@@ -30,6 +30,7 @@ static const cli_option options[] = {
     {"subsets", 0, "N", "of kid (default 100)", NULL},
     {"subset-size", 0, "N", "pictures of each (default 1000)", NULL},
     {"splits", 0, "N", "of is (default 10)", NULL},
+    {"importance", 0, "K", "samples of nll (default 5000)", NULL},
     {"bootstrap", 0, "N", "resamples for an interval of fd (default 0: none)", NULL},
     {"sheet", 0, "FILE", "of copies: a picture of the nearest pairs (.png, .jpg, .webp)", NULL},
     {"stats", 0, "FILE.npz", "writes mean and covariance of PICTURES as well, for later --data", NULL},
@@ -73,8 +74,8 @@ static int parse(const cli_args *args, limn_evaluate_options *out) {
       {"number", 2, 10000000, &count},           {"feature-size", 32, 2048, &out->size},
       {"neighbours", 1, 1000, &out->neighbours}, {"subsets", 1, 100000, &out->subsets},
       {"subset-size", 2, 1000000, &out->subset}, {"splits", 1, 1000, &out->splits},
-      {"bootstrap", 0, 10000, &out->bootstrap},  {"data-number", 2, 10000000, &data_count},
-      {"threads", 1, 1024, &out->threads},
+      {"bootstrap", 0, 10000, &out->bootstrap},  {"importance", 1, 1000000, &out->importance},
+      {"data-number", 2, 10000000, &data_count}, {"threads", 1, 1024, &out->threads},
   };
   int code = cli_args_expect_words(args, 1, "a run, a checkpoint, or a folder or file of pictures");
   if (code == CLI_OK)
@@ -137,7 +138,9 @@ const cli_command cmd_evaluate = {
         "  is    inception score: classes sure and varied; looks at no data\n"
         "  pr    improved precision and recall\n"
         "  prdc  precision, recall, density and coverage\n"
-        "  copies  pictures nearer to one of the data than unseen ones are; --sheet shows them\n\n"
+        "  copies  pictures nearer to one of the data than unseen ones are; --sheet shows them\n"
+        "  elbo  a VAE's or autoencoder's objective, active units, PSNR and SSIM on held-out pictures\n"
+        "  nll   a VAE's likelihood of held-out pictures by importance sampling\n\n"
         "The data of a run are brought to its size as its training has them; other pictures are taken as they are,\n"
         "unless --size says otherwise. Features of data sets are kept in the user's cache.\n\n"
         "limn features get efficientnet_lite0 brings the network that judges unless --features names another.\n"

@@ -31,6 +31,10 @@ static void say_set(limn_report *report, const char *key, const char *path, cons
 }
 
 static void say_judge(limn_report *report, const limn_evaluation *e) {
+  if (!e->features[0]) {
+    limn_report_null(report, "judge");
+    return;
+  }
   limn_report_open(report, "judge");
   limn_report_text(report, "features", NULL, e->features);
   limn_report_text(report, "tap", NULL, e->tap);
@@ -74,7 +78,7 @@ static void say_score(limn_report *report, const limn_score *score) {
     limn_report_close(report);
     limn_report_cell(report, "%.5g to %.5g", score->low, score->high);
   }
-  limn_report_text(report, "better", LIMN_CELL, score->better > 0 ? "higher" : "lower");
+  limn_report_text(report, "better", LIMN_CELL, score->better > 0 ? "higher" : score->better < 0 ? "lower" : NULL);
   limn_report_text(report, "protocol", LIMN_CELL, cli_given(score->protocol));
   limn_report_close(report);
 }

@@ -28,6 +28,11 @@ static void tell_set(const limn_picture_set *set, limn_evaluated_set *out) {
   out->available = info.available;
 }
 
+/* Not where nobody asks what it sees. */
+static bool needs_judge(const evaluator *e) {
+  return (limn_metrics_needs(e->metrics) & LIMN_NEEDS_JUDGE) || e->options->statistics;
+}
+
 static limn_status open_sets(evaluator *e) {
   unsigned needs = limn_metrics_needs(e->metrics), wants = 0;
   if (needs & (LIMN_NEEDS_DATA | LIMN_NEEDS_MOMENTS))
@@ -36,6 +41,8 @@ static limn_status open_sets(evaluator *e) {
     wants |= LIMN_WANTS_HELD_OUT;
   LIMN_TRY(limn_evaluated_sets_open(&e->sets, e->options, wants));
   tell_set(e->sets.pictures, &e->out->pictures);
+  if (!needs_judge(e)) /* none is drawn */
+    e->out->pictures.count = e->out->pictures.available = 0;
   tell_set(e->sets.data, &e->out->data);
   tell_set(e->sets.held_out, &e->out->held_out);
   if (!e->sets.statistics)
@@ -66,6 +73,8 @@ static void tell_judge(const evaluator *e) {
 }
 
 static limn_status open_judge(evaluator *e) {
+  if (!needs_judge(e))
+    return LIMN_OK;
   const limn_evaluate_options *o = e->options;
   LIMN_TRY(
       limn_judge_open(&e->judge, &(limn_judge_options){.features = o->features,
@@ -103,12 +112,15 @@ static limn_status see(evaluator *e, const char *what, limn_picture_set *set, li
 
 static limn_status look(evaluator *e) {
   limn_measured *m = &e->measured;
+  m->options = e->options;
+  m->sets = &e->sets;
+  if (!needs_judge(e))
+    return LIMN_OK;
   LIMN_TRY(see(e, "pictures", e->sets.pictures, &e->pictures, &e->out->pictures));
   LIMN_TRY(see(e, "data", e->sets.data, &e->data, &e->out->data));
-  LIMN_TRY(see(e, "held out", e->sets.held_out, &e->held_out, &e->out->held_out));
-  m->options = e->options;
+  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_DATA) /* what looks at the pictures alone reads them itself */
+    LIMN_TRY(see(e, "held out", e->sets.held_out, &e->held_out, &e->out->held_out));
   m->judge = &e->judge;
-  m->sets = &e->sets;
   m->pictures = limn_judged_set(&e->pictures, 0, "pictures");
   m->logits = limn_judged_set(&e->pictures, 1, "pictures");
   m->data = limn_judged_set(&e->data, 0, "data");
@@ -137,7 +149,8 @@ static limn_status evaluate(evaluator *e) {
     return limn_fail(LIMN_USAGE, "no pictures are named that are to be judged");
   if (o->metrics || !o->statistics || o->data)
     LIMN_TRY(limn_metrics_parse(o->metrics, &e->metrics));
-  LIMN_TRY(limn_linear_algebra_open(&e->measured.algebra, o->threads));
+  if (needs_judge(e))
+    LIMN_TRY(limn_linear_algebra_open(&e->measured.algebra, o->threads));
   LIMN_TRY(open_judge(e));
   LIMN_TRY(open_sets(e));
   LIMN_TRY(look(e));

@@ -84,7 +84,7 @@ static limn_status open_own_data(limn_evaluated_sets *s, const limn_evaluate_opt
     LIMN_TRY(limn_dataset_set_open(&s->data, d->dataset, d->training, d->training_count, s->run->crop, most, o->seed));
   if ((wants & LIMN_WANTS_HELD_OUT) && d->held_out_count)
     LIMN_TRY(limn_dataset_set_open(&s->held_out, d->dataset, d->held_out, d->held_out_count, s->run->crop,
-                                   d->held_out_count, o->seed));
+                                   o->count ? o->count : d->held_out_count, o->seed));
   return LIMN_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "metrics/inception_score.h"
 #include "metrics/kernel_distance.h"
 #include "metrics/manifold.h"
+#include "metrics/vae_rows.h"
 
 #define USUAL               "fd,kid,prdc"
 #define NEIGHBOURS          5 /* prdc's own choice */
@@ -150,7 +151,7 @@ static limn_status take_prdc(const limn_measured *m, limn_evaluation *out) {
   return add_neighbours(out, "prdc", "coverage", found.coverage, k);
 }
 
-const limn_metric limn_metrics[LIMN_METRICS] = {
+const limn_metric limn_metrics[] = {
     {"fd", "Frechet distance of the features' means and covariances (Heusel et al. 2017); 0 is best",
      LIMN_NEEDS_MOMENTS, take_fd},
     {"kid", "kernel distance, unbiased also for few pictures (Binkowski et al. 2018); 0 is best", LIMN_NEEDS_DATA,
@@ -163,7 +164,12 @@ const limn_metric limn_metrics[LIMN_METRICS] = {
      LIMN_NEEDS_DATA, take_prdc},
     {"copies", "pictures nearer to one of the data than unseen ones are, and which",
      LIMN_NEEDS_DATA | LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_copies},
+    {"elbo", "a VAE's or autoencoder's objective, active units and reconstructions on held-out pictures",
+     LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_elbo},
+    {"nll", "a VAE's likelihood of held-out pictures by importance sampling (Burda et al. 2016)",
+     LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_nll},
 };
+_Static_assert(sizeof limn_metrics / sizeof *limn_metrics == LIMN_METRICS, "a row for each");
 
 const char *limn_metric_name(int index) { return index >= 0 && index < LIMN_METRICS ? limn_metrics[index].name : NULL; }
 
@@ -179,7 +185,7 @@ static int find(const char *names) {
 }
 
 static limn_status refuse(const char *names) {
-  char list[128] = "";
+  char list[160] = "";
   size_t used = 0;
   for (int i = 0; i < LIMN_METRICS; ++i)
     used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", limn_metrics[i].name);

@@ -23,10 +23,11 @@ typedef struct limn_measured {
 } limn_measured;
 
 enum {
-  LIMN_NEEDS_DATA = 1,    /* features of the data */
+  LIMN_NEEDS_DATA = 1,    /* features of the data, and of the pictures */
   LIMN_NEEDS_MOMENTS = 2, /* mean and covariance of both sets */
   LIMN_NEEDS_LOGITS = 4,
   LIMN_NEEDS_HELD_OUT = 8, /* looks at held-out pictures where there are any */
+  LIMN_NEEDS_JUDGE = 7,    /* any of these: features */
   LIMN_NEEDS_SETS = 16,    /* the pictures themselves: not while a run trains */
 };
 
@@ -36,7 +37,7 @@ typedef struct limn_metric {
   limn_status (*take)(const limn_measured *measured, limn_evaluation *out);
 } limn_metric;
 
-#define LIMN_METRICS 6
+#define LIMN_METRICS 8
 extern const limn_metric limn_metrics[LIMN_METRICS];
 
 /* The measures (bits by index) that `names` lists with commas between; NULL: those that are usual. LIMN_USAGE. */
