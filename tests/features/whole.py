@@ -80,7 +80,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             for real in [False, True] if name == "efficientnet_lite0" else [False]:
                 worst = max(worst, compare(program, name, real, index, folder))
-    sys.exit(worst > 1e-4)
+    sys.exit(int(worst > 1e-4))
 
 
 if __name__ == "__main__":

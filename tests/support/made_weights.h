@@ -41,7 +41,8 @@ static inline float *weights(const char *name, int dims, const int64_t *shape, s
     shift = 1;
     scale = 0.5F;
   } else {
-    scale = sqrtf(24.0F / (float)(count / (size_t)shape[0]));
+    const size_t fan_in = count / (size_t)shape[0];
+    scale = sqrtf(24.0F / (float)fan_in);
   }
   for (size_t i = 0; i < count; ++i)
     u[i] = (u[i] + shift) * scale;

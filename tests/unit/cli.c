@@ -17,24 +17,15 @@ static json_t *expect_json(const char *line) {
 TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 300);
 
 Test(cli, help_of_everything) {
-  static const char *const lines[] = {"--help",
-                                      "-h",
-                                      "help",
-                                      "help train",
-                                      "train --help",
-                                      "train vae -h",
-                                      "sample -h",
-                                      "interpolate --help",
-                                      "inspect -h",
-                                      "export -h",
-                                      "manual -h",
-                                      "completions -h",
-                                      "doctor -h",
-                                      "features -h",
-                                      "data --help",
-                                      "bench --help",
-                                      "help bench",
-                                      "bench step dcgan --help"};
+  static const char *const lines[] = {"--help",       "-h",
+                                      "help",         "help train",
+                                      "train --help", "train vae -h",
+                                      "sample -h",    "interpolate --help",
+                                      "inspect -h",   "export -h",
+                                      "manual -h",    "completions -h",
+                                      "doctor -h",    "features -h",
+                                      "data --help",  "bench --help",
+                                      "help bench",   "bench step dcgan --help"};
   outcome result;
   for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
     expect(&result, lines[i], 0, "usage: limn ");

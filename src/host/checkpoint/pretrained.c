@@ -254,7 +254,7 @@ static limn_status load_layer(const candidate *c, const limn_frozen_layer *layer
   if (!weight) /* the graph ends before it */
     return LIMN_OK;
   limn_status status = read_numbers(c, layer, path, &n);
-  if (status == LIMN_OK && layer->norm[0])
+  if (status == LIMN_OK && n.weight && n.beta && n.mean && n.variance)
     status = fold(layer, &n);
   if (status == LIMN_OK &&
       (!all_finite(n.weight, (size_t)limn_shape_count(layer->shape)) || !all_finite(n.bias, (size_t)layer->shape.n)))

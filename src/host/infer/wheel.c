@@ -21,8 +21,6 @@
 #define SAID_SIZE ((size_t)1 << 16)
 #define SAID      "pip.log"
 
-extern char **environ;
-
 /* Waits for `arguments` to end, with what it says in a file; *code: its exit code. An errno value. */
 static int run(char *const *arguments, const char *log, int *code) {
   posix_spawn_file_actions_t actions;
