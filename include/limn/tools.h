@@ -255,6 +255,20 @@ limn_status limn_data_report_create(limn_data_report **out, const limn_config *c
                                     void (*notice)(void *context, const char *text), void *context);
 void limn_data_report_destroy(limn_data_report *report);
 
+/* Stacked MNIST (Metz et al. 2017, by PacGAN's protocol): three random pictures of `from`, each as likely as any other
+ * and again and again, are the red, green and blue of a new one. Its label is 100 a + 10 b + c where they have the
+ * labels a, b and c: 1,000 modes that a generator should find. */
+typedef struct limn_stacked_options {
+  const char *from; /* grey pictures of one size with at most 10 labels: MNIST, and what is like it */
+  const char *to; /* a .npz file of `images` (count, height, width, 3) and `labels` (count); replaced if it is there */
+  uint32_t count; /* 128,000 in PacGAN's paper */
+  uint64_t seed;  /* the same gives the same file */
+} limn_stacked_options;
+#define LIMN_STACKED_COUNT 128000
+/* *modes: how many labels there are among the pictures. LIMN_DATA for a source in colour or without labels, LIMN_USAGE
+ * for a name that does not end in .npz, LIMN_FAILED where it cannot be written. */
+limn_status limn_make_stacked(const limn_stacked_options *options, int *modes);
+
 /* The machine as Limn sees it. */
 typedef struct limn_doctor_line {
   char what[32]; /* "CPU", "oneDNN", "CUDA" */

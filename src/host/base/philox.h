@@ -27,6 +27,7 @@ typedef enum limn_stream {
   LIMN_STREAM_AUGMENT = 14,           /* windows and mirroring of the training pictures */
   LIMN_STREAM_AUGMENT_EXTRA = 15,     /* the same in the discriminator's further steps */
   LIMN_STREAM_STATISTICS = 16,        /* z that an averaged generator's statistics are taken from; step = batch */
+  LIMN_STREAM_STACK = 17,             /* which pictures Stacked MNIST's are made of; step 0 */
   LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 
