@@ -277,6 +277,20 @@ void limn_features_at(size_t index, limn_features_row *row); /* index < limn_fea
  * there is not and for one that Limn cannot download, LIMN_DATA for a file that is another. */
 limn_status limn_features_get(const char *name, const char *from, char *path, size_t size);
 
+/* Stacked MNIST (Metz et al. 2017, by PacGAN's protocol): three random pictures of `from`, each as likely as any other
+ * and again and again, are the red, green and blue of a new one. Its label is 100 a + 10 b + c where they have the
+ * labels a, b and c: 1,000 modes that a generator should find. */
+typedef struct limn_stacked_options {
+  const char *from; /* grey pictures of one size with at most 10 labels: MNIST, and what is like it */
+  const char *to; /* a .npz file of `images` (count, height, width, 3) and `labels` (count); replaced if it is there */
+  uint32_t count; /* 128,000 in PacGAN's paper */
+  uint64_t seed;  /* the same gives the same file */
+} limn_stacked_options;
+#define LIMN_STACKED_COUNT 128000
+/* *modes: how many labels there are among the pictures. LIMN_DATA for a source in colour or without labels, LIMN_USAGE
+ * for a name that does not end in .npz, LIMN_FAILED where it cannot be written. */
+limn_status limn_make_stacked(const limn_stacked_options *options, int *modes);
+
 /* The machine as Limn sees it. */
 typedef struct limn_doctor_line {
   char what[32]; /* "CPU", "oneDNN", "CUDA" */

@@ -33,6 +33,7 @@ typedef enum limn_stream {
   LIMN_STREAM_BOOTSTRAP = 34,         /* pictures of a resample; step = resample */
   LIMN_STREAM_FOLD = 35,              /* which pictures a cross-validation holds out; step 0 */
   LIMN_STREAM_IMPORTANCE = 24,        /* epsilon of importance samples; step = number of the picture */
+  LIMN_STREAM_STACK = 17,             /* which pictures Stacked MNIST's are made of; step 0 */
   LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 

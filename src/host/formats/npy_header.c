@@ -8,7 +8,6 @@
 
 #define MAGIC        "\x93NUMPY"
 #define MAGIC_SIZE   6
-#define ALIGNMENT    64                /* of the numbers behind a header that NumPy wrote */
 #define LONGEST_TEXT ((size_t)1 << 16) /* a hundred bytes are usual */
 
 /* The header is the text of a Python dictionary: {'descr': '|u1', 'fortran_order': False, 'shape': (60000, 28, 28), }.
@@ -149,22 +148,4 @@ const char *limn_npy_shape_text(const limn_npy_header *header, char buffer[LIMN_
                              (unsigned long long)header->shape[i]);
   snprintf(buffer + used, LIMN_NPY_SHAPE_SIZE - used, ")");
   return buffer;
-}
-
-void limn_npy_make_header(uint8_t bytes[LIMN_NPY_HEADER_MOST], limn_npy_header *header) {
-  char shape[LIMN_NPY_SHAPE_SIZE], text[LIMN_NPY_HEADER_MOST];
-  limn_npy_shape_text(header, shape);
-  if (header->dims == 1) /* else Python takes it for a number */
-    snprintf(shape + strlen(shape) - 1, 3, ",)");
-  const size_t start = MAGIC_SIZE + 4,
-               length = (size_t)snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }",
-                                         header->descr, header->column_major ? "True" : "False", shape),
-               whole = (start + length + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT, left = whole - start;
-  memcpy(bytes, MAGIC "\x01\0", MAGIC_SIZE + 2);
-  bytes[MAGIC_SIZE + 2] = (uint8_t)left;
-  bytes[MAGIC_SIZE + 3] = (uint8_t)(left >> 8);
-  memset(bytes + start, ' ', left - 1);
-  memcpy(bytes + start, text, length);
-  bytes[whole - 1] = '\n';
-  header->length = whole;
 }

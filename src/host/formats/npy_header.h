@@ -22,10 +22,6 @@ typedef struct limn_npy_header {
 typedef limn_status (*limn_npy_read)(void *context, void *bytes, size_t size);
 limn_status limn_npy_read_header(limn_npy_header *out, limn_npy_read read, void *context, const char *name);
 
-/* Version 1, as numpy.save writes it: a multiple of 64 bytes, to which header->length is set. */
-#define LIMN_NPY_HEADER_MOST 512
-void limn_npy_make_header(uint8_t bytes[LIMN_NPY_HEADER_MOST], limn_npy_header *header);
-
 /* "(60000, 28, 28)", "(5)", into buffer, returned. */
 #define LIMN_NPY_SHAPE_SIZE 200
 const char *limn_npy_shape_text(const limn_npy_header *header, char buffer[LIMN_NPY_SHAPE_SIZE]);

@@ -21,6 +21,11 @@
 #define MOST_BYTES   ((uint64_t)4000000000) /* with room for headers, and for what does not compress, below 2^32 */
 #define PART         65536
 
+/* numpy.lib.format. */
+#define START_SIZE  10 /* magic, version, the length of what comes then */
+#define ALIGNMENT   64 /* of the numbers */
+#define HEADER_MOST 512
+
 /* What the directory will say of an array. */
 typedef struct written {
   uint32_t sum, packed_size, size, offset;
@@ -124,14 +129,28 @@ static limn_status add_numbers(writer *w, int index) {
   return LIMN_OK;
 }
 
-static limn_status add_file(writer *w, int index) {
-  const limn_npz_array *array = &w->arrays[index];
-  uint8_t bytes[LIMN_NPY_HEADER_MOST];
+/* Of version 1, as numpy.save writes it. Its bytes. */
+static size_t make_header(uint8_t bytes[HEADER_MOST], const limn_npz_array *array) {
+  char shape[LIMN_NPY_SHAPE_SIZE], text[HEADER_MOST];
   limn_npy_header header = {.dims = array->dims};
-  snprintf(header.descr, sizeof header.descr, "%s", array->descr);
   memcpy(header.shape, array->shape, sizeof header.shape);
-  limn_npy_make_header(bytes, &header);
-  LIMN_TRY(add(w, bytes, (size_t)header.length));
+  limn_npy_shape_text(&header, shape);
+  if (array->dims == 1) /* else Python takes it for a number */
+    snprintf(shape + strlen(shape) - 1, 3, ",)");
+  const size_t length = (size_t)snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                                         array->descr, shape);
+  const size_t whole = (START_SIZE + length + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  memset(bytes, ' ', whole);
+  memcpy(bytes, "\x93NUMPY\1\0", START_SIZE - 2);
+  put(bytes + START_SIZE - 2, whole - START_SIZE, 2);
+  memcpy(bytes + START_SIZE, text, length);
+  bytes[whole - 1] = '\n';
+  return whole;
+}
+
+static limn_status add_file(writer *w, int index) {
+  uint8_t bytes[HEADER_MOST];
+  LIMN_TRY(add(w, bytes, make_header(bytes, &w->arrays[index])));
   LIMN_TRY(add_numbers(w, index));
   return w->deflated ? deflate_part(w, "", 0, Z_FINISH) : LIMN_OK;
 }
