@@ -157,10 +157,14 @@ Test(metrics, bootstrap_has_the_spread) {
 Test(metrics, kernel_distances_are_torch_fidelitys) {
   limn_feature_set real = features_of("real"), fake = features_of("fake");
   limn_kernel_distance found;
-  OK(limn_kernel_distance_of(&found, &algebra, &real, &fake,
-                             &(limn_kernel_distance_options){.subsets = 7, .subset_size = 40, .seed = 11}));
-  NEAR(found.mean, number("kid.subsets", 0), 1e-11, "the mean over subsets");
-  NEAR(found.deviation, number("kid.subsets", 1), 1e-11, "the deviation over subsets");
+  for (uint32_t subsets = 7; subsets <= 50; subsets += 43) { /* few: one after the other; many: out of all kernels */
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "kid.subsets_%u", subsets);
+    OK(limn_kernel_distance_of(&found, &algebra, &real, &fake,
+                               &(limn_kernel_distance_options){.subsets = subsets, .subset_size = 40, .seed = 11}));
+    NEAR(found.mean, number(wanted, 0), 1e-11, "the mean over subsets");
+    NEAR(found.deviation, number(wanted, 1), 1e-11, "the deviation over subsets");
+  }
   real.count = fake.count = 100;
   OK(limn_kernel_distance_of(&found, &algebra, &real, &fake,
                              &(limn_kernel_distance_options){.subsets = 1, .subset_size = 100, .seed = 1}));

@@ -8,18 +8,24 @@
 #include "base/parallel.h"
 
 limn_status limn_logistic_loss_init(limn_logistic_loss *loss) {
-  loss->rows = malloc((size_t)LIMN_LOGISTIC_BLOCK * (size_t)loss->chosen.data->features.width * sizeof *loss->rows);
-  loss->scores = malloc((size_t)LIMN_LOGISTIC_BLOCK * (size_t)loss->chosen.data->classes * sizeof *loss->scores);
-  if (loss->rows && loss->scores)
-    return LIMN_OK;
-  limn_logistic_loss_release(loss);
-  return limn_fail_memory("features of a linear model");
+  const size_t width = (size_t)loss->chosen.data->features.width;
+  loss->inverse = malloc(width * sizeof *loss->inverse);
+  loss->rows = malloc(LIMN_LOGISTIC_BLOCK * width * sizeof *loss->rows);
+  loss->scores = malloc(LIMN_LOGISTIC_BLOCK * (size_t)loss->chosen.data->classes * sizeof *loss->scores);
+  if (!loss->rows || !loss->scores || !loss->inverse) {
+    limn_logistic_loss_release(loss);
+    return limn_fail_memory("features of a linear model");
+  }
+  for (size_t k = 0; k < width; ++k)
+    loss->inverse[k] = 1 / loss->deviation[k];
+  return LIMN_OK;
 }
 
 void limn_logistic_loss_release(limn_logistic_loss *loss) {
   free(loss->rows);
   free(loss->scores);
-  loss->rows = loss->scores = NULL;
+  free(loss->inverse);
+  loss->rows = loss->scores = loss->inverse = NULL;
 }
 
 typedef struct standardising {
@@ -34,7 +40,7 @@ static limn_status standardise(void *context, uint32_t i) {
   const float *row = limn_feature_row(&loss->chosen.data->features, limn_chosen_row(&loss->chosen, work->first + i));
   double *out = loss->rows + (size_t)i * width;
   for (size_t k = 0; k < width; ++k)
-    out[k] = ((double)row[k] - loss->mean[k]) / loss->deviation[k];
+    out[k] = ((double)row[k] - loss->mean[k]) * loss->inverse[k];
   return LIMN_OK;
 }
 

@@ -22,6 +22,7 @@ typedef struct limn_logistic_loss {
   limn_chosen_rows chosen;
   double penalty;                 /* times 1/2 |weights|^2 */
   const double *mean, *deviation; /* (width), borrowed: of standardising */
+  double *inverse;                /* (width): of the deviation */
   double *rows;                   /* (block, width): standardised */
   double *scores;                 /* (block, classes) */
 } limn_logistic_loss;
