@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "formats/safetensors.h"
 #include "formats/tensor_file.h"
 #include "models/features/features.h"
+#include "support/pictures.h"
 
 #define SEED     11
 #define PICTURES 1 /* stream */
@@ -99,6 +101,20 @@ static inline void free_file(made_file *m) {
   for (size_t i = 0; i < m->file.count; ++i)
     free((void *)(uintptr_t)m->tensors[i].data);
   free(m);
+}
+
+/* The made file on the disk: test_path("%s", name). */
+static inline void write_made_file(const made_file *m, const char *name) {
+  limn_tensor_to_store *tensors = calloc(m->file.count, sizeof *tensors);
+  cr_assert_not_null(tensors);
+  for (size_t i = 0; i < m->file.count; ++i) {
+    tensors[i] =
+        (limn_tensor_to_store){.name = m->tensors[i].name, .dims = m->tensors[i].dims, .data = m->tensors[i].data};
+    memcpy(tensors[i].shape, m->tensors[i].shape, sizeof tensors[i].shape);
+  }
+  cr_assert_eq(limn_safetensors_write(test_path("%s", name), tensors, m->file.count, NULL), LIMN_OK, "%s",
+               limn_error_message());
+  free(tensors);
 }
 
 static inline const limn_feature_network *network_of(const char *name) {

@@ -11,20 +11,6 @@
 
 TestSuite(extractor, .init = test_folder_create, .fini = test_folder_remove, .timeout = 120);
 
-/* The made file on the disk: test_path("%s", name). */
-static void write_file(const made_file *m, const char *name) {
-  limn_tensor_to_store *tensors = calloc(m->file.count, sizeof *tensors);
-  cr_assert_not_null(tensors);
-  for (size_t i = 0; i < m->file.count; ++i) {
-    tensors[i] =
-        (limn_tensor_to_store){.name = m->tensors[i].name, .dims = m->tensors[i].dims, .data = m->tensors[i].data};
-    memcpy(tensors[i].shape, m->tensors[i].shape, sizeof tensors[i].shape);
-  }
-  cr_assert_eq(limn_safetensors_write(test_path("%s", name), tensors, m->file.count, NULL), LIMN_OK, "%s",
-               limn_error_message());
-  free(tensors);
-}
-
 #define SIDE 48
 
 static void extract(limn_extractor *e, const float *x, int count, float *pool, float *block) {
@@ -39,7 +25,7 @@ Test(extractor, takes_any_count) {
   limn_extractor_info info;
   limn_extractor *e;
   float x[5 * 3 * SIDE * SIDE], alone[2][5 * 1280], together[2][5 * 1280];
-  write_file(m, "lite0.safetensors");
+  write_made_file(m, "lite0.safetensors");
   free_file(m);
   limn_philox_uniform(SEED, PICTURES, 0, 0, x, sizeof x / sizeof *x);
   limn_extractor_options options = {.features = test_path("lite0.safetensors"),
@@ -91,7 +77,7 @@ Test(extractor, says_what_is_missing) {
   expect_unopened(&(limn_extractor_options){.features = "not/there.pth"}, LIMN_DATA, "not/there.pth");
   expect_unopened(&(limn_extractor_options){.features = LIMN_SOURCE_DIR "/tests/fixtures/pixels.safetensors"},
                   LIMN_DATA, "limn features");
-  write_file(m, "w.safetensors");
+  write_made_file(m, "w.safetensors");
   const char *path = test_path("w.safetensors");
   expect_unopened(&(limn_extractor_options){.features = path, .taps = (const char *const[]){"fc9"}, .tap_count = 1},
                   LIMN_USAGE, "fc9");
@@ -107,7 +93,7 @@ Test(extractor, only_published_weights_are_got) {
   char path[4096];
   made_file *m = make_file(network_of("efficientnet_lite0"), "");
   setenv("LIMN_CACHE", test_folder, 1);
-  write_file(m, "mine.pth");
+  write_made_file(m, "mine.pth");
   free_file(m);
   cr_expect_eq(limn_features_get("efficientnet_lite0", test_path("mine.pth"), path, sizeof path), LIMN_DATA);
   cr_expect(strstr(limn_error_message(), "57934424"), "%s", limn_error_message());
