@@ -25,6 +25,7 @@ struct limn_training_evaluation {
   limn_picture_set *data, *drawn;
   limn_judged seen_data;
   limn_moments data_moments;
+  limn_balls data_balls;
   uint64_t every;
   double share; /* of a run's arithmetic */
   char by[LIMN_BEST_BY];
@@ -68,6 +69,7 @@ void limn_training_evaluation_close(limn_training_evaluation *e) {
   if (!e)
     return;
   limn_moments_release(&e->data_moments);
+  limn_balls_release(&e->data_balls);
   limn_judged_release(&e->seen_data);
   limn_picture_set_close(e->data);
   limn_picture_set_close(e->drawn);
@@ -106,10 +108,11 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *e, limn_ses
   LIMN_TRY(limn_sampler_set_open(&e->drawn, session->sampler, &session->model, (uint32_t)c->evaluate_count, c->seed));
   const limn_judge_watch watch = {.stop = session->stop};
   LIMN_TRY(limn_judge_see(&e->judge, e->data, true, &watch, &e->seen_data));
-  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_MOMENTS) {
-    limn_feature_set rows = limn_judged_set(&e->seen_data, 0, "the training's pictures");
+  limn_feature_set rows = limn_judged_set(&e->seen_data, 0, "the training's pictures");
+  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_MOMENTS)
     LIMN_TRY(limn_moments_of(&e->data_moments, &e->algebra, &rows));
-  }
+  if (limn_metrics_take(e->metrics, "prdc"))
+    LIMN_TRY(limn_balls_find(&e->data_balls, &e->algebra, &rows, LIMN_NEIGHBOURS));
   choose_period(e);
   snprintf(e->by, sizeof e->by, "%s of %.40s at %d, %d against %u", limn_metrics[e->first].name,
            e->judge.info.network->name, e->judge.info.size, c->evaluate_count, e->seen_data.count);
@@ -144,7 +147,8 @@ static limn_status measure(limn_training_evaluation *e, const limn_judged *seen,
                      .algebra = e->algebra,
                      .pictures = limn_judged_set(seen, 0, "samples"),
                      .data = limn_judged_set(&e->seen_data, 0, "the training's pictures"),
-                     .data_moments = e->data_moments};
+                     .data_moments = e->data_moments,
+                     .data_balls = &e->data_balls};
   if (seen->tap_count > 1)
     m.logits = limn_judged_set(seen, 1, "samples");
   limn_status status = LIMN_OK;
