@@ -12,11 +12,11 @@
 typedef struct overlap {
   limn_distances distances; /* a: the real set, b: the generated */
   bool closed;              /* a ball has what lies on its edge */
-  const double *real; /* squares of the radii */
+  const double *real;       /* squares of the radii */
   double *generated;
-  uint32_t *inside;         /* of each real picture: generated ones in its ball */
-  bool *recalled;           /* of each real picture: whether it is in a generated one's ball */
-  atomic_bool *precise;     /* of each generated picture: whether it is in a real one's ball; rows at once set it */
+  uint32_t *inside;     /* of each real picture: generated ones in its ball */
+  bool *recalled;       /* of each real picture: whether it is in a generated one's ball */
+  atomic_bool *precise; /* of each generated picture: whether it is in a real one's ball; rows at once set it */
 } overlap;
 
 /* squares: (count): of the distances to the k-th neighbours. */
