@@ -306,6 +306,8 @@ limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count)
 limn_status limn_doctor_card(char **text, const char *device);
 /* As limn_doctor, about the libraries that are loaded when a picture needs them; none of them has to be there. */
 limn_status limn_doctor_pictures(limn_doctor_line *lines, size_t capacity, size_t *count);
+/* The same about what is loaded when pictures are measured. */
+limn_status limn_doctor_measures(limn_doctor_line *lines, size_t capacity, size_t *count);
 
 #ifdef __cplusplus
 }

@@ -129,6 +129,28 @@ Test(codec, codes_do_not_depend_on_their_company) {
   limn_codec_close(codec);
 }
 
+/* What is random about a picture is that of its place in a batch of the run's. */
+Test(codec, pictures_of_several_batches_are_those_of_each) {
+  static const char *const settings[] = {RUN, "binarize", "stochastic", NULL};
+  enum { COUNT = 10, BATCH = 4, SIZE = 16 * 16 };
+  uint8_t bytes[COUNT * SIZE];
+  float whole[COUNT * SIZE], part[COUNT * SIZE];
+  memset(bytes, 128, sizeof bytes);
+  test_train_well("vae", settings, data, "run");
+  limn_codec *codec = test_open_codec(test_path("run"), 0);
+  cr_assert_eq(limn_codec_encode(codec, bytes, 0, COUNT, &(limn_codes){.targets = whole}), LIMN_OK);
+  for (int first = 0; first < COUNT; first += BATCH) {
+    const int some = COUNT - first < BATCH ? COUNT - first : BATCH;
+    cr_assert_eq(limn_codec_encode(codec, bytes + first * SIZE, (uint64_t)first, some,
+                                   &(limn_codes){.targets = part + first * SIZE}),
+                 LIMN_OK);
+  }
+  limn_codec_close(codec);
+  cr_expect_arr_eq(part, whole, sizeof part);
+  for (int i = 1; i < COUNT; ++i)
+    cr_expect_neq(memcmp(whole, whole + i * SIZE, SIZE * sizeof *whole), 0, "picture %d", i);
+}
+
 /* --- reconstructions --- */
 
 Test(codec, reconstructions_are_of_the_mean) {

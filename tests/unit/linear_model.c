@@ -89,6 +89,11 @@ Test(linear_model, cross_validation_is_scikit_learns) {
       cr_expect_eq(best, c[i]);
       break;
     }
+  OK(limn_cross_validate(
+      &best, accuracies, &algebra, &train,
+      &(limn_cross_validation_options){.c = (double[]){0.1, 0.1000001}, .count = 2, .folds = 5, .seed = 11}));
+  cr_expect_eq(accuracies[0], accuracies[1]);
+  cr_expect_eq(best, 0.1, "of two that are as good, the stricter");
 }
 
 /* Classes that a plane parts, with next to no penalty: it ends, and names all of them; twice the same bits. */

@@ -35,6 +35,7 @@ static void make_tensor(const void *context, const char *name, float *values, si
     base = 0.5f;
   else if (strcmp(name, "encoder.main.0.weight") == 0)
     base = 1 / 16.0f;
+  const size_t inputs = count / LATENT; /* of a head */
   for (size_t i = 0; i < count; ++i) {
     float u;
     limn_philox_uniform(3, 3000, size < 0.07f, i, &u, 1);
@@ -44,7 +45,7 @@ static void make_tensor(const void *context, const char *name, float *values, si
     if (strcmp(name, "encoder.logvar.bias") == 0)
       values[i] = m->log_variance[i];
     if (strcmp(name, "encoder.mu.weight") == 0)
-      values[i] = m->slopes[i / (count / LATENT)] / (float)(count / LATENT);
+      values[i] = m->slopes[i / inputs] / (float)inputs;
   }
 }
 

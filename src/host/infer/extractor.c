@@ -96,7 +96,9 @@ static limn_status take_options(limn_extractor *e, const limn_extractor_options 
 
 static limn_status open_extractor(limn_extractor *e, const limn_safetensors *weights, const limn_extractor_options *o) {
   LIMN_TRY(take_options(e, o));
-  LIMN_TRY(limn_device_create(&e->device, &(limn_device_options){.name = o->device, .threads = o->threads}));
+  /* Numbers that are published are fp32's, on a GPU too. */
+  LIMN_TRY(limn_device_create(&e->device,
+                              &(limn_device_options){.name = o->device, .threads = o->threads, .precision = "fp32"}));
   snprintf(e->info.device, sizeof e->info.device, "%s", e->device->description);
   if (!e->info.batch)
     e->info.batch = choose_batch(e->device, e->info.size);

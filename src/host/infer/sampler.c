@@ -70,14 +70,7 @@ void limn_sampler_destroy(limn_sampler *s) {
 }
 
 void limn_sampler_codes(uint64_t seed, int latent, uint64_t first, int count, float *codes) {
-  uint64_t begin = first * (uint64_t)latent, lead = begin % 4;
-  size_t wanted = (size_t)count * (size_t)latent, taken = 0;
-  float head[4];
-  /* Philox makes four at a time; the first few may lie inside a block. */
-  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead, head, 4);
-  for (size_t i = lead; i < 4 && taken < wanted; ++i)
-    codes[taken++] = head[i];
-  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead + 4, codes + taken, wanted - taken);
+  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, first * (uint64_t)latent, codes, (size_t)count * (size_t)latent);
 }
 
 limn_status limn_sampler_draw(limn_sampler *s, const float *codes, int count, float *pixels) {

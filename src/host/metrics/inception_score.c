@@ -44,8 +44,8 @@ limn_status limn_inception_score_of(limn_inception_score *out, const limn_featur
   if (splits < 1)
     return limn_fail(LIMN_USAGE, "an Inception score takes at least 1 split");
   LIMN_TRY(limn_feature_set_check(logits, options->splits));
-  uint32_t *order = malloc(count * sizeof *order);
-  double *p = malloc((2 * (size_t)logits->width + splits) * sizeof *p), *mean_p = p + logits->width;
+  uint32_t *order = calloc(count, sizeof *order);
+  double *p = calloc(2 * (size_t)logits->width + splits, sizeof *p), *mean_p = p + logits->width;
   if (!order || !p) {
     free(order);
     free(p);

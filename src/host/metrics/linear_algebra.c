@@ -2,11 +2,13 @@
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "limn/tools.h"
 
 /* Fortran's calling convention: all by address, and behind the arguments the length of each text. */
 typedef void gemm_double(const char *, const char *, const int *, const int *, const int *, const double *,
@@ -29,36 +31,47 @@ static const char *const names[FUNCTIONS] = {"dgemm_", "sgemm_", "dsyrk_", "dpst
 static const char *const files[] = {"libopenblas.so.0", "liblapack.so.3"};
 #define REMEDY "apt-get install libopenblas0"
 
-/* Once loaded it stays. OpenBLAS starts its threads as it is loaded: they take no signals, as ours take none. */
-static void *load(void) {
+/* Once loaded it stays. OpenBLAS starts its threads as it is loaded: they take no signals, as ours take none. *file:
+ * its name. */
+static void *load(const char **file) {
   void *library = NULL;
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   for (size_t i = 0; i < sizeof files / sizeof *files && !library; ++i)
-    library = dlopen(files[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    library = dlopen(*file = files[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return library;
 }
 
-bool limn_linear_algebra_is_here(void) {
-  void *library = load();
+limn_status limn_doctor_measures(limn_doctor_line *lines, size_t capacity, size_t *count) {
+  const char *file;
+  void *library = load(&file);
+  *count = 1;
+  if (capacity > 0) {
+    *lines = (limn_doctor_line){.what = "BLAS and LAPACK", .usable = library != NULL};
+    snprintf(lines->found, sizeof lines->found, library ? "%s" : "none (%s)", library ? file : files[0]);
+    if (!library)
+      snprintf(lines->remedy, sizeof lines->remedy, "to measure pictures: " REMEDY);
+  }
   if (library)
     dlclose(library);
-  return library != NULL;
+  return LIMN_OK;
 }
 
 limn_status limn_linear_algebra_open(limn_linear_algebra *out, int threads) {
   const int processors = limn_processor_count();
   limn_linear_algebra algebra = {.threads = threads > 0 && threads < processors ? threads : processors};
-  void *library = load();
+  const char *file;
+  void *library = load(&file);
   if (!library)
     return limn_fail(LIMN_FAILED, "measures of pictures take BLAS and LAPACK (%s), which this machine has not; " REMEDY,
                      files[0]);
   limn_status status = LIMN_OK;
   for (int i = 0; i < FUNCTIONS && status == LIMN_OK; ++i)
     if (!(algebra.functions[i] = dlsym(library, names[i])))
-      status = limn_fail(LIMN_FAILED, "this machine's BLAS and LAPACK have no function %s; " REMEDY, names[i]);
+      status =
+          limn_fail(LIMN_FAILED, "%s has no function %s, which measures of pictures take; " REMEDY, file, names[i]);
   set_threads *limit = (set_threads *)dlsym(library, "openblas_set_num_threads"); /* others have no threads */
   if (limit && status == LIMN_OK)
     limit(algebra.threads);

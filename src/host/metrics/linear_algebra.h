@@ -19,9 +19,6 @@ typedef struct limn_linear_algebra {
  * closed: the library stays loaded. */
 limn_status limn_linear_algebra_open(limn_linear_algebra *out, int threads);
 
-/* Whether the machine has them, without a message. */
-bool limn_linear_algebra_is_here(void);
-
 /* What is multiplied: the matrix (rows, columns) that lies at `data`, or its transpose. */
 typedef struct limn_matrix {
   const double *data;

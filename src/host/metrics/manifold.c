@@ -12,10 +12,11 @@
 typedef struct overlap {
   limn_distances distances; /* a: the real set, b: the generated */
   bool closed;              /* a ball has what lies on its edge */
-  double *real, *generated; /* squares of the radii */
-  uint32_t *inside;         /* of each real picture: generated ones in its ball */
-  bool *recalled;           /* of each real picture: whether it is in a generated one's ball */
-  atomic_bool *precise;     /* of each generated picture: whether it is in a real one's ball; rows at once set it */
+  const double *real;       /* squares of the radii */
+  double *generated;
+  uint32_t *inside;     /* of each real picture: generated ones in its ball */
+  bool *recalled;       /* of each real picture: whether it is in a generated one's ball */
+  atomic_bool *precise; /* of each generated picture: whether it is in a real one's ball; rows at once set it */
 } overlap;
 
 /* squares: (count): of the distances to the k-th neighbours. */
@@ -99,12 +100,26 @@ static limn_manifold count(const overlap *o, uint32_t real, uint32_t generated, 
                          .coverage = (double)covered / real};
 }
 
+limn_status limn_balls_find(limn_balls *out, const limn_linear_algebra *algebra, const limn_feature_set *set, int k) {
+  *out = (limn_balls){.k = k};
+  LIMN_TRY(limn_feature_set_check(set, k < 1 ? 1 : (uint32_t)k + 1));
+  return find_radii(&out->squares, algebra, set, k);
+}
+
+void limn_balls_release(limn_balls *balls) {
+  free(balls->squares);
+  *balls = (limn_balls){0};
+}
+
 static limn_status compare(limn_manifold *out, overlap *o, const limn_linear_algebra *algebra,
-                           const limn_feature_set *sets[2], int k) {
+                           const limn_feature_set *sets[2], const limn_balls *balls, int k) {
   const limn_feature_set *real = sets[0], *generated = sets[1];
+  limn_balls found = {0};
   limn_status status;
   LIMN_TRY(limn_feature_sets_check(real, generated, k < 1 ? 1 : (uint32_t)k + 1));
-  LIMN_TRY_OR_CLEANUP(status, find_radii(&o->real, algebra, real, k));
+  if (!balls)
+    LIMN_TRY_OR_CLEANUP(status, limn_balls_find(&found, algebra, real, k));
+  o->real = balls ? balls->squares : found.squares;
   LIMN_TRY_OR_CLEANUP(status, find_radii(&o->generated, algebra, generated, k));
   o->inside = calloc(real->count, sizeof *o->inside);
   o->recalled = calloc(real->count, sizeof *o->recalled);
@@ -116,7 +131,7 @@ static limn_status compare(limn_manifold *out, overlap *o, const limn_linear_alg
   *out = count(o, real->count, generated->count, k);
 cleanup:
   limn_distances_release(&o->distances);
-  free(o->real);
+  limn_balls_release(&found);
   free(o->generated);
   free(o->inside);
   free(o->recalled);
@@ -126,10 +141,16 @@ cleanup:
 
 limn_status limn_prdc(limn_manifold *out, const limn_linear_algebra *algebra, const limn_feature_set *real,
                       const limn_feature_set *generated, int k) {
-  return compare(out, &(overlap){.closed = false}, algebra, (const limn_feature_set *[]){real, generated}, k);
+  return compare(out, &(overlap){.closed = false}, algebra, (const limn_feature_set *[]){real, generated}, NULL, k);
+}
+
+limn_status limn_prdc_again(limn_manifold *out, const limn_linear_algebra *algebra, const limn_feature_set *real,
+                            const limn_balls *balls, const limn_feature_set *generated) {
+  return compare(out, &(overlap){.closed = false}, algebra, (const limn_feature_set *[]){real, generated}, balls,
+                 balls->k);
 }
 
 limn_status limn_precision_recall(limn_manifold *out, const limn_linear_algebra *algebra, const limn_feature_set *real,
                                   const limn_feature_set *generated, int k) {
-  return compare(out, &(overlap){.closed = true}, algebra, (const limn_feature_set *[]){real, generated}, k);
+  return compare(out, &(overlap){.closed = true}, algebra, (const limn_feature_set *[]){real, generated}, NULL, k);
 }

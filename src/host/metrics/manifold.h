@@ -13,9 +13,21 @@ typedef struct limn_manifold {
   double coverage;  /* the share of real pictures with a generated one in their ball */
 } limn_manifold;
 
+/* How far the balls of a set reach: squares of the distances to the k-th neighbours, (count). */
+typedef struct limn_balls {
+  int k;
+  double *squares; /* NULL: not found */
+} limn_balls;
+/* *out is yours to release. */
+limn_status limn_balls_find(limn_balls *out, const limn_linear_algebra *algebra, const limn_feature_set *set, int k);
+void limn_balls_release(limn_balls *balls); /* also of one that is all zeros */
+
 /* Naeem et al. 2020 (prdc, k = 5): a ball is open, so that of a picture that is there k + 1 times is empty. */
 limn_status limn_prdc(limn_manifold *out, const limn_linear_algebra *algebra, const limn_feature_set *real,
                       const limn_feature_set *generated, int k);
+/* The same for who holds others against the same set again and again, and keeps its balls. */
+limn_status limn_prdc_again(limn_manifold *out, const limn_linear_algebra *algebra, const limn_feature_set *real,
+                            const limn_balls *balls, const limn_feature_set *generated);
 
 /* Kynkäänniemi et al. 2019 (improved precision and recall, k = 3): the same with closed balls. */
 limn_status limn_precision_recall(limn_manifold *out, const limn_linear_algebra *algebra, const limn_feature_set *real,

@@ -10,13 +10,11 @@
 #include "metrics/frechet.h"
 #include "metrics/inception_score.h"
 #include "metrics/kernel_distance.h"
-#include "metrics/manifold.h"
 #include "metrics/modes.h"
 #include "metrics/probe.h"
 #include "metrics/vae_rows.h"
 
 #define USUAL               "fd,kid,prdc"
-#define NEIGHBOURS          5 /* prdc's own choice */
 #define IMPROVED_NEIGHBOURS 3 /* Kynkaanniemi et al. 2019 */
 #define SUBSETS             100
 #define SUBSET              1000
@@ -145,8 +143,11 @@ static limn_status take_pr(const limn_measured *m, limn_evaluation *out) {
 
 static limn_status take_prdc(const limn_measured *m, limn_evaluation *out) {
   limn_manifold found;
-  const int k = given(m->options->neighbours, NEIGHBOURS);
-  LIMN_TRY(limn_prdc(&found, &m->algebra, &m->data, &m->pictures, k));
+  const int k = given(m->options->neighbours, LIMN_NEIGHBOURS);
+  if (m->data_balls && m->data_balls->k == k)
+    LIMN_TRY(limn_prdc_again(&found, &m->algebra, &m->data, m->data_balls, &m->pictures));
+  else
+    LIMN_TRY(limn_prdc(&found, &m->algebra, &m->data, &m->pictures, k));
   LIMN_TRY(add_neighbours(out, "prdc", "precision", found.precision, k));
   LIMN_TRY(add_neighbours(out, "prdc", "recall", found.recall, k));
   LIMN_TRY(add_neighbours(out, "prdc", "density", found.density, k));
@@ -212,6 +213,11 @@ limn_status limn_metrics_parse(const char *names, unsigned *out) {
 }
 
 int limn_metrics_first(const char *names) { return find(names ? names : USUAL); }
+
+bool limn_metrics_take(unsigned metrics, const char *name) {
+  int index = find(name);
+  return index >= 0 && (metrics >> index & 1);
+}
 
 unsigned limn_metrics_needs(unsigned metrics) {
   unsigned needs = 0;

@@ -8,7 +8,10 @@
 #include "metrics/evaluated_sets.h"
 #include "metrics/judge.h"
 #include "metrics/linear_algebra.h"
+#include "metrics/manifold.h"
 #include "metrics/moments.h"
+
+#define LIMN_NEIGHBOURS 5 /* of prdc, its own choice */
 
 /* What measures are taken of. */
 typedef struct limn_measured {
@@ -20,6 +23,7 @@ typedef struct limn_measured {
   limn_feature_set held_out;                   /* count 0: there are none */
   limn_feature_set logits;                     /* class scores of the pictures; count 0: none */
   limn_moments pictures_moments, data_moments; /* width 0: not taken */
+  const limn_balls *data_balls;                /* for prdc, by who measures again and again; NULL: nobody */
 } limn_measured;
 
 enum {
@@ -46,6 +50,8 @@ extern const limn_metric limn_metrics[LIMN_METRICS];
 limn_status limn_metrics_parse(const char *names, unsigned *out);
 /* The one that such a list names first, which can be parsed. */
 int limn_metrics_first(const char *names);
+/* Whether the one of that name is among them. */
+bool limn_metrics_take(unsigned metrics, const char *name);
 /* What they need, together. */
 unsigned limn_metrics_needs(unsigned metrics);
 

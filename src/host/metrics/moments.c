@@ -14,7 +14,7 @@ limn_status limn_moments_init(limn_moments *moments, int width) {
                             .mean = calloc(n, sizeof(double)),
                             .covariance = calloc(n * n, sizeof(double)),
                             .centre = malloc(n * sizeof(double)),
-                            .block = malloc((ROWS + 1) * n * sizeof(double))};
+                            .block = calloc((ROWS + 1) * n, sizeof(double))};
   if (moments->mean && moments->covariance && moments->centre && moments->block)
     return LIMN_OK;
   limn_moments_release(moments);
@@ -65,7 +65,7 @@ static void merge(limn_moments *moments, const limn_linear_algebra *algebra, con
 
 limn_status limn_moments_add(limn_moments *moments, const limn_linear_algebra *algebra, const limn_feature_set *set,
                              const uint32_t *weights) {
-  double held_weights[ROWS];
+  double held_weights[ROWS] = {0};
   int held = 0;
   if (!moments->block)
     return limn_fail(LIMN_USAGE, "%s: these moments are finished; begin new ones", limn_feature_set_name(set));

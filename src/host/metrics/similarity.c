@@ -25,7 +25,8 @@ enum { A, B, AA, BB, AB, MOMENTS };
 static void gaussian(double weights[WINDOW]) {
   double sum = 0;
   for (int i = 0; i < WINDOW; ++i) {
-    double t = (i - WINDOW / 2) / SIGMA;
+    const int from = i - WINDOW / 2;
+    double t = from / SIGMA;
     sum += weights[i] = exp(-t * t / 2);
   }
   for (int i = 0; i < WINDOW; ++i)

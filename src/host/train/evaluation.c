@@ -25,18 +25,19 @@ struct limn_training_evaluation {
   limn_picture_set *data, *drawn;
   limn_judged seen_data;
   limn_moments data_moments;
+  limn_balls data_balls;
   uint64_t every;
   double share; /* of a run's arithmetic */
   char by[LIMN_BEST_BY];
   char names[LIMN_EVALUATION_MEASURES][NAME_SIZE];
-  double seconds;
+  double seconds, last_seconds;
   int times;
 };
 
 limn_status limn_training_evaluation_open(limn_training_evaluation **out, const limn_config *config) {
   unsigned metrics;
   *out = NULL;
-  if (config->evaluate_every == 0)
+  if (config->evaluate_every == 0 && config->evaluate_time == 0)
     return LIMN_OK;
   LIMN_TRY(limn_metrics_parse(config->evaluate_metrics, &metrics));
   if (limn_metrics_needs(metrics) & LIMN_NEEDS_SETS)
@@ -70,6 +71,7 @@ void limn_training_evaluation_close(limn_training_evaluation *e) {
   if (!e)
     return;
   limn_moments_release(&e->data_moments);
+  limn_balls_release(&e->data_balls);
   limn_judged_release(&e->seen_data);
   limn_picture_set_close(e->data);
   limn_picture_set_close(e->drawn);
@@ -92,6 +94,8 @@ static void choose_period(limn_training_evaluation *e) {
   double picture = flops_of(limn_sampler_program(s->sampler)) / limn_sampler_chunk(s->sampler);
   double evaluation = c->evaluate_count * (picture + limn_extractor_flops(e->judge.extractor));
   uint64_t asked = (uint64_t)c->evaluate_every, times = 1;
+  if (asked == 0)
+    return;
   double share = evaluation / (evaluation + (double)asked * step);
   if (step > 0 && c->evaluate_share > 0 && c->evaluate_share < 1 && share > c->evaluate_share)
     times = (uint64_t)ceil(evaluation * (1 - c->evaluate_share) / (c->evaluate_share * (double)asked * step));
@@ -108,10 +112,11 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *e, limn_ses
   LIMN_TRY(limn_sampler_set_open(&e->drawn, session->sampler, &session->model, (uint32_t)c->evaluate_count, c->seed));
   const limn_judge_watch watch = {.stop = session->stop};
   LIMN_TRY(limn_judge_see(&e->judge, e->data, true, &watch, &e->seen_data));
-  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_MOMENTS) {
-    limn_feature_set rows = limn_judged_set(&e->seen_data, 0, "the training's pictures");
+  limn_feature_set rows = limn_judged_set(&e->seen_data, 0, "the training's pictures");
+  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_MOMENTS)
     LIMN_TRY(limn_moments_of(&e->data_moments, &e->algebra, &rows));
-  }
+  if (limn_metrics_take(e->metrics, "prdc"))
+    LIMN_TRY(limn_balls_find(&e->data_balls, &e->algebra, &rows, LIMN_NEIGHBOURS));
   choose_period(e);
   snprintf(e->by, sizeof e->by, "%s of %.40s at %d, %d against %u", limn_metrics[e->first].name,
            e->judge.info.network->name, e->judge.info.size, c->evaluate_count, e->seen_data.count);
@@ -119,9 +124,22 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *e, limn_ses
 }
 
 uint64_t limn_training_evaluation_every(const limn_training_evaluation *e) { return e->every; }
+
+double limn_training_evaluation_wait(const limn_training_evaluation *e) {
+  const double share = e->config->evaluate_share, time = e->config->evaluate_time;
+  const double least = share > 0 && share < 1 ? e->last_seconds * (1 - share) / share : 0;
+  return time > 0 ? (time > least ? time : least) : INFINITY;
+}
+
 const char *limn_training_evaluation_by(const limn_training_evaluation *e) { return e->by; }
 
 const char *limn_training_evaluation_tell(const limn_training_evaluation *e, char *buffer, size_t size) {
+  if (e->every == 0) {
+    char time[32];
+    snprintf(buffer, size, "evaluated every %s by %s, in at most %g %% of the time",
+             limn_config_get(e->config, "evaluate_time", time, sizeof time), e->by, 100 * e->config->evaluate_share);
+    return buffer;
+  }
   int length = snprintf(buffer, size, "evaluated every %" PRIu64 " steps by %s: %.1f %% of the arithmetic", e->every,
                         e->by, 100 * e->share);
   if (e->every != (uint64_t)e->config->evaluate_every && length > 0 && (size_t)length < size)
@@ -146,7 +164,8 @@ static limn_status measure(limn_training_evaluation *e, const limn_judged *seen,
                      .algebra = e->algebra,
                      .pictures = limn_judged_set(seen, 0, "samples"),
                      .data = limn_judged_set(&e->seen_data, 0, "the training's pictures"),
-                     .data_moments = e->data_moments};
+                     .data_moments = e->data_moments,
+                     .data_balls = &e->data_balls};
   if (seen->tap_count > 1)
     m.logits = limn_judged_set(seen, 1, "samples");
   limn_status status = LIMN_OK;
@@ -194,7 +213,8 @@ limn_status limn_training_evaluation_take(limn_training_evaluation *e, limn_meas
     tell_scores(e, scores, measures, count, objective);
   limn_evaluation_destroy(scores);
   limn_judged_release(&seen);
-  e->seconds += limn_clock() - began;
+  e->last_seconds = limn_clock() - began;
+  e->seconds += e->last_seconds;
   ++e->times;
   return status;
 }
