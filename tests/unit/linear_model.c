@@ -96,6 +96,24 @@ Test(linear_model, cross_validation_is_scikit_learns) {
   cr_expect_eq(best, 0.1, "of two that are as good, the stricter");
 }
 
+/* A part of the pictures, which the seed chooses: each is judged once. */
+Test(linear_model, validates_some) {
+  static const double c[3] = {0.01, 0.3, 3};
+  const limn_labelled_set train = labelled("train", "train.labels", 4);
+  limn_cross_validation_options options = {.c = c, .count = 3, .folds = 5, .most = 60, .seed = 11};
+  double best, accuracies[3], again[3], all[3];
+  OK(limn_cross_validate(&best, accuracies, &algebra, &train, &options));
+  for (int i = 0; i < 3; ++i)
+    cr_expect(fabs(accuracies[i] * 60 - round(accuracies[i] * 60)) < 1e-9 && accuracies[i] > 0.3 && accuracies[i] <= 1,
+              "%g", accuracies[i]);
+  options.most = 0;
+  OK(limn_cross_validate(&best, all, &algebra, &train, &options));
+  cr_expect_neq(memcmp(all, accuracies, sizeof all), 0);
+  options.most = train.features.count + 1;
+  OK(limn_cross_validate(&best, again, &algebra, &train, &options));
+  cr_expect_arr_eq(again, all, sizeof all);
+}
+
 /* Classes that a plane parts, with next to no penalty: it ends, and names all of them; twice the same bits. */
 Test(linear_model, ends_where_classes_part) {
   float rows[80];

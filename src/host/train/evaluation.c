@@ -41,8 +41,10 @@ limn_status limn_training_evaluation_open(limn_training_evaluation **out, const 
     return LIMN_OK;
   LIMN_TRY(limn_metrics_parse(config->evaluate_metrics, &metrics));
   if (limn_metrics_needs(metrics) & LIMN_NEEDS_SETS)
-    return limn_fail(LIMN_USAGE, "evaluate_metrics %s: copies are for limn evaluate, when the run has ended",
-                     config->evaluate_metrics);
+    return limn_fail(
+        LIMN_USAGE,
+        "evaluate_metrics %s: elbo, nll, modes, probe and copies are for limn evaluate, when the run has ended",
+        config->evaluate_metrics);
   limn_training_evaluation *e = calloc(1, sizeof *e);
   if (!e)
     return limn_fail_memory("evaluations");
