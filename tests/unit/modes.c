@@ -187,7 +187,7 @@ static void write_collapsed(const char *path, uint32_t count) {
   uint8_t plane[SIDE * SIDE], *images = malloc(count * size);
   cr_assert_not_null(images);
   for (int c = 0; c < 3; ++c) {
-    draw(plane, 2 + 3 * c, 50);
+    draw(plane, 2 + 3 * c, (uint32_t)(12 + 3 * c)); /* digits that were learned */
     for (uint32_t i = 0; i < count; ++i)
       for (size_t k = 0; k < SIDE * SIDE; ++k)
         images[i * size + 3 * k + (size_t)c] = plane[k];
