@@ -223,6 +223,12 @@ Test(evaluate, what_cannot_be_is_said_in_a_line) {
   expect_refusal(&options, LIMN_DATA, "there are 40");
   options = of(data, data, "elbo");
   expect_refusal(&options, LIMN_USAGE, "--held-out");
+  options = of(data, data, "copies");
+  options.sheet = "sheet.gif";
+  expect_refusal(&options, LIMN_USAGE, "sheet.gif");
+  options = of(data, data, "fd");
+  options.statistics = "/nonexistent/a.npz";
+  expect_refusal(&options, LIMN_FAILED, "/nonexistent/a.npz");
 }
 
 /* --- while a run trains --- */

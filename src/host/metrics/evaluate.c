@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "metrics/measures.h"
 #include "metrics/statistics.h"
 
@@ -165,10 +166,20 @@ static limn_status choose_metrics(evaluator *e) {
   return LIMN_OK;
 }
 
+/* Where results go, before the work is done that they come from. */
+static limn_status check_targets(const limn_evaluate_options *o) {
+  if (o->statistics)
+    LIMN_TRY(limn_output_check(o->statistics));
+  if (o->save_classifier)
+    LIMN_TRY(limn_output_check(o->save_classifier));
+  return o->sheet ? limn_image_check_target(o->sheet) : LIMN_OK;
+}
+
 static limn_status evaluate(evaluator *e) {
   const limn_evaluate_options *o = e->options;
   if (!o->pictures || !o->pictures[0])
     return limn_fail(LIMN_USAGE, "no pictures are named that are to be judged");
+  LIMN_TRY(check_targets(o));
   LIMN_TRY(choose_metrics(e));
   if (needs_judge(e) || (limn_metrics_needs(e->metrics) & LIMN_NEEDS_DATA_SET))
     LIMN_TRY(limn_linear_algebra_open(&e->measured.algebra, o->threads));
