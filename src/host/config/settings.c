@@ -204,7 +204,7 @@ static const limn_setting_row table[] = {
     {NAME("feature_size", "evaluation", DRAWN), FREE, INT(feature_size), FROM_TO(0, 2048), DEFAULT("96"),
      HELP("side of the pictures that it sees; 0: as it was trained, which takes longer")},
     {NAME("evaluate_share", "evaluation", DRAWN), FREE, NUMBER(evaluate_share), FROM_TO(0, 1), DEFAULT("0.05"),
-     HELP("part of a run's arithmetic that evaluations may take: they come less often where evaluate_every asks for more")},
+     HELP("part of a run's arithmetic that evaluations may take: they come less often where evaluate_every asks for more; 0: any")},
 };
 /* clang-format on */
 

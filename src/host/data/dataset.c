@@ -315,6 +315,8 @@ limn_status limn_dataset_open(limn_dataset **out, const char *path, const limn_d
     dataset->info.kind = dataset->source->ops->kind;
     dataset->info.cache_path = "";
     dataset->info.class_count = dataset->source->class_count;
+    if (dataset->source->ops->state)
+      dataset->info.state = dataset->source->ops->state(dataset->source, 0);
     status = open_pictures(dataset, &place);
   }
   if (status == LIMN_OK) {

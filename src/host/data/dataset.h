@@ -44,6 +44,9 @@ typedef struct limn_dataset_info {
    * all options but `labels` and its column. Of picture files, the bytes of up to 1,024 count, evenly spread, and the
    * sizes of all files. Of a caller's pictures, what the caller says. */
   uint64_t fingerprint;
+  /* Of names, sizes and times of files: it changes when they do, also with what the fingerprint has not read. 0: not
+   * known. */
+  uint64_t state;
   size_t memory_bytes;    /* that the decoded pictures take in memory, */
   size_t cache_bytes;     /* or in a file; both 0: they are decoded at each read */
   const char *cache_path; /* of that file, "": there is none; the data set's */

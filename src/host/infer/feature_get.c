@@ -56,11 +56,12 @@ static limn_status copy_bytes(const char *from, FILE *to) {
 }
 
 /* Whether it is one of the published files, by as many digits as are known. */
-static limn_status check_sum(const limn_feature_network *network, const char *path, const char *from) {
+/* *which: of the network's files. */
+static limn_status check_sum(const limn_feature_network *network, const char *path, const char *from, int *which) {
   char sum[LIMN_SHA256_SIZE];
   LIMN_TRY(limn_sha256_file(path, sum));
-  for (int i = 0; i < LIMN_FEATURE_FILES && network->files[i].url; ++i)
-    if (strncmp(sum, network->files[i].sha256, strlen(network->files[i].sha256)) == 0)
+  for (*which = 0; *which < LIMN_FEATURE_FILES && network->files[*which].url; ++*which)
+    if (strncmp(sum, network->files[*which].sha256, strlen(network->files[*which].sha256)) == 0)
       return LIMN_OK;
   return limn_fail(LIMN_DATA,
                    "%s: not the published weights of %s: its SHA-256 begins with %.8s, not %.8s; weights of your own "
@@ -77,14 +78,15 @@ static limn_status check_weights(const limn_feature_network *network, const char
 }
 
 /* The licence, and where the file comes from, beside it. */
-static limn_status write_note(const limn_feature_network *network, const char *folder) {
+static limn_status write_note(const limn_feature_network *network, const limn_feature_file *published,
+                              const char *folder) {
   char path[PATH_MAX + 64];
   limn_durable_file file;
   snprintf(path, sizeof path, "%s/%s.txt", folder, network->name);
   LIMN_TRY(limn_durable_open(&file, path));
   fprintf(file.stream, "%s: %s\nlicence: %s\npublished at %s\nSHA-256 %s%s\n", network->name, network->title,
-          network->licence, network->files[0].url, network->files[0].sha256,
-          strlen(network->files[0].sha256) < LIMN_SHA256_SIZE - 1 ? "..." : "");
+          network->licence, published->url, published->sha256,
+          strlen(published->sha256) < LIMN_SHA256_SIZE - 1 ? "..." : "");
   return limn_durable_commit(&file);
 }
 
@@ -93,6 +95,7 @@ static limn_status install(const limn_feature_network *network, const char *from
   char folder[PATH_MAX];
   limn_durable_file file;
   bool unpacked = false;
+  int which = 0;
   LIMN_TRY(limn_feature_folder(folder, sizeof folder, true));
   if (snprintf(path, size, "%s/%s" WEIGHTS_ENDING, folder, network->name) >= (int)size)
     return limn_fail(LIMN_FAILED, "%.64s…: the path is too long", folder);
@@ -105,11 +108,11 @@ static limn_status install(const limn_feature_network *network, const char *from
   if (status == LIMN_OK && fflush(file.stream) != 0)
     status = limn_fail(LIMN_FAILED, "%s: %s", path, strerror(errno));
   if (status == LIMN_OK)
-    status = check_sum(network, file.temporary, from);
+    status = check_sum(network, file.temporary, from, &which);
   if (status == LIMN_OK)
     status = check_weights(network, file.temporary);
   if (status == LIMN_OK)
-    status = write_note(network, folder);
+    status = write_note(network, &network->files[which], folder);
   if (status == LIMN_OK)
     return limn_durable_commit(&file);
   limn_durable_discard(&file);

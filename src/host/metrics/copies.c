@@ -74,8 +74,11 @@ static limn_status score(const limn_measured *m, const nearest *pictures, const 
   limn_status status = near && usual ? LIMN_OK : limn_fail_memory("distances");
   if (status == LIMN_OK) {
     uint32_t copies = 0;
-    *edge = quantile(usual, unseen->count, QUANTILE);
-    while (copies < pictures->count && near[copies] < *edge)
+    uint32_t twins = 0; /* what the data have twice says nothing of what is usual */
+    while (twins + 1 < unseen->count && usual[twins] == 0)
+      ++twins;
+    *edge = quantile(usual + twins, unseen->count - twins, QUANTILE);
+    while (copies < pictures->count && (near[copies] == 0 || near[copies] < *edge))
       ++copies;
     snprintf(text, sizeof text, "share nearer than %g %% of %s", 100 * QUANTILE, against);
     status = add_score(out, "copies", (double)copies / pictures->count, -1, text);
@@ -182,6 +185,18 @@ static limn_status write_sheet(const limn_measured *m, const nearest *n, const s
   return status;
 }
 
+/* What was copied may be among the pictures that were not looked at. */
+static limn_status tell_how_many(const limn_measured *m, limn_evaluation *out) {
+  limn_picture_set_info info;
+  limn_picture_set_get_info(m->sets->data, &info);
+  if (info.count >= info.available)
+    return LIMN_OK;
+  return limn_evaluation_note(out,
+                              "copies were looked for among %u of %u pictures, so their share is at least this; "
+                              "--data-number %u looks among all",
+                              info.count, info.available, info.available);
+}
+
 limn_status limn_take_copies(const limn_measured *m, limn_evaluation *out) {
   nearest pictures = {0}, unseen = {0};
   struct offender *order = NULL;
@@ -196,6 +211,7 @@ limn_status limn_take_copies(const limn_measured *m, limn_evaluation *out) {
   LIMN_TRY_OR_CLEANUP(status, list_pairs(m, &pictures, order, edge, out));
   if (m->options->sheet)
     LIMN_TRY_OR_CLEANUP(status, write_sheet(m, &pictures, order, m->options->sheet));
+  LIMN_TRY_OR_CLEANUP(status, tell_how_many(m, out));
 cleanup:
   release(&pictures);
   release(&unseen);

@@ -63,16 +63,20 @@ static const char *name_of(const limn_picture_set *set, uint32_t number, char *b
 
 static const limn_picture_kind dataset_kind = {close_dataset, read_dataset, label_of, name_of, class_name_of};
 
-static uint64_t identify(const dataset_set *d, uint32_t count) {
-  const int64_t form[] = {d->info.channels, d->info.height, d->info.width, d->crop};
+static uint64_t identify(const dataset_set *d, uint32_t count, const limn_config *config) {
+  const int64_t form[] = {d->info.channels, d->info.height, d->info.width, d->crop, config->fit};
+  uint8_t background[3];
   if (!d->info.fingerprint)
     return 0;
+  limn_config_background(config, background);
   uint64_t hash = limn_hash_bytes(d->info.fingerprint, form, sizeof form);
+  hash = limn_hash_bytes(hash, background, sizeof background);
+  hash = limn_hash_bytes(hash, &d->info.state, sizeof d->info.state);
   return limn_hash_bytes(hash, d->part, count * sizeof *d->part);
 }
 
 limn_status limn_dataset_set_open(limn_picture_set **out, limn_dataset *dataset, const uint32_t *part, uint32_t count,
-                                  int crop, uint32_t most, uint64_t seed) {
+                                  const limn_config *config, uint32_t most, uint64_t seed) {
   dataset_set *d = calloc(1, sizeof *d);
   *out = NULL;
   if (d)
@@ -84,11 +88,11 @@ limn_status limn_dataset_set_open(limn_picture_set **out, limn_dataset *dataset,
   for (uint32_t i = 0; i < count; ++i)
     d->part[i] = part[i];
   d->dataset = dataset;
-  d->crop = crop;
+  d->crop = config->crop;
   limn_dataset_get_info(dataset, &d->info);
   d->set.kind = &dataset_kind;
   d->set.info = (limn_picture_set_info){
-      .available = count, .class_count = d->info.class_count, .fingerprint = identify(d, count)};
+      .available = count, .class_count = d->info.class_count, .fingerprint = identify(d, count, config)};
   snprintf(d->set.info.kind, sizeof d->set.info.kind, "%s", d->info.kind);
   limn_status status = limn_picture_set_choose(&d->set, most < count ? most : count, seed);
   if (status != LIMN_OK) {

@@ -52,6 +52,7 @@ static void take_form(const limn_evaluated_sets *s, limn_picture_set_options *ou
   out->form.width = info.width;
   if (!s->run)
     return;
+  out->form.crop = s->run->crop;
   out->form.fit = (limn_fit)s->run->fit;
   out->max_pixels = s->run->max_pixels;
   limn_config_background(s->run, out->form.background);
@@ -72,8 +73,10 @@ static limn_status open_files(const limn_evaluated_sets *s, const limn_evaluate_
   take_form(s, &options);
   options.count = most;
   options.or_fewer = most != o->data_count;
-  options.labels = o->labels;
-  options.label_column = o->label_column;
+  if (path == o->data) {
+    options.labels = o->labels;
+    options.label_column = o->label_column;
+  }
   return limn_picture_set_open(out, path, &options);
 }
 
@@ -91,28 +94,39 @@ static limn_status open_own_data(limn_evaluated_sets *s, const limn_evaluate_opt
                      limn_error_message());
   LIMN_TRY(status);
   uint32_t most = data_count(s, o);
-  if (o->data_count > d->training_count)
+  bool all = wants & LIMN_WANTS_DATA;
+  if (all && o->data_count > d->training_count)
     return limn_fail(LIMN_DATA, "%u pictures of %s are wanted and there are %u", o->data_count, s->run->data,
                      d->training_count);
-  if (wants & LIMN_WANTS_DATA)
-    LIMN_TRY(limn_dataset_set_open(&s->data, d->dataset, d->training, d->training_count, s->run->crop, most, o->seed));
+  if (all)
+    LIMN_TRY(limn_dataset_set_open(&s->data, d->dataset, d->training, d->training_count, s->run, most, o->seed));
   if ((wants & LIMN_WANTS_HELD_OUT) && d->held_out_count)
-    LIMN_TRY(limn_dataset_set_open(&s->held_out, d->dataset, d->held_out, d->held_out_count, s->run->crop,
+    LIMN_TRY(limn_dataset_set_open(&s->held_out, d->dataset, d->held_out, d->held_out_count, s->run,
                                    o->count ? o->count : d->held_out_count, o->seed));
   return LIMN_OK;
 }
 
+/* The run's own held-out part beside other data, where the run's are still to be had. */
+static void open_own_held_out(limn_evaluated_sets *s, const limn_evaluate_options *o) {
+  limn_evaluate_options own = *o;
+  own.labels = own.label_column = NULL; /* of the other data */
+  if (s->run && s->run->data && s->run->data[0] && s->run->validation > 0)
+    open_own_data(s, &own, LIMN_WANTS_HELD_OUT);
+}
+
 static limn_status open_data(limn_evaluated_sets *s, const limn_evaluate_options *o, unsigned wants) {
   bool own = !o->data && s->run && s->run->data && s->run->data[0];
+  if (o->held_out)
+    LIMN_TRY(open_files(s, o, o->held_out, o->count ? o->count : UINT32_MAX, &s->held_out));
+  wants &= o->held_out ? ~(unsigned)LIMN_WANTS_HELD_OUT : ~0u;
+  if (own && wants)
+    return open_own_data(s, o, wants);
+  if (wants & LIMN_WANTS_HELD_OUT)
+    open_own_held_out(s, o);
   if (o->data && limn_is_statistics(o->data)) {
     s->statistics = strdup(o->data);
     return s->statistics ? LIMN_OK : limn_fail_memory("a path");
   }
-  if (o->held_out)
-    LIMN_TRY(open_files(s, o, o->held_out, UINT32_MAX, &s->held_out));
-  wants &= o->held_out ? ~(unsigned)LIMN_WANTS_HELD_OUT : ~0u;
-  if (own && wants)
-    return open_own_data(s, o, wants);
   if (!(wants & LIMN_WANTS_DATA))
     return LIMN_OK;
   if (!o->data)

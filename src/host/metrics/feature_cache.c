@@ -19,9 +19,10 @@
 
 const char *limn_judge_key(const limn_judge *j, const limn_picture_set_info *set, char *buffer, size_t size) {
   char identity[LIMN_JUDGE_IDENTITY_SIZE];
-  snprintf(buffer, size, "pictures %016" PRIx64 ", %s%s%s", set->fingerprint,
+  /* The device too: another one's last bits may differ, and a run repeats to the bit. */
+  snprintf(buffer, size, "pictures %016" PRIx64 ", %s%s%s, %s", set->fingerprint,
            limn_judge_identity(j, identity, sizeof identity), j->tap_count > 1 ? ", " : "",
-           j->tap_count > 1 ? j->taps[1] : "");
+           j->tap_count > 1 ? j->taps[1] : "", j->info.device);
   return buffer;
 }
 

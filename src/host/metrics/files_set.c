@@ -76,6 +76,8 @@ static limn_status identify(files_set *f) {
   for (uint32_t i = 0; i < source->count; ++i) {
     limn_image image = {0};
     limn_status status = source->ops->read(f->source, i, &image);
+    const int32_t sides[] = {image.height, image.width, image.channels};
+    hash = limn_hash_bytes(hash, sides, sizeof sides);
     if (status == LIMN_OK)
       hash = limn_hash_bytes(hash, image.pixels, (size_t)image.height * (size_t)image.width * (size_t)image.channels);
     limn_image_release(&image);

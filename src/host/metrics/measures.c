@@ -30,9 +30,11 @@ static limn_score *add(limn_evaluation *out, const char *metric, const char *nam
   return score;
 }
 
-/* Whether the weights are those that numbers of that network were published with. */
-static bool has_published_weights(const limn_judge *judge) {
+/* Whether the weights, and the size, are those that numbers of that network were published with. */
+static bool has_published_protocol(const limn_judge *judge) {
   const limn_feature_file *files = judge->info.network->files;
+  if (judge->info.size != judge->info.network->size)
+    return false;
   for (int i = 0; i < LIMN_FEATURE_FILES && files[i].url; ++i)
     if (strncmp(judge->info.checksum, files[i].sha256, strlen(files[i].sha256)) == 0)
       return true;
@@ -43,7 +45,7 @@ static bool has_published_weights(const limn_judge *judge) {
 static void name_distance(const limn_measured *m, char *name, size_t size) {
   const limn_feature_network *network = m->judge->info.network;
   bool usual = strcmp(m->judge->taps[0], network->judge) == 0;
-  if (network->distance && usual && has_published_weights(m->judge))
+  if (network->distance && usual && has_published_protocol(m->judge))
     snprintf(name, size, "%s", network->distance);
   else
     snprintf(name, size, "FD-%s%s%s", network->short_name ? network->short_name : network->name, usual ? "" : ".",
@@ -94,7 +96,7 @@ static limn_status take_kid(const limn_measured *m, limn_evaluation *out) {
                                           .subset_size = (uint32_t)given(m->options->subset, SUBSET),
                                           .seed = m->options->seed};
   limn_kernel_distance distance;
-  if (m->options->subset <= 0 && options.subset_size > least)
+  if (m->options->subset <= 0 && options.subset_size >= least)
     options.subset_size = least / 2; /* all of them would be the same subset each time */
   LIMN_TRY(limn_kernel_distance_of(&distance, &m->algebra, &m->pictures, &m->data, &options));
   limn_score *score = add(out, "kid", "KID", -1, distance.mean);
@@ -113,7 +115,7 @@ static limn_status take_is(const limn_measured *m, limn_evaluation *out) {
   limn_inception_score result;
   char name[48];
   LIMN_TRY(limn_inception_score_of(&result, &m->logits, &options));
-  if (network->distance && has_published_weights(m->judge))
+  if (network->distance && has_published_protocol(m->judge))
     snprintf(name, sizeof name, "IS");
   else
     snprintf(name, sizeof name, "IS-%s", network->short_name ? network->short_name : network->name);

@@ -63,7 +63,8 @@ limn_status limn_picture_set_choose(limn_picture_set *set, uint32_t count, uint6
       if (taken[i])
         set->order[at++] = i;
     const uint64_t choice[] = {info->count, seed};
-    info->fingerprint = limn_hash_bytes(info->fingerprint, choice, sizeof choice);
+    if (info->fingerprint)
+      info->fingerprint = limn_hash_bytes(info->fingerprint, choice, sizeof choice);
   }
   free(order);
   free(taken);

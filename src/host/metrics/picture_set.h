@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "data/dataset.h"
 #include "image/image.h"
 #include "infer/sampler.h"
@@ -48,9 +49,9 @@ bool limn_path_is_generator(const char *path);
 
 limn_status limn_picture_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
 /* Of an opened data set, which is borrowed: `most` of the pictures that `part` numbers, where there are more, without
- * the `crop` pixels by which they are larger. */
+ * the pixels by which the setting `crop` has them larger. config: that of the run whose data they are. */
 limn_status limn_dataset_set_open(limn_picture_set **out, limn_dataset *dataset, const uint32_t *part, uint32_t count,
-                                  int crop, uint32_t most, uint64_t seed);
+                                  const limn_config *config, uint32_t most, uint64_t seed);
 /* What a sampler, which is borrowed, draws with the weights that its store has when it is read. */
 limn_status limn_sampler_set_open(limn_picture_set **out, limn_sampler *sampler, const limn_model *model,
                                   uint32_t count, uint64_t seed);

@@ -122,7 +122,7 @@ static limn_status tell(const probe *p, limn_evaluation *out) {
   LIMN_TRY(limn_linear_model_accuracy(&learned->value, &fit->model, &p->m->algebra, &p->data.set));
   LIMN_TRY(add(out, "largest class", largest_share(tested ? &p->held_out.labelled : &p->data.labelled), 0, 0,
                "what always naming one class gets right"));
-  if (tested)
+  if (tested || p->m->options->data)
     return LIMN_OK;
   return limn_evaluation_note(out, "the run was trained on the pictures that the probe is judged by: name others with "
                                    "--held-out PATH");

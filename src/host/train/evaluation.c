@@ -79,6 +79,9 @@ void limn_training_evaluation_close(limn_training_evaluation *e) {
   free(e);
 }
 
+/* Whether evaluate_share is a bound. */
+static bool is_bounded(const limn_config *config) { return config->evaluate_share > 0 && config->evaluate_share < 1; }
+
 static double flops_of(const limn_program *program) {
   limn_program_info info = {0};
   if (program)
@@ -97,7 +100,7 @@ static void choose_period(limn_training_evaluation *e) {
   if (asked == 0)
     return;
   double share = evaluation / (evaluation + (double)asked * step);
-  if (step > 0 && c->evaluate_share > 0 && c->evaluate_share < 1 && share > c->evaluate_share)
+  if (step > 0 && is_bounded(c) && share > c->evaluate_share)
     times = (uint64_t)ceil(evaluation * (1 - c->evaluate_share) / (c->evaluate_share * (double)asked * step));
   e->every = asked * times;
   e->share = evaluation / (evaluation + (double)e->every * step);
@@ -107,8 +110,7 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *e, limn_ses
                                            const limn_training_data *data) {
   const limn_config *c = e->config;
   e->session = session;
-  LIMN_TRY(limn_dataset_set_open(&e->data, data->dataset, data->training, data->training_count, c->crop, MOST_DATA,
-                                 c->seed));
+  LIMN_TRY(limn_dataset_set_open(&e->data, data->dataset, data->training, data->training_count, c, MOST_DATA, c->seed));
   LIMN_TRY(limn_sampler_set_open(&e->drawn, session->sampler, &session->model, (uint32_t)c->evaluate_count, c->seed));
   const limn_judge_watch watch = {.stop = session->stop};
   LIMN_TRY(limn_judge_see(&e->judge, e->data, true, &watch, &e->seen_data));
@@ -118,8 +120,9 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *e, limn_ses
   if (limn_metrics_take(e->metrics, "prdc"))
     LIMN_TRY(limn_balls_find(&e->data_balls, &e->algebra, &rows, LIMN_NEIGHBOURS));
   choose_period(e);
-  snprintf(e->by, sizeof e->by, "%s of %.40s at %d, %d against %u", limn_metrics[e->first].name,
-           e->judge.info.network->name, e->judge.info.size, c->evaluate_count, e->seen_data.count);
+  snprintf(e->by, sizeof e->by, "%s of %.40s %.8s %s at %d, %d against %u", limn_metrics[e->first].name,
+           e->judge.info.network->name, e->judge.info.checksum, e->judge.taps[0], e->judge.info.size, c->evaluate_count,
+           e->seen_data.count);
   return LIMN_OK;
 }
 
@@ -127,7 +130,7 @@ uint64_t limn_training_evaluation_every(const limn_training_evaluation *e) { ret
 
 double limn_training_evaluation_wait(const limn_training_evaluation *e) {
   const double share = e->config->evaluate_share, time = e->config->evaluate_time;
-  const double least = share > 0 && share < 1 ? e->last_seconds * (1 - share) / share : 0;
+  const double least = is_bounded(e->config) ? e->last_seconds * (1 - share) / share : 0;
   return time > 0 ? (time > least ? time : least) : INFINITY;
 }
 
@@ -136,8 +139,10 @@ const char *limn_training_evaluation_by(const limn_training_evaluation *e) { ret
 const char *limn_training_evaluation_tell(const limn_training_evaluation *e, char *buffer, size_t size) {
   if (e->every == 0) {
     char time[32];
-    snprintf(buffer, size, "evaluated every %s by %s, in at most %g %% of the time",
-             limn_config_get(e->config, "evaluate_time", time, sizeof time), e->by, 100 * e->config->evaluate_share);
+    int used = snprintf(buffer, size, "evaluated every %s by %s",
+                        limn_config_get(e->config, "evaluate_time", time, sizeof time), e->by);
+    if (is_bounded(e->config) && used > 0 && (size_t)used < size)
+      snprintf(buffer + used, size - (size_t)used, ", in at most %g %% of the time", 100 * e->config->evaluate_share);
     return buffer;
   }
   int length = snprintf(buffer, size, "evaluated every %" PRIu64 " steps by %s: %.1f %% of the arithmetic", e->every,
@@ -202,8 +207,10 @@ limn_status limn_training_evaluation_take(limn_training_evaluation *e, limn_meas
   *objective = NAN;
   LIMN_TRY(limn_session_settle_average(e->session));
   limn_status status = limn_judge_see(&e->judge, e->drawn, false, &(limn_judge_watch){.stop = stop}, &seen);
-  if (stop && *stop)
+  if (stop && *stop) {
+    limn_judged_release(&seen);
     return LIMN_OK;
+  }
   if (status == LIMN_DATA)
     return limn_fail(LIMN_DIVERGED, "%s", limn_error_message());
   LIMN_TRY(status);

@@ -252,6 +252,8 @@ limn_status limn_trainer_start(limn_trainer *t) {
   LIMN_TRY(make_absolute(&t->config->data));
   LIMN_TRY(make_absolute(&t->config->labels));
   LIMN_TRY(make_absolute(&t->config->init));
+  if (t->config->features && access(t->config->features, F_OK) == 0) /* a file, and no name */
+    LIMN_TRY(make_absolute(&t->config->features));
   LIMN_TRY(limn_training_evaluation_open(&t->evaluation, t->config));
   limn_status status = open_data(t);
   if (limn_trainer_stopping(t)) /* which is what opening then fails for */
