@@ -11,8 +11,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-# Loaded when a picture needs them.
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libtiff6, libopenjp2-7, libheif1")
+# Loaded when a picture needs them, and when pictures are measured.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libtiff6, libopenjp2-7, libheif1, libopenblas0 | liblapack.so.3")
 # What the archive of the library needs is needed by those who link it alone.
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libdnnl-dev, libpng-dev, libyaml-dev, libjansson-dev")
 set(debian ${PROJECT_SOURCE_DIR}/cmake/debian)

@@ -37,8 +37,9 @@ typedef struct limn_setting {
   const char *type;  /* "integer", "number", "flag", "text", "choice", "size", "duration", "path" */
   const char *range; /* human-readable: "over 0", "1 to 512", "adam|adamw|sgd" */
   const char *help;  /* one line */
-  const char *group; /* "data", "network", "length", "loss", "optimiser", "run": the table is in this order */
-  unsigned models;   /* where it applies: bit 1 << index of limn_model_name */
+  const char
+      *group; /* "data", "network", "length", "loss", "optimiser", "run", "evaluation": the table is in this order */
+  unsigned models; /* where it applies: bit 1 << index of limn_model_name */
   struct {
     unsigned models;
     const char *value;

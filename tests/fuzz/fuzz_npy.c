@@ -1,6 +1,6 @@
 /* Input: what is made of it and how it is read; then a .npy file, a .npz file, or the members of a .npz file, which are
  * put into a sound zip file: no mutation would get past its sums.
- * Covers: src/host/data/npy.c src/host/data/npy_header.c src/host/data/records.c src/host/data/unpack.c */
+ * Covers: src/host/data/npy.c src/host/formats/npy_header.c src/host/data/records.c src/host/data/unpack.c */
 #include <string.h>
 #include <zlib.h>
 

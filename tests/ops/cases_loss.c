@@ -1,22 +1,29 @@
-/* The losses of train/losses.h as training differentiates them. What they come to is held to formulas in
- * tests/unit/losses.c. */
+/* The losses of train/losses.h and models/likelihood.h as training differentiates them. What they come to is held to
+ * formulas in tests/unit/losses.c. */
 #include "train/losses.h"
 
 #include "cases.h"
+#include "models/likelihood.h"
 
 /* A decoder's output and the pictures. L1 has its kink where they meet: they stay 0.2 apart, on both sides. */
-static void build_reconstruction(case_graph *g, const op_case *c) {
+static void reconstruct(case_graph *g, const op_case *c, bool each) {
   limn_graph *graph = g->graph;
   const limn_likelihood likelihood = (limn_likelihood)c->variant;
   const bool pixels = likelihood == LIMN_LIKELIHOOD_L1;
+  const limn_shape pictures = {each ? 1 : c->x.n, c->x.c, c->x.h, c->x.w};
   limn_value output = case_input(g, "output", c->x, pixels ? RANGE_OFF_ZERO : c->range), s = LIMN_NONE;
-  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", c->x, RANGE_UNIT, pixels);
+  limn_value x = case_leaf_of(g, LIMN_ROLE_INPUT, "x", pictures, RANGE_UNIT, pixels);
   if (pixels)
     output = limn_graph_add(graph, x, output);
   if (likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
     s = case_parameter(g, "log_variance", LIMN_SCALAR, RANGE_SIGNED);
-  case_output(g, limn_loss_reconstruction(graph, likelihood, output, x, 0.7, s));
+  case_output(g, each ? limn_loss_reconstruction_each(graph, likelihood, output, x, 0.7, s)
+                      : limn_loss_reconstruction(graph, likelihood, output, x, 0.7, s));
 }
+
+static void build_reconstruction(case_graph *g, const op_case *c) { reconstruct(g, c, false); }
+/* One picture by many codes. */
+static void build_each(case_graph *g, const op_case *c) { reconstruct(g, c, true); }
 
 static limn_value kl_of(case_graph *g, limn_shape shape) {
   limn_value mu = case_input(g, "mu", shape, RANGE_SIGNED), s = case_input(g, "log_variance", shape, RANGE_SIGNED);
@@ -60,6 +67,10 @@ void cases_add_loss(case_table *table) {
               {"gaussian", build_reconstruction, LIMN_LIKELIHOOD_GAUSSIAN},
               {"gaussian-learned", build_reconstruction, LIMN_LIKELIHOOD_GAUSSIAN_LEARNED},
               {"l1", build_reconstruction, LIMN_LIKELIHOOD_L1},
+              {"bernoulli-each", build_each, LIMN_LIKELIHOOD_BERNOULLI},
+              {"gaussian-each", build_each, LIMN_LIKELIHOOD_GAUSSIAN},
+              {"gaussian-learned-each", build_each, LIMN_LIKELIHOOD_GAUSSIAN_LEARNED},
+              {"l1-each", build_each, LIMN_LIKELIHOOD_L1},
               {"kl", build_kl, 0},
               {"free-bits", build_free_bits, 0},
               {"reparameterization", build_reparameterization, 0}};

@@ -17,23 +17,15 @@ static json_t *expect_json(const char *line) {
 TestSuite(cli, .init = set_up, .fini = tear_down, .timeout = 300);
 
 Test(cli, help_of_everything) {
-  static const char *const lines[] = {"--help",
-                                      "-h",
-                                      "help",
-                                      "help train",
-                                      "train --help",
-                                      "train vae -h",
-                                      "sample -h",
-                                      "interpolate --help",
-                                      "inspect -h",
-                                      "export -h",
-                                      "manual -h",
-                                      "completions -h",
-                                      "doctor -h",
-                                      "data --help",
-                                      "bench --help",
-                                      "help bench",
-                                      "bench step dcgan --help"};
+  static const char *const lines[] = {"--help",       "-h",
+                                      "help",         "help train",
+                                      "train --help", "train vae -h",
+                                      "sample -h",    "interpolate --help",
+                                      "inspect -h",   "export -h",
+                                      "manual -h",    "completions -h",
+                                      "doctor -h",    "features -h",
+                                      "data --help",  "bench --help",
+                                      "help bench",   "bench step dcgan --help"};
   outcome result;
   for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
     expect(&result, lines[i], 0, "usage: limn ");
@@ -109,6 +101,13 @@ Test(cli, usage_errors_say_what_to_do) {
       {"interpolate x --from 1", "--to"},
       {"interpolate x --seeds 1", "two seeds"},
       {"interpolate x --seeds 1,,2", "--seeds 1,2,3"},
+      {"evaluate", "a run, a checkpoint"},
+      {"evaluate a b", "a run, a checkpoint"},
+      {"evaluate x --size big", "--size is \"big\""},
+      {"evaluate x --size 48x", "--size is \"48x\""},
+      {"evaluate x -n 1", "--number"},
+      {"evaluate x -m fid", "no measure \"fid\""},
+      {"evaluate x --feature-size 8", "--feature-size"},
       {"bench", "limn bench step"},
       {"doctor x", "\"x\""},
       {"export", "run folder"},

@@ -53,7 +53,8 @@ static void set(limn_config *config, const char *name, const char *value, limn_f
 }
 
 Test(config, table_is_consistent) {
-  const char *const groups[] = {"data", "network", "length", "loss", "optimiser", "run"};
+  const char *const groups[] = {"data", "network", "length", "loss", "optimiser", "run", "evaluation"};
+  const size_t group_count = sizeof groups / sizeof *groups;
   size_t group = 0;
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting *setting = limn_setting_at(i);
@@ -61,9 +62,9 @@ Test(config, table_is_consistent) {
     cr_assert(setting->help && setting->help[0] && setting->range && setting->type && setting->reference, "%s",
               setting->name);
     cr_expect(setting->models != 0, "%s", setting->name);
-    while (group < 6 && strcmp(groups[group], setting->group) != 0)
+    while (group < group_count && strcmp(groups[group], setting->group) != 0)
       ++group;
-    cr_expect_lt(group, 6, "%s: group %s is out of order", setting->name, setting->group);
+    cr_expect_lt(group, group_count, "%s: group %s is out of order", setting->name, setting->group);
     for (int model = 0; model < 3; ++model) {
       limn_config *config = create(models[model]);
       if (setting->models & (1u << model)) {
@@ -304,6 +305,7 @@ Test(config, contradictions_are_refused) {
       {"binarize", "stochastic", "likelihood", "bernoulli", NULL},
       {"patience", "3", "validation", "0", "patience 3 needs"},
       {"patience", "3", "validation", "0.1", NULL},
+      {"evaluate_every", "3", "patience", "3", NULL},
       {"precision", "fp16", "device", "cpu", "precision fp16 needs a CUDA device"},
       {"precision", "bf16", "device", "cpu", NULL},
       {"precision", "tf32", "device", "auto", NULL},

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "devices/device.h"
+#include "models/likelihood.h"
 
 #define EACH 3
 
@@ -184,8 +185,8 @@ Test(losses, likelihoods_are_densities, .timeout = 60) {
   const double sigma = 0.3, log_variance = -0.8, pi = 3.14159265358979323846;
   for (int kind = 0; kind < 4; ++kind) {
     values v = make_values();
-    double want = 0;
-    float got = NAN;
+    double want = 0, each[PICTURES] = {0};
+    float got = NAN, got_each[PICTURES];
     for (int i = 0; i < COUNT; ++i) {
       double y = (double)v.a[i], x = (double)v.b[i], p = sigmoid(y),
              variance = kind == LIMN_LIKELIHOOD_GAUSSIAN ? sigma * sigma : exp(log_variance);
@@ -193,11 +194,19 @@ Test(losses, likelihoods_are_densities, .timeout = 60) {
                        : kind == LIMN_LIKELIHOOD_L1      ? -fabs(x - y)
                                                     : -(x - y) * (x - y) / (2 * variance) - log(2 * pi * variance) / 2;
       want -= density / PICTURES;
+      each[i / (COUNT / PICTURES)] -= density;
     }
     limn_value s = kind == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED ? limn_graph_fill(v.graph, LIMN_SCALAR, (float)log_variance)
                                                             : LIMN_NONE;
     evaluate(&v, limn_loss_reconstruction(v.graph, (limn_likelihood)kind, v.va, v.vb, sigma, s), &got, 1);
     NEAR(got, want, names[kind]);
+    v = make_values(); /* evaluate has ended the other's graph */
+    s = kind == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED ? limn_graph_fill(v.graph, LIMN_SCALAR, (float)log_variance)
+                                                 : LIMN_NONE;
+    evaluate(&v, limn_loss_reconstruction_each(v.graph, (limn_likelihood)kind, v.va, v.vb, sigma, s), got_each,
+             PICTURES);
+    for (int i = 0; i < PICTURES; ++i)
+      NEAR(got_each[i], each[i], names[kind]);
   }
 }
 

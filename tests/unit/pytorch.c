@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "limn/safetensors.h"
+#include "models/likelihood.h"
 #include "models/vae.h"
 #include "reference/reference.h"
 #include "support/training.h"

@@ -57,25 +57,38 @@ static void block(uint64_t seed, uint32_t stream, uint64_t step, uint64_t index,
 
 static float to_uniform(uint32_t bits) { return (float)(bits >> 8) * 0x1p-24f; }
 
-void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
+static void to_uniforms(const uint32_t *words, float *numbers) {
+  for (int i = 0; i < WORDS; ++i)
+    numbers[i] = to_uniform(words[i]);
+}
+
+/* Where numbers begin. */
+struct source {
+  uint64_t seed;
+  uint32_t stream;
+  uint64_t step, first;
+};
+
+typedef void (*conversion)(const uint32_t *words, float *numbers);
+
+static void fill(conversion convert, const struct source *from, float *out, size_t count) {
   uint32_t words[WORDS];
-  for (size_t i = 0; i < count; i += WORDS) {
-    const size_t some = count - i < WORDS ? count - i : WORDS;
-    blocks(seed, stream, step, (uint32_t)((first + i) / 4), words);
-    for (size_t j = 0; j < some; ++j)
-      out[i + j] = to_uniform(words[j]);
+  float numbers[WORDS];
+  for (size_t i = 0, some; i < count; i += some) {
+    const size_t lead = (from->first + i) % 4; /* elements of the first block that are left out */
+    some = count - i < WORDS - lead ? count - i : WORDS - lead;
+    blocks(from->seed, from->stream, from->step, (uint32_t)((from->first + i) / 4), words);
+    convert(words, numbers);
+    memcpy(out + i, numbers + lead, some * sizeof *out);
   }
 }
 
+void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
+  fill(to_uniforms, &(struct source){seed, stream, step, first}, out, count);
+}
+
 void limn_philox_normal(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count) {
-  uint32_t words[WORDS];
-  float normals[WORDS];
-  for (size_t i = 0; i < count; i += WORDS) {
-    const size_t some = count - i < WORDS ? count - i : WORDS;
-    blocks(seed, stream, step, (uint32_t)((first + i) / 4), words);
-    limn_box_muller(words, normals);
-    memcpy(out + i, normals, some * sizeof *normals);
-  }
+  fill(limn_box_muller, &(struct source){seed, stream, step, first}, out, count);
 }
 
 void limn_philox_permutation(uint64_t seed, uint32_t stream, uint64_t step, uint32_t *order, uint32_t count) {

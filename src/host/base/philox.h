@@ -27,13 +27,19 @@ typedef enum limn_stream {
   LIMN_STREAM_AUGMENT = 14,           /* windows and mirroring of the training pictures */
   LIMN_STREAM_AUGMENT_EXTRA = 15,     /* the same in the discriminator's further steps */
   LIMN_STREAM_STATISTICS = 16,        /* z that an averaged generator's statistics are taken from; step = batch */
-  LIMN_STREAM_CHOICE = 17,            /* which pictures of a data set are judged; step 0 */
+  LIMN_STREAM_STACK = 17,             /* which pictures Stacked MNIST's are made of; step 0 */
+  LIMN_STREAM_CHOICE = 18,            /* which pictures of a data set are judged; step 0 */
+  LIMN_STREAM_IMPORTANCE = 24,        /* epsilon of importance samples; step = number of the picture */
+  LIMN_STREAM_SUBSET = 32,            /* pictures of a kernel distance's subsets; step = 2 subset + set */
+  LIMN_STREAM_SCORE = 33,             /* order of the pictures in an Inception score's splits; step 0 */
+  LIMN_STREAM_BOOTSTRAP = 34,         /* pictures of a resample; step = resample */
+  LIMN_STREAM_FOLD = 35,              /* which pictures a cross-validation holds out; step 0 */
   LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 
 void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* out[i] is element `first + i`; `first` is a multiple of 4. */
+/* out[i] is element `first + i`. */
 void limn_philox_uniform(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count);
 void limn_philox_normal(uint64_t seed, uint32_t stream, uint64_t step, uint64_t first, float *out, size_t count);
 

@@ -96,6 +96,7 @@ bool limn_zip_next(const limn_zip *zip, size_t *at, limn_zip_entry *out) {
   *out = (limn_zip_entry){.name = (const char *)entry + ENTRY_SIZE,
                           .name_length = name,
                           .method = (int)number(entry + 10, 2),
+                          .sum = (uint32_t)number(entry + 16, 4),
                           .size = wide(entry, name, extra, 0),
                           .packed_size = wide(entry, name, extra, 1)};
   find_data(zip, wide(entry, name, extra, 2), out);

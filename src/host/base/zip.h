@@ -17,7 +17,8 @@ typedef struct limn_zip {
 typedef struct limn_zip_entry {
   const char *name;
   size_t name_length;
-  int method; /* 0: stored as it is */
+  int method;   /* 0: stored as it is; 8: deflated */
+  uint32_t sum; /* CRC-32 of the file's own bytes, unpacked */
   uint64_t packed_size, size;
   /* In front of the file's own bytes stands its name again. NULL: nothing like that is where the directory says. */
   const char *local_name;

@@ -7,12 +7,15 @@
 #include "config/config.h"
 #include "limn/safetensors.h"
 
+#define LIMN_BEST_BY 128
+
 /* What the loop must remember beside the tensors. */
 typedef struct limn_progress_state {
   uint64_t step;      /* steps done */
-  uint64_t best_step; /* of the best validation; 0: none yet */
+  uint64_t best_step; /* of the best validation or evaluation; 0: none yet */
   double best_objective;
-  uint64_t worse; /* validations since then without improvement */
+  char best_by[LIMN_BEST_BY]; /* what that was measured by; "": held-out pictures */
+  uint64_t worse;             /* measurements since then without improvement */
   bool pending;   /* the step's validation and pictures are still due: it was stopped before them */
   bool settled;   /* the average, where one is kept, has statistics of its own (average.h) */
 } limn_progress_state;

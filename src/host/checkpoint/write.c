@@ -52,6 +52,8 @@ static void describe(struct metadata *m, const limn_config *config, const limn_p
   if (state->best_step) {
     add_pair(m, "best_step", "%" PRIu64, state->best_step);
     add_pair(m, "best_objective", "%s", limn_text_from_double(state->best_objective, 17, value, sizeof value));
+    if (state->best_by[0])
+      add_pair(m, "best_by", "%s", state->best_by);
     add_pair(m, "validations_since_best", "%" PRIu64, state->worse);
   }
   if (state->pending)

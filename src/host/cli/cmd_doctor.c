@@ -15,6 +15,10 @@ static const cli_option options[] = {
 };
 enum { MOST_LINES = 32 };
 
+/* What is loaded when it is needed. */
+static limn_status (*const libraries[])(limn_doctor_line *lines, size_t capacity,
+                                        size_t *count) = {limn_doctor_pictures, limn_doctor_measures};
+
 static void say_lines(limn_report *report, const limn_doctor_line *lines, size_t count) {
   limn_report_section(report, NULL, "lll");
   limn_report_open_array(report, NULL);
@@ -62,10 +66,11 @@ static int doctor(const cli_args *args) {
   bool usable = false;
   for (size_t i = 0; i < count; i++)
     usable = usable || lines[i].usable;
-  size_t libraries = 0;
-  if (status == LIMN_OK)
-    status = limn_doctor_pictures(lines + count, MOST_LINES - count, &libraries);
-  count = count + libraries < MOST_LINES ? count + libraries : MOST_LINES;
+  for (size_t i = 0; i < sizeof libraries / sizeof *libraries && status == LIMN_OK; i++) {
+    size_t more = 0;
+    status = libraries[i](lines + count, MOST_LINES - count, &more);
+    count = count + more < MOST_LINES ? count + more : MOST_LINES;
+  }
   limn_report *report = cli_report(args);
   if (status == LIMN_OK)
     say_lines(report, lines, count);

@@ -7,8 +7,8 @@
 #include "console.h"
 #include "flags.h"
 
-const cli_command *const cli_commands[] = {&cmd_train,  &cmd_sample, &cmd_interpolate, &cmd_inspect,
-                                           &cmd_export, &cmd_data,   &cmd_doctor,      &cmd_bench,
+const cli_command *const cli_commands[] = {&cmd_train,  &cmd_sample, &cmd_interpolate, &cmd_evaluate, &cmd_inspect,
+                                           &cmd_export, &cmd_data,   &cmd_features,    &cmd_doctor,   &cmd_bench,
                                            &cmd_plan,   &cmd_manual, &cmd_completions, NULL};
 
 const cli_command *cli_command_find(const char *name) {

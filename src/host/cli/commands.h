@@ -29,7 +29,7 @@ typedef struct cli_command {
 #define CLI_OPTIONS(array) .options = (array), .option_count = sizeof(array) / sizeof((array)[0])
 
 extern const cli_command cmd_train, cmd_sample, cmd_interpolate, cmd_inspect, cmd_export, cmd_data, cmd_doctor,
-    cmd_bench, cmd_plan, cmd_manual, cmd_completions;
+    cmd_bench, cmd_plan, cmd_evaluate, cmd_features, cmd_manual, cmd_completions;
 
 /* In the order of `limn --help`; NULL behind the last. */
 extern const cli_command *const cli_commands[];

@@ -59,7 +59,7 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && (strcmp(argv[1], "train") == 0 || strcmp(argv[1], "bench") == 0))
+  if (argc > 1 && (strcmp(argv[1], "train") == 0 || strcmp(argv[1], "bench") == 0 || strcmp(argv[1], "evaluate") == 0))
     cli_limit_spinning(argv);
   cli_console_init();
   return cli_console_finish(run(argc, argv));

@@ -10,7 +10,8 @@
 
 #define PLAIN_SECONDS  10.0 /* between lines in a log */
 #define LIVE_SECONDS   0.1  /* between redraws */
-#define BRIEF_MEASURES 4    /* in a log, unless verbose */
+#define EVALUATION     "evaluation_"
+#define BRIEF_MEASURES 4 /* in a log, unless verbose */
 
 static double now(void) {
   struct timespec time;
@@ -28,9 +29,12 @@ static void append_measures(char *line, size_t size, const limn_event *event, si
   size_t used = strlen(line);
   for (size_t i = 0, shown = 0; i < event->measure_count && shown < most && used < size; i++) {
     const limn_measure *measure = &event->measures[i];
-    if (strcmp(measure->name, "images_per_second") == 0)
+    const char *name = measure->name;
+    if (strcmp(name, "images_per_second") == 0)
       continue;
-    used += (size_t)snprintf(line + used, size - used, "  %s %.4g", measure->name, measure->value);
+    if (strncmp(name, EVALUATION, sizeof(EVALUATION) - 1) == 0) /* the line says so */
+      name += sizeof(EVALUATION) - 1;
+    used += (size_t)snprintf(line + used, size - used, "  %s %.4g", name, measure->value);
     shown++;
   }
 }
@@ -126,6 +130,10 @@ void cli_progress_event(void *context, const limn_event *event) {
       keep_line(progress, "validation:", text + (text[0] != '\0'));
     else
       snprintf(progress->validation, sizeof(progress->validation), "  held out: %.80s", text + 2 * (text[0] != '\0'));
+    break;
+  case LIMN_EVENT_EVALUATION:
+    append_measures(text, sizeof(text), event, SIZE_MAX);
+    keep_line(progress, "evaluation:", text + (text[0] != '\0'));
     break;
   case LIMN_EVENT_NOTICE:
     if (event->text)

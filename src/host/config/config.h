@@ -36,7 +36,7 @@ typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_COSINE
 } limn_schedule_kind;
 
-#define LIMN_SETTING_LIMIT 64 /* room for the rows of the table of settings */
+#define LIMN_SETTING_LIMIT 96 /* room for the rows of the table of settings */
 
 /* Text fields are owned by the config; "" means not set. Enumerations are stored as int. */
 struct limn_config {
@@ -107,6 +107,14 @@ struct limn_config {
   int keep;                                                          /* newest checkpoints that stay */
   int64_t keep_every; /* checkpoints of every so many steps stay for good; 0: none */
   int on_full_disk;   /* limn_full_disk */
+
+  /* evaluation */
+  int64_t evaluate_every; /* steps; 0: never */
+  char *evaluate_metrics; /* names with commas; the first decides which checkpoint is the best */
+  int evaluate_count;     /* pictures that are drawn each time */
+  char *features;         /* a pretrained network by name, or a file of its weights */
+  int feature_size;       /* side of what it sees; 0: chosen */
+  double evaluate_share;  /* of the arithmetic of a run that its evaluations may take at most */
 
   /* Where the values come from, by index in the table of settings. */
   unsigned char sources[LIMN_SETTING_LIMIT]; /* limn_from */

@@ -26,11 +26,19 @@ static limn_status check_likelihood(const limn_config *config) {
                                  "dequantize to false");
   if (config->binarize != LIMN_BINARIZE_NONE && config->likelihood != LIMN_LIKELIHOOD_BERNOULLI)
     return limn_fail(LIMN_USAGE, "binarize needs the likelihood bernoulli: set likelihood to it, or binarize to none");
-  if (config->patience > 0 && config->validation == 0)
+  return LIMN_OK;
+}
+
+static limn_status check_patience(const limn_config *config) {
+  bool validates = limn_setting_find("validate_every")->models >> config->model & 1;
+  if (config->patience == 0 || config->evaluate_every > 0 || (validates && config->validation > 0))
+    return LIMN_OK;
+  if (validates)
     return limn_fail(LIMN_USAGE,
                      "patience %" PRId64 " needs held-out pictures: set validation over 0, or patience to 0",
                      config->patience);
-  return LIMN_OK;
+  return limn_fail(LIMN_USAGE, "patience %" PRId64 " needs a measure: set evaluate_every over 0, or patience to 0",
+                   config->patience);
 }
 
 /* The size is known at the latest when the data is. */
@@ -47,6 +55,7 @@ limn_status limn_config_check(const limn_config *config) {
   LIMN_TRY(check_augmentation(config));
   if (limn_setting_find("likelihood")->models >> config->model & 1)
     LIMN_TRY(check_likelihood(config));
+  LIMN_TRY(check_patience(config));
   if (config->steps == 0 && config->epochs == 0 && config->time == 0)
     return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");
   int64_t span = config->horizon ? config->horizon : config->steps;

@@ -11,6 +11,7 @@
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
 #define GANS        DCGAN
 #define LIKELIHOODS (VAE | AUTOENCODER)
+#define DRAWN       (GANS | VAE) /* whose pictures can be drawn */
 #define ALL         (~0u)
 
 #define NAME(name_, group_, models_) .setting.name = name_, .setting.group = group_, .setting.models = models_
@@ -96,8 +97,8 @@ static const limn_setting_row table[] = {
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
      DEFAULTS("DCGAN: Radford et al. 2015", {GANS, "128"}, {LIKELIHOODS, "64"}),
      HELP("pictures in a training step; auto: as many as fit into the graphics card, on the CPU the default or what fits")},
-    {NAME("patience", "length", LIKELIHOODS), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
-     HELP("validations without improvement after which the run stops; 0: never")},
+    {NAME("patience", "length", ALL), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
+     HELP("validations, or evaluations, without improvement after which the run stops; 0: never")},
 
     {NAME("loss", "loss", GANS), CHOICE(loss, "non_saturating|minimax|least_squares|hinge"),
      DEFAULTS("Goodfellow et al. 2014", {ALL, "non_saturating"}),
@@ -185,6 +186,22 @@ static const limn_setting_row table[] = {
      HELP("steps between validations; 0: chosen from the length")},
     {NAME("sample_count", "run", ALL), INT(sample_count), FROM_TO(1, 1024), DEFAULT("64"),
      HELP("pictures in a sample grid")},
+
+    {NAME("evaluate_every", "evaluation", DRAWN), FREE, FLAG("evaluate-every"), INT64(evaluate_every), STEPS, DEFAULT("0"),
+     HELP("steps between evaluations, as by limn evaluate; 0: none. They then decide which checkpoint is the best, and "
+          "about patience")},
+    {NAME("evaluate_metrics", "evaluation", DRAWN), FREE, FIELD("text", LIMN_SETTING_TEXT, evaluate_metrics),
+     RANGE("of fd, kid, is, pr, prdc, with commas"), DEFAULT("fd,prdc"),
+     HELP("what is measured; the first decides which checkpoint is the best")},
+    {NAME("evaluate_count", "evaluation", DRAWN), FREE, INT(evaluate_count), FROM_TO(100, 1000000), DEFAULT("2000"),
+     HELP("pictures that are drawn for it, and held against up to 10000 of the training's")},
+    {NAME("features", "evaluation", DRAWN), FREE, FLAG("features"), FIELD("text", LIMN_SETTING_TEXT, features),
+     RANGE("a network that limn features lists, or a file of its weights"), DEFAULT("efficientnet_lite0"),
+     HELP("the pretrained network that judges")},
+    {NAME("feature_size", "evaluation", DRAWN), FREE, INT(feature_size), FROM_TO(0, 2048), DEFAULT("96"),
+     HELP("side of the pictures that it sees; 0: as it was trained, which takes longer")},
+    {NAME("evaluate_share", "evaluation", DRAWN), FREE, NUMBER(evaluate_share), FROM_TO(0, 1), DEFAULT("0.05"),
+     HELP("part of a run's arithmetic that evaluations may take: they come less often where evaluate_every asks for more")},
 };
 /* clang-format on */
 

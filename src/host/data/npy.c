@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "data/npy_header.h"
 #include "data/records.h"
 #include "data/unpack.h"
+#include "formats/npy_header.h"
 
 #define NAME_SIZE 512
 
@@ -21,15 +21,6 @@ typedef struct layout {
 } layout;
 
 static bool is_channels(uint64_t n) { return n == 1 || n == 3 || n == 4; }
-
-static const char *shape_text(const limn_npy_header *header, char *buffer, size_t size) {
-  size_t used = (size_t)snprintf(buffer, size, "(");
-  for (int i = 0; i < header->dims && used < size; ++i)
-    used += (size_t)snprintf(buffer + used, size - used, "%s%llu", i ? ", " : "", (unsigned long long)header->shape[i]);
-  if (used < size)
-    snprintf(buffer + used, size - used, ")");
-  return buffer;
-}
 
 static bool holds_bytes(const limn_npy_header *header) {
   return strcmp(header->descr, "|u1") == 0 || strcmp(header->descr, "<u1") == 0 || strcmp(header->descr, ">u1") == 0;
@@ -47,7 +38,7 @@ static limn_status check_type(const limn_npy_header *header, const char *name) {
 }
 
 static limn_status find_layout(layout *out, const limn_npy_header *header, int64_t max_pixels, const char *name) {
-  char text[200];
+  char text[LIMN_NPY_SHAPE_SIZE];
   const uint64_t *s = header->shape;
   LIMN_TRY(check_type(header, name));
   bool last = header->dims == 4 && is_channels(s[3]), second = header->dims == 4 && is_channels(s[1]);
@@ -56,7 +47,7 @@ static limn_status find_layout(layout *out, const limn_npy_header *header, int64
         LIMN_DATA,
         "%s: shape %s %s; pictures are (count, height, width), (count, height, width, channels) or (count, "
         "channels, height, width) with 1, 3 or 4 channels",
-        name, shape_text(header, text, sizeof text), last ? "may mean two things" : "is not that of pictures");
+        name, limn_npy_shape_text(header, text), last ? "may mean two things" : "is not that of pictures");
   *out = (layout){.start = header->length, .count = s[0], .height = s[1], .width = s[2], .channels = 1};
   /* No picture is 1, 3 or 4 pixels wide: that is one alone, (height, width, channels). */
   if (header->dims == 3 && is_channels(s[2]))
@@ -67,10 +58,10 @@ static limn_status find_layout(layout *out, const limn_npy_header *header, int64
     *out = (layout){
         .start = header->length, .count = s[0], .channels = s[1], .height = s[2], .width = s[3], .planar = true};
   if (out->count == 0 || out->height == 0 || out->width == 0)
-    return limn_fail(LIMN_DATA, "%s: shape %s is empty", name, shape_text(header, text, sizeof text));
+    return limn_fail(LIMN_DATA, "%s: shape %s is empty", name, limn_npy_shape_text(header, text));
   if (out->count > INT32_MAX || out->width > (uint64_t)max_pixels || out->height > (uint64_t)max_pixels / out->width)
     return limn_fail(LIMN_DATA, "%s: shape %s is over the limits of %d pictures and %lld pixels each", name,
-                     shape_text(header, text, sizeof text), INT32_MAX, (long long)max_pixels);
+                     limn_npy_shape_text(header, text), INT32_MAX, (long long)max_pixels);
   return LIMN_OK;
 }
 
@@ -252,7 +243,7 @@ static int32_t label_from(const uint8_t *bytes, size_t size, bool is_signed) {
 
 static limn_status read_labels(int32_t **out, uint64_t *count, npz_reader *npz) {
   limn_npy_header header;
-  char text[200];
+  char text[LIMN_NPY_SHAPE_SIZE];
   LIMN_TRY(limn_npy_read_header(&header, read_part, npz, npz->name));
   const char order = header.descr[0], type = order ? header.descr[1] : '\0';
   const size_t size = type ? (size_t)strtoul(header.descr + 2, NULL, 10) : 0;
@@ -265,7 +256,7 @@ static limn_status read_labels(int32_t **out, uint64_t *count, npz_reader *npz) 
   bool flat = header.dims == 1 || (header.dims == 2 && header.shape[1] == 1);
   if (!flat || *count > INT32_MAX)
     return limn_fail(LIMN_DATA, "%s: shape %s is not that of labels, (count)", npz->name,
-                     shape_text(&header, text, sizeof text));
+                     limn_npy_shape_text(&header, text));
   *out = NULL;
   for (uint64_t i = 0; i < *count; ++i) {
     if ((i & (i - 1)) == 0) { /* room for twice as many, once they are really there */

@@ -41,6 +41,7 @@ typedef enum limn_role {
   LIMN_ROLE_PARAMETER, /* trained weight */
   LIMN_ROLE_BUFFER,    /* part of the model, not trained: BatchNorm's running statistics */
   LIMN_ROLE_OPTIMIZER, /* state of the optimiser or of an average: in checkpoints, not in exports */
+  LIMN_ROLE_FROZEN,    /* weight that nobody trains: from a file of a pretrained network; not in checkpoints */
   LIMN_ROLE_PICTURES,  /* bytes, which the host writes between runs and limn_graph_pictures alone reads */
 } limn_role;
 

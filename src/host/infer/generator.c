@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/philox.h"
 #include "checkpoint/checkpoint.h"
 #include "image/image.h"
 #include "infer/generator_file.h"
@@ -34,9 +33,19 @@ static limn_status choose_weights(limn_generator *g, const limn_generator_file *
   return LIMN_OK;
 }
 
-static limn_status make_generator(limn_generator *g, const limn_generator_file *file,
-                                  const limn_generator_options *options) {
+struct opening {
+  limn_generator *generator;
+  const limn_generator_options *options;
+};
+
+static limn_status make_generator(void *context, const limn_generator_file *file) {
+  limn_generator *g = ((struct opening *)context)->generator;
+  const limn_generator_options *options = ((struct opening *)context)->options;
   const limn_config *c = file->config;
+  if (!file->model.row->draws)
+    return limn_fail(LIMN_USAGE,
+                     "%s is of the model %s, whose codes follow no known distribution to sample from; train a vae",
+                     file->weights.path, limn_config_model(c));
   bool average = false;
   const int chunk = c->batch > 0 && c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
   g->info = (limn_generator_info){.latent = c->latent,
@@ -47,26 +56,10 @@ static limn_status make_generator(limn_generator *g, const limn_generator_file *
                                   .seed = c->seed};
   snprintf(g->info.model, sizeof g->info.model, "%s", limn_config_model(c));
   LIMN_TRY(choose_weights(g, file, options, &average));
-  LIMN_TRY(limn_device_create(
-      &g->device, &(limn_device_options){.name = options->device, .threads = options->threads, .seed = c->seed}));
-  LIMN_TRY(limn_store_create(&g->store, g->device));
+  LIMN_TRY(limn_generator_file_make_store(file, options->device, options->threads, &g->device, &g->store));
   LIMN_TRY(limn_sampler_create(&g->sampler, g->store, &file->model, chunk, average));
   return average ? limn_checkpoint_fill_average(g->store, &file->model, c->batch, &file->weights)
                  : limn_checkpoint_fill_store(g->store, &file->weights);
-}
-
-static limn_status open_generator(limn_generator *g, const char *path, const limn_generator_options *options) {
-  char name[4096];
-  limn_generator_file contents;
-  limn_safetensors *file = NULL;
-  LIMN_TRY(limn_checkpoint_open(&file, path, name, sizeof name));
-  limn_status status = limn_generator_file_init(&contents, file, name);
-  if (status == LIMN_OK) {
-    status = make_generator(g, &contents, options);
-    limn_generator_file_release(&contents);
-  }
-  limn_safetensors_close(file);
-  return status;
 }
 
 limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options) {
@@ -74,7 +67,8 @@ limn_status limn_generator_open(limn_generator **out, const char *path, const li
   limn_generator *g = calloc(1, sizeof *g);
   if (!g)
     return limn_fail_memory("a generator");
-  limn_status status = open_generator(g, path, options ? options : &(limn_generator_options){0});
+  const limn_generator_options usual = {0};
+  limn_status status = limn_generator_file_use(path, make_generator, &(struct opening){g, options ? options : &usual});
   if (status != LIMN_OK) {
     limn_generator_close(g);
     return status;
@@ -97,15 +91,7 @@ void limn_generator_get_info(const limn_generator *g, limn_generator_info *out) 
 limn_status limn_generator_latents(const limn_generator *g, uint64_t seed, uint64_t first, int count, float *z) {
   if (count < 0)
     return limn_fail(LIMN_USAGE, "%d latent codes were asked for", count);
-  uint64_t latent = (uint64_t)g->info.latent, begin = first * latent, lead = begin % 4;
-  size_t wanted = (size_t)count * (size_t)latent;
-  float head[4];
-  /* Philox makes four at a time; the first few may lie inside a block. */
-  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead, head, 4);
-  size_t taken = 0;
-  for (size_t i = lead; i < 4 && taken < wanted; ++i)
-    z[taken++] = head[i];
-  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, begin - lead + 4, z + taken, wanted - taken);
+  limn_sampler_codes(seed, g->info.latent, first, count, z);
   return LIMN_OK;
 }
 

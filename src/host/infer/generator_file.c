@@ -141,11 +141,6 @@ static limn_status read_file(limn_generator_file *out) {
 limn_status limn_generator_file_init(limn_generator_file *out, const limn_safetensors *file, const char *path) {
   *out = (limn_generator_file){.weights = {.file = file, .path = path}};
   limn_status status = read_file(out);
-  if (status == LIMN_OK && !limn_model_row_of(out->config)->draws)
-    status = limn_fail(LIMN_USAGE,
-                       "%s is of the model %s, whose codes follow no known distribution to sample from; "
-                       "train a vae",
-                       path, limn_config_model(out->config));
   if (status != LIMN_OK)
     limn_generator_file_release(out);
   return status;
@@ -154,4 +149,26 @@ limn_status limn_generator_file_init(limn_generator_file *out, const limn_safete
 void limn_generator_file_release(limn_generator_file *file) {
   limn_config_destroy(file->config);
   file->config = NULL;
+}
+
+limn_status limn_generator_file_use(const char *path,
+                                    limn_status (*use)(void *context, const limn_generator_file *file), void *context) {
+  char name[4096];
+  limn_generator_file contents;
+  limn_safetensors *file = NULL;
+  LIMN_TRY(limn_checkpoint_open(&file, path, name, sizeof name));
+  limn_status status = limn_generator_file_init(&contents, file, name);
+  if (status == LIMN_OK) {
+    status = use(context, &contents);
+    limn_generator_file_release(&contents);
+  }
+  limn_safetensors_close(file);
+  return status;
+}
+
+limn_status limn_generator_file_make_store(const limn_generator_file *file, const char *device, int threads,
+                                           limn_device **out, limn_store **store) {
+  LIMN_TRY(
+      limn_device_create(out, &(limn_device_options){.name = device, .threads = threads, .seed = file->config->seed}));
+  return limn_store_create(store, *out);
 }

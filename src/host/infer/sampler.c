@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/philox.h"
 
 #define CODES    "codes" /* leaves */
 #define PICTURES "pictures"
@@ -68,6 +69,10 @@ void limn_sampler_destroy(limn_sampler *s) {
   free(s);
 }
 
+void limn_sampler_codes(uint64_t seed, int latent, uint64_t first, int count, float *codes) {
+  limn_philox_normal(seed, LIMN_STREAM_SAMPLE, 0, first * (uint64_t)latent, codes, (size_t)count * (size_t)latent);
+}
+
 limn_status limn_sampler_draw(limn_sampler *s, const float *codes, int count, float *pixels) {
   for (int first = 0; first < count; first += s->chunk) {
     size_t n = (size_t)(count - first < s->chunk ? count - first : s->chunk);
@@ -81,3 +86,4 @@ limn_status limn_sampler_draw(limn_sampler *s, const float *codes, int count, fl
 }
 
 const limn_program *limn_sampler_program(const limn_sampler *s) { return s->program; }
+int limn_sampler_chunk(const limn_sampler *s) { return s->chunk; }

@@ -22,24 +22,13 @@ static void close_files(limn_picture_set *set) {
   free(f);
 }
 
-/* The middle of a picture, `margin` pixels less in height and width, in place. */
-static void cut_middle(limn_image *image, int margin) {
-  size_t channels = (size_t)image->channels, stride = (size_t)image->width * channels;
-  const uint8_t *from = image->pixels + (size_t)(margin / 2) * (stride + channels);
-  image->height -= margin;
-  image->width -= margin;
-  for (int h = 0; h < image->height; ++h)
-    memmove(image->pixels + (size_t)h * (stride - (size_t)margin * channels), from + (size_t)h * stride,
-            stride - (size_t)margin * channels);
-}
-
 static limn_status bring_to_form(const limn_picture_form *form, limn_image *image) {
   int channels = form->channels ? form->channels : image->channels <= 2 ? 1 : 3;
   LIMN_TRY(limn_image_convert(image, channels, form->background));
   if (!form->height)
     return LIMN_OK;
   LIMN_TRY(limn_image_resize(image, form->height + form->crop, form->width + form->crop, form->fit, form->background));
-  cut_middle(image, form->crop);
+  limn_picture_cut_middle(image, form->crop);
   return LIMN_OK;
 }
 

@@ -42,9 +42,8 @@ bool limn_path_is_generator(const char *path) {
   return is_there(folder, "checkpoints") && is_there(folder, "config.yaml");
 }
 
-/* Which files are taken where fewer are wanted than there are: the first of a permutation, in the order of the files.
- */
-static limn_status choose(limn_picture_set *set, uint32_t count, uint64_t seed) {
+/* The first of a permutation, in the order of the set. */
+limn_status limn_picture_set_choose(limn_picture_set *set, uint32_t count, uint64_t seed) {
   limn_picture_set_info *info = &set->info;
   uint32_t all = info->available;
   if (count > all)
@@ -71,13 +70,24 @@ static limn_status choose(limn_picture_set *set, uint32_t count, uint64_t seed) 
   return status;
 }
 
+void limn_picture_cut_middle(limn_image *image, int margin) {
+  size_t channels = (size_t)image->channels, stride = (size_t)image->width * channels;
+  size_t row = stride - (size_t)margin * channels;
+  const uint8_t *from = image->pixels + (size_t)(margin / 2) * (stride + channels);
+  image->height -= margin;
+  image->width -= margin;
+  for (int h = 0; h < image->height && margin > 0; ++h)
+    memmove(image->pixels + (size_t)h * row, from + (size_t)h * stride, row);
+}
+
 limn_status limn_picture_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options) {
   *out = NULL;
   limn_picture_set *set = NULL;
   if (limn_path_is_generator(path))
     return limn_generator_set_open(out, path, options);
   LIMN_TRY(limn_files_set_open(&set, path, options));
-  limn_status status = choose(set, options->count, options->seed);
+  bool fewer = options->or_fewer && options->count > set->info.available;
+  limn_status status = limn_picture_set_choose(set, fewer ? 0 : options->count, options->seed);
   if (status != LIMN_OK) {
     limn_picture_set_close(set);
     return limn_fail(status, "%s: %s", path, limn_error_message());

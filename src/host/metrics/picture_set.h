@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
+#include "data/dataset.h"
 #include "image/image.h"
+#include "infer/sampler.h"
 
 typedef struct limn_picture_set limn_picture_set;
 
@@ -24,6 +25,7 @@ typedef struct limn_picture_set_options {
   int64_t max_pixels;                /* 0: the default of data sets */
   const char *labels, *label_column; /* as in limn_dataset_options */
   uint32_t count;                    /* 0: all of files, 10,000 of a generator */
+  bool or_fewer;                     /* where there are not so many */
   uint64_t seed;                     /* of the codes, and of which files are taken where there are more */
   bool raw;                          /* of a generator: the weights themselves */
   const char *device;                /* that a generator draws on */
@@ -44,6 +46,13 @@ typedef struct limn_picture_set_info {
 bool limn_path_is_generator(const char *path);
 
 limn_status limn_picture_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
+/* Of an opened data set, which is borrowed: `most` of the pictures that `part` numbers, where there are more, without
+ * the `crop` pixels by which they are larger. */
+limn_status limn_dataset_set_open(limn_picture_set **out, limn_dataset *dataset, const uint32_t *part, uint32_t count,
+                                  int crop, uint32_t most, uint64_t seed);
+/* What a sampler, which is borrowed, draws with the weights that its store has when it is read. */
+limn_status limn_sampler_set_open(limn_picture_set **out, limn_sampler *sampler, const limn_model *model,
+                                  uint32_t count, uint64_t seed);
 void limn_picture_set_close(limn_picture_set *set);
 void limn_picture_set_get_info(const limn_picture_set *set, limn_picture_set_info *out);
 /* Pictures `first` ... first + count - 1 of the set into images, which are yours to release; 8-bit, of 1 or 3 channels,

@@ -18,6 +18,12 @@ struct limn_picture_set {
   uint32_t *order; /* (info.count), the numbers of the pictures that were chosen; NULL: the first ones */
 };
 
+/* Takes `count` of the info's available pictures (0: all), and makes that part of the fingerprint. */
+limn_status limn_picture_set_choose(limn_picture_set *set, uint32_t count, uint64_t seed);
+
+/* The middle of a picture, `margin` pixels less in height and width, in place. */
+void limn_picture_cut_middle(limn_image *image, int margin);
+
 limn_status limn_files_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
 limn_status limn_generator_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options);
 

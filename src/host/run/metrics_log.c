@@ -19,7 +19,8 @@
 #define NUMBER_SIZE 40
 #define NAME_LIMIT  64
 #define PREFIX      "{\"step\": "
-#define VALIDATION  "\"validation_" /* how the names of a validation's measures begin */
+#define VALIDATION  "\"validation_" /* how the names of a validation's measures begin, */
+#define EVALUATION  "\"evaluation_" /* and of an evaluation's */
 #define DIGITS      9               /* what tells any two floats apart */
 #define METRIC_ROOM (NAME_LIMIT + NUMBER_SIZE)
 
@@ -157,7 +158,7 @@ static limn_status find_cut(const limn_run *run, FILE *stream, uint64_t step, bo
     uint64_t found;
     ++number;
     bool stays = read_step(line, (size_t)length, &found) && found <= step &&
-                 (validated || found < step || !strstr(line, VALIDATION));
+                 (validated || found < step || !(strstr(line, VALIDATION) || strstr(line, EVALUATION)));
     if (!stays && !bad) {
       bad = number;
       *cut = offset;

@@ -103,7 +103,7 @@ limn_status limn_bench_data(const limn_config *config, int rounds, limn_bench_da
   limn_dataset *dataset = NULL;
   limn_dataset_info info = {0};
   limn_dataset_options options;
-  limn_training_data_options(config, NULL, &options);
+  limn_run_data_options(config, NULL, &options);
   LIMN_TRY(make_folder(folder, sizeof folder));
   options.cache = folder;
   limn_status status = open_data(config, &options, result, &dataset, &result->make_seconds);

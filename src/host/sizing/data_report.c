@@ -281,7 +281,7 @@ limn_status limn_data_report_create(limn_data_report **out, const limn_config *c
     LIMN_TRY(limn_image_check_target(sheet));
   limn_survey survey;
   limn_dataset_options options;
-  limn_training_data_options(config, &(limn_data_watch){.notice = notice, .context = context}, &options);
+  limn_run_data_options(config, &(limn_data_watch){.notice = notice, .context = context}, &options);
   limn_data_report *report = calloc(1, sizeof *report);
   if (!report)
     return limn_fail_memory("a report");

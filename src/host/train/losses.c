@@ -1,9 +1,5 @@
 #include "train/losses.h"
 
-#include <math.h>
-
-#define PI 3.14159265358979323846
-
 static limn_value mean_of(limn_graph *graph, limn_pointwise function, limn_value x, float a, float b) {
   return limn_graph_mean_all(graph, limn_graph_unary(graph, function, limn_graph_affine(graph, x, a, b), 0, 0));
 }
@@ -41,45 +37,6 @@ limn_value limn_mean_score(limn_graph *graph, limn_gan_loss loss, limn_value sco
   limn_value d = probability ? limn_graph_unary(graph, LIMN_PW_SIGMOID, scores, 0, 0) : scores;
   limn_value counts = limn_graph_affine(graph, sides, 0.5f * side, 0.5f); /* 1 on that side, 0 on the other */
   return limn_graph_affine(graph, limn_graph_mean_all(graph, limn_graph_mul(graph, d, counts)), 2, 0);
-}
-
-limn_value limn_loss_reconstruction(limn_graph *graph, limn_likelihood likelihood, limn_value output, limn_value x,
-                                    double sigma, limn_value log_variance) {
-  limn_shape shape = limn_graph_shape(graph, x);
-  double pixels = (double)shape.c * shape.h * shape.w;
-  float mean = 1 / (float)shape.n;
-  limn_value difference = limn_graph_sub(graph, x, output), sum;
-  switch (likelihood) {
-  case LIMN_LIKELIHOOD_BERNOULLI: /* softplus(l) - x l */
-    sum = limn_graph_sum_all(graph, limn_graph_sub(graph, limn_graph_unary(graph, LIMN_PW_SOFTPLUS, output, 0, 0),
-                                                   limn_graph_mul(graph, x, output)));
-    return limn_graph_affine(graph, sum, mean, 0);
-  case LIMN_LIKELIHOOD_L1:
-    sum = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_ABS, difference, 0, 0));
-    return limn_graph_affine(graph, sum, mean, 0);
-  case LIMN_LIKELIHOOD_GAUSSIAN: /* d^2 / (2 sigma^2) + log(2 pi sigma^2) / 2 */
-    sum = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, difference, 0, 0));
-    return limn_graph_affine(graph, sum, (float)(0.5 * (double)mean / (sigma * sigma)),
-                             (float)(0.5 * pixels * log(2 * PI * sigma * sigma)));
-  default: /* d^2 exp(-s) / 2 + (s + log 2 pi) / 2, s the log-variance */
-    sum = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, difference, 0, 0));
-    sum = limn_graph_mul(graph, limn_graph_affine(graph, sum, 0.5f * mean, 0),
-                         limn_graph_unary(graph, LIMN_PW_EXP, limn_graph_affine(graph, log_variance, -1, 0), 0, 0));
-    return limn_graph_add(
-        graph, sum, limn_graph_affine(graph, log_variance, (float)(0.5 * pixels), (float)(0.5 * pixels * log(2 * PI))));
-  }
-}
-
-limn_value limn_kl_elements(limn_graph *graph, limn_value mu, limn_value log_variance) {
-  limn_value variance = limn_graph_unary(graph, LIMN_PW_EXP, log_variance, 0, 0);
-  limn_value sum = limn_graph_add(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, mu, 0, 0),
-                                  limn_graph_sub(graph, variance, log_variance));
-  return limn_graph_affine(graph, sum, 0.5f, -0.5f);
-}
-
-limn_value limn_reparameterize(limn_graph *graph, limn_value mu, limn_value log_variance, limn_value epsilon) {
-  limn_value sigma = limn_graph_unary(graph, LIMN_PW_EXP, limn_graph_affine(graph, log_variance, 0.5f, 0), 0, 0);
-  return limn_graph_add(graph, mu, limn_graph_mul(graph, sigma, epsilon));
 }
 
 limn_value limn_free_bits(limn_graph *graph, limn_value kl_elements, double free_nats) {

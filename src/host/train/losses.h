@@ -1,4 +1,4 @@
-/* Losses, as graphs. Logits in, scalars out, unless said otherwise. */
+/* Losses, as graphs. Logits in, scalars out, unless said otherwise. Those of likelihoods: models/likelihood.h. */
 #ifndef LIMN_TRAIN_LOSSES_H
 #define LIMN_TRAIN_LOSSES_H
 
@@ -18,15 +18,6 @@ limn_value limn_loss_generator(limn_graph *graph, limn_gan_loss loss, limn_value
 /* Mean D over the pictures of that side, 1 or -1: a probability where D is one, else the output itself. */
 limn_value limn_mean_score(limn_graph *graph, limn_gan_loss loss, limn_value scores, limn_value sides, float side);
 
-/* -log p(x | z), summed over the pixels, mean over the batch, in nats. `output` is the decoder's: logits (Bernoulli) or
- * means. log_variance (a scalar value) is for the learned Gaussian only. L1 leaves out Laplace's constant. */
-limn_value limn_loss_reconstruction(limn_graph *graph, limn_likelihood likelihood, limn_value output, limn_value x,
-                                    double sigma, limn_value log_variance);
-/* KL(N(mu, sigma^2) || N(0, 1)) of each element (Kingma & Welling 2014, appendix B): (mu^2 + sigma^2 - 1 - log sigma^2)
- * / 2 */
-limn_value limn_kl_elements(limn_graph *graph, limn_value mu, limn_value log_variance);
-/* z = mu + sigma epsilon (Kingma & Welling 2014, section 2.4). */
-limn_value limn_reparameterize(limn_graph *graph, limn_value mu, limn_value log_variance, limn_value epsilon);
 /* Sum over latents of max(free, mean over the batch of KL_j) (Kingma et al. 2016, equation 15, with groups of one). */
 limn_value limn_free_bits(limn_graph *graph, limn_value kl_elements, double free_nats);
 

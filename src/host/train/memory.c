@@ -41,7 +41,8 @@ static void measure_leaves(limn_step_memory *memory, const limn_session *s) {
   for (size_t i = 0; i < limn_store_count(s->store); ++i) {
     const char *name;
     const limn_tensor *leaf = limn_store_at(s->store, i, &name);
-    bool copied = half && (leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_INPUT);
+    bool weight = leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_FROZEN;
+    bool copied = half && (weight || leaf->role == LIMN_ROLE_INPUT);
     size_t count = (size_t)limn_shape_count(leaf->shape), bytes = count * (copied ? 6 : 4);
     if (leaf->role == LIMN_ROLE_PICTURES) {
       *(cuda ? &memory->staging_bytes : &memory->exchange_bytes) += cuda ? 2 * count : count;
@@ -50,7 +51,7 @@ static void measure_leaves(limn_step_memory *memory, const limn_session *s) {
     largest = count > largest ? count : largest;
     if (leaf->role == LIMN_ROLE_OPTIMIZER)
       memory->optimizer_bytes += bytes;
-    else if (leaf->role == LIMN_ROLE_PARAMETER || leaf->role == LIMN_ROLE_BUFFER)
+    else if (weight || leaf->role == LIMN_ROLE_BUFFER)
       memory->weight_bytes += bytes;
     else
       memory->exchange_bytes += bytes;

@@ -112,6 +112,17 @@ static limn_status finish_checkpoint(limn_trainer *t) {
   return limn_run_prune(t->run, t->state.step, t->config->keep, (uint64_t)t->config->keep_every);
 }
 
+/* A best that was decided by something else is none. */
+static void forget_other_best(limn_trainer *t) {
+  bool measures = t->evaluation || limn_trainer_validates(t);
+  if (t->state.best_step == 0 || !measures || strcmp(t->state.best_by, limn_trainer_best_by(t)) == 0)
+    return;
+  limn_trainer_notice(t, "the best checkpoint so far, of step %" PRIu64 ", was chosen by %s: it is chosen anew by %s",
+                      t->state.best_step, t->state.best_by[0] ? t->state.best_by : "held-out pictures",
+                      t->evaluation ? limn_training_evaluation_by(t->evaluation) : "held-out pictures");
+  t->state.best_step = t->state.worse = 0;
+}
+
 static limn_status continue_run(limn_trainer *t, const char *checkpoint, const char *changes) {
   char path[LIMN_PATH_SIZE];
   if (!checkpoint) {
@@ -121,6 +132,7 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     LIMN_TRY(limn_checkpoint_load(t->session.store, &t->state, checkpoint));
     t->session.settled = t->state.settled;
     t->result->checkpoint = t->result->step = t->state.step;
+    forget_other_best(t);
     LIMN_TRY(finish_checkpoint(t));
   }
   if (!t->steps || t->state.step < t->steps || t->state.pending)
@@ -164,7 +176,7 @@ static void choose_intervals(limn_trainer *t) {
  * as if they could not be compressed. A run by time is taken for one of ten thousand steps. */
 static uint64_t disk_need(const limn_trainer *t) {
   uint64_t steps = t->steps ? t->steps : 10000;
-  uint64_t checkpoints = (uint64_t)t->config->keep + limn_trainer_validates(t) + 1;
+  uint64_t checkpoints = (uint64_t)t->config->keep + (limn_trainer_validates(t) || t->evaluation) + 1;
   if (t->config->keep_every > 0)
     checkpoints += steps / (uint64_t)t->config->keep_every;
   uint64_t picture = (uint64_t)t->session.batch.c * (uint64_t)t->session.batch.h * (uint64_t)t->session.batch.w;
@@ -191,6 +203,8 @@ static void announce(const limn_trainer *t) {
     limn_trainer_notice(t, "%s: its file system has no locks, so nothing keeps a second training out: start none",
                         limn_run_path(t->run));
   limn_trainer_pass_on_note(t);
+  if (t->evaluation)
+    limn_trainer_notice(t, "%s", limn_training_evaluation_tell(t->evaluation, text, sizeof text));
   if (need > used && need - used > free_bytes)
     limn_trainer_notice(t,
                         "the run may take %.1f MB more and %.1f MB are free: make room, lower keep, or --set "
@@ -219,6 +233,17 @@ static limn_status open_session(limn_trainer *t, const char *checkpoint) {
   return status;
 }
 
+static limn_status begin_evaluation(limn_trainer *t) {
+  if (!t->evaluation)
+    return LIMN_OK;
+  limn_status status = limn_training_evaluation_begin(t->evaluation, &t->session, &t->data);
+  if (limn_trainer_stopping(t)) /* which is what it then fails for */
+    return LIMN_OK;
+  LIMN_TRY(status);
+  t->evaluate_every = limn_training_evaluation_every(t->evaluation);
+  return LIMN_OK;
+}
+
 limn_status limn_trainer_start(limn_trainer *t) {
   char checkpoint[LIMN_PATH_SIZE], changes[256];
   LIMN_TRY(limn_config_copy(&t->config, t->options->config));
@@ -227,12 +252,16 @@ limn_status limn_trainer_start(limn_trainer *t) {
   LIMN_TRY(make_absolute(&t->config->data));
   LIMN_TRY(make_absolute(&t->config->labels));
   LIMN_TRY(make_absolute(&t->config->init));
+  LIMN_TRY(limn_training_evaluation_open(&t->evaluation, t->config));
   limn_status status = open_data(t);
   if (limn_trainer_stopping(t)) /* which is what opening then fails for */
     return LIMN_OK;
   LIMN_TRY(status);
   bool goes_on = find_checkpoint(t, checkpoint, sizeof checkpoint);
   LIMN_TRY(open_session(t, goes_on ? checkpoint : NULL));
+  if (limn_trainer_stopping(t))
+    return LIMN_OK;
+  LIMN_TRY(begin_evaluation(t));
   if (limn_trainer_stopping(t))
     return LIMN_OK;
   LIMN_TRY(t->run ? continue_run(t, goes_on ? checkpoint : NULL, changes) : begin_run(t));

@@ -82,6 +82,18 @@ static limn_status read_measures(limn_trainer *t) {
   return LIMN_OK;
 }
 
+/* *best: whether this is the best so far, by the measure that decides. */
+static void compare(limn_trainer *t, double objective, bool *best) {
+  *best = t->state.best_step == 0 || objective < t->state.best_objective;
+  t->state.worse = *best ? 0 : t->state.worse + 1;
+  if (*best) {
+    t->state.best_step = t->state.step;
+    t->state.best_objective = objective;
+    snprintf(t->state.best_by, sizeof t->state.best_by, "%s", limn_trainer_best_by(t));
+  }
+  t->stale = t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience;
+}
+
 /* *best: whether this is the best so far, and hence to be kept. *cut_off: whether a stop came before its end; then
  * nothing has come of it. */
 static limn_status validate(limn_trainer *t, bool *best, bool *cut_off) {
@@ -106,15 +118,28 @@ static limn_status validate(limn_trainer *t, bool *best, bool *cut_off) {
     limn_fail(LIMN_DIVERGED, "%s is not finite", measures[0].name);
     return limn_trainer_diverged(t, t->state.step);
   }
-  *best = t->state.best_step == 0 || objective < t->state.best_objective;
-  t->state.worse = *best ? 0 : t->state.worse + 1;
-  if (*best) {
-    t->state.best_step = t->state.step;
-    t->state.best_objective = objective;
-  }
-  t->stale = t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience;
+  if (!t->evaluation)
+    compare(t, objective, best);
   LIMN_TRY(limn_trainer_log(t, t->state.step, measures, count));
   limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_VALIDATION, .measures = measures, .measure_count = count});
+  return LIMN_OK;
+}
+
+/* The same by pictures that are drawn. */
+static limn_status evaluate(limn_trainer *t, bool *best, bool *cut_off) {
+  limn_measure measures[LIMN_EVALUATION_MEASURES];
+  size_t count;
+  double objective;
+  limn_status status = limn_training_evaluation_take(t->evaluation, measures, &count, &objective);
+  if (status == LIMN_DIVERGED)
+    return limn_trainer_diverged(t, t->state.step);
+  LIMN_TRY(status);
+  *cut_off = count == 0;
+  if (*cut_off)
+    return LIMN_OK;
+  compare(t, objective, best);
+  LIMN_TRY(limn_trainer_log(t, t->state.step, measures, count));
+  limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_EVALUATION, .measures = measures, .measure_count = count});
   return LIMN_OK;
 }
 
@@ -142,11 +167,15 @@ static limn_status follow_up(limn_trainer *t, bool must_save, bool *last) {
   bool validating = limn_trainer_validates(t) && due(t->state.step, t->validate_every, t->finished);
   if (validating && !cut_off)
     LIMN_TRY(validate(t, &best, &cut_off));
+  bool evaluating = t->evaluation && due(t->state.step, t->evaluate_every, t->finished);
+  if (evaluating && !cut_off)
+    LIMN_TRY(evaluate(t, &best, &cut_off));
   *last = t->finished || t->stale;
-  bool drawing = due(t->state.step, t->sample_every, *last);
+  /* The best by what it draws keeps its samples. */
+  bool drawing = due(t->state.step, t->sample_every, *last) || (evaluating && best);
   if (drawing && !cut_off)
     LIMN_TRY(limn_trainer_draw(t));
-  t->state.pending = cut_off && (validating || drawing);
+  t->state.pending = cut_off && (validating || evaluating || drawing);
   if (must_save || best || limn_trainer_stopping(t) || due(t->state.step, t->checkpoint_every, *last))
     LIMN_TRY(save(t, best));
   t->result->stopped = t->state.pending || (!*last && limn_trainer_stopping(t) && is_saved(t));
@@ -162,7 +191,8 @@ static limn_status after_step(limn_trainer *t, bool *last) {
   t->finished = out_of_time || (t->steps && step >= t->steps);
   bool pausing = asked || limn_trainer_stopping(t) || due(step, t->sample_every, t->finished) ||
                  due(step, t->checkpoint_every, t->finished) ||
-                 (limn_trainer_validates(t) && due(step, t->validate_every, t->finished));
+                 (limn_trainer_validates(t) && due(step, t->validate_every, t->finished)) ||
+                 (t->evaluation && due(step, t->evaluate_every, t->finished));
   bool first = t->read == t->begun; /* a user wants to see that it runs */
   if (pausing || first || limn_clock() - t->read_time >= READ_INTERVAL || step - t->read >= LIMN_RING_ROWS)
     LIMN_TRY(read_measures(t));
@@ -220,6 +250,15 @@ static limn_status run_step(limn_trainer *t) {
   return LIMN_OK;
 }
 
+/* What they took, beside what was foretold by arithmetic. */
+static void tell_evaluations(const limn_trainer *t) {
+  int times = 0;
+  double seconds = t->evaluation ? limn_training_evaluation_seconds(t->evaluation, &times) : 0;
+  if (times > 0)
+    limn_trainer_notice(t, "%d evaluation%s took %.3g s, %.1f %% of the time; the best was at step %" PRIu64, times,
+                        times > 1 ? "s" : "", seconds, 100 * seconds / (limn_clock() - t->started), t->state.best_step);
+}
+
 static limn_status run_steps(limn_trainer *t) {
   bool last;
   LIMN_TRY(begin_steps(t, &last));
@@ -229,9 +268,9 @@ static limn_status run_steps(limn_trainer *t) {
     LIMN_TRY(after_step(t, &last));
   }
   if (t->stale)
-    limn_trainer_notice(
-        t, "stopped early: no better validation in %" PRIu64 " measurements; the best was at step %" PRIu64,
-        t->state.worse, t->state.best_step);
+    limn_trainer_notice(t, "stopped early: no better %s in %" PRIu64 " measurements; the best was at step %" PRIu64,
+                        t->evaluation ? "evaluation" : "validation", t->state.worse, t->state.best_step);
+  tell_evaluations(t);
   return LIMN_OK;
 }
 
@@ -249,6 +288,7 @@ limn_status limn_train(const limn_train_options *options, limn_train_result *res
   else if (t.run) /* the first error is the one to tell */
     limn_run_flush(t.run);
   result->seconds = limn_clock() - t.started;
+  limn_training_evaluation_close(t.evaluation);
   limn_loader_destroy(t.loader);
   limn_session_release(&t.session);
   limn_training_data_close(&t.data);

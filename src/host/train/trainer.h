@@ -7,6 +7,7 @@
 #include "limn/train.h"
 #include "run/run.h"
 #include "train/balance.h"
+#include "train/evaluation.h"
 #include "train/session.h"
 #include "train/training_data.h"
 
@@ -19,6 +20,7 @@ typedef struct limn_trainer {
   limn_training_data data;
   limn_loader *loader;
   limn_session session;
+  limn_training_evaluation *evaluation; /* NULL: the run is not evaluated */
   limn_run *run;
   limn_progress_state state;
   uint64_t steps;    /* 0: by time */
@@ -26,12 +28,12 @@ typedef struct limn_trainer {
   const char *asked; /* "steps" or "epochs" where this call gave a run that goes on another such limit; else NULL */
   uint64_t begun;    /* steps that were done before this call */
   uint64_t read;     /* steps whose measures have been read */
-  uint64_t log_every, checkpoint_every, sample_every, validate_every;
+  uint64_t log_every, checkpoint_every, sample_every, validate_every, evaluate_every;
   double started, read_time, speed;
   sig_atomic_t saves; /* value of *save that was acted on */
   bool finished;      /* the run has reached its length */
   limn_balance balance;
-  bool stale; /* the last validation ended the run's patience */
+  bool stale; /* the last validation or evaluation ended the run's patience */
 } limn_trainer;
 
 /* Calls the caller's on_event with the step filled in. */
@@ -43,6 +45,11 @@ void limn_trainer_pass_on_note(const limn_trainer *trainer);
 static inline bool limn_trainer_stopping(const limn_trainer *t) { return t->options->stop && *t->options->stop; }
 static inline bool limn_trainer_validates(const limn_trainer *t) {
   return t->session.algorithm->validate && t->data.validation_count > 0;
+}
+
+/* What decides which checkpoint is the best: limn_progress_state.best_by. */
+static inline const char *limn_trainer_best_by(const limn_trainer *t) {
+  return t->evaluation ? limn_training_evaluation_by(t->evaluation) : "";
 }
 
 /* Everything up to the first step: data, session, run folder, and what a run that goes on left there. Returns early,

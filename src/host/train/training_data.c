@@ -37,25 +37,6 @@ static limn_status read_held_out(limn_training_data *d, int margin) {
   return status;
 }
 
-void limn_training_data_options(const limn_config *config, const limn_data_watch *watch, limn_dataset_options *out) {
-  *out = (limn_dataset_options){.height = config->height ? config->height + config->crop : 0,
-                                .width = config->width ? config->width + config->crop : 0,
-                                .channels = config->channels,
-                                .workers = config->workers,
-                                .fit = (limn_fit)config->fit,
-                                .max_pixels = config->max_pixels,
-                                .labels = config->labels,
-                                .label_column = config->label_column,
-                                .skip_broken = config->on_bad_image == LIMN_BAD_IMAGE_SKIP,
-                                .cache = config->cache};
-  if (watch) {
-    out->notice = watch->notice;
-    out->context = watch->context;
-    out->stop = watch->stop;
-  }
-  limn_config_background(config, out->background);
-}
-
 static limn_status open_data(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,
                              const limn_data_watch *watch) {
   if (!pictures && (!config->data || !config->data[0]))
@@ -64,7 +45,7 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
         "no data is named; use --data PATH (a folder of pictures, an archive, or IDX, CIFAR or NumPy files)");
   const int crop = config->crop;
   limn_dataset_options options;
-  limn_training_data_options(config, watch, &options);
+  limn_run_data_options(config, watch, &options);
   options.pictures = pictures;
   LIMN_TRY(limn_dataset_open(&d->dataset, config->data, &options));
   limn_dataset_get_info(d->dataset, &d->info);

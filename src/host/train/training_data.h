@@ -4,8 +4,8 @@
 #define LIMN_TRAIN_TRAINING_DATA_H
 
 #include "config/config.h"
-#include "data/dataset.h"
 #include "data/loader.h"
+#include "metrics/run_data.h"
 
 typedef struct limn_training_data {
   limn_dataset *dataset;
@@ -18,15 +18,6 @@ typedef struct limn_training_data {
   uint32_t held_out_count;
 } limn_training_data;
 
-/* Of opening, which may take a while; as in limn_dataset_options. */
-typedef struct limn_data_watch {
-  void (*notice)(void *context, const char *text);
-  void *context;
-  const volatile sig_atomic_t *stop;
-} limn_data_watch;
-
-/* How a run with this config opens its data. watch may be NULL; texts are borrowed from the config. */
-void limn_training_data_options(const limn_config *config, const limn_data_watch *watch, limn_dataset_options *out);
 /* Opens `pictures` or, where that is NULL, what config->data names, `crop` pixels larger than the config's size, and
  * resolves that and the channels in the config. watch may be NULL. */
 limn_status limn_training_data_open(limn_training_data *data, limn_config *config, const limn_picture_source *pictures,

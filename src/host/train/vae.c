@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/philox.h"
+#include "models/likelihood.h"
 #include "models/vae.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
@@ -27,7 +28,7 @@ static int batches_per_step(const limn_config *config) {
 
 static float pixel_scale(const limn_config *config, float *shift) {
   *shift = 0;
-  return config->dequantize ? 1 / 256.0f : 1 / 255.0f;
+  return limn_likelihood_scale(config);
 }
 
 /* The random numbers of one use of the networks: training, validation and drawing share none. */
@@ -56,23 +57,9 @@ struct pass {
 /* From pictures to what the likelihood explains. */
 static void prepare(struct pass *p, limn_value pictures) {
   const limn_config *config = p->session->config;
-  limn_shape shape = limn_graph_shape(p->graph, pictures);
-  p->target = pictures;
-  if (config->dequantize)
-    p->target = limn_graph_add(
-        p->graph, pictures,
-        limn_graph_affine(p->graph, limn_graph_uniform(p->graph, shape, p->streams->dequantize), 1 / 256.0f, 0));
-  if (config->binarize == LIMN_BINARIZE_THRESHOLD)
-    p->target = limn_graph_unary(p->graph, LIMN_PW_STEP, limn_graph_affine(p->graph, pictures, 1, -0.5f), 0, 0);
-  if (config->binarize == LIMN_BINARIZE_STOCHASTIC)
-    p->target = limn_graph_unary(
-        p->graph, LIMN_PW_STEP,
-        limn_graph_sub(p->graph, pictures, limn_graph_uniform(p->graph, shape, p->streams->binarize)), 0, 0);
-  p->input = p->target;
-  if (config->noise > 0)
-    p->input = limn_graph_add(
-        p->graph, p->target,
-        limn_graph_affine(p->graph, limn_graph_normal(p->graph, shape, p->streams->noise), (float)config->noise, 0));
+  const uint32_t stream = config->dequantize ? p->streams->dequantize : p->streams->binarize; /* never both */
+  p->target = limn_likelihood_target(p->graph, config, pictures, stream);
+  p->input = limn_likelihood_input(p->graph, config, p->target, p->streams->noise);
 }
 
 /* mu alone when there is no epsilon: an autoencoder's code, or the mean of q for pictures to look at. */

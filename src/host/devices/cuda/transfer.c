@@ -12,7 +12,7 @@ static struct cuda_device *device_of(const limn_tensor *tensor) { return (struct
 
 /* Leaves that convolutions read are kept in their format too. */
 static bool wants_half(const struct cuda_device *cuda, limn_role role) {
-  return cuda->half != LIMN_F32 && (role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_INPUT);
+  return cuda->half != LIMN_F32 && (role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_FROZEN || role == LIMN_ROLE_INPUT);
 }
 
 static limn_status allocate(struct cuda_device *cuda, void **out, size_t bytes) {

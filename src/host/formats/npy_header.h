@@ -1,6 +1,6 @@
 /* The header of a NumPy array file (numpy.lib.format, versions 1 to 3). */
-#ifndef LIMN_DATA_NPY_HEADER_H
-#define LIMN_DATA_NPY_HEADER_H
+#ifndef LIMN_FORMATS_NPY_HEADER_H
+#define LIMN_FORMATS_NPY_HEADER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,5 +21,9 @@ typedef struct limn_npy_header {
 /* read fills `size` bytes from where it stopped the time before, or fails. name: of the array, for messages. */
 typedef limn_status (*limn_npy_read)(void *context, void *bytes, size_t size);
 limn_status limn_npy_read_header(limn_npy_header *out, limn_npy_read read, void *context, const char *name);
+
+/* "(60000, 28, 28)", "(5)", into buffer, returned. */
+#define LIMN_NPY_SHAPE_SIZE 200
+const char *limn_npy_shape_text(const limn_npy_header *header, char buffer[LIMN_NPY_SHAPE_SIZE]);
 
 #endif

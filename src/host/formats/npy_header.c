@@ -1,5 +1,6 @@
-#include "data/npy_header.h"
+#include "formats/npy_header.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,4 +139,13 @@ limn_status limn_npy_read_header(limn_npy_header *out, limn_npy_read read, void 
   out->length = sizeof start + count_size + length;
   free(text);
   return status;
+}
+
+const char *limn_npy_shape_text(const limn_npy_header *header, char buffer[LIMN_NPY_SHAPE_SIZE]) {
+  size_t used = (size_t)snprintf(buffer, LIMN_NPY_SHAPE_SIZE, "(");
+  for (int i = 0; i < header->dims; ++i)
+    used += (size_t)snprintf(buffer + used, LIMN_NPY_SHAPE_SIZE - used, "%s%llu", i ? ", " : "",
+                             (unsigned long long)header->shape[i]);
+  snprintf(buffer + used, LIMN_NPY_SHAPE_SIZE - used, ")");
+  return buffer;
 }
