@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc", "copies", "elbo", "nll".
- * NULL: there is no such index. */
+/* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc", "copies", "modes",
+ * "probe", "elbo", "nll". NULL: there is no such index. */
 LIMN_API const char *limn_metric_name(int index);
 /* One line on it. */
 LIMN_API const char *limn_metric_help(int index);
@@ -29,8 +29,8 @@ typedef struct limn_evaluate_options {
   /* Pictures that neither is trained on, for measures that ask what is usual of unseen ones. NULL: the held-out part of
    * the run's own data, where it has one. */
   const char *held_out;
-  const char *labels, *label_column; /* of `data`: as the settings of these names */
-  const char *metrics;               /* names with commas between; NULL: "fd,kid,prdc" */
+  const char *labels, *label_column; /* of the pictures of `data`: as the settings of these names */
+  const char *metrics;               /* names with commas between; NULL: "fd,kid,prdc", of stacked ones "modes" */
   const char *features;   /* a pretrained network by name, or a file with its weights; NULL: "efficientnet_lite0" */
   const char *tap;        /* the features of it that are compared; NULL: the network's own choice */
   const char *protocol;   /* how pictures come to the network's size; NULL: "clean-fid" */
@@ -46,10 +46,15 @@ typedef struct limn_evaluate_options {
   int importance;         /* samples of nll; 0: 5,000 */
   int bootstrap;          /* resamples for an interval of fd; 0: none */
   const char *statistics; /* a .npz to write the mean and covariance of `pictures` to; NULL: none. `data` may be NULL */
-  const char *sheet;      /* of copies: a picture to write, .png, .jpg or .webp; NULL: none */
-  int uncached;           /* 1: features of data sets are neither looked for in the user's cache nor kept there */
-  const char *device;     /* NULL: "auto" */
-  int threads;            /* 0: as many as the process may use */
+  /* Of modes: a file that save_classifier named before, in place of one learned from the data. NULL: none. */
+  const char *classifier;
+  const char *save_classifier; /* where to write the classifier of modes; NULL: nowhere */
+  int stacked;        /* 1: the pictures, and the data, are three grey ones in red, green and blue, and modes is of
+                         Stacked MNIST by PacGAN's protocol: 26,000 pictures and 5,000 of the data unless said */
+  const char *sheet;  /* of copies: a picture to write, .png, .jpg or .webp; NULL: none */
+  int uncached;       /* 1: features of data sets are neither looked for in the user's cache nor kept there */
+  const char *device; /* NULL: "auto" */
+  int threads;        /* 0: as many as the process may use */
   /* Told now and then how many pictures of `all` are through; what: "pictures", "data". May be NULL. */
   void (*on_progress)(void *context, const char *what, uint32_t done, uint32_t all);
   void *context;
@@ -74,6 +79,12 @@ typedef struct limn_evaluated_set {
   double seconds;
 } limn_evaluated_set;
 
+/* Of the measure modes. */
+typedef struct limn_class_share {
+  char *name;            /* of the class; of stacked pictures those of the three, "3-1-4" */
+  double pictures, data; /* shares of both sets, each 1 in sum; of stacked pictures `data` is what is uniform */
+} limn_class_share;
+
 /* A picture, and what of the data is nearest to it. */
 typedef struct limn_nearest_pair {
   char *picture, *data;   /* their names */
@@ -87,6 +98,8 @@ typedef struct limn_evaluation {
   limn_evaluated_set pictures, data, held_out; /* count is 0 where there are none */
   limn_nearest_pair *pairs;                    /* of the measure copies, the nearest first */
   size_t pair_count;
+  limn_class_share *classes; /* of the measure modes, in the order of the classes; owned */
+  size_t class_count;
   char features[32], tap[32]; /* "efficientnet_lite0", "pool" */
   char checksum[65];          /* SHA-256 of the file of its weights */
   char protocol[24];

@@ -1,6 +1,7 @@
 /* The measures at full size, on random features: time, and peak memory beyond the features'.
  *
  *   large_sets prdc|pr|fd|kid|probe COUNT WIDTH [THREADS]
+ *   large_sets prdc|pr|fd|kid FILE.safetensors      of its tensors real and fake; tests/fixtures/metrics/check_large.py
  *
  * Exit code 1 where a measure takes more than MOST_BYTES beyond the two sets: with 820 MB of features, 50,000 pictures
  * of each set at 2048 features, that is a gigabyte in all. */
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/philox.h"
+#include "limn/safetensors.h"
 #include "metrics/cross_validation.h"
 #include "metrics/frechet.h"
 #include "metrics/kernel_distance.h"
@@ -57,6 +59,33 @@ static limn_feature_set draw(uint32_t count, int width, uint64_t set) {
   return (limn_feature_set){.rows = rows, .count = count, .width = width};
 }
 
+static limn_feature_set read_set(const limn_safetensors *file, const char *name) {
+  const limn_stored_tensor *tensor = limn_safetensors_find(file, name);
+  float *rows = tensor && tensor->dims == 2 ? malloc(tensor->bytes) : NULL;
+  if (!rows || strcmp(tensor->dtype, "F32") != 0) {
+    fprintf(stderr, "large_sets: no matrix %s of F32\n", name);
+    exit(2);
+  }
+  memcpy(rows, tensor->data, tensor->bytes);
+  return (limn_feature_set){.rows = rows, .count = (uint32_t)tensor->shape[0], .width = (int)tensor->shape[1]};
+}
+
+static void make_sets(limn_feature_set *a, limn_feature_set *b, char **argv) {
+  limn_safetensors *file;
+  if (argv[3]) {
+    *a = draw((uint32_t)atoi(argv[2]), atoi(argv[3]), 0);
+    *b = draw(a->count, a->width, 1);
+  } else {
+    if (limn_safetensors_open(&file, argv[2]) != LIMN_OK) {
+      fprintf(stderr, "large_sets: %s\n", limn_error_message());
+      exit(2);
+    }
+    *a = read_set(file, "real");
+    *b = read_set(file, "fake");
+    limn_safetensors_close(file);
+  }
+}
+
 static limn_status fd(const limn_linear_algebra *algebra, const limn_feature_set *a, const limn_feature_set *b) {
   limn_moments of_a = {0}, of_b = {0};
   double distance = 0;
@@ -67,7 +96,7 @@ static limn_status fd(const limn_linear_algebra *algebra, const limn_feature_set
   const double middle = limn_clock();
   if (status == LIMN_OK)
     status = limn_frechet_distance(&distance, algebra, &of_a, &of_b);
-  printf("distance %.9g, moments %.2f s, distance %.2f s\n", distance, middle - begin, limn_clock() - middle);
+  printf("distance %.15g, moments %.2f s, distance %.2f s\n", distance, middle - begin, limn_clock() - middle);
   limn_moments_release(&of_a);
   limn_moments_release(&of_b);
   return status;
@@ -104,8 +133,8 @@ static limn_status probe(const limn_linear_algebra *algebra, limn_feature_set *a
 }
 
 int main(int argc, char **argv) {
-  if (argc < 4) {
-    fputs("usage: large_sets prdc|pr|fd|kid|probe COUNT WIDTH [THREADS]\n", stderr);
+  if (argc < 3) {
+    fputs("usage: large_sets prdc|pr|fd|kid|probe COUNT WIDTH [THREADS] | prdc|pr|fd|kid FILE.safetensors\n", stderr);
     return 2;
   }
   limn_linear_algebra algebra;
@@ -114,12 +143,13 @@ int main(int argc, char **argv) {
     fprintf(stderr, "large_sets: %s\n", limn_error_message());
     return 2;
   }
-  limn_feature_set a = draw((uint32_t)atoi(argv[2]), atoi(argv[3]), 0), b = draw(a.count, a.width, 1);
+  limn_feature_set a, b;
+  make_sets(&a, &b, argv);
   const double before = peak_bytes(), begin = limn_clock(), cpu = cpu_seconds();
   if (strcmp(argv[1], "prdc") == 0 || strcmp(argv[1], "pr") == 0) {
     limn_manifold m = {0};
     status = argv[1][2] ? limn_prdc(&m, &algebra, &a, &b, 5) : limn_precision_recall(&m, &algebra, &a, &b, 3);
-    printf("precision %.5f, recall %.5f, density %.5f, coverage %.5f\n", m.precision, m.recall, m.density, m.coverage);
+    printf("precision %.9g, recall %.9g, density %.9g, coverage %.9g\n", m.precision, m.recall, m.density, m.coverage);
   } else if (strcmp(argv[1], "kid") == 0) {
     limn_kernel_distance kid = {0};
     status = limn_kernel_distance_of(&kid, &algebra, &a, &b,
@@ -128,15 +158,15 @@ int main(int argc, char **argv) {
   } else {
     status = strcmp(argv[1], "fd") == 0 ? fd(&algebra, &a, &b) : probe(&algebra, &a);
   }
-  if (status != LIMN_OK) {
+  if (status != LIMN_OK)
     fprintf(stderr, "large_sets: %s\n", limn_error_message());
-    return 2;
-  }
   const double beyond = peak_bytes() - before;
-  printf("%s, 2 x %u x %d: %.1f s with %d threads, %.1f of a CPU, %.0f MB beyond the features, %.0f MB in all\n",
-         argv[1], a.count, a.width, limn_clock() - begin, algebra.threads, cpu_seconds() - cpu, beyond / 1e6,
+  printf("%s, %u and %u x %d: %.1f s with %d threads, %.1f of a CPU, %.0f MB beyond the features, %.0f MB in all\n",
+         argv[1], a.count, b.count, a.width, limn_clock() - begin, algebra.threads, cpu_seconds() - cpu, beyond / 1e6,
          peak_bytes() / 1e6);
   free((void *)a.rows);
   free((void *)b.rows);
+  if (status != LIMN_OK)
+    return 2;
   return strncmp(argv[1], "pr", 2) == 0 && argv[1][2] != 'o' && beyond > MOST_BYTES ? 1 : 0;
 }

@@ -223,6 +223,12 @@ Test(evaluate, what_cannot_be_is_said_in_a_line) {
   expect_refusal(&options, LIMN_DATA, "there are 40");
   options = of(data, data, "elbo");
   expect_refusal(&options, LIMN_USAGE, "--held-out");
+  options = of(data, data, "copies");
+  options.sheet = "sheet.gif";
+  expect_refusal(&options, LIMN_USAGE, "sheet.gif");
+  options = of(data, data, "fd");
+  options.statistics = "/nonexistent/a.npz";
+  expect_refusal(&options, LIMN_FAILED, "/nonexistent/a.npz");
 }
 
 /* --- while a run trains --- */
@@ -351,6 +357,27 @@ Test(evaluate, a_share_is_kept) {
   cr_expect_eq(count_evaluations("run", &first), 1, "at the end alone");
   cr_expect_eq(first, 12);
   limn_config_destroy(config);
+}
+
+/* By time: so often that each step is followed by one, and once where the time is long. */
+Test(evaluate, time_counts_too) {
+  static const struct {
+    const char *time;
+    size_t times;
+  } cases[] = {{"0.000001s", 12}, {"1h", 1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    char name[16];
+    uint64_t first = 0;
+    test_run run = {0};
+    limn_config *config = evaluated_config(evaluated);
+    snprintf(name, sizeof name, "run-%zu", i);
+    test_set(config, "evaluate_every", "0");
+    test_set(config, "evaluate_time", cases[i].time);
+    test_train(&run, config, name, false);
+    cr_assert_eq(run.status, LIMN_OK, "%s", run.message);
+    cr_expect_eq(count_evaluations(name, &first), cases[i].times);
+    limn_config_destroy(config);
+  }
 }
 
 Test(evaluate, a_run_refuses_what_it_cannot_measure) {

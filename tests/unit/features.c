@@ -5,6 +5,7 @@
 #include "checkpoint/pretrained.h"
 #include "devices/device.h"
 #include "support/made_weights.h"
+#include "support/training.h"
 
 #define TOLERANCE 1e-4
 #define FIXTURE   LIMN_SOURCE_DIR "/tests/fixtures/features/features.safetensors"
@@ -22,7 +23,8 @@ static void start(session *s, const limn_feature_network *network, int height, i
                   int count) {
   limn_value values[LIMN_MAX_TAPS];
   limn_graph *graph;
-  cr_assert_eq(limn_device_create(&s->device, &(limn_device_options){.name = "cpu"}), LIMN_OK);
+  cr_assert_eq(limn_device_create(&s->device, &(limn_device_options){.name = test_device(), .precision = "fp32"}),
+               LIMN_OK, "%s", limn_error_message());
   cr_assert_eq(limn_store_create(&s->store, s->device), LIMN_OK);
   cr_assert_eq(limn_graph_create(&graph), LIMN_OK);
   limn_value x = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "x", (limn_shape){2, 3, height, width});

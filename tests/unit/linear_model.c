@@ -1,6 +1,7 @@
 /* Logistic regression against scikit-learn's, from tests/fixtures/metrics/. */
 #include <stdlib.h>
 
+#include "base/philox.h"
 #include "metrics/cross_validation.h"
 #include "metrics/lbfgs.h"
 #include "metrics/linear_model.h"
@@ -89,6 +90,44 @@ Test(linear_model, cross_validation_is_scikit_learns) {
       cr_expect_eq(best, c[i]);
       break;
     }
+  OK(limn_cross_validate(
+      &best, accuracies, &algebra, &train,
+      &(limn_cross_validation_options){.c = (double[]){0.1, 0.1000001}, .count = 2, .folds = 5, .seed = 11}));
+  cr_expect_eq(accuracies[0], accuracies[1]);
+  cr_expect_eq(best, 0.1, "of two that are as good, the stricter");
+}
+
+/* A part of the pictures, which the seed chooses: each is judged once. */
+Test(linear_model, validates_some) {
+  static const double c[3] = {0.01, 0.3, 3};
+  const limn_labelled_set train = labelled("train", "train.labels", 4);
+  limn_cross_validation_options options = {.c = c, .count = 3, .folds = 5, .most = 60, .seed = 11};
+  double best, accuracies[3], again[3], all[3];
+  OK(limn_cross_validate(&best, accuracies, &algebra, &train, &options));
+  for (int i = 0; i < 3; ++i)
+    cr_expect(fabs(accuracies[i] * 60 - round(accuracies[i] * 60)) < 1e-9 && accuracies[i] > 0.3 && accuracies[i] <= 1,
+              "%g", accuracies[i]);
+  /* The others are not learned from: what they are does not count. */
+  const size_t width = (size_t)train.features.width, count = train.features.count;
+  uint32_t *order = malloc(count * sizeof *order);
+  float *rows = malloc(count * width * sizeof *rows);
+  cr_assert(order && rows && count > 60);
+  limn_philox_permutation(options.seed, LIMN_STREAM_FOLD, 0, order, (uint32_t)count);
+  memcpy(rows, train.features.rows, count * width * sizeof *rows);
+  for (size_t i = 60; i < count; ++i)
+    memset(rows + order[i] * width, 0, width * sizeof *rows);
+  limn_labelled_set blanked = train;
+  blanked.features.rows = rows;
+  OK(limn_cross_validate(&best, again, &algebra, &blanked, &options));
+  cr_expect_arr_eq(again, accuracies, sizeof again);
+  free(order);
+  free(rows);
+  options.most = 0;
+  OK(limn_cross_validate(&best, all, &algebra, &train, &options));
+  cr_expect_neq(memcmp(all, accuracies, sizeof all), 0);
+  options.most = train.features.count + 1;
+  OK(limn_cross_validate(&best, again, &algebra, &train, &options));
+  cr_expect_arr_eq(again, all, sizeof all);
 }
 
 /* Classes that a plane parts, with next to no penalty: it ends, and names all of them; twice the same bits. */

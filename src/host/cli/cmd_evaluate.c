@@ -12,9 +12,10 @@
 static const cli_option options[] = {
     {"data", 0, "PATH", "what the pictures are held against: pictures, or statistics as .npz (a run: its own data)",
      NULL},
-    {"held-out", 0, "PATH", "pictures that nothing was trained on, for copies (a run: its own, where it has any)",
+    {"held-out", 0, "PATH", "pictures that nothing was trained on, for copies, elbo, nll and probe (a run: its own)",
      NULL},
     {"labels", 0, "FILE", "labels of the data's pictures, as for limn train", NULL},
+    {"label-column", 0, "NAME", "which column of them, likewise", NULL},
     {"metrics", 'm', "LIST", "measures with commas between (default fd,kid,prdc)", NULL},
     {"number", 'n', "N", "pictures that are judged (default all; 10,000 of a generator)", NULL},
     {"data-number", 0, "N", "pictures of the data (default as many as are judged, 10,000 at least)", NULL},
@@ -32,6 +33,10 @@ static const cli_option options[] = {
     {"splits", 0, "N", "of is (default 10)", NULL},
     {"importance", 0, "K", "samples of nll (default 5000)", NULL},
     {"bootstrap", 0, "N", "resamples for an interval of fd (default 0: none)", NULL},
+    {"classifier", 0, "FILE", "of modes: one that --save-classifier wrote, instead of learning one from the data",
+     NULL},
+    {"save-classifier", 0, "FILE", "writes the classifier of modes (.safetensors)", NULL},
+    {"stacked", 0, NULL, "of modes: Stacked MNIST by PacGAN's protocol, three digits a picture", NULL},
     {"sheet", 0, "FILE", "of copies: a picture of the nearest pairs (.png, .jpg, .webp)", NULL},
     {"stats", 0, "FILE.npz", "writes mean and covariance of PICTURES as well, for later --data", NULL},
     {"no-cache", 0, NULL, "takes features of data sets anew and keeps none", NULL},
@@ -92,6 +97,10 @@ static int parse(const cli_args *args, limn_evaluate_options *out) {
   out->data = cli_args_value(args, "data");
   out->held_out = cli_args_value(args, "held-out");
   out->labels = cli_args_value(args, "labels");
+  out->label_column = cli_args_value(args, "label-column");
+  out->classifier = cli_args_value(args, "classifier");
+  out->save_classifier = cli_args_value(args, "save-classifier");
+  out->stacked = cli_args_has(args, "stacked");
   out->sheet = cli_args_value(args, "sheet");
   out->metrics = cli_args_value(args, "metrics");
   out->features = cli_args_value(args, "features");
@@ -139,8 +148,13 @@ const cli_command cmd_evaluate = {
         "  pr    improved precision and recall\n"
         "  prdc  precision, recall, density and coverage\n"
         "  copies  pictures nearer to one of the data than unseen ones are; --sheet shows them\n"
+        "  modes  which classes of the data a classifier finds in the pictures, how evenly; needs labels\n"
+        "  probe  how well classes can be read from D's layers, or from an encoder's codes; needs labels\n"
         "  elbo  a VAE's or autoencoder's objective, active units, PSNR and SSIM on held-out pictures\n"
         "  nll   a VAE's likelihood of held-out pictures by importance sampling\n\n"
+        "The classifier of modes is linear, on what the network sees of the data. With --stacked it learns single "
+        "digits,\n"
+        "and modes are the triples that it names in the pictures of limn data make stacked-mnist.\n\n"
         "The data of a run are brought to its size as its training has them; other pictures are taken as they are,\n"
         "unless --size says otherwise. Features of data sets are kept in the user's cache.\n\n"
         "limn features get efficientnet_lite0 brings the network that judges unless --features names another.\n"

@@ -1,10 +1,13 @@
 #include "evaluate_print.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "parts.h"
 #include "report/numbers.h"
+
+#define MOST_CLASSES 20 /* that people see */
 
 static void say_set(limn_report *report, const char *key, const char *path, const limn_evaluated_set *set) {
   if (!set->kind[0]) {
@@ -99,6 +102,51 @@ static void say_pairs(limn_report *report, const limn_evaluation *e) {
   limn_report_close(report);
 }
 
+/* The order in which people see them. */
+static int by_found(const void *a, const void *b) {
+  const limn_class_share *one = *(const limn_class_share *const *)a, *two = *(const limn_class_share *const *)b;
+  /* pictures / data, multiplied out, since data may be 0 */
+  double first = one->pictures * two->data, second = two->pictures * one->data;
+  if (first != second)
+    return first < second ? -1 : 1;
+  return one < two ? -1 : one > two;
+}
+
+static void show_classes(limn_report *report, const limn_evaluation *e) {
+  const limn_class_share **order = malloc((e->class_count + 1) * sizeof *order);
+  size_t shown = e->class_count < MOST_CLASSES ? e->class_count : MOST_CLASSES;
+  if (!order) {
+    limn_report_fail(report);
+    return;
+  }
+  for (size_t i = 0; i < e->class_count; i++)
+    order[i] = &e->classes[i];
+  if (shown < e->class_count)
+    qsort(order, e->class_count, sizeof *order, by_found);
+  if (shown)
+    limn_report_headed(report, "lrr", shown < e->class_count ? "least found" : "class", "pictures", "data", NULL);
+  for (size_t i = 0; i < shown; i++) {
+    limn_report_row(report);
+    limn_report_cell(report, "%s", order[i]->name);
+    limn_report_cell(report, "%.2f %%", 100 * order[i]->pictures);
+    limn_report_cell(report, "%.2f %%", 100 * order[i]->data);
+  }
+  free(order);
+}
+
+static void say_classes(limn_report *report, const limn_evaluation *e) {
+  show_classes(report, e);
+  limn_report_open_array(report, "classes");
+  for (size_t i = 0; i < e->class_count; i++) {
+    limn_report_open(report, NULL);
+    limn_report_text(report, "name", NULL, e->classes[i].name);
+    limn_report_number(report, "pictures", NULL, e->classes[i].pictures, NULL);
+    limn_report_number(report, "data", NULL, e->classes[i].data, NULL);
+    limn_report_close(report);
+  }
+  limn_report_close(report);
+}
+
 void cli_say_evaluation(limn_report *report, const limn_evaluation *e, const limn_evaluate_options *options) {
   say_set(report, "pictures", options->pictures, &e->pictures);
   say_set(report, "data", options->data, &e->data);
@@ -111,6 +159,8 @@ void cli_say_evaluation(limn_report *report, const limn_evaluation *e, const lim
     say_score(report, &e->scores[i]);
   limn_report_close(report);
   say_pairs(report, e);
+  say_classes(report, e);
+  limn_report_text(report, "classifier", NULL, options->save_classifier);
   limn_report_text(report, "sheet", NULL, options->sheet);
   limn_report_text(report, "statistics", NULL, options->statistics);
   limn_report_section(report, e->note_count ? "before these numbers are believed" : NULL, "l");

@@ -109,7 +109,8 @@ struct limn_config {
   int on_full_disk;   /* limn_full_disk */
 
   /* evaluation */
-  int64_t evaluate_every; /* steps; 0: never */
+  int64_t evaluate_every; /* steps; 0: not by steps */
+  double evaluate_time;   /* seconds; 0: not by time */
   char *evaluate_metrics; /* names with commas; the first decides which checkpoint is the best */
   int evaluate_count;     /* pictures that are drawn each time */
   char *features;         /* a pretrained network by name, or a file of its weights */

@@ -31,13 +31,15 @@ static limn_status check_likelihood(const limn_config *config) {
 
 static limn_status check_patience(const limn_config *config) {
   bool validates = limn_setting_find("validate_every")->models >> config->model & 1;
-  if (config->patience == 0 || config->evaluate_every > 0 || (validates && config->validation > 0))
+  if (config->patience == 0 || config->evaluate_every > 0 || config->evaluate_time > 0 ||
+      (validates && config->validation > 0))
     return LIMN_OK;
   if (validates)
     return limn_fail(LIMN_USAGE,
                      "patience %" PRId64 " needs held-out pictures: set validation over 0, or patience to 0",
                      config->patience);
-  return limn_fail(LIMN_USAGE, "patience %" PRId64 " needs a measure: set evaluate_every over 0, or patience to 0",
+  return limn_fail(LIMN_USAGE,
+                   "patience %" PRId64 " needs a measure: set evaluate_every or evaluate_time over 0, or patience to 0",
                    config->patience);
 }
 

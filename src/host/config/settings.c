@@ -190,6 +190,9 @@ static const limn_setting_row table[] = {
     {NAME("evaluate_every", "evaluation", DRAWN), FREE, FLAG("evaluate-every"), INT64(evaluate_every), STEPS, DEFAULT("0"),
      HELP("steps between evaluations, as by limn evaluate; 0: none. They then decide which checkpoint is the best, and "
           "about patience")},
+    {NAME("evaluate_time", "evaluation", DRAWN), FREE, FLAG("evaluate-time"), FIELD("duration", LIMN_SETTING_DURATION, evaluate_time),
+     RANGE("such as 90s, 10m, 2h; 0: not by time"), .minimum = 0, .maximum = INFINITY, DEFAULT("0"),
+     HELP("time between evaluations, instead of steps; where they come then is the clock's, and differs from run to run")},
     {NAME("evaluate_metrics", "evaluation", DRAWN), FREE, FIELD("text", LIMN_SETTING_TEXT, evaluate_metrics),
      RANGE("of fd, kid, is, pr, prdc, with commas"), DEFAULT("fd,prdc"),
      HELP("what is measured; the first decides which checkpoint is the best")},

@@ -2,7 +2,7 @@
 #ifndef LIMN_INFER_EXTRACTOR_H
 #define LIMN_INFER_EXTRACTOR_H
 
-#include "base/sha256.h"
+#include "infer/sha256.h"
 #include "models/features/features.h"
 
 typedef struct limn_extractor limn_extractor;

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/sha256.h"
 #include "checkpoint/pretrained.h"
 #include "infer/feature_files.h"
+#include "infer/sha256.h"
 #include "infer/wheel.h"
 #include "limn/tools.h"
 

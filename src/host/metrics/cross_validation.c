@@ -7,11 +7,14 @@
 #include "base/philox.h"
 #include "metrics/linear_fit.h"
 
+#define NO_FOLD UINT32_MAX
+
 typedef struct folds {
   uint32_t *of;               /* (pictures): the fold of each */
   uint32_t *inside, *outside; /* the pictures of one fold, and of the others */
   uint32_t *order;
   uint32_t *met; /* (classes): how many of each have been dealt */
+  uint32_t dealt;
 } folds;
 
 static void release(folds *f) {
@@ -36,8 +39,9 @@ static limn_status deal(folds *f, const limn_labelled_set *data, const limn_cros
     return limn_fail_memory("the folds of a cross-validation");
   }
   limn_philox_permutation(options->seed, LIMN_STREAM_FOLD, 0, f->order, count);
+  f->dealt = options->most && options->most < count ? options->most : count;
   for (uint32_t i = 0; i < count; ++i)
-    f->of[f->order[i]] = f->met[data->labels[f->order[i]]]++ % (uint32_t)options->folds;
+    f->of[f->order[i]] = i < f->dealt ? f->met[data->labels[f->order[i]]]++ % (uint32_t)options->folds : NO_FOLD;
   return LIMN_OK;
 }
 
@@ -49,7 +53,7 @@ static void part(const folds *f, const limn_labelled_set *data, uint32_t fold, l
   for (uint32_t i = 0; i < data->features.count; ++i)
     if (f->of[i] == fold)
       f->inside[judge->count++] = i;
-    else
+    else if (f->of[i] != NO_FOLD)
       f->outside[learn->count++] = i;
 }
 
@@ -98,12 +102,13 @@ limn_status limn_cross_validate(double *best, double *accuracies, const limn_lin
     part(&f, data, (uint32_t)fold, &learn, &judge);
     status = judge_fold(accuracies, algebra, &learn, &judge, options);
   }
+  const uint32_t dealt = f.dealt;
   release(&f);
   if (status != LIMN_OK)
     return status;
   int first = 0;
   for (int i = 0; i < options->count; ++i) {
-    accuracies[i] /= data->features.count;
+    accuracies[i] /= dealt;
     if (accuracies[i] > accuracies[first])
       first = i;
   }

@@ -52,12 +52,16 @@ static int label_of(const limn_picture_set *set, uint32_t number) {
   return limn_dataset_label(d->dataset, d->part[number]);
 }
 
+static const char *class_name_of(const limn_picture_set *set, int label) {
+  return limn_dataset_class_name(((const dataset_set *)set)->dataset, label);
+}
+
 static const char *name_of(const limn_picture_set *set, uint32_t number, char *buffer, size_t size) {
   snprintf(buffer, size, "picture %u of the data set", ((const dataset_set *)set)->part[number]);
   return buffer;
 }
 
-static const limn_picture_kind dataset_kind = {close_dataset, read_dataset, label_of, name_of};
+static const limn_picture_kind dataset_kind = {close_dataset, read_dataset, label_of, name_of, class_name_of};
 
 static uint64_t identify(const dataset_set *d, uint32_t count) {
   const int64_t form[] = {d->info.channels, d->info.height, d->info.width, d->crop};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "infer/generator_file.h"
 #include "limn/generator.h"
 #include "metrics/picture_set_kinds.h"
 
@@ -59,6 +60,8 @@ static limn_status check_finite(const drawn_set *d, const uint32_t *numbers, uin
 static limn_status draw(limn_picture_set *set, const uint32_t *numbers, uint32_t count, limn_image *images) {
   drawn_set *d = (drawn_set *)set;
   const limn_picture_set_info *info = &set->info;
+  if (!d->sampler && !d->generator)
+    return limn_fail(LIMN_FAILED, "the generator was not opened to draw");
   LIMN_TRY(make_room(d, count));
   for (uint32_t i = 0; i < count; ++i)
     limn_sampler_codes(d->seed, d->latent, numbers[i], 1, d->codes + (size_t)i * (size_t)d->latent);
@@ -82,7 +85,7 @@ static const char *name_of(const limn_picture_set *set, uint32_t number, char *b
   return buffer;
 }
 
-static const limn_picture_kind drawn_kind = {close_drawn, draw, no_label, name_of};
+static const limn_picture_kind drawn_kind = {close_drawn, draw, no_label, name_of, NULL};
 
 static limn_status create(drawn_set **out, uint32_t count, uint64_t seed) {
   drawn_set *d = calloc(1, sizeof *d);
@@ -95,26 +98,44 @@ static limn_status create(drawn_set **out, uint32_t count, uint64_t seed) {
   return LIMN_OK;
 }
 
-limn_status limn_generator_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options) {
-  drawn_set *d = NULL;
+static void tell(drawn_set *d, const char *model, uint64_t step, int channels, int height, int width) {
+  limn_picture_set_info *info = &d->set.info;
+  snprintf(info->kind, sizeof info->kind, "%s at step %" PRIu64, model, step);
+  info->channels = channels;
+  info->height = height;
+  info->width = width;
+}
+
+/* Also of what draws nothing: an autoencoder. */
+static limn_status tell_file(void *context, const limn_generator_file *file) {
+  const limn_config *c = file->config;
+  tell(context, limn_config_model(c), file->step, c->channels, c->height, c->width);
+  return LIMN_OK;
+}
+
+static limn_status open_generator(drawn_set *d, const char *path, const limn_picture_set_options *options) {
   limn_generator_info about;
-  *out = NULL;
-  LIMN_TRY(create(&d, options->count, options->seed));
-  limn_status status = limn_generator_open(
+  if (options->undrawn)
+    return limn_generator_file_use(path, tell_file, d);
+  LIMN_TRY(limn_generator_open(
       &d->generator, path,
-      &(limn_generator_options){.device = options->device, .threads = options->threads, .raw = options->raw});
-  if (status != LIMN_OK) {
-    close_drawn(&d->set);
-    return status;
-  }
+      &(limn_generator_options){.device = options->device, .threads = options->threads, .raw = options->raw}));
   limn_generator_get_info(d->generator, &about);
   d->latent = about.latent;
-  d->set.info.channels = about.channels;
-  d->set.info.height = about.height;
-  d->set.info.width = about.width;
-  snprintf(d->set.info.kind, sizeof d->set.info.kind, "%s at step %" PRIu64, about.model, about.step);
-  *out = &d->set;
+  tell(d, about.model, about.step, about.channels, about.height, about.width);
   return LIMN_OK;
+}
+
+limn_status limn_generator_set_open(limn_picture_set **out, const char *path, const limn_picture_set_options *options) {
+  drawn_set *d = NULL;
+  *out = NULL;
+  LIMN_TRY(create(&d, options->count, options->seed));
+  limn_status status = open_generator(d, path, options);
+  if (status == LIMN_OK)
+    *out = &d->set;
+  else
+    close_drawn(&d->set);
+  return status;
 }
 
 limn_status limn_sampler_set_open(limn_picture_set **out, limn_sampler *sampler, const limn_model *model,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "metrics/measures.h"
 #include "metrics/statistics.h"
 
@@ -18,42 +19,50 @@ typedef struct evaluator {
   limn_measured measured;
 } evaluator;
 
-static void tell_set(const limn_picture_set *set, limn_evaluated_set *out) {
+/* Stacked pictures are counted whole, not by their planes. */
+static void tell_set(const evaluator *e, const limn_picture_set *set, limn_evaluated_set *out) {
+  const uint32_t planes = e->options->stacked ? LIMN_STACKED_PLANES : 1;
   limn_picture_set_info info;
   if (!set)
     return;
   limn_picture_set_get_info(set, &info);
   snprintf(out->kind, sizeof out->kind, "%s", info.kind);
-  out->count = info.count;
-  out->available = info.available;
+  out->count = info.count / planes;
+  out->available = info.available / planes;
+}
+
+/* With these options. */
+static unsigned needs_of(const evaluator *e) {
+  const unsigned needs = limn_metrics_needs(e->metrics);
+  const bool learned = e->options->stacked && e->options->classifier; /* and what they are held against is uniform */
+  return (needs & LIMN_NEEDS_CLASSES) && !learned ? needs | LIMN_NEEDS_DATA : needs;
 }
 
 /* Not where nobody asks what it sees. */
-static bool needs_judge(const evaluator *e) {
-  return (limn_metrics_needs(e->metrics) & LIMN_NEEDS_JUDGE) || e->options->statistics;
-}
+static bool needs_judge(const evaluator *e) { return (needs_of(e) & LIMN_NEEDS_JUDGE) || e->options->statistics; }
 
 static limn_status open_sets(evaluator *e) {
-  unsigned needs = limn_metrics_needs(e->metrics), wants = 0;
-  if (needs & (LIMN_NEEDS_DATA | LIMN_NEEDS_MOMENTS))
+  unsigned needs = needs_of(e), wants = needs_judge(e) ? LIMN_WANTS_PICTURES : 0;
+  if (needs & (LIMN_NEEDS_DATA | LIMN_NEEDS_MOMENTS | LIMN_NEEDS_DATA_SET))
     wants |= LIMN_WANTS_DATA;
   if (needs & LIMN_NEEDS_HELD_OUT)
     wants |= LIMN_WANTS_HELD_OUT;
   LIMN_TRY(limn_evaluated_sets_open(&e->sets, e->options, wants));
-  tell_set(e->sets.pictures, &e->out->pictures);
+  tell_set(e, e->sets.pictures, &e->out->pictures);
   if (!needs_judge(e)) /* none is drawn */
     e->out->pictures.count = e->out->pictures.available = 0;
-  tell_set(e->sets.data, &e->out->data);
-  tell_set(e->sets.held_out, &e->out->held_out);
+  tell_set(e, e->sets.data, &e->out->data);
+  tell_set(e, e->sets.held_out, &e->out->held_out);
   if (!e->sets.statistics)
     return LIMN_OK;
   /* A mean and a covariance are enough for some. */
+  const unsigned pictures = LIMN_NEEDS_DATA | LIMN_NEEDS_CLASSES | LIMN_NEEDS_DATA_SET;
   for (int i = 0; i < LIMN_METRICS; ++i) {
     bool taken = e->metrics >> i & 1;
-    if (taken && (limn_metrics[i].needs & LIMN_NEEDS_DATA) && e->options->metrics)
+    if (taken && (limn_metrics[i].needs & pictures) && e->options->metrics)
       return limn_fail(LIMN_USAGE, "%s holds a mean and a covariance, and %s needs the pictures: name them with --data",
                        e->options->data, limn_metrics[i].name);
-    if (taken && (limn_metrics[i].needs & LIMN_NEEDS_DATA))
+    if (taken && (limn_metrics[i].needs & pictures))
       e->metrics &= ~(1u << i);
   }
   return LIMN_OK;
@@ -117,8 +126,10 @@ static limn_status look(evaluator *e) {
   if (!needs_judge(e))
     return LIMN_OK;
   LIMN_TRY(see(e, "pictures", e->sets.pictures, &e->pictures, &e->out->pictures));
-  LIMN_TRY(see(e, "data", e->sets.data, &e->data, &e->out->data));
-  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_DATA) /* what looks at the pictures alone reads them itself */
+  /* What looks at the pictures alone reads them itself. */
+  if (needs_of(e) & (LIMN_NEEDS_DATA | LIMN_NEEDS_MOMENTS))
+    LIMN_TRY(see(e, "data", e->sets.data, &e->data, &e->out->data));
+  if (limn_metrics_needs(e->metrics) & LIMN_NEEDS_DATA)
     LIMN_TRY(see(e, "held out", e->sets.held_out, &e->held_out, &e->out->held_out));
   m->judge = &e->judge;
   m->pictures = limn_judged_set(&e->pictures, 0, "pictures");
@@ -143,13 +154,34 @@ static limn_status take_moments(evaluator *e) {
   return LIMN_OK;
 }
 
+static limn_status choose_metrics(evaluator *e) {
+  const limn_evaluate_options *o = e->options;
+  const unsigned modes = 1u << limn_metrics_first("modes");
+  if (o->metrics || !o->statistics || o->data || o->stacked)
+    LIMN_TRY(limn_metrics_parse(o->metrics || !o->stacked ? o->metrics : "modes", &e->metrics));
+  if (o->stacked && (e->metrics != modes || o->statistics))
+    return limn_fail(LIMN_USAGE, "stacked pictures are seen digit by digit, for modes: leave other measures out");
+  if ((o->classifier || o->save_classifier) && !(e->metrics & modes))
+    return limn_fail(LIMN_USAGE, "a classifier is of the measure modes, which is not asked for: --metrics modes");
+  return LIMN_OK;
+}
+
+/* Where results go, before the work is done that they come from. */
+static limn_status check_targets(const limn_evaluate_options *o) {
+  if (o->statistics)
+    LIMN_TRY(limn_output_check(o->statistics));
+  if (o->save_classifier)
+    LIMN_TRY(limn_output_check(o->save_classifier));
+  return o->sheet ? limn_image_check_target(o->sheet) : LIMN_OK;
+}
+
 static limn_status evaluate(evaluator *e) {
   const limn_evaluate_options *o = e->options;
   if (!o->pictures || !o->pictures[0])
     return limn_fail(LIMN_USAGE, "no pictures are named that are to be judged");
-  if (o->metrics || !o->statistics || o->data)
-    LIMN_TRY(limn_metrics_parse(o->metrics, &e->metrics));
-  if (needs_judge(e))
+  LIMN_TRY(check_targets(o));
+  LIMN_TRY(choose_metrics(e));
+  if (needs_judge(e) || (limn_metrics_needs(e->metrics) & LIMN_NEEDS_DATA_SET))
     LIMN_TRY(limn_linear_algebra_open(&e->measured.algebra, o->threads));
   LIMN_TRY(open_judge(e));
   LIMN_TRY(open_sets(e));

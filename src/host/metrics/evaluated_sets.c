@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "metrics/statistics.h"
 
-#define LEAST_DATA 10000
+#define LEAST_DATA       10000
+#define STACKED_PICTURES 26000 /* PacGAN's, Lin et al. 2018 */
+#define STACKED_DATA     5000  /* of which three times as many digits are learned */
 
 /* The settings of the run that the path is or lies in; nothing where it is an export. */
 static limn_status read_run(limn_evaluated_sets *s, const char *path) {
@@ -25,8 +27,14 @@ static limn_status read_run(limn_evaluated_sets *s, const char *path) {
 }
 
 static limn_picture_set_options from_options(const limn_evaluate_options *o) {
-  limn_picture_set_options out = {
-      .count = o->count, .seed = o->seed, .raw = o->raw, .device = o->device, .threads = o->threads};
+  limn_picture_set_options out = {.count = o->count     ? o->count
+                                           : o->stacked ? STACKED_PICTURES
+                                                        : 0,
+                                  .or_fewer = !o->count,
+                                  .seed = o->seed,
+                                  .raw = o->raw,
+                                  .device = o->device,
+                                  .threads = o->threads};
   memset(out.form.background, 255, sizeof out.form.background);
   out.form.height = o->height;
   out.form.width = o->width;
@@ -51,6 +59,8 @@ static void take_form(const limn_evaluated_sets *s, limn_picture_set_options *ou
 
 static uint32_t data_count(const limn_evaluated_sets *s, const limn_evaluate_options *o) {
   limn_picture_set_info info;
+  if (o->stacked && !o->data_count)
+    return STACKED_DATA;
   limn_picture_set_get_info(s->pictures, &info);
   return o->data_count ? o->data_count : info.count > LEAST_DATA ? info.count : LEAST_DATA;
 }
@@ -71,6 +81,10 @@ static limn_status open_files(const limn_evaluated_sets *s, const limn_evaluate_
 static limn_status open_own_data(limn_evaluated_sets *s, const limn_evaluate_options *o, unsigned wants) {
   limn_run_data *d = &s->run_data;
   const limn_data_watch watch = {.stop = o->stop};
+  if (o->labels)
+    LIMN_TRY(limn_config_set(s->run, "labels", o->labels, LIMN_FROM_FLAG));
+  if (o->label_column)
+    LIMN_TRY(limn_config_set(s->run, "label_column", o->label_column, LIMN_FROM_FLAG));
   limn_status status = limn_run_data_open(d, s->run, &watch);
   if (status == LIMN_DATA)
     return limn_fail(status, "what %s was trained on: %s; name other pictures with --data PATH", o->pictures,
@@ -106,8 +120,16 @@ static limn_status open_data(limn_evaluated_sets *s, const limn_evaluate_options
   return open_files(s, o, o->data, data_count(s, o), &s->data);
 }
 
+static limn_status part(limn_picture_set **set) { return *set ? limn_planes_set_open(set, *set) : LIMN_OK; }
+
+static limn_status part_planes(limn_evaluated_sets *s) {
+  LIMN_TRY(part(&s->pictures));
+  return part(&s->data);
+}
+
 limn_status limn_evaluated_sets_open(limn_evaluated_sets *s, const limn_evaluate_options *o, unsigned wants) {
   limn_picture_set_options options = from_options(o);
+  options.undrawn = !(wants & LIMN_WANTS_PICTURES);
   *s = (limn_evaluated_sets){0};
   limn_status status = LIMN_OK;
   bool generator = limn_path_is_generator(o->pictures);
@@ -118,7 +140,9 @@ limn_status limn_evaluated_sets_open(limn_evaluated_sets *s, const limn_evaluate
   if (status == LIMN_OK)
     status = limn_picture_set_open(&s->pictures, o->pictures, &options);
   if (status == LIMN_OK)
-    status = open_data(s, o, wants);
+    status = open_data(s, o, wants & ~(unsigned)LIMN_WANTS_PICTURES);
+  if (status == LIMN_OK && o->stacked)
+    status = part_planes(s);
   if (status != LIMN_OK)
     limn_evaluated_sets_close(s);
   return status;

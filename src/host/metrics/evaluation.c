@@ -45,6 +45,9 @@ void limn_evaluation_destroy(limn_evaluation *e) {
     free(e->pairs[i].picture);
     free(e->pairs[i].data);
   }
+  for (size_t i = 0; i < e->class_count; ++i)
+    free(e->classes[i].name);
+  free(e->classes);
   free(e->pairs);
   free(e->notes);
   free(e->scores);

@@ -18,8 +18,9 @@
 #define KEY    "of" /* of the metadata: the whole key, since a file's name is but its hash */
 
 const char *limn_judge_key(const limn_judge *j, const limn_picture_set_info *set, char *buffer, size_t size) {
-  snprintf(buffer, size, "pictures %016" PRIx64 ", %s %s at %d, %s, %s%s%s", set->fingerprint, j->info.network->name,
-           j->info.checksum, j->info.size, limn_protocol_name(j->protocol), j->taps[0], j->tap_count > 1 ? ", " : "",
+  char identity[LIMN_JUDGE_IDENTITY_SIZE];
+  snprintf(buffer, size, "pictures %016" PRIx64 ", %s%s%s", set->fingerprint,
+           limn_judge_identity(j, identity, sizeof identity), j->tap_count > 1 ? ", " : "",
            j->tap_count > 1 ? j->taps[1] : "");
   return buffer;
 }

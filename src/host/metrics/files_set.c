@@ -53,6 +53,11 @@ static int label_of(const limn_picture_set *set, uint32_t number) {
   return source->class_count ? source->ops->label(source, number) : -1;
 }
 
+static const char *class_name_of(const limn_picture_set *set, int label) {
+  const limn_data_source *source = ((const files_set *)set)->source;
+  return source->ops->class_name(source, label);
+}
+
 static const char *name_of(const limn_picture_set *set, uint32_t number, char *buffer, size_t size) {
   const limn_data_source *source = ((const files_set *)set)->source;
   return source->ops->name(source, number, buffer, size);
@@ -80,7 +85,7 @@ static limn_status identify(files_set *f) {
   return LIMN_OK;
 }
 
-static const limn_picture_kind files_kind = {close_files, read_files, label_of, name_of};
+static const limn_picture_kind files_kind = {close_files, read_files, label_of, name_of, class_name_of};
 
 static limn_status open_source(files_set *f, const char *path, const limn_picture_set_options *options) {
   const limn_source_options source_options = {.memory_limit = limn_memory_limit_read(NULL).available / 2,

@@ -42,6 +42,12 @@ limn_status limn_judge_open(limn_judge *j, const limn_judge_options *options) {
   return LIMN_OK;
 }
 
+const char *limn_judge_identity(const limn_judge *j, char *buffer, size_t size) {
+  snprintf(buffer, size, "%s %s at %d, %s, %s", j->info.network->name, j->info.checksum, j->info.size,
+           limn_protocol_name(j->protocol), j->taps[0]);
+  return buffer;
+}
+
 void limn_judge_close(limn_judge *j) {
   limn_extractor_close(j->extractor);
   j->extractor = NULL;

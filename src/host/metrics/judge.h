@@ -58,6 +58,10 @@ static inline limn_feature_set limn_judged_set(const limn_judged *judged, int ta
   return (limn_feature_set){judged->rows[tap], judged->count, judged->widths[tap], name};
 }
 
+/* What the judge sees pictures by, as text: where two differ, so do their features. */
+#define LIMN_JUDGE_IDENTITY_SIZE 320
+const char *limn_judge_identity(const limn_judge *judge, char *buffer, size_t size);
+
 /* feature_cache.c. What decides the features of a set, as text. */
 #define LIMN_JUDGE_KEY_SIZE 512
 const char *limn_judge_key(const limn_judge *judge, const limn_picture_set_info *set, char *buffer, size_t size);

@@ -10,6 +10,8 @@
 #include "metrics/frechet.h"
 #include "metrics/inception_score.h"
 #include "metrics/kernel_distance.h"
+#include "metrics/modes.h"
+#include "metrics/probe.h"
 #include "metrics/vae_rows.h"
 
 #define USUAL               "fd,kid,prdc"
@@ -165,6 +167,10 @@ const limn_metric limn_metrics[] = {
      LIMN_NEEDS_DATA, take_prdc},
     {"copies", "pictures nearer to one of the data than unseen ones are, and which",
      LIMN_NEEDS_DATA | LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_copies},
+    {"modes", "which classes of the data a classifier finds, and how evenly; with labels",
+     LIMN_NEEDS_CLASSES | LIMN_NEEDS_SETS, limn_take_modes},
+    {"probe", "how well a linear classifier reads classes from what a run has learned; with labels",
+     LIMN_NEEDS_DATA_SET | LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_probe},
     {"elbo", "a VAE's or autoencoder's objective, active units and reconstructions on held-out pictures",
      LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_elbo},
     {"nll", "a VAE's likelihood of held-out pictures by importance sampling (Burda et al. 2016)",

@@ -30,9 +30,11 @@ enum {
   LIMN_NEEDS_DATA = 1,    /* features of the data, and of the pictures */
   LIMN_NEEDS_MOMENTS = 2, /* mean and covariance of both sets */
   LIMN_NEEDS_LOGITS = 4,
-  LIMN_NEEDS_HELD_OUT = 8, /* looks at held-out pictures where there are any */
-  LIMN_NEEDS_JUDGE = 7,    /* any of these: features */
-  LIMN_NEEDS_SETS = 16,    /* the pictures themselves: not while a run trains */
+  LIMN_NEEDS_HELD_OUT = 8,  /* looks at held-out pictures where there are any */
+  LIMN_NEEDS_SETS = 16,     /* the pictures themselves: not while a run trains */
+  LIMN_NEEDS_CLASSES = 32,  /* features of the pictures, and of the data unless nothing is learned from them */
+  LIMN_NEEDS_DATA_SET = 64, /* the data, but not their features */
+  LIMN_NEEDS_JUDGE = LIMN_NEEDS_DATA | LIMN_NEEDS_MOMENTS | LIMN_NEEDS_LOGITS | LIMN_NEEDS_CLASSES, /* features */
 };
 
 typedef struct limn_metric {
@@ -41,7 +43,7 @@ typedef struct limn_metric {
   limn_status (*take)(const limn_measured *measured, limn_evaluation *out);
 } limn_metric;
 
-#define LIMN_METRICS 8
+#define LIMN_METRICS 10
 extern const limn_metric limn_metrics[LIMN_METRICS];
 
 /* The measures (bits by index) that `names` lists with commas between; NULL: those that are usual. LIMN_USAGE. */

@@ -15,12 +15,13 @@ typedef struct neighbours {
   bool within; /* the sets are one: a block of pairs serves its rows and its columns */
 } neighbours;
 
-/* Row `row` meets row `other` at this distance: into its place, after those as near that come before it. */
+/* Row `row` meets row `other` at this distance: into its place. A row meets the others in their order, so that of
+ * equally near ones the first stays ahead. */
 static void insert(const neighbours *n, uint32_t row, uint32_t other, double square) {
   uint32_t *indices = n->indices + (size_t)row * (size_t)n->k;
   double *squares = n->squares + (size_t)row * (size_t)n->k;
   int place = n->k;
-  while (place > 0 && (square < squares[place - 1] || (square == squares[place - 1] && other < indices[place - 1])))
+  while (place > 0 && square < squares[place - 1])
     --place;
   if (place == n->k)
     return;

@@ -128,6 +128,10 @@ int limn_picture_set_label(const limn_picture_set *set, uint32_t index) {
   return set->kind->label(set, number_of(set, index));
 }
 
+const char *limn_picture_set_class_name(const limn_picture_set *set, int label) {
+  return set->kind->class_name(set, label);
+}
+
 const char *limn_picture_set_name(const limn_picture_set *set, uint32_t index, char *buffer, size_t size) {
   return set->kind->name(set, number_of(set, index), buffer, size);
 }

@@ -28,6 +28,7 @@ typedef struct limn_picture_set_options {
   bool or_fewer;                     /* where there are not so many */
   uint64_t seed;                     /* of the codes, and of which files are taken where there are more */
   bool raw;                          /* of a generator: the weights themselves */
+  bool undrawn;                      /* of a generator: its pictures' form is asked for alone, and none can be read */
   const char *device;                /* that a generator draws on */
   int threads;
 } limn_picture_set_options;
@@ -53,12 +54,21 @@ limn_status limn_dataset_set_open(limn_picture_set **out, limn_dataset *dataset,
 /* What a sampler, which is borrowed, draws with the weights that its store has when it is read. */
 limn_status limn_sampler_set_open(limn_picture_set **out, limn_sampler *sampler, const limn_model *model,
                                   uint32_t count, uint64_t seed);
+/* Each colour of a set's pictures as a grey picture of its own, red, green and blue one behind the other: three times
+ * as many. Where the set has labels they are Stacked MNIST's, 100 a + 10 b + c, and a, b and c those of the three.
+ * Takes `whole` over, also where it fails: LIMN_USAGE for labels that are no such numbers and for pictures known to be
+ * grey. */
+#define LIMN_STACKED_PLANES 3
+#define LIMN_STACKED_LABELS 10 /* of one of the three */
+limn_status limn_planes_set_open(limn_picture_set **out, limn_picture_set *whole);
 void limn_picture_set_close(limn_picture_set *set);
 void limn_picture_set_get_info(const limn_picture_set *set, limn_picture_set_info *out);
 /* Pictures `first` ... first + count - 1 of the set into images, which are yours to release; 8-bit, of 1 or 3 channels,
  * those of a generator as they would be written to a file. On failure there are none. */
 limn_status limn_picture_set_read(limn_picture_set *set, uint32_t first, uint32_t count, limn_image *images);
 int limn_picture_set_label(const limn_picture_set *set, uint32_t index); /* -1: none */
+/* Of labels under class_count; borrowed. */
+const char *limn_picture_set_class_name(const limn_picture_set *set, int label);
 /* The picture's name for messages and tables, into buffer, returned. */
 const char *limn_picture_set_name(const limn_picture_set *set, uint32_t index, char *buffer, size_t size);
 

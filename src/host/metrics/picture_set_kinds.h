@@ -10,6 +10,7 @@ typedef struct limn_picture_kind {
   limn_status (*read)(limn_picture_set *set, const uint32_t *numbers, uint32_t count, limn_image *images);
   int (*label)(const limn_picture_set *set, uint32_t number);
   const char *(*name)(const limn_picture_set *set, uint32_t number, char *buffer, size_t size);
+  const char *(*class_name)(const limn_picture_set *set, int label); /* where the info has classes */
 } limn_picture_kind;
 
 struct limn_picture_set {

@@ -87,7 +87,7 @@ limn_status limn_statistics_read(const char *path, const limn_judge *judge, limn
 limn_status limn_statistics_write(const char *path, const limn_judge *judge, const limn_moments *moments) {
   const uint64_t width = (uint64_t)moments->width;
   const double count = (double)moments->count;
-  char text[JUDGE_SIZE], descr[16];
+  char text[JUDGE_SIZE], descr[32];
   describe(judge, text, sizeof text);
   snprintf(descr, sizeof descr, "|S%zu", strlen(text));
   const limn_npz_array arrays[] = {

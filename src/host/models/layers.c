@@ -86,6 +86,8 @@ limn_value limn_layer_activation(limn_scope *s, limn_pointwise function, limn_va
   char buffer[NAME_SIZE];
   const char *name = name_layer(s, NULL, buffer);
   limn_value y = limn_graph_unary(s->graph, function, x, slope, 0);
+  if (s->activations && s->activations->count < LIMN_MOST_ACTIVATIONS)
+    s->activations->values[s->activations->count++] = y;
   if (function == LIMN_PW_LEAKY_RELU)
     limn_outline_note(s->outline, s->graph, name, y, "leaky relu %g", (double)slope);
   else

@@ -18,13 +18,21 @@ typedef struct limn_network_mode {
 
 struct limn_outline;
 
+/* What a network's activations put out, in their order. */
+#define LIMN_MOST_ACTIVATIONS 64 /* those behind are left out */
+typedef struct limn_activations {
+  int count;
+  limn_value values[LIMN_MOST_ACTIVATIONS];
+} limn_activations;
+
 /* Where a network is being built. */
 typedef struct limn_scope {
   limn_graph *graph;
   const char *network; /* "generator": the first word of its leaves' names */
   limn_network_mode mode;
-  int place;                    /* of the next layer in the network's sequence */
-  struct limn_outline *outline; /* notes the layers, for people (outline.h); NULL: nobody does */
+  int place;                     /* of the next layer in the network's sequence */
+  struct limn_outline *outline;  /* notes the layers, for people (outline.h); NULL: nobody does */
+  limn_activations *activations; /* gathers what limn_layer_activation makes; NULL: nobody does */
 } limn_scope;
 
 /* A leaf of the network, NETWORK.LAYER.WHAT, or NETWORK.WHAT where `layer` is NULL. role: PARAMETER or BUFFER. */

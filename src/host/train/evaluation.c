@@ -30,19 +30,21 @@ struct limn_training_evaluation {
   double share; /* of a run's arithmetic */
   char by[LIMN_BEST_BY];
   char names[LIMN_EVALUATION_MEASURES][NAME_SIZE];
-  double seconds;
+  double seconds, last_seconds;
   int times;
 };
 
 limn_status limn_training_evaluation_open(limn_training_evaluation **out, const limn_config *config) {
   unsigned metrics;
   *out = NULL;
-  if (config->evaluate_every == 0)
+  if (config->evaluate_every == 0 && config->evaluate_time == 0)
     return LIMN_OK;
   LIMN_TRY(limn_metrics_parse(config->evaluate_metrics, &metrics));
   if (limn_metrics_needs(metrics) & LIMN_NEEDS_SETS)
-    return limn_fail(LIMN_USAGE, "evaluate_metrics %s: copies are for limn evaluate, when the run has ended",
-                     config->evaluate_metrics);
+    return limn_fail(
+        LIMN_USAGE,
+        "evaluate_metrics %s: elbo, nll, modes, probe and copies are for limn evaluate, when the run has ended",
+        config->evaluate_metrics);
   limn_training_evaluation *e = calloc(1, sizeof *e);
   if (!e)
     return limn_fail_memory("evaluations");
@@ -92,6 +94,8 @@ static void choose_period(limn_training_evaluation *e) {
   double picture = flops_of(limn_sampler_program(s->sampler)) / limn_sampler_chunk(s->sampler);
   double evaluation = c->evaluate_count * (picture + limn_extractor_flops(e->judge.extractor));
   uint64_t asked = (uint64_t)c->evaluate_every, times = 1;
+  if (asked == 0)
+    return;
   double share = evaluation / (evaluation + (double)asked * step);
   if (step > 0 && c->evaluate_share > 0 && c->evaluate_share < 1 && share > c->evaluate_share)
     times = (uint64_t)ceil(evaluation * (1 - c->evaluate_share) / (c->evaluate_share * (double)asked * step));
@@ -120,9 +124,22 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *e, limn_ses
 }
 
 uint64_t limn_training_evaluation_every(const limn_training_evaluation *e) { return e->every; }
+
+double limn_training_evaluation_wait(const limn_training_evaluation *e) {
+  const double share = e->config->evaluate_share, time = e->config->evaluate_time;
+  const double least = share > 0 && share < 1 ? e->last_seconds * (1 - share) / share : 0;
+  return time > 0 ? (time > least ? time : least) : INFINITY;
+}
+
 const char *limn_training_evaluation_by(const limn_training_evaluation *e) { return e->by; }
 
 const char *limn_training_evaluation_tell(const limn_training_evaluation *e, char *buffer, size_t size) {
+  if (e->every == 0) {
+    char time[32];
+    snprintf(buffer, size, "evaluated every %s by %s, in at most %g %% of the time",
+             limn_config_get(e->config, "evaluate_time", time, sizeof time), e->by, 100 * e->config->evaluate_share);
+    return buffer;
+  }
   int length = snprintf(buffer, size, "evaluated every %" PRIu64 " steps by %s: %.1f %% of the arithmetic", e->every,
                         e->by, 100 * e->share);
   if (e->every != (uint64_t)e->config->evaluate_every && length > 0 && (size_t)length < size)
@@ -196,7 +213,8 @@ limn_status limn_training_evaluation_take(limn_training_evaluation *e, limn_meas
     tell_scores(e, scores, measures, count, objective);
   limn_evaluation_destroy(scores);
   limn_judged_release(&seen);
-  e->seconds += limn_clock() - began;
+  e->last_seconds = limn_clock() - began;
+  e->seconds += e->last_seconds;
   ++e->times;
   return status;
 }

@@ -12,7 +12,7 @@
 typedef struct limn_training_evaluation limn_training_evaluation;
 
 /* Opens the judge, so that what the settings name and is not there is said before anything is done. *out is NULL where
- * evaluate_every is 0. */
+ * evaluate_every and evaluate_time are 0. */
 limn_status limn_training_evaluation_open(limn_training_evaluation **out, const limn_config *config);
 void limn_training_evaluation_close(limn_training_evaluation *evaluation);
 
@@ -22,8 +22,11 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *evaluation,
                                            const limn_training_data *data);
 
 /* Steps between two: evaluate_every, or as many times it as keep to evaluate_share. A pure function of the settings and
- * the networks, so that a run that goes on evaluates where it would have. */
+ * the networks, so that a run that goes on evaluates where it would have. 0: by
+ * time alone. */
 uint64_t limn_training_evaluation_every(const limn_training_evaluation *evaluation);
+/* Seconds that have to lie between two: evaluate_time, or more to keep to evaluate_share; infinite: not by time. */
+double limn_training_evaluation_wait(const limn_training_evaluation *evaluation);
 /* What decides which is the best: "fd of efficientnet_lite0 pool at 96, clean-fid, 2000 against 10000". */
 const char *limn_training_evaluation_by(const limn_training_evaluation *evaluation);
 /* A line on what it does and takes, into buffer, returned. */

@@ -137,6 +137,7 @@ static limn_status evaluate(limn_trainer *t, bool *best, bool *cut_off) {
   *cut_off = count == 0;
   if (*cut_off)
     return LIMN_OK;
+  t->evaluated = limn_clock();
   compare(t, objective, best);
   LIMN_TRY(limn_trainer_log(t, t->state.step, measures, count));
   limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_EVALUATION, .measures = measures, .measure_count = count});
@@ -167,7 +168,7 @@ static limn_status follow_up(limn_trainer *t, bool must_save, bool *last) {
   bool validating = limn_trainer_validates(t) && due(t->state.step, t->validate_every, t->finished);
   if (validating && !cut_off)
     LIMN_TRY(validate(t, &best, &cut_off));
-  bool evaluating = t->evaluation && due(t->state.step, t->evaluate_every, t->finished);
+  const bool evaluating = t->evaluating;
   if (evaluating && !cut_off)
     LIMN_TRY(evaluate(t, &best, &cut_off));
   *last = t->finished || t->stale;
@@ -184,15 +185,23 @@ static limn_status follow_up(limn_trainer *t, bool must_save, bool *last) {
   return LIMN_OK;
 }
 
+/* Whether one is due: by steps, by time, at the end. */
+static bool wants_evaluation(const limn_trainer *t) {
+  if (!t->evaluation || t->finished)
+    return t->evaluation != NULL;
+  return (t->evaluate_every && t->state.step % t->evaluate_every == 0) ||
+         limn_clock() - t->evaluated >= limn_training_evaluation_wait(t->evaluation);
+}
+
 static limn_status after_step(limn_trainer *t, bool *last) {
   uint64_t step = t->state.step;
   bool asked = wants_save(t);
   bool out_of_time = t->config->time > 0 && limn_clock() - t->started >= t->config->time;
   t->finished = out_of_time || (t->steps && step >= t->steps);
+  t->evaluating = wants_evaluation(t);
   bool pausing = asked || limn_trainer_stopping(t) || due(step, t->sample_every, t->finished) ||
                  due(step, t->checkpoint_every, t->finished) ||
-                 (limn_trainer_validates(t) && due(step, t->validate_every, t->finished)) ||
-                 (t->evaluation && due(step, t->evaluate_every, t->finished));
+                 (limn_trainer_validates(t) && due(step, t->validate_every, t->finished)) || t->evaluating;
   bool first = t->read == t->begun; /* a user wants to see that it runs */
   if (pausing || first || limn_clock() - t->read_time >= READ_INTERVAL || step - t->read >= LIMN_RING_ROWS)
     LIMN_TRY(read_measures(t));
@@ -231,8 +240,11 @@ static limn_status begin_steps(limn_trainer *t, bool *last) {
   *last = t->finished;
   if (!t->finished || !t->state.pending)
     tell_end(t);
-  if (t->state.pending)
+  t->evaluated = limn_clock();
+  if (t->state.pending) {
+    t->evaluating = wants_evaluation(t);
     return follow_up(t, true, last);
+  }
   if (!*last && t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience) {
     *last = true;
     limn_trainer_notice(t, "the run was stopped early; use --patience to go on");

@@ -32,6 +32,8 @@ typedef struct limn_trainer {
   double started, read_time, speed;
   sig_atomic_t saves; /* value of *save that was acted on */
   bool finished;      /* the run has reached its length */
+  double evaluated;   /* when, the last time */
+  bool evaluating;    /* behind this step */
   limn_balance balance;
   bool stale; /* the last validation or evaluation ended the run's patience */
 } limn_trainer;

@@ -1,6 +1,6 @@
 /* SHA-256 (FIPS 180-4) of files: by which a published file is known. */
-#ifndef LIMN_BASE_SHA256_H
-#define LIMN_BASE_SHA256_H
+#ifndef LIMN_INFER_SHA256_H
+#define LIMN_INFER_SHA256_H
 
 #include "limn/status.h"
 

@@ -1,4 +1,4 @@
-#include "base/sha256.h"
+#include "infer/sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>
