@@ -9,6 +9,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -68,6 +69,40 @@ def limn_version(program):
 
 def limn_bench(program, *arguments):
     return json.loads(output([program, "bench", *arguments, "--json"]))
+
+
+class Side:
+    """A process that answers each line with one; it has described itself in its first."""
+
+    def __init__(self, name, words, env):
+        self.name = name
+        self.errors = tempfile.TemporaryFile("w+")
+        try:
+            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                            env=env, text=True)
+        except OSError as error:
+            raise Failed(f"{words[0]} cannot be run ({error.strerror})") from None
+        self.description = self.line()
+
+    def line(self):
+        text = self.process.stdout.readline()
+        if not text:
+            self.process.wait()
+            self.errors.seek(0)
+            raise Failed(f"{self.name}: {last_line(self.errors.read())}")
+        return text.strip()
+
+    def ask(self, text):
+        try:
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        return self.line()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
 
 
 def machine():

@@ -1,4 +1,5 @@
 """Tests of bench/'s scripts that need neither PyTorch nor valgrind: python3 scripts.py BENCH LIMN OP_TIMES."""
+import array
 import importlib.machinery
 import importlib.util
 import json
@@ -23,7 +24,8 @@ def script(name):
     return module
 
 
-common, vs_pytorch, regress, kernels, ops = (script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels", "ops"))
+common, vs_pytorch, regress, kernels, ops, evaluate = (
+    script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels", "ops", "evaluate"))
 Failed = sys.modules["common"].Failed
 
 
@@ -59,15 +61,19 @@ class Refusals(Script):
         self.expect_line(self.call("vs_pytorch", "--limn", LIMN, "--python", self.folder / "none"), 1, "--python", "No such file")
         self.expect_line(self.call("ops", "--op-times", OP_TIMES, "--python", python), 1, "PyTorch", "No module named 'torch'")
         self.expect_line(self.call("ops", "--op-times", OP_TIMES, "--python", self.folder / "none"), 1, "No such file")
+        self.expect_line(self.call("evaluate", "--feature-times", OP_TIMES, "--python", python), 1, "PyTorch", "$PYTHON", "No module named 'torch'")
 
     def test_no_limn(self):
         for name in ("vs_pytorch", "kernels", "scaling"):
             self.expect_line(self.call(name, "--limn", self.folder / "none"), 1, "scripts/build", "--limn")
 
         self.expect_line(self.call("ops", "--op-times", self.folder / "none"), 1, "scripts/build", "--op-times")
+        self.expect_line(self.call("evaluate", "--feature-times", self.folder / "none"), 1, "scripts/build", "--feature-times")
 
     def test_words(self):
         self.expect_line(self.call("ops", "resnet19"), 2, "resnet19", "resnet18, vgg16")
+        self.expect_line(self.call("evaluate", "resnet51"), 2, "resnet51", "inception_fid, resnet50")
+        self.expect_line(self.call("evaluate", "--modes", "eager,graph"), 2, "graph", "channels_last")
         self.expect_line(self.call("ops", "--passes", "forward,back"), 2, "back", "forward, data, weights")
         self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, dcgan28")
         self.expect_line(self.call("vs_pytorch", "--modes", "eager,graph"), 2, "graph", "channels_last")
@@ -90,6 +96,18 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(vs_pytorch.difference([1.0], [float("nan")]), float("inf"))
         with self.assertRaises(Failed):
             vs_pytorch.difference([1.0], [1.0, 2.0])
+
+    def test_difference_of_features(self):
+        with tempfile.TemporaryDirectory() as name:
+            def file(which, *numbers):
+                path = pathlib.Path(name) / which
+                path.write_bytes(array.array("f", numbers).tobytes())
+                return path
+            self.assertEqual(evaluate.difference(file("a", 3, 4), file("b", 3, 4)), 0)
+            self.assertAlmostEqual(evaluate.difference(file("a", 3, 4.5), file("b", 3, 4)), 0.1)
+            self.assertEqual(evaluate.difference(file("a", 3, float("nan")), file("b", 3, 4)), float("inf"))
+            with self.assertRaises(Failed):
+                evaluate.difference(file("a", 3, 4), file("b", 3))
 
     def test_compare(self):
         """The fastest mode, the one that starts soonest, compile aside, and the smallest, each for itself."""

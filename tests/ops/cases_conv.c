@@ -250,6 +250,32 @@ static void add_winograd(case_table *table) {
   add_halving(table, rows, sizeof rows / sizeof *rows);
 }
 
+/* What the CPU's Winograd engine for stride 1 takes, in each of its kernels, and a little of what it must leave: whole
+ * and torn tiles, pictures that share a group of tiles, several groups for a thread, more channels than one product
+ * goes through, more weights than are kept, padding that is more than keeps the sides and none. */
+static void add_unit_winograd(case_table *table) {
+  static const struct {
+    limn_shape x;
+    int32_t o, kernel_h, kernel_w, pad_h, pad_w;
+    conv_tail tail;
+  } rows[] = {
+      {{2, 32, 16, 16}, 32, 3, 3, 1, 1, TAIL_BIAS_RELU},  {{3, 64, 14, 19}, 64, 3, 3, 0, 0, TAIL_BIAS},
+      {{1, 32, 40, 35}, 64, 3, 3, 1, 1, TAIL_BIAS_LEAKY}, {{5, 32, 7, 8}, 32, 3, 3, 2, 2, TAIL_BIAS_CLAMP},
+      {{4, 288, 8, 8}, 32, 3, 3, 1, 1, TAIL_NONE},        {{1, 256, 15, 18}, 256, 3, 3, 1, 1, TAIL_BIAS_RELU},
+      {{2, 48, 17, 17}, 64, 5, 5, 2, 2, TAIL_BIAS_RELU},  {{1, 32, 20, 13}, 32, 5, 5, 0, 2, TAIL_NONE},
+      {{7, 40, 8, 8}, 64, 1, 3, 0, 1, TAIL_BIAS_TANH},    {{4, 64, 9, 8}, 96, 3, 1, 1, 0, TAIL_BIAS_RELU},
+      {{3, 32, 17, 17}, 64, 1, 7, 0, 3, TAIL_BIAS_RELU},  {{2, 64, 17, 15}, 32, 7, 1, 3, 0, TAIL_SIGMOID},
+      {{2, 32, 12, 12}, 32, 7, 1, 0, 0, TAIL_NONE},       {{2, 16, 16, 16}, 32, 3, 3, 1, 1, TAIL_BIAS},
+      {{1, 32, 4, 4}, 32, 3, 3, 1, 1, TAIL_BIAS},
+  };
+  const size_t first = table->count;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
+    add_three(table, rows[i].x, (limn_shape){rows[i].o, rows[i].x.c, rows[i].kernel_h, rows[i].kernel_w},
+              (limn_conv_attrs){1, 1, rows[i].pad_h, rows[i].pad_w}, rows[i].tail);
+  for (size_t i = first; i < table->count; ++i)
+    table->cases[i].flags |= CASE_LARGE;
+}
+
 /* Its engine for few channels: rows that fill no vector and rows of more than one, a last chunk that is not full, more
  * pictures than threads. */
 static void add_few_channels(case_table *table) {
@@ -427,6 +453,9 @@ static void add_nan(case_table *table) {
                    .variant = tails[i],
                    .flags = CASE_LARGE};
     case_add(table, row, "conv/all-nan-%s", names[i]);
+    row.w = (limn_shape){32, 32, 3, 3};
+    row.conv = (limn_conv_attrs){1, 1, 1, 1};
+    case_add(table, row, "conv/all-nan-k3x3-%s", names[i]);
   }
 }
 
@@ -438,6 +467,7 @@ void cases_add_conv(case_table *table) {
   add_channels(table);
   add_layers(table);
   add_winograd(table);
+  add_unit_winograd(table);
   add_few_channels(table);
   add_dense(table);
   add_gemm(table);

@@ -158,7 +158,7 @@ static const limn_setting_row table[] = {
     {NAME("isa", "run", ALL), INEXACT, FIELD("choice", LIMN_SETTING_WORD, isa), RANGE("auto|avx512|avx2|sse2"),
      DEFAULT("auto"), HELP("instruction set that the CPU device is limited to")},
     {NAME("winograd", "run", ALL), INEXACT, SWITCH(winograd), DEFAULT("true"),
-     HELP("lets the CPU device compute 4x4 convolutions by Winograd's way: faster, a little less exact")},
+     HELP("lets the CPU device compute convolutions by Winograd's way: faster, a little less exact")},
     {NAME("precision", "run", ALL), INEXACT, FLAG("precision"), FIELD("choice", LIMN_SETTING_WORD, precision),
      RANGE("auto|fp32|tf32|bf16|fp16"), DEFAULT("auto"),
      HELP("number format of the arithmetic; auto: the device's own. CPUs have fp32, and bf16 with AMX")},

@@ -20,6 +20,7 @@ static const cpu_engine engines[] = {
     {CPU_DEPTHWISE, limn_cpu_depthwise_suits, limn_cpu_build_depthwise},
     {CPU_GEMM, limn_cpu_gemm_suits, limn_cpu_build_gemm},
     {CPU_WINOGRAD, limn_cpu_winograd_suits, limn_cpu_build_winograd},
+    {CPU_UNIT_WINOGRAD, limn_cpu_unit_winograd_suits, limn_cpu_build_unit_winograd},
     {CPU_ONEDNN, suits_all, limn_onednn_build_convolution},
 };
 #define ENGINE_COUNT (sizeof engines / sizeof *engines)

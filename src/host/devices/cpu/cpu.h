@@ -94,12 +94,13 @@ static inline limn_kernel *cpu_add(limn_builder *builder, const char *name,
 }
 
 /* The engines' names, without spaces. */
-#define CPU_WINOGRAD     "winograd"
-#define CPU_FEW_CHANNELS "few-channels"
-#define CPU_DEPTHWISE    "depthwise"
-#define CPU_GEMM         "gemm"
-#define CPU_BF16         "bf16"
-#define CPU_ONEDNN       "onednn"
+#define CPU_WINOGRAD      "winograd"
+#define CPU_UNIT_WINOGRAD "unit-winograd"
+#define CPU_FEW_CHANNELS  "few-channels"
+#define CPU_DEPTHWISE     "depthwise"
+#define CPU_GEMM          "gemm"
+#define CPU_BF16          "bf16"
+#define CPU_ONEDNN        "onednn"
 /* A 4x4 kernel, stride 2, padding 1, and the sides of y half of x's; in one group. */
 static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_attrs *a) {
   return s->w.h == 4 && s->w.w == 4 && a->stride_h == 2 && a->stride_w == 2 && a->pad_h == 1 && a->pad_w == 1 &&
@@ -113,6 +114,8 @@ limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *s
 limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
 bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
+limn_status limn_cpu_build_unit_winograd(limn_builder *builder, const limn_step *step);
+bool limn_cpu_unit_winograd_suits(const limn_builder *builder, const limn_step *step);
 limn_status limn_cpu_build_bf16(limn_builder *builder, const limn_step *step);
 bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
 /* Whether who makes the value is to round it to bf16: CPU_BLOCKED_BF16 instead of CPU_BLOCKED. */

@@ -13,6 +13,7 @@
 #include "devices/cpu/simd/few_channels.h"
 #include "devices/cpu/simd/gemm.h"
 #include "devices/cpu/simd/spatial.h"
+#include "devices/cpu/simd/unit_winograd.h"
 #include "devices/cpu/simd/winograd.h"
 #include "graph/graph.h"
 
@@ -64,6 +65,7 @@ typedef struct limn_simd {
   float (*multiply_adds)(size_t rounds, double *flops);
 
   const limn_winograd *winograd; /* lanes 0: this instruction set has none */
+  const limn_unit_winograd *unit_winograd;
   const limn_few_channels *few_channels;
   const limn_depthwise *depthwise;
   const limn_gemm *gemm;
@@ -96,6 +98,7 @@ void LIMN_SIMD(adam)(float *w, float *m, float *v, const float *g, size_t n, con
 void LIMN_SIMD(sgd)(float *w, float *momentum, const float *g, size_t n, const struct limn_simd_sgd *p);
 float LIMN_SIMD(multiply_adds)(size_t rounds, double *flops);
 extern const limn_winograd LIMN_SIMD(winograd);
+extern const limn_unit_winograd LIMN_SIMD(unit_winograd);
 extern const limn_few_channels LIMN_SIMD(few_channels);
 extern const limn_depthwise LIMN_SIMD(depthwise);
 extern const limn_gemm LIMN_SIMD(gemm);

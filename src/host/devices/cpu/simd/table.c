@@ -30,6 +30,7 @@ const limn_simd ISA_TABLE = {
     .sgd = LIMN_SIMD(sgd),
     .multiply_adds = LIMN_SIMD(multiply_adds),
     .winograd = &LIMN_SIMD(winograd),
+    .unit_winograd = &LIMN_SIMD(unit_winograd),
     .few_channels = &LIMN_SIMD(few_channels),
     .depthwise = &LIMN_SIMD(depthwise),
     .gemm = &LIMN_SIMD(gemm),
