@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* The measures by name, in the order in which they are told: "fd", "kid", "is", "pr", "prdc", "copies", "modes",
- * "probe", "elbo", "nll". NULL: there is no such index. */
+ * "probe", "elbo", "perceptual", "nll". NULL: there is no such index. */
 LIMN_API const char *limn_metric_name(int index);
 /* One line on it. */
 LIMN_API const char *limn_metric_help(int index);

@@ -151,6 +151,7 @@ const cli_command cmd_evaluate = {
         "  modes  which classes of the data a classifier finds in the pictures, how evenly; needs labels\n"
         "  probe  how well classes can be read from D's layers, or from an encoder's codes; needs labels\n"
         "  elbo  a VAE's or autoencoder's objective, active units, PSNR and SSIM on held-out pictures\n"
+        "  perceptual  how far reconstructions are from held-out pictures in the maps of that network, as in LPIPS\n"
         "  nll   a VAE's likelihood of held-out pictures by importance sampling\n\n"
         "The classifier of modes is linear, on what the network sees of the data. With --stacked it learns single "
         "digits,\n"

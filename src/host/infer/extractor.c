@@ -36,20 +36,21 @@ static const char *output_name(int tap, char buffer[32]) {
   return buffer;
 }
 
-static limn_status add_outputs(limn_extractor *e, limn_graph *graph, const limn_value *taps) {
+static limn_status add_outputs(limn_extractor *e, limn_graph *graph, const limn_value *taps, bool maps) {
   limn_frozen means = {.graph = graph};
   for (int i = 0; i < e->info.tap_count; ++i) {
     char name[32];
     limn_shape s = limn_graph_shape(graph, taps[i]);
-    limn_value mean = s.h * s.w > 1 ? limn_frozen_mean(&means, taps[i]) : taps[i];
-    e->info.widths[i] = s.c;
+    limn_value mean = s.h * s.w > 1 && !maps ? limn_frozen_mean(&means, taps[i]) : taps[i];
+    e->info.pixels[i] = s.h * s.w;
+    e->info.widths[i] = maps ? s.c * s.h * s.w : s.c;
     limn_graph_assign(
         graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, output_name(i, name), limn_graph_shape(graph, mean)), mean);
   }
   return limn_graph_status(graph);
 }
 
-static limn_status build(limn_extractor *e) {
+static limn_status build(limn_extractor *e, bool maps) {
   limn_value taps[LIMN_MAX_TAPS];
   limn_graph *graph;
   LIMN_TRY(limn_graph_create(&graph));
@@ -57,7 +58,7 @@ static limn_status build(limn_extractor *e) {
       limn_graph_leaf(graph, LIMN_ROLE_INPUT, PICTURES, (limn_shape){e->info.batch, 3, e->info.size, e->info.size});
   limn_status status = limn_features_build(e->info.network, graph, PREFIX, x, e->info.taps, e->info.tap_count, taps);
   if (status == LIMN_OK)
-    status = add_outputs(e, graph, taps);
+    status = add_outputs(e, graph, taps, maps);
   if (status == LIMN_OK)
     status = limn_program_create(&e->program, e->store, graph, NULL);
   limn_graph_destroy(graph);
@@ -103,7 +104,7 @@ static limn_status open_extractor(limn_extractor *e, const limn_safetensors *wei
   if (!e->info.batch)
     e->info.batch = choose_batch(e->device, e->info.size);
   LIMN_TRY(limn_store_create(&e->store, e->device));
-  LIMN_TRY(build(e));
+  LIMN_TRY(build(e, o->maps));
   LIMN_TRY(allocate(e));
   for (int i = 0; i < e->info.tap_count; ++i) /* which are the caller's names so far */
     for (int k = 0; e->info.network->taps[k]; ++k)

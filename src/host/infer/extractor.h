@@ -2,6 +2,8 @@
 #ifndef LIMN_INFER_EXTRACTOR_H
 #define LIMN_INFER_EXTRACTOR_H
 
+#include <stdbool.h>
+
 #include "infer/sha256.h"
 #include "models/features/features.h"
 
@@ -16,6 +18,7 @@ typedef struct limn_extractor_options {
   int batch;               /* pictures a pass; 0: chosen */
   const char *const *taps; /* names; NULL: the judge alone */
   int tap_count;
+  bool maps; /* of maps the pixels themselves, (C, H, W), not their means */
 } limn_extractor_options;
 
 typedef struct limn_extractor_info {
@@ -26,7 +29,8 @@ typedef struct limn_extractor_info {
   float scale[3], shift[3]; /* of what pictures have to be: scale v + shift, for v in 0 ... 255 */
   int tap_count;
   const char *taps[LIMN_MAX_TAPS];
-  int widths[LIMN_MAX_TAPS]; /* numbers a picture: of a map its means over the pixels */
+  int widths[LIMN_MAX_TAPS]; /* numbers a picture: of a map its means over the pixels, or with `maps` all of it */
+  int pixels[LIMN_MAX_TAPS]; /* of the map; 1: it is none */
   char device[128];
 } limn_extractor_info;
 

@@ -1,12 +1,11 @@
 #include "metrics/learned.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "infer/generator_file.h"
+#include "metrics/picture_planes.h"
 
 static limn_status tell_training(void *context, const limn_generator_file *file) {
   *(limn_training *)context = file->model.row->training;
@@ -55,36 +54,16 @@ void limn_learned_close(limn_learned *l) {
   *l = (limn_learned){0};
 }
 
-/* Of a batch. */
+/* With room for a batch. */
 typedef struct reading {
   limn_learned *learned;
   limn_picture_set *set;
-  limn_image *images;
   uint8_t *bytes;
 } reading;
 
-static limn_status to_bytes(const reading *r, uint32_t first, uint32_t count) {
-  const limn_learned *l = r->learned;
-  const size_t picture = (size_t)l->channels * (size_t)l->height * (size_t)l->width;
-  for (uint32_t i = 0; i < count; ++i) {
-    const limn_image *image = &r->images[i];
-    char name[4096], shown[4096];
-    if (image->channels != l->channels || image->height != l->height || image->width != l->width)
-      return limn_fail(
-          LIMN_USAGE, "%s is of %dx%dx%d, and the run's pictures are of %dx%dx%d",
-          limn_text_printable(limn_picture_set_name(r->set, first + i, name, sizeof name), shown, sizeof shown),
-          image->channels, image->height, image->width, l->channels, l->height, l->width);
-    limn_image_to_planes(image, r->bytes + i * picture);
-  }
-  return LIMN_OK;
-}
-
 static limn_status see_some(const reading *r, uint32_t first, uint32_t count, float *rows) {
-  LIMN_TRY(limn_picture_set_read(r->set, first, count, r->images));
-  limn_status status = to_bytes(r, first, count);
-  for (uint32_t i = 0; i < count; ++i)
-    limn_image_release(&r->images[i]);
-  LIMN_TRY(status);
+  const int form[3] = {r->learned->channels, r->learned->height, r->learned->width};
+  LIMN_TRY(limn_picture_set_read_planes(r->set, first, count, form, r->bytes));
   return r->learned->codec
              ? limn_codec_encode(r->learned->codec, r->bytes, first, (int)count, &(limn_codes){.mean = rows})
              : limn_discriminator_run(r->learned->discriminator, r->bytes, (int)count, rows);
@@ -107,15 +86,14 @@ limn_status limn_learned_see(limn_learned *l, limn_picture_set *set, const limn_
   limn_picture_set_info info;
   limn_picture_set_get_info(set, &info);
   const size_t batch = (size_t)l->batch, picture = (size_t)l->channels * (size_t)l->height * (size_t)l->width;
-  reading r = {l, set, calloc(batch, sizeof *r.images), malloc(batch * picture)};
+  reading r = {l, set, malloc(batch * picture)};
   *rows = malloc((size_t)info.count * (size_t)l->features * sizeof **rows);
   limn_status status = LIMN_OK;
-  if (!r.images || !r.bytes || !*rows)
+  if (!r.bytes || !*rows)
     status = limn_fail(LIMN_FAILED, "out of memory for %d numbers of each of %u pictures (%.1f GB); take fewer",
                        l->features, info.count, (double)info.count * l->features * 4e-9);
   if (status == LIMN_OK)
     status = see_all(&r, info.count, watch, *rows);
-  free(r.images);
   free(r.bytes);
   if (status == LIMN_OK)
     return LIMN_OK;

@@ -11,6 +11,7 @@
 #include "metrics/inception_score.h"
 #include "metrics/kernel_distance.h"
 #include "metrics/modes.h"
+#include "metrics/perceptual.h"
 #include "metrics/probe.h"
 #include "metrics/vae_rows.h"
 
@@ -175,6 +176,8 @@ const limn_metric limn_metrics[] = {
      LIMN_NEEDS_DATA_SET | LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_probe},
     {"elbo", "a VAE's or autoencoder's objective, active units and reconstructions on held-out pictures",
      LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_elbo},
+    {"perceptual", "how far reconstructions are from held-out pictures in a pretrained network's maps (as in LPIPS)",
+     LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_perceptual},
     {"nll", "a VAE's likelihood of held-out pictures by importance sampling (Burda et al. 2016)",
      LIMN_NEEDS_HELD_OUT | LIMN_NEEDS_SETS, limn_take_nll},
 };

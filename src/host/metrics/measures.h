@@ -43,7 +43,7 @@ typedef struct limn_metric {
   limn_status (*take)(const limn_measured *measured, limn_evaluation *out);
 } limn_metric;
 
-#define LIMN_METRICS 10
+#define LIMN_METRICS 11
 extern const limn_metric limn_metrics[LIMN_METRICS];
 
 /* The measures (bits by index) that `names` lists with commas between; NULL: those that are usual. LIMN_USAGE. */

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "infer/codec.h"
 #include "metrics/importance.h"
+#include "metrics/picture_planes.h"
 #include "metrics/similarity.h"
 
 #define ACTIVE_VARIANCE 0.01 /* Burda et al. 2016, section 5.3 */
@@ -45,7 +46,6 @@ typedef struct walk {
   size_t picture, latent; /* numbers of a picture, of a code */
 
   /* of a batch */
-  limn_image *images;
   uint8_t *bytes;
   float *targets, *pixels;            /* (batch, C, H, W) */
   float *mean, *log_variance, *codes; /* (batch, latent) */
@@ -58,7 +58,6 @@ typedef struct walk {
 
 static limn_status make_room(walk *w) {
   const size_t batch = (size_t)w->info.batch, picture = batch * w->picture, latent = batch * w->latent;
-  w->images = calloc(batch, sizeof *w->images);
   w->bytes = malloc(picture);
   w->targets = malloc(picture * sizeof *w->targets);
   w->pixels = malloc(picture * sizeof *w->pixels);
@@ -69,8 +68,8 @@ static limn_status make_room(walk *w) {
   w->psnrs = malloc(batch * sizeof *w->psnrs);
   w->ssims = malloc(batch * sizeof *w->ssims);
   w->means = calloc(w->latent, sizeof *w->means);
-  return w->images && w->bytes && w->targets && w->pixels && w->mean && w->log_variance && w->codes && w->nats &&
-                 w->psnrs && w->ssims && w->means
+  return w->bytes && w->targets && w->pixels && w->mean && w->log_variance && w->codes && w->nats && w->psnrs &&
+                 w->ssims && w->means
              ? LIMN_OK
              : limn_fail_memory("pictures and their codes");
 }
@@ -78,7 +77,6 @@ static limn_status make_room(walk *w) {
 static void release(walk *w) {
   limn_importance_release(&w->importance);
   limn_codec_close(w->codec);
-  free(w->images);
   free(w->bytes);
   free(w->targets);
   free(w->pixels);
@@ -120,27 +118,9 @@ static const char *name_of(const walk *w, uint32_t index, char *shown, size_t si
   return limn_text_printable(limn_picture_set_name(w->held_out, index, name, sizeof name), shown, size);
 }
 
-/* Pictures of the set as the planes that the encoder reads. */
-static limn_status to_bytes(walk *w, uint32_t first, uint32_t count) {
-  const limn_codec_info *info = &w->info;
-  for (uint32_t i = 0; i < count; ++i) {
-    const limn_image *image = &w->images[i];
-    char shown[4096];
-    if (image->channels != info->channels || image->height != info->height || image->width != info->width)
-      return limn_fail(LIMN_USAGE, "%s is of %dx%dx%d, and the run's pictures are of %dx%dx%d",
-                       name_of(w, first + i, shown, sizeof shown), image->channels, image->height, image->width,
-                       info->channels, info->height, info->width);
-    limn_image_to_planes(image, w->bytes + i * w->picture);
-  }
-  return LIMN_OK;
-}
-
 static limn_status read_pictures(walk *w, uint32_t first, uint32_t count) {
-  LIMN_TRY(limn_picture_set_read(w->held_out, first, count, w->images));
-  limn_status status = to_bytes(w, first, count);
-  for (uint32_t i = 0; i < count; ++i)
-    limn_image_release(&w->images[i]);
-  return status;
+  const int form[3] = {w->info.channels, w->info.height, w->info.width};
+  return limn_picture_set_read_planes(w->held_out, first, count, form, w->bytes);
 }
 
 static limn_status compare(void *context, uint32_t i) {
