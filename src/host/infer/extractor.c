@@ -14,6 +14,7 @@
 #define CPU_PIXELS    (8 * 224 * 224)  /* of a pass, about: more keep no core busier, and take memory */
 #define CUDA_PIXELS   (64 * 224 * 224) /* and a card has more cores */
 #define LARGEST_BATCH 256
+#define CPU_BATCH     64 /* of small pictures: what is missing of a pass is computed all the same */
 
 struct limn_extractor {
   limn_device *device;
@@ -26,9 +27,10 @@ struct limn_extractor {
 };
 
 static int choose_batch(const limn_device *device, int size) {
-  const int64_t pixels = strcmp(device->ops->kind, "cuda") == 0 ? CUDA_PIXELS : CPU_PIXELS;
-  const int64_t batch = pixels / ((int64_t)size * size);
-  return batch < 1 ? 1 : batch > LARGEST_BATCH ? LARGEST_BATCH : (int)batch;
+  const bool cuda = strcmp(device->ops->kind, "cuda") == 0;
+  const int64_t batch = (cuda ? CUDA_PIXELS : CPU_PIXELS) / ((int64_t)size * size);
+  const int most = cuda ? LARGEST_BATCH : CPU_BATCH;
+  return batch < 1 ? 1 : batch > most ? most : (int)batch;
 }
 
 static const char *output_name(int tap, char buffer[32]) {

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "infer/feature_files.h"
 
-#define AT_ONCE 64 /* pictures that are read, resized and passed through together */
+#define AT_ONCE 64 /* pictures that are read, resized and passed through together, about: whole passes */
 
 static limn_status choose_taps(limn_judge *j, const limn_judge_options *options) {
   const limn_feature_network *network;
@@ -62,8 +62,9 @@ void limn_judged_release(limn_judged *judged) {
 /* A batch on its way through. */
 struct batch {
   const limn_judge *judge;
-  limn_image images[AT_ONCE];
-  float *pixels; /* (AT_ONCE, 3, size, size) */
+  uint32_t size; /* pictures: a multiple of what the network takes at a time */
+  limn_image *images;
+  float *pixels; /* (size, 3, side, side) */
 };
 
 static limn_status resize_one(void *context, uint32_t i) {
@@ -101,17 +102,20 @@ static limn_status see_some(limn_judge *j, limn_picture_set *set, struct batch *
 }
 
 static limn_status see_all(limn_judge *j, limn_picture_set *set, const limn_judge_watch *watch, limn_judged *out) {
-  struct batch b = {.judge = j};
-  b.pixels = malloc(AT_ONCE * 3 * (size_t)j->info.size * (size_t)j->info.size * sizeof *b.pixels);
-  limn_status status = b.pixels ? LIMN_OK : limn_fail_memory("pictures for the network");
+  const uint32_t pass = (uint32_t)j->info.batch;
+  struct batch b = {.judge = j, .size = pass < AT_ONCE ? AT_ONCE / pass * pass : pass};
+  b.images = calloc(b.size, sizeof *b.images);
+  b.pixels = malloc((size_t)b.size * 3 * (size_t)j->info.size * (size_t)j->info.size * sizeof *b.pixels);
+  limn_status status = b.images && b.pixels ? LIMN_OK : limn_fail_memory("pictures for the network");
   for (uint32_t first = 0, some; first < out->count && status == LIMN_OK; first += some) {
-    some = out->count - first < AT_ONCE ? out->count - first : AT_ONCE;
+    some = out->count - first < b.size ? out->count - first : b.size;
     status = see_some(j, set, &b, first, some, out);
     if (status == LIMN_OK && watch && watch->stop && *watch->stop)
       status = limn_fail(LIMN_FAILED, "stopped after %u of %u pictures", first + some, out->count);
     if (status == LIMN_OK && watch && watch->on_progress)
       watch->on_progress(watch->context, first + some, out->count);
   }
+  free(b.images);
   free(b.pixels);
   return status;
 }
