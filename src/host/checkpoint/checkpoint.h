@@ -16,8 +16,8 @@ typedef struct limn_progress_state {
   double best_objective;
   char best_by[LIMN_BEST_BY]; /* what that was measured by; "": held-out pictures */
   uint64_t worse;             /* measurements since then without improvement */
-  bool pending;   /* the step's validation and pictures are still due: it was stopped before them */
-  bool settled;   /* the average, where one is kept, has statistics of its own (average.h) */
+  bool pending;               /* the step's validation and pictures are still due: it was stopped before them */
+  bool settled;               /* the average, where one is kept, has statistics of its own (average.h) */
 } limn_progress_state;
 
 /* Bytes of a checkpoint, a little more than less. */

@@ -67,8 +67,9 @@ limn_status limn_run_try_room(const limn_run *run, uint64_t bytes);
  * at once and whole; limn_run_flush brings it to the disk. Allocates only when a line is longer than all before. */
 limn_status limn_run_log(limn_run *run, uint64_t step, const limn_measure *measures, size_t count);
 limn_status limn_run_flush(limn_run *run);
-/* Cuts metrics.jsonl back to the lines of steps up to `step`, less the validation and the evaluation of `step` itself unless `validated`
- * (and removes a torn last line). LIMN_DATA when lines that would have to stay stand behind one that cannot. */
+/* Cuts metrics.jsonl back to the lines of steps up to `step`, less the validation and the evaluation of `step` itself
+ * unless `validated` (and removes a torn last line). LIMN_DATA when lines that would have to stay stand behind one that
+ * cannot. */
 limn_status limn_run_truncate_metrics(limn_run *run, uint64_t step, bool validated);
 
 #endif
