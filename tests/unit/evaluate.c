@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "image/image.h"
+#include "metrics/judge.h"
 
 static char data[TEST_PATH_SIZE], weights_file[TEST_PATH_SIZE];
 
@@ -147,6 +148,26 @@ Test(evaluate, copies_are_found_and_shown) {
   e = test_evaluate(&options);
   cr_expect_eq(test_value(e, "copies"), 0);
   limn_evaluation_destroy(e);
+}
+
+/* pytorch-fid's numbers are of bytes from -1 to 1; TensorFlow's, torch-fidelity's and clean-fid's of (v - 128) / 128.
+ */
+Test(evaluate, protocols_scale_as_the_tools_do) {
+  static const struct {
+    limn_resize_protocol protocol;
+    const char *network;
+    float white;
+  } cases[] = {{LIMN_PROTOCOL_PYTORCH_FID, "inception_fid", 1},
+               {LIMN_PROTOCOL_TORCH_FIDELITY, "inception_fid", 127.0F / 128},
+               {LIMN_PROTOCOL_CLEAN_FID, "inception_fid", 127.0F / 128},
+               {LIMN_PROTOCOL_PYTORCH_FID, "efficientnet_lite0", 1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    limn_judge judge = {.protocol = cases[i].protocol, .info.network = network_of(cases[i].network)};
+    float scale[3], shift[3];
+    limn_judge_scaling(&judge, scale, shift);
+    for (int c = 0; c < 3; ++c)
+      cr_expect_float_eq(255 * scale[c] + shift[c], cases[i].white, 1e-6, "%zu", i);
+  }
 }
 
 /* --- what is refused --- */

@@ -48,6 +48,15 @@ const char *limn_judge_identity(const limn_judge *j, char *buffer, size_t size) 
   return buffer;
 }
 
+void limn_judge_scaling(const limn_judge *j, float scale[3], float shift[3]) {
+  const limn_feature_network *network = j->info.network;
+  bool symmetric = j->protocol == LIMN_PROTOCOL_PYTORCH_FID && network->distance;
+  for (int c = 0; c < 3; ++c) {
+    scale[c] = symmetric ? 1 / 127.5F : network->scale[c];
+    shift[c] = symmetric ? -1 : network->shift[c];
+  }
+}
+
 void limn_judge_close(limn_judge *j) {
   limn_extractor_close(j->extractor);
   j->extractor = NULL;
@@ -70,8 +79,10 @@ struct batch {
 static limn_status resize_one(void *context, uint32_t i) {
   struct batch *b = context;
   const limn_extractor_info *info = &b->judge->info;
+  float scale[3], shift[3];
+  limn_judge_scaling(b->judge, scale, shift);
   size_t picture = 3 * (size_t)info->size * (size_t)info->size;
-  return limn_protocol_resize(b->judge->protocol, &b->images[i], info->size, info->size, info->scale, info->shift,
+  return limn_protocol_resize(b->judge->protocol, &b->images[i], info->size, info->size, scale, shift,
                               b->pixels + i * picture);
 }
 

@@ -30,6 +30,9 @@ typedef struct limn_judge {
 } limn_judge;
 
 limn_status limn_judge_open(limn_judge *judge, const limn_judge_options *options);
+/* What pictures have to be for the network, scale v + shift: its own, but that pytorch-fid takes bytes to -1 ... 1 for
+ * FID's Inception, where TensorFlow's (v - 128) / 128 ends before 1. */
+void limn_judge_scaling(const limn_judge *judge, float scale[3], float shift[3]);
 void limn_judge_close(limn_judge *judge);
 
 /* Who waits, and may not want to. All may be NULL. */
