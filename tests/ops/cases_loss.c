@@ -54,8 +54,8 @@ static void build_gan(case_graph *g, const op_case *c) {
     real = limn_graph_affine(graph, real, 1, 1);
     fake = limn_graph_affine(graph, fake, 1, -1);
   }
-  case_output(g, limn_loss_discriminator(graph, loss, limn_graph_stack(graph, real, fake), sides));
-  case_output(g, limn_loss_generator(graph, loss, fake));
+  case_output(g, limn_loss_discriminator(graph, loss, limn_graph_stack(graph, real, fake), sides, 0));
+  case_output(g, limn_loss_generator(graph, loss, fake, real));
 }
 
 void cases_add_loss(case_table *table) {
@@ -77,10 +77,9 @@ void cases_add_loss(case_table *table) {
   static const struct {
     const char *name;
     limn_gan_loss loss;
-  } gans[] = {{"non-saturating", LIMN_GAN_NON_SATURATING},
-              {"minimax", LIMN_GAN_MINIMAX},
-              {"least-squares", LIMN_GAN_LEAST_SQUARES},
-              {"hinge", LIMN_GAN_HINGE}};
+  } gans[] = {{"non-saturating", LIMN_GAN_NON_SATURATING}, {"minimax", LIMN_GAN_MINIMAX},
+              {"least-squares", LIMN_GAN_LEAST_SQUARES},   {"hinge", LIMN_GAN_HINGE},
+              {"wasserstein", LIMN_GAN_WASSERSTEIN},       {"relativistic", LIMN_GAN_RELATIVISTIC}};
   static const limn_shape shapes[] = {{2, 3, 5, 7}, {4, 20, 1, 1}, {1, 16, 4, 4}};
   for (int i = 0; i < 3; ++i)
     for (size_t j = 0; j < sizeof rows / sizeof *rows; ++j)

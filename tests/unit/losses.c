@@ -24,13 +24,13 @@ static void keep(limn_graph *graph, const char *name, limn_value value) {
   limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, name, limn_graph_shape(graph, value)), value);
 }
 
-static limn_graph *make_graph(limn_gan_loss kind) {
+static limn_graph *make_graph(limn_gan_loss kind, double smoothing) {
   limn_graph *graph = NULL;
   limn_shape half = {EACH, 1, 1, 1};
   cr_assert_eq(limn_graph_create(&graph), LIMN_OK);
   limn_value scores = limn_graph_stack(graph, upload(graph, "real", half), upload(graph, "fake", half)), gradient;
   limn_value sides = limn_graph_stack(graph, limn_graph_fill(graph, half, 1), limn_graph_fill(graph, half, -1));
-  limn_value loss = limn_loss_discriminator(graph, kind, scores, sides);
+  limn_value loss = limn_loss_discriminator(graph, kind, scores, sides, smoothing);
   cr_assert_eq(limn_graph_gradient(graph, loss, &scores, 1, &gradient), LIMN_OK, "%s", limn_error_message());
   keep(graph, "loss", loss);
   keep(graph, "d_real", limn_mean_score(graph, kind, scores, sides, 1));
@@ -39,11 +39,11 @@ static limn_graph *make_graph(limn_gan_loss kind) {
   return graph;
 }
 
-static results compute(limn_gan_loss kind) {
+static results compute(limn_gan_loss kind, double smoothing) {
   limn_device *device = NULL;
   limn_store *store = NULL;
   limn_program *program = NULL;
-  limn_graph *graph = make_graph(kind);
+  limn_graph *graph = make_graph(kind, smoothing);
   results r;
   cr_assert_eq(limn_device_create(&device, &(limn_device_options){.name = "cpu", .threads = 1}), LIMN_OK);
   cr_assert_eq(limn_store_create(&store, device), LIMN_OK);
@@ -64,42 +64,68 @@ static results compute(limn_gan_loss kind) {
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-/* One picture's term of what D minimises, and its derivative. */
-static double term(limn_gan_loss kind, double x, bool is_real, double *slope) {
-  double s = is_real ? 1 : -1, d = sigmoid(x);
+/* One picture's term of what D minimises, and its derivative. `to`: the target of real pictures. */
+static double term(limn_gan_loss kind, double x, bool is_real, double to, double *slope) {
+  double s = is_real ? 1 : -1, d = sigmoid(x), target = is_real ? to : 0;
   switch (kind) {
   case LIMN_GAN_LEAST_SQUARES:
-    *slope = x - is_real;
-    return (x - is_real) * (x - is_real) / 2;
+    *slope = x - target;
+    return (x - target) * (x - target) / 2;
   case LIMN_GAN_HINGE:
     *slope = 1 - s * x > 0 ? -s : 0;
     return fmax(0, 1 - s * x);
+  case LIMN_GAN_WASSERSTEIN:
+    *slope = -s;
+    return -s * x;
   default:
-    *slope = is_real ? d - 1 : d;
-    return is_real ? -log(d) : -log(1 - d);
+    *slope = d - target;
+    return -target * log(d) - (1 - target) * log(1 - d);
   }
 }
 
-Test(losses, discriminators_are_the_papers, .timeout = 60) {
-  static const limn_gan_loss kinds[] = {LIMN_GAN_NON_SATURATING, LIMN_GAN_MINIMAX, LIMN_GAN_LEAST_SQUARES,
-                                        LIMN_GAN_HINGE};
-  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; ++k) {
-    limn_gan_loss kind = kinds[k];
-    bool probability = kind == LIMN_GAN_NON_SATURATING || kind == LIMN_GAN_MINIMAX;
-    results r = compute(kind);
-    double loss = 0, mean[2] = {0, 0};
-    for (int i = 0; i < 2 * EACH; ++i) {
-      bool is_real = i < EACH;
-      double x = (double)(is_real ? real[i] : fake[i - EACH]), slope;
-      loss += term(kind, x, is_real, &slope) / EACH;
-      mean[!is_real] += (probability ? sigmoid(x) : x) / EACH;
-      cr_expect_float_eq((double)r.gradients[i], slope / EACH, 1e-6, "loss %d: gradient %d is %g, not %g", (int)kind, i,
-                         (double)r.gradients[i], slope / EACH);
-    }
-    cr_expect_float_eq((double)r.loss, loss, 1e-6, "loss %d is %g, not %g", (int)kind, (double)r.loss, loss);
-    cr_expect_float_eq((double)r.d_real, mean[0], 1e-6, "loss %d: D(x) is %g", (int)kind, (double)r.d_real);
-    cr_expect_float_eq((double)r.d_fake, mean[1], 1e-6, "loss %d: D(G(z)) is %g", (int)kind, (double)r.d_fake);
+/* The pairs' losses, and their derivatives by either score. */
+static double paired(double *slopes) {
+  double loss = 0;
+  for (int i = 0; i < EACH; ++i) {
+    double difference = (double)real[i] - (double)fake[i];
+    loss -= log(sigmoid(difference)) / EACH;
+    slopes[i] = (sigmoid(difference) - 1) / EACH;
+    slopes[EACH + i] = -slopes[i];
   }
+  return loss;
+}
+
+static void check_discriminator(limn_gan_loss kind, double smoothing) {
+  const bool probability = kind == LIMN_GAN_NON_SATURATING || kind == LIMN_GAN_MINIMAX;
+  results r = compute(kind, smoothing);
+  double loss = 0, mean[2] = {0, 0}, slopes[2 * EACH];
+  for (int i = 0; i < 2 * EACH; ++i) {
+    bool is_real = i < EACH;
+    double x = (double)(is_real ? real[i] : fake[i - EACH]);
+    loss += term(kind, x, is_real, 1 - smoothing, &slopes[i]) / EACH;
+    slopes[i] /= EACH;
+    mean[!is_real] += (probability ? sigmoid(x) : x) / EACH;
+  }
+  if (kind == LIMN_GAN_RELATIVISTIC)
+    loss = paired(slopes);
+  for (int i = 0; i < 2 * EACH; ++i)
+    cr_expect_float_eq((double)r.gradients[i], slopes[i], 1e-6, "loss %d: gradient %d is %g, not %g", (int)kind, i,
+                       (double)r.gradients[i], slopes[i]);
+  cr_expect_float_eq((double)r.loss, loss, 1e-6, "loss %d is %g, not %g", (int)kind, (double)r.loss, loss);
+  cr_expect_float_eq((double)r.d_real, mean[0], 1e-6, "loss %d: D(x) is %g", (int)kind, (double)r.d_real);
+  cr_expect_float_eq((double)r.d_fake, mean[1], 1e-6, "loss %d: D(G(z)) is %g", (int)kind, (double)r.d_fake);
+}
+
+Test(losses, discriminators_are_the_papers, .timeout = 60) {
+  static const limn_gan_loss kinds[] = {LIMN_GAN_NON_SATURATING, LIMN_GAN_MINIMAX,     LIMN_GAN_LEAST_SQUARES,
+                                        LIMN_GAN_HINGE,          LIMN_GAN_WASSERSTEIN, LIMN_GAN_RELATIVISTIC};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; ++k)
+    check_discriminator(kinds[k], 0);
+}
+
+Test(losses, smoothing_moves_the_target_of_real_pictures_alone, .timeout = 60) {
+  check_discriminator(LIMN_GAN_NON_SATURATING, 0.1);
+  check_discriminator(LIMN_GAN_LEAST_SQUARES, 0.25);
 }
 
 /* ---- values ---- */
@@ -155,11 +181,11 @@ static void evaluate(values *v, limn_value value, float *out, size_t count) {
                      want)
 
 Test(losses, generators_are_the_papers, .timeout = 60) {
-  static const char *const names[] = {[LIMN_GAN_NON_SATURATING] = "non-saturating",
-                                      [LIMN_GAN_MINIMAX] = "minimax",
-                                      [LIMN_GAN_LEAST_SQUARES] = "least squares",
-                                      [LIMN_GAN_HINGE] = "hinge"};
-  for (int kind = 0; kind < 4; ++kind) {
+  static const char *const names[] = {
+      [LIMN_GAN_NON_SATURATING] = "non-saturating", [LIMN_GAN_MINIMAX] = "minimax",
+      [LIMN_GAN_LEAST_SQUARES] = "least squares",   [LIMN_GAN_HINGE] = "hinge",
+      [LIMN_GAN_WASSERSTEIN] = "Wasserstein",       [LIMN_GAN_RELATIVISTIC] = "relativistic"};
+  for (int kind = 0; kind <= LIMN_GAN_RELATIVISTIC; ++kind) {
     values v = make_values();
     double want = 0;
     float got = NAN;
@@ -168,10 +194,11 @@ Test(losses, generators_are_the_papers, .timeout = 60) {
       want += (kind == LIMN_GAN_NON_SATURATING  ? -log(d)
                : kind == LIMN_GAN_MINIMAX       ? log(1 - d)
                : kind == LIMN_GAN_LEAST_SQUARES ? (x - 1) * (x - 1) / 2
+               : kind == LIMN_GAN_RELATIVISTIC  ? -log(sigmoid(x - (double)v.b[i]))
                                                 : -x) /
               COUNT;
     }
-    evaluate(&v, limn_loss_generator(v.graph, (limn_gan_loss)kind, v.va), &got, 1);
+    evaluate(&v, limn_loss_generator(v.graph, (limn_gan_loss)kind, v.va, v.vb), &got, 1);
     NEAR(got, want, names[kind]);
   }
 }

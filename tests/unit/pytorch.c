@@ -241,8 +241,8 @@ static void build_dcgan(first_step *f) {
   limn_value scores = limn_model_apply(g, &f->model, 1, limn_graph_stack(g, real, fake), joint);
   limn_shape half = {4, 1, 1, 1};
   limn_value sides = limn_graph_stack(g, limn_graph_fill(g, half, 1), limn_graph_fill(g, half, -1));
-  limn_value loss_d = limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, scores, sides);
-  limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_model_apply(g, &f->model, 1, fake, mode));
+  limn_value loss_d = limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, scores, sides, 0);
+  limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_model_apply(g, &f->model, 1, fake, mode), LIMN_NONE);
   keep_gradients(f, loss_d, "discriminator.");
   keep_gradients(f, loss_g, "generator.");
   keep(f, "loss_d", loss_d);

@@ -34,6 +34,7 @@ typedef enum limn_stream {
   LIMN_STREAM_SCORE = 33,             /* order of the pictures in an Inception score's splits; step 0 */
   LIMN_STREAM_BOOTSTRAP = 34,         /* pictures of a resample; step = resample */
   LIMN_STREAM_FOLD = 35,              /* which pictures a cross-validation holds out; step 0 */
+  LIMN_STREAM_VIEW = 128,              /* + 8 look + what: what a discriminator sees (train/view.h); step = training step */
   LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 

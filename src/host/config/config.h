@@ -18,7 +18,9 @@ typedef enum limn_gan_loss {
   LIMN_GAN_NON_SATURATING,
   LIMN_GAN_MINIMAX,
   LIMN_GAN_LEAST_SQUARES,
-  LIMN_GAN_HINGE
+  LIMN_GAN_HINGE,
+  LIMN_GAN_WASSERSTEIN,
+  LIMN_GAN_RELATIVISTIC
 } limn_gan_loss;
 typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_BERNOULLI,
@@ -36,7 +38,11 @@ typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_COSINE
 } limn_schedule_kind;
 
-#define LIMN_SETTING_LIMIT 96 /* room for the rows of the table of settings */
+typedef enum limn_augment_kind { LIMN_AUGMENT_NONE, LIMN_AUGMENT_DIFFERENTIABLE, LIMN_AUGMENT_ADA } limn_augment_kind;
+/* Of the setting augment_kinds. */
+enum { LIMN_AUGMENT_COLOR = 1, LIMN_AUGMENT_FLIP = 2, LIMN_AUGMENT_TRANSLATION = 4, LIMN_AUGMENT_CUTOUT = 8 };
+
+#define LIMN_SETTING_LIMIT 128 /* room for the rows of the table of settings */
 
 /* Text fields are owned by the config; "" means not set. Enumerations are stored as int. */
 struct limn_config {
@@ -70,23 +76,36 @@ struct limn_config {
   int batch;       /* 0: auto */
 
   /* loss */
-  int loss;            /* limn_gan_loss; dcgan */
-  int d_steps;         /* discriminator steps a generator step; dcgan */
-  int likelihood;      /* limn_likelihood; vae, autoencoder */
-  double sigma;        /* of the fixed Gaussian */
-  double beta;         /* weight of the KL term; vae */
-  int64_t beta_warmup; /* steps over which beta rises linearly from 0 */
-  double free_bits;    /* nats a latent dimension */
-  int binarize;        /* limn_binarize */
-  bool dequantize;     /* x = (byte + u) / 256 */
-  double noise;        /* standard deviation of the noise on a denoising autoencoder's input */
-  int64_t patience;    /* validations without improvement before the run stops; 0: never */
+  int loss;               /* limn_gan_loss; dcgan */
+  int d_steps;            /* discriminator steps a generator step; dcgan */
+  double label_smoothing; /* how far the target of real pictures is from 1 */
+  int likelihood;         /* limn_likelihood; vae, autoencoder */
+  double sigma;           /* of the fixed Gaussian */
+  double beta;            /* weight of the KL term; vae */
+  int64_t beta_warmup;    /* steps over which beta rises linearly from 0 */
+  double free_bits;       /* nats a latent dimension */
+  int binarize;           /* limn_binarize */
+  bool dequantize;        /* x = (byte + u) / 256 */
+  double noise;           /* standard deviation of the noise on a denoising autoencoder's input */
+  int64_t patience;       /* validations without improvement before the run stops; 0: never */
+
+  /* stabilisers of GANs */
+  double r1, r2, gradient_penalty; /* weights; 0: none */
+  int penalty_every;               /* steps; over 1: a penalty has a step of its own */
+  double penalty_end;              /* part of the penalties that is left when the schedule ends */
+  int augment;                     /* limn_augment_kind */
+  char *augment_kinds;             /* names with commas */
+  double ada_target, ada_pictures; /* pictures over which p may go from 0 to 1 */
+  double instance_noise;           /* standard deviation at the start */
+  int64_t instance_noise_steps;    /* until it is 0; 0: the run's */
+  int pack;                        /* pictures that the discriminator sees at once */
 
   /* optimiser */
   int optimizer;   /* limn_optimizer_kind */
   double lr, lr_d; /* lr_d: discriminator's rate, 0: lr */
   double beta1, beta2, eps, weight_decay, momentum;
-  int schedule; /* limn_schedule_kind */
+  int schedule;  /* limn_schedule_kind */
+  double lr_end; /* part of the rates at which it ends */
   int64_t warmup;
   double clip; /* largest gradient norm, 0: no clipping */
   double ema;  /* decay of the average of G's weights, 0: none */
@@ -129,6 +148,9 @@ limn_status limn_config_check(const limn_config *config);
 /* The settings that are set otherwise in `config` than in the run that goes on with it, of those that make it no longer
  * bit-exact: "threads 2, then 4", into buffer, returned; "" when there are none. */
 const char *limn_config_inexact_changes(const limn_config *config, const limn_config *run, char *buffer, size_t size);
+
+/* What the setting augment_kinds names: LIMN_AUGMENT_ bits, of what is known. */
+unsigned limn_config_augment_kinds(const limn_config *config);
 
 /* The colour of the setting `background`. */
 void limn_config_background(const limn_config *config, uint8_t rgb[3]);

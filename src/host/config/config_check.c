@@ -43,6 +43,78 @@ static limn_status check_patience(const limn_config *config) {
                    config->patience);
 }
 
+static const struct {
+  const char *name;
+  unsigned kind;
+} augmentations[] = {{"color", LIMN_AUGMENT_COLOR},
+                     {"flip", LIMN_AUGMENT_FLIP},
+                     {"translation", LIMN_AUGMENT_TRANSLATION},
+                     {"cutout", LIMN_AUGMENT_CUTOUT}};
+#define AUGMENTATIONS (sizeof augmentations / sizeof *augmentations)
+
+/* The bit of the name that `text` begins with, of `length` letters; 0: there is none. */
+static unsigned augmentation_of(const char *text, size_t length) {
+  for (size_t i = 0; i < AUGMENTATIONS; ++i)
+    if (strlen(augmentations[i].name) == length && strncmp(augmentations[i].name, text, length) == 0)
+      return augmentations[i].kind;
+  return 0;
+}
+
+unsigned limn_config_augment_kinds(const limn_config *config) {
+  unsigned kinds = 0;
+  for (const char *word = config->augment_kinds; *word; word += strspn(word, ",")) {
+    const size_t length = strcspn(word, ",");
+    kinds |= augmentation_of(word, length);
+    word += length;
+  }
+  return kinds;
+}
+
+static limn_status check_augment(const limn_config *config) {
+  for (const char *word = config->augment_kinds; *word; word += strspn(word, ",")) {
+    const size_t length = strcspn(word, ",");
+    if (!augmentation_of(word, length))
+      return limn_fail(LIMN_USAGE, "augment_kinds knows no \"%.*s\" but color, flip, translation and cutout",
+                       (int)length, word);
+    word += length;
+  }
+  if (config->augment != LIMN_AUGMENT_NONE && limn_config_augment_kinds(config) == 0)
+    return limn_fail(LIMN_USAGE, "augment has nothing to do: name some augment_kinds, or set augment to none");
+  return LIMN_OK;
+}
+
+/* Whether the run's length in steps is known, over which something falls. */
+static bool has_end(const limn_config *config) {
+  return config->horizon > 0 || config->steps > 0 || config->epochs > 0;
+}
+
+static limn_status check_losses(const limn_config *config) {
+  const bool logits = config->loss == LIMN_GAN_NON_SATURATING || config->loss == LIMN_GAN_MINIMAX;
+  if (config->label_smoothing > 0 && !logits && config->loss != LIMN_GAN_LEAST_SQUARES)
+    return limn_fail(LIMN_USAGE, "label_smoothing needs a loss with targets: set loss to non_saturating, minimax or "
+                                 "least_squares, or label_smoothing to 0");
+  if (config->loss == LIMN_GAN_WASSERSTEIN && config->gradient_penalty <= 0)
+    return limn_fail(LIMN_USAGE,
+                     "loss wasserstein means nothing while the discriminator may be as steep as it likes: set "
+                     "gradient_penalty (10, with d_steps 5)");
+  return LIMN_OK;
+}
+
+static limn_status check_stabilisers(const limn_config *config) {
+  LIMN_TRY(check_losses(config));
+  LIMN_TRY(check_augment(config));
+  if (config->pack > 1 && config->batch % config->pack)
+    return limn_fail(LIMN_USAGE,
+                     "pack %d puts so many pictures together, and a batch of %d is no multiple of it: set "
+                     "batch to %d, or pack to 1",
+                     config->pack, config->batch, (config->batch + config->pack - 1) / config->pack * config->pack);
+  if (config->penalty_end < 1 && !has_end(config))
+    return limn_fail(LIMN_USAGE, "a run by time does not know where penalty_end is: set horizon, or penalty_end to 1");
+  if (config->instance_noise > 0 && config->instance_noise_steps == 0 && !has_end(config))
+    return limn_fail(LIMN_USAGE, "a run by time does not know where instance_noise ends: set instance_noise_steps");
+  return LIMN_OK;
+}
+
 /* The size is known at the latest when the data is. */
 static limn_status check_augmentation(const limn_config *config) {
   int side = config->height < config->width ? config->height : config->width;
@@ -57,6 +129,8 @@ limn_status limn_config_check(const limn_config *config) {
   LIMN_TRY(check_augmentation(config));
   if (limn_setting_find("likelihood")->models >> config->model & 1)
     LIMN_TRY(check_likelihood(config));
+  if (limn_setting_find("loss")->models >> config->model & 1)
+    LIMN_TRY(check_stabilisers(config));
   LIMN_TRY(check_patience(config));
   if (config->steps == 0 && config->epochs == 0 && config->time == 0)
     return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");
@@ -64,7 +138,7 @@ limn_status limn_config_check(const limn_config *config) {
   if (config->schedule != LIMN_SCHEDULE_CONSTANT && span > 0 && config->warmup >= span)
     return limn_fail(LIMN_USAGE, "warmup %" PRId64 " leaves nothing of the schedule's %" PRId64 " steps: set it lower",
                      config->warmup, span);
-  if (config->schedule != LIMN_SCHEDULE_CONSTANT && config->horizon == 0 && config->steps == 0 && config->epochs == 0)
+  if (config->schedule != LIMN_SCHEDULE_CONSTANT && !has_end(config))
     return limn_fail(LIMN_USAGE,
                      "a run by time does not know where a schedule ends: set horizon, or schedule to constant");
   return LIMN_OK;

@@ -248,7 +248,7 @@ static void mark_needed(struct limn_sweep *s, limn_value first, int count, const
     s->needed[wrt[i]] = true;
   for (limn_value v = first; v < count; ++v) {
     const limn_node *n = limn_graph_node(s->graph, v);
-    for (int i = 0; i < n->input_count; ++i)
+    for (int i = 0; i < n->input_count && !n->held; ++i)
       s->needed[v] = s->needed[v] || s->needed[n->inputs[i]];
   }
 }

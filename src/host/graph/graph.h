@@ -170,6 +170,7 @@ typedef struct limn_node {
   int32_t channel;   /* SLICE */
   float beta1, beta2, eps, weight_decay; /* ADAM, SGD */
   bool decoupled;                        /* ADAM: AdamW's decoupled weight decay */
+  bool held;                             /* POINTWISE: no gradient flows through */
   uint32_t stream;                       /* NORMAL, UNIFORM, PICTURES, WINDOW, WINDOW_DX */
   limn_window window;                    /* PICTURES, WINDOW, WINDOW_DX */
   int32_t column;                        /* RECORD */
@@ -270,6 +271,8 @@ limn_value limn_graph_add(limn_graph *graph, limn_value x, limn_value y);
 limn_value limn_graph_sub(limn_graph *graph, limn_value x, limn_value y);
 limn_value limn_graph_mul(limn_graph *graph, limn_value x, limn_value y);
 limn_value limn_graph_affine(limn_graph *graph, limn_value x, float a, float b); /* a x + b */
+/* x, through which no gradient flows. */
+limn_value limn_graph_hold(limn_graph *graph, limn_value x);
 
 limn_value limn_graph_sum(limn_graph *graph, limn_value x, limn_shape shape);
 limn_value limn_graph_sum_all(limn_graph *graph, limn_value x);

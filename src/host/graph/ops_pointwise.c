@@ -99,6 +99,16 @@ limn_value limn_graph_affine(limn_graph *graph, limn_value x, float a, float b) 
   return limn_graph_unary(graph, LIMN_PW_AFFINE, x, a, b);
 }
 
+limn_value limn_graph_hold(limn_graph *graph, limn_value x) {
+  return limn_graph_append(graph, &(limn_node){.op = LIMN_OP_POINTWISE,
+                                               .pointwise = LIMN_PW_AFFINE,
+                                               .shape = limn_graph_shape(graph, x),
+                                               .input_count = 1,
+                                               .inputs = {x},
+                                               .alpha = 1,
+                                               .held = true});
+}
+
 limn_value limn_graph_broadcast(limn_graph *graph, limn_value x, limn_shape shape) {
   if (limn_shape_equal(limn_graph_shape(graph, x), shape))
     return x;

@@ -55,6 +55,10 @@ static void build(limn_discriminator *d, limn_graph *graph) {
   limn_value x = limn_graph_pictures(
       graph, limn_graph_leaf(graph, LIMN_ROLE_PICTURES, BYTES, shape),
       (limn_picture_attrs){.height = c->height, .width = c->width, .scale = 2 / 255.0f, .shift = -1});
+  if (c->pack > 1) { /* a picture beside itself, as often as D saw others beside it */
+    const limn_value same[LIMN_MAX_INPUTS] = {x, x, x, x};
+    x = limn_graph_concat(graph, same, c->pack);
+  }
   limn_scope scope = limn_model_scope(graph, &d->model, index, (limn_network_mode){.gate = LIMN_NONE});
   scope.activations = &d->layers;
   d->model.row->networks[index].build(&scope, &d->model, x);

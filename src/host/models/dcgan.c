@@ -46,6 +46,8 @@ const char *limn_dcgan_describe_output(const limn_config *config, const char *ne
       [LIMN_GAN_MINIMAX] = "logits of being real; apply a sigmoid",
       [LIMN_GAN_LEAST_SQUARES] = "scores, 1 for real and 0 for generated pictures",
       [LIMN_GAN_HINGE] = "scores, over 0 for real and under 0 for generated pictures",
+      [LIMN_GAN_WASSERSTEIN] = "scores, larger for real pictures; only differences mean something",
+      [LIMN_GAN_RELATIVISTIC] = "scores, larger for real pictures; only differences mean something",
   };
   return strcmp(network, "discriminator") == 0 ? scores[config->loss] : "pictures after tanh, in [-1, 1]";
 }

@@ -8,7 +8,7 @@ limn_status limn_model_init(limn_model *model, const limn_config *config) {
 limn_shape limn_model_input(const limn_model *model, int index, int count) {
   const limn_config *c = model->config;
   return model->row->networks[index].reads_codes ? (limn_shape){count, c->latent, 1, 1}
-                                                 : (limn_shape){count, c->channels, c->height, c->width};
+                                                 : (limn_shape){count, c->channels * c->pack, c->height, c->width};
 }
 
 limn_scope limn_model_scope(limn_graph *graph, const limn_model *model, int index, limn_network_mode mode) {

@@ -14,7 +14,8 @@ struct limn_model {
 /* LIMN_USAGE when the size cannot be served. config is to outlive the model. */
 limn_status limn_model_init(limn_model *model, const limn_config *config);
 
-/* The shape of `count` codes or pictures, whichever network `index` reads. */
+/* The shape of `count` codes or pictures, whichever network `index` reads; a discriminator's have the channels of as
+ * many pictures as it sees at once (setting pack). */
 limn_shape limn_model_input(const limn_model *model, int index, int count);
 
 /* Where network `index` is built, from its first layer on. */

@@ -1,10 +1,16 @@
 #include "train/balance.h"
 
+#include <math.h>
+
 #define REGAINED 4 /* times what counts as lost */
 
 /* The loss of a discriminator that errs nowhere. Probabilities of 0.99 and 0.01 make -2 log 0.99 = 0.02; with hinge so
  * much is missing of the margins; with least squares the scores are 0.045 off their targets (root mean square). */
-static double least_loss(limn_gan_loss loss) { return loss == LIMN_GAN_LEAST_SQUARES ? 0.002 : 0.02; }
+static double least_loss(limn_gan_loss loss) {
+  if (loss == LIMN_GAN_WASSERSTEIN) /* a distance, which has no least */
+    return -INFINITY;
+  return loss == LIMN_GAN_LEAST_SQUARES ? 0.002 : 0.02;
+}
 
 bool limn_balance_add(limn_balance *balance, limn_gan_loss loss, uint64_t step, double loss_d) {
   balance->sum += loss_d;

@@ -1,13 +1,22 @@
 /* Generative adversarial training: Goodfellow et al. 2014, Algorithm 1, in the form of PyTorch's DCGAN example, which
  * takes the generator's step on the same fake pictures that the discriminator has just learned from. */
+#include <math.h>
+
 #include "base/error.h"
 #include "base/philox.h"
 #include "checkpoint/average.h"
+#include "train/augment.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
+#include "train/penalties.h"
+#include "train/players.h"
 #include "train/session.h"
 
-enum { GENERATOR, DISCRIMINATOR }; /* networks of the model */
+#define PI 3.14159265358979323846
+
+static const limn_player_streams step_streams = {LIMN_STREAM_LATENT, LIMN_STREAM_AUGMENT, LIMN_LOOK_DISCRIMINATOR};
+static const limn_player_streams extra_streams = {LIMN_STREAM_LATENT_EXTRA, LIMN_STREAM_AUGMENT_EXTRA, LIMN_LOOK_EXTRA};
+static const limn_player_streams penalty_streams = {LIMN_STREAM_LATENT, LIMN_STREAM_AUGMENT, LIMN_LOOK_PENALTY};
 
 static int batches_per_step(const limn_config *config) { return config->d_steps; }
 
@@ -17,79 +26,88 @@ static float pixel_scale(const limn_config *config, float *shift) { /* to tanh's
   return 2 / 255.0f;
 }
 
-/* The random numbers of a step: the discriminator's further ones have their own. */
-struct streams {
-  uint32_t latent, augment;
-};
-static const struct streams step_streams = {LIMN_STREAM_LATENT, LIMN_STREAM_AUGMENT};
-static const struct streams extra_streams = {LIMN_STREAM_LATENT_EXTRA, LIMN_STREAM_AUGMENT_EXTRA};
-
-/* Leaves and networks of one step. */
-struct players {
-  limn_graph *graph;
-  limn_session *session;
-  limn_value gate;
-  limn_value real, fake; /* pictures */
-};
-
-static limn_value generate(const struct players *p, uint32_t stream) {
-  const limn_model *model = &p->session->model;
-  const limn_network_mode mode = {.training = true, .gate = p->gate};
-  limn_shape codes = limn_model_input(model, GENERATOR, p->session->batch.n);
-  return limn_model_apply(p->graph, model, GENERATOR, limn_graph_normal(p->graph, codes, stream), mode);
-}
-
-/* `groups` batches one behind the other in one pass; each has its own batch statistics, as if it were passed alone. */
-static limn_value discriminate(const struct players *p, limn_value pictures, int groups) {
-  const limn_network_mode mode = {.training = true, .gate = p->gate, .groups = groups};
-  return limn_model_apply(p->graph, &p->session->model, DISCRIMINATOR, pictures, mode);
-}
-
 /* 1 beside each real picture's score, -1 beside each fake one's. */
 static limn_value name_sides(limn_graph *graph, limn_value scores) {
-  limn_shape half = limn_graph_shape(graph, scores);
-  half.n /= 2;
+  const limn_shape half = {limn_graph_shape(graph, scores).n / 2, 1, 1, 1};
   return limn_graph_stack(graph, limn_graph_fill(graph, half, 1), limn_graph_fill(graph, half, -1));
 }
 
+/* What the discriminator's optimiser is told. Where penalties have a step of their own after every k others, Adam's
+ * rate and decays are those of k + 1 steps in the time of k (Karras et al. 2020, StyleGAN2, appendix B). */
+static limn_config discriminator_config(const limn_config *config) {
+  limn_config c = *config;
+  c.lr = config->lr_d > 0 ? config->lr_d : config->lr;
+  if (limn_penalties_lazy(config)) {
+    const double part = config->penalty_every / (config->penalty_every + 1.0);
+    c.lr *= part;
+    c.beta1 = pow(config->beta1, part);
+    c.beta2 = pow(config->beta2, part);
+  }
+  return c;
+}
+
+static limn_status minimize_discriminator(limn_players *p, limn_value objective, limn_value *norm) {
+  const limn_config config = discriminator_config(p->config);
+  return limn_optimizer_minimize(p->graph, &config, objective, "discriminator.", p->gate, norm);
+}
+
+static void measure(const limn_players *p, const char *name, limn_value value) {
+  if (value != LIMN_NONE)
+    limn_session_measure(p->session, p->graph, name, value);
+}
+
 /* "Update the discriminator by ascending its stochastic gradient": real pictures from the leaf "real", fresh fake ones.
- * Both go through D together, which takes half the launches of two passes. */
-static limn_status add_discriminator_step(struct players *p, const struct streams *streams, bool measured) {
+ */
+static limn_status add_discriminator_step(limn_players *p, const limn_player_streams *streams, bool measured) {
   limn_graph *graph = p->graph;
-  const limn_config *config = p->session->config;
-  limn_gan_loss loss = (limn_gan_loss)config->loss;
-  p->real = limn_session_training_pictures(p->session, graph, "real", streams->augment);
-  p->fake = generate(p, streams->latent);
-  limn_value scores = discriminate(p, limn_graph_stack(graph, p->real, p->fake), 2);
-  limn_value sides = name_sides(graph, scores), norm;
-  limn_value loss_d = limn_loss_discriminator(graph, loss, scores, sides);
-  limn_value d_real = limn_mean_score(graph, loss, scores, sides, 1);
-  limn_value d_fake = limn_mean_score(graph, loss, scores, sides, -1);
-  LIMN_TRY(limn_optimizer_minimize(graph, config, loss_d, "discriminator.", p->gate, &norm));
+  const limn_config *c = p->config;
+  const limn_gan_loss loss = (limn_gan_loss)c->loss;
+  const bool penalised = limn_penalties_wanted(c) && !limn_penalties_lazy(c);
+  limn_players_take_real(p, streams);
+  limn_players_generate(p, streams);
+  limn_players_score(p, streams->look, penalised && limn_penalties_apart(c));
+  limn_value sides = name_sides(graph, p->scores), norm;
+  limn_value loss_d = limn_loss_discriminator(graph, loss, p->scores, sides, c->label_smoothing), objective = loss_d;
+  limn_value d_real = limn_mean_score(graph, loss, p->scores, sides, 1);
+  limn_value d_fake = limn_mean_score(graph, loss, p->scores, sides, -1);
+  limn_penalties penalties = {LIMN_NONE, LIMN_NONE, LIMN_NONE, LIMN_NONE};
+  if (penalised) {
+    LIMN_TRY(limn_penalties_take(&penalties, p, streams->look));
+    objective = limn_graph_add(graph, loss_d, penalties.sum);
+  }
+  LIMN_TRY(minimize_discriminator(p, objective, &norm));
   if (measured) {
-    limn_session_measure(p->session, graph, "loss_d", loss_d);
-    limn_session_measure(p->session, graph, "d_real", d_real);
-    limn_session_measure(p->session, graph, "d_fake", d_fake);
-    limn_session_measure(p->session, graph, "grad_norm_d", norm);
+    measure(p, "loss_d", loss_d);
+    measure(p, "d_real", d_real);
+    measure(p, "d_fake", d_fake);
+    measure(p, "grad_norm_d", norm);
+    measure(p, "r1", penalties.r1);
+    measure(p, "r2", penalties.r2);
+    measure(p, "gradient_penalty", penalties.gradient);
   }
   return limn_graph_status(graph);
 }
 
 /* "Update the generator by descending its stochastic gradient", through the discriminator as it now is. */
-static limn_status add_generator_step(struct players *p) {
+static limn_status add_generator_step(limn_players *p) {
   limn_graph *graph = p->graph;
-  const limn_config *config = p->session->config;
-  limn_value norm, loss_g = limn_loss_generator(graph, (limn_gan_loss)config->loss, discriminate(p, p->fake, 1));
-  LIMN_TRY(limn_optimizer_minimize(graph, config, loss_g, "generator.", p->gate, &norm));
-  limn_session_measure(p->session, graph, "loss_g", loss_g);
-  limn_session_measure(p->session, graph, "grad_norm_g", norm);
+  const limn_gan_loss loss = (limn_gan_loss)p->config->loss;
+  limn_value norm, real = LIMN_NONE, fake = limn_players_judge(p, p->fake, LIMN_LOOK_GENERATOR, 1);
+  if (loss == LIMN_GAN_RELATIVISTIC)
+    real = limn_players_judge(p, p->real, LIMN_LOOK_GENERATOR_REAL, 1);
+  limn_value loss_g = limn_loss_generator(graph, loss, fake, real);
+  LIMN_TRY(limn_optimizer_minimize(graph, p->config, loss_g, "generator.", p->gate, &norm));
+  measure(p, "loss_g", loss_g);
+  measure(p, "grad_norm_g", norm);
   return limn_graph_status(graph);
 }
 
 static limn_status build_step(limn_session *s, limn_graph *graph) {
-  struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
+  limn_players p = limn_players_begin(s, graph);
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
+  if (s->config->augment == LIMN_AUGMENT_ADA)
+    measure(&p, "ada_p", limn_augment_adapt(graph, s->config, p.real_scores));
   if (s->config->ema > 0)
     LIMN_TRY(limn_average_add_update(graph, &s->model, p.gate));
   return limn_program_create(&s->train, s->store, graph, NULL);
@@ -97,39 +115,82 @@ static limn_status build_step(limn_session *s, limn_graph *graph) {
 
 /* The discriminator's steps before the one that the generator's shares. */
 static limn_status build_extra(limn_session *s, limn_graph *graph) {
-  struct players p = {.graph = graph, .session = s, .gate = limn_session_gate(graph)};
+  limn_players p = limn_players_begin(s, graph);
   LIMN_TRY(add_discriminator_step(&p, &extra_streams, false));
   return limn_program_create(&s->extra, s->store, graph, NULL);
+}
+
+static limn_status build_penalty(limn_session *s, limn_graph *graph) {
+  limn_players p = limn_players_begin(s, graph);
+  limn_penalties penalties;
+  limn_value norm;
+  LIMN_TRY(limn_penalties_take_alone(&penalties, &p, &penalty_streams));
+  LIMN_TRY(
+      minimize_discriminator(&p, limn_graph_affine(graph, penalties.sum, (float)s->config->penalty_every, 0), &norm));
+  return limn_program_create(&s->penalty, s->store, graph, NULL);
 }
 
 static limn_status build(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_step));
   if (s->config->d_steps > 1)
     LIMN_TRY(limn_session_build(s, build_extra));
+  if (limn_penalties_lazy(s->config))
+    LIMN_TRY(limn_session_build(s, build_penalty));
   if (s->config->ema > 0)
     LIMN_TRY(limn_average_create_program(&s->statistics, s->store, &s->model, s->batch.n));
   return limn_session_build_samples(s);
 }
 
-/* k discriminator steps, a part each, the last of them in one program with the generator's. */
-static limn_status step(limn_session *s, uint64_t step_index, int part, const limn_batch *batch) {
-  const limn_config *config = s->config;
-  const uint64_t each = (uint64_t)config->d_steps, k = (uint64_t)part;
-  const bool last = k == each - 1;
+/* What changes over the run beside the rates. */
+static limn_status upload_course(limn_session *s, uint64_t step) {
+  const limn_config *c = s->config;
+  float course[LIMN_COURSES];
+  if (!limn_store_find(s->store, LIMN_VIEW_COURSE))
+    return LIMN_OK;
+  const uint64_t fading = c->instance_noise_steps ? (uint64_t)c->instance_noise_steps : s->horizon;
+  const double faded = fading ? fmin(1, (double)step / (double)fading) : 0;
+  const double done = s->horizon ? fmin(1, (double)step / (double)s->horizon) : 0;
+  course[LIMN_COURSE_NOISE] = (float)(c->instance_noise * (1 - faded));
+  course[LIMN_COURSE_PENALTY] = (float)(c->penalty_end + (1 - c->penalty_end) * 0.5 * (1 + cos(PI * done)));
+  return limn_session_upload(s, LIMN_VIEW_COURSE, course);
+}
+
+/* Rates of the discriminator's step number `index`, from 0: Adam counts its own steps. */
+static limn_status upload_discriminator_rates(limn_session *s, uint64_t step, uint64_t index) {
+  const limn_config config = discriminator_config(s->config);
   float hyper[4];
-  limn_optimizer_hyper(config, config->lr_d > 0 ? config->lr_d : config->lr, step_index, s->horizon, hyper);
-  const float rate = hyper[0], average_rate = limn_average_rate(config->ema, step_index);
-  /* Adam of the discriminator counts its own steps. */
-  limn_optimizer_hyper(config, 1, step_index * each + k, s->horizon, hyper);
+  limn_optimizer_hyper(&config, config.lr, step, s->horizon, hyper);
+  const float rate = hyper[0];
+  limn_optimizer_hyper(&config, 1, index, s->horizon, hyper);
   hyper[0] = rate;
-  LIMN_TRY(limn_session_upload(s, "hyper.discriminator.", hyper));
-  if (last) {
-    limn_optimizer_hyper(config, config->lr, step_index, s->horizon, hyper);
-    LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
-  }
-  if (last && config->ema > 0)
-    LIMN_TRY(limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate));
+  return limn_session_upload(s, "hyper.discriminator.", hyper);
+}
+
+static limn_status upload_generator_rates(limn_session *s, uint64_t step) {
+  const limn_config *c = s->config;
+  const float average_rate = limn_average_rate(c->ema, step);
+  float hyper[4];
+  limn_optimizer_hyper(c, c->lr, step, s->horizon, hyper);
+  LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
+  return c->ema > 0 ? limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate) : LIMN_OK;
+}
+
+/* k discriminator steps, a part each, the last of them in one program with the generator's; before the first, every so
+ * often, one of the penalties alone. */
+static limn_status step(limn_session *s, uint64_t step_index, int part, const limn_batch *batch) {
+  const limn_config *c = s->config;
+  const uint64_t each = (uint64_t)c->d_steps, k = (uint64_t)part, every = (uint64_t)c->penalty_every;
+  const bool last = k == each - 1, lazy = limn_penalties_lazy(c), penalised = lazy && step_index % every == 0;
+  uint64_t index = step_index * each + k + (lazy ? (step_index + every - 1) / every : 0);
   LIMN_TRY(limn_session_upload_batch(s, "real", batch));
+  LIMN_TRY(upload_course(s, step_index));
+  if (penalised && part == 0) {
+    LIMN_TRY(upload_discriminator_rates(s, step_index, index));
+    LIMN_TRY(limn_program_run(s->penalty, step_index));
+  }
+  LIMN_TRY(upload_discriminator_rates(s, step_index, index + penalised));
+  if (last)
+    LIMN_TRY(upload_generator_rates(s, step_index));
   return limn_program_run(last ? s->train : s->extra, last ? step_index : step_index * (each - 1) + k);
 }
 

@@ -67,6 +67,10 @@ static limn_value scalar_state(limn_graph *graph, const char *name, const char *
   return limn_graph_leaf(graph, LIMN_ROLE_OPTIMIZER, leaf, LIMN_SCALAR);
 }
 
+limn_value limn_optimizer_loss_scale(limn_graph *graph, const limn_config *config, const char *prefix) {
+  return strcmp(config->precision, "fp16") == 0 ? scalar_state(graph, LIMN_LOSS_SCALE, prefix) : LIMN_NONE;
+}
+
 /* 1 where x is finite, else 0: 0 x + 1 is then 1, else a NaN. */
 static limn_value one_if_finite(limn_graph *graph, limn_value x) {
   return limn_graph_unary(graph, LIMN_PW_STEP, limn_graph_affine(graph, x, 0, 1), 0, 0);
@@ -141,8 +145,9 @@ limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config
   m.squares = malloc(((size_t)m.count + 1) * sizeof *m.squares);
   limn_status status = m.parameters && m.gradients && m.squares ? LIMN_OK : limn_fail_memory("a training step");
   limn_value minimized = loss;
-  if (status == LIMN_OK && strcmp(config->precision, "fp16") == 0) {
-    m.scale = scalar_state(graph, LIMN_LOSS_SCALE, prefix);
+  if (status == LIMN_OK)
+    m.scale = limn_optimizer_loss_scale(graph, config, prefix);
+  if (m.scale != LIMN_NONE) {
     m.good_steps = scalar_state(graph, "loss_scale_steps", prefix);
     minimized = limn_graph_mul(graph, loss, m.scale);
   }
@@ -164,9 +169,9 @@ static double scheduled(const limn_config *config, uint64_t step, uint64_t horiz
   double done = horizon ? (double)(step < horizon ? step : horizon) / (double)horizon : 0;
   switch (config->schedule) {
   case LIMN_SCHEDULE_LINEAR:
-    return warm * (1 - done);
-  case LIMN_SCHEDULE_COSINE: /* Loshchilov & Hutter 2017, equation 5, one period down to 0 */
-    return warm * 0.5 * (1 + cos(PI * done));
+    return warm * (1 - done * (1 - config->lr_end));
+  case LIMN_SCHEDULE_COSINE: /* Loshchilov & Hutter 2017, equation 5, one period down to lr_end */
+    return warm * (config->lr_end + (1 - config->lr_end) * 0.5 * (1 + cos(PI * done)));
   default:
     return warm;
   }

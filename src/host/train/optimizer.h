@@ -11,6 +11,9 @@
 #define LIMN_LOSS_SCALE       "loss_scale"
 #define LIMN_FIRST_LOSS_SCALE 65536.0f
 
+/* That leaf, where the precision is fp16; else LIMN_NONE. */
+limn_value limn_optimizer_loss_scale(limn_graph *graph, const limn_config *config, const char *prefix);
+
 /* Minimises `loss` over every PARAMETER leaf of the graph whose name begins with `prefix` ("": all): extends the graph
  * by the gradients, the latch of `gate` on a loss or gradient that is not finite, and one optimiser node a parameter.
  * The input leaf "hyper.PREFIX" takes limn_optimizer_hyper's values each step. *norm is the Euclidean norm of the

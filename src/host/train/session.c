@@ -148,6 +148,7 @@ limn_status limn_session_init(limn_session *s, const limn_config *config, uint64
 void limn_session_release(limn_session *s) {
   limn_program_destroy(s->train);
   limn_program_destroy(s->extra);
+  limn_program_destroy(s->penalty);
   limn_program_destroy(s->statistics);
   limn_sampler_destroy(s->sampler);
   limn_program_destroy(s->reconstruct);
@@ -248,7 +249,7 @@ limn_status limn_session_settle_average(limn_session *s) {
 
 int limn_session_programs(const limn_session *s, const limn_program *programs[LIMN_SESSION_PROGRAMS]) {
   const limn_program *const all[LIMN_SESSION_PROGRAMS] = {
-      s->train,       s->extra,     s->statistics, s->sampler ? limn_sampler_program(s->sampler) : NULL,
+      s->train,       s->extra,     s->penalty, s->statistics, s->sampler ? limn_sampler_program(s->sampler) : NULL,
       s->reconstruct, s->validation};
   int count = 0;
   for (int i = 0; i < LIMN_SESSION_PROGRAMS; ++i)

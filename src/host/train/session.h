@@ -59,7 +59,7 @@ typedef struct limn_session {
   const char *measures[LIMN_MAX_MEASURES]; /* columns of the ring */
   int measure_count;
   /* Which of them: the algorithm's choice. `statistics` is there where an average is kept (checkpoint/average.h). */
-  limn_program *train, *extra, *statistics, *reconstruct, *validation;
+  limn_program *train, *extra, *penalty, *statistics, *reconstruct, *validation;
   limn_sampler *sampler;
   bool settled;                     /* the average's statistics are those of its weights */
   int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
@@ -123,7 +123,7 @@ limn_status limn_session_measures(limn_session *session, uint64_t first, int cou
 limn_status limn_session_settle_average(limn_session *session);
 
 /* The programs that there are, into `programs`; returns how many. Borrowed. */
-#define LIMN_SESSION_PROGRAMS 6
+#define LIMN_SESSION_PROGRAMS 7
 int limn_session_programs(const limn_session *session, const limn_program *programs[LIMN_SESSION_PROGRAMS]);
 
 /* Calls build with an empty graph, which is destroyed afterwards. */

@@ -1,0 +1,48 @@
+#include "train/players.h"
+
+enum { GENERATOR, DISCRIMINATOR }; /* networks of the model */
+
+limn_players limn_players_begin(limn_session *s, limn_graph *graph) {
+  return (limn_players){.graph = graph,
+                        .session = s,
+                        .config = s->config,
+                        .gate = limn_session_gate(graph),
+                        .real = LIMN_NONE,
+                        .fake = LIMN_NONE,
+                        .scores = LIMN_NONE,
+                        .real_scores = LIMN_NONE,
+                        .fake_scores = LIMN_NONE,
+                        .seen = LIMN_NONE};
+}
+
+void limn_players_take_real(limn_players *p, const limn_player_streams *streams) {
+  p->real = limn_session_training_pictures(p->session, p->graph, "real", streams->augment);
+}
+
+void limn_players_generate(limn_players *p, const limn_player_streams *streams) {
+  const limn_model *model = &p->session->model;
+  const limn_network_mode mode = {.training = true, .gate = p->gate};
+  limn_shape codes = limn_model_input(model, GENERATOR, p->session->batch.n);
+  p->fake = limn_model_apply(p->graph, model, GENERATOR, limn_graph_normal(p->graph, codes, streams->latent), mode);
+}
+
+limn_value limn_players_judge(const limn_players *p, limn_value pictures, limn_look look, int groups) {
+  const limn_network_mode mode = {.training = true, .gate = p->gate, .groups = groups};
+  limn_value view = limn_view_of(p->graph, p->config, pictures, look, groups);
+  return limn_model_apply(p->graph, &p->session->model, DISCRIMINATOR, view, mode);
+}
+
+void limn_players_score(limn_players *p, limn_look look, bool apart) {
+  limn_graph *graph = p->graph;
+  if (apart) {
+    p->real_scores = limn_players_judge(p, p->real, look, 1);
+    p->fake_scores = limn_players_judge(p, p->fake, look + 1, 1);
+    p->scores = limn_graph_stack(graph, p->real_scores, p->fake_scores);
+    return;
+  }
+  p->seen = limn_graph_stack(graph, p->real, p->fake);
+  p->scores = limn_players_judge(p, p->seen, look, 2);
+  const int32_t each = limn_graph_shape(graph, p->scores).n / 2;
+  p->real_scores = limn_graph_rows(graph, p->scores, 0, each);
+  p->fake_scores = limn_graph_rows(graph, p->scores, each, each);
+}
