@@ -10,6 +10,8 @@
 
 typedef enum limn_model_kind {
   LIMN_MODEL_DCGAN,
+  LIMN_MODEL_SNGAN,
+  LIMN_MODEL_R3GAN,
   LIMN_MODEL_VAE,
   LIMN_MODEL_AUTOENCODER,
   LIMN_MODEL_COUNT
@@ -20,6 +22,7 @@ typedef enum limn_gan_loss {
   LIMN_GAN_LEAST_SQUARES,
   LIMN_GAN_HINGE
 } limn_gan_loss;
+typedef enum limn_norm { LIMN_NORM_BATCH, LIMN_NORM_NONE } limn_norm;
 typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_BERNOULLI,
   LIMN_LIKELIHOOD_GAUSSIAN,         /* fixed variance sigma^2 */
@@ -36,7 +39,7 @@ typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_COSINE
 } limn_schedule_kind;
 
-#define LIMN_SETTING_LIMIT 96 /* room for the rows of the table of settings */
+#define LIMN_SETTING_LIMIT 128 /* room for the rows of the table of settings */
 
 /* Text fields are owned by the config; "" means not set. Enumerations are stored as int. */
 struct limn_config {
@@ -59,8 +62,11 @@ struct limn_config {
   char *cache;        /* of decoded pictures: "auto", "off" or a folder */
 
   /* network */
-  int filters; /* DCGAN: of the layer next to the image. VAE, autoencoder: of the first encoder layer */
+  int filters; /* of the layer next to the picture, or, of an SNGAN, what sngan.h says */
   int latent;
+  int norm_d;            /* limn_norm: what the discriminator has behind its convolutions; dcgan */
+  bool spectral_norm;    /* of the discriminator's weights */
+  bool minibatch_stddev; /* in front of the discriminator's end */
 
   /* length */
   int64_t steps;   /* 0: from epochs or time */
