@@ -36,6 +36,7 @@ static void add_update(limn_graph *graph, const limn_outline_leaf *leaf, limn_va
   char buffer[LONGEST];
   limn_value w = limn_graph_leaf(graph, leaf->role, leaf->name, leaf->shape);
   limn_value kept = limn_graph_leaf(graph, LIMN_ROLE_OPTIMIZER, average_name(leaf->name, buffer), leaf->shape);
+  limn_graph_set_form(graph, kept, leaf->form);
   limn_value moved = limn_graph_mul(graph, limn_graph_sub(graph, w, kept), rate);
   limn_graph_assign(graph, kept, limn_graph_add(graph, kept, moved));
 }

@@ -60,7 +60,7 @@ static void select_tensors(struct selection *s, const limn_safetensors *file, co
 static limn_status read_selected(void *context, size_t index, float *data) {
   const struct selection *s = context;
   if (s->store)
-    return limn_tensor_download(limn_store_find(s->store, s->stored[index]->name), data);
+    return limn_weights_download(limn_store_find(s->store, s->stored[index]->name), data);
   memcpy(data, s->stored[index]->data, s->stored[index]->bytes);
   return LIMN_OK;
 }

@@ -11,16 +11,44 @@
 
 #define NAME_SIZE 192
 
-int limn_weights_shape(limn_shape s, int64_t dims[4]) {
-  if (s.n == 1 && s.h == 1 && s.w == 1) {
-    dims[0] = s.c;
-    return 1;
+static int set_dims(int64_t dims[4], int count, int64_t a, int64_t b, int64_t c, int64_t d) {
+  dims[0] = a;
+  dims[1] = b;
+  dims[2] = c;
+  dims[3] = d;
+  return count;
+}
+
+int limn_weights_shape(limn_shape s, limn_form form, int64_t dims[4]) {
+  const int64_t each = (int64_t)s.c * s.h * s.w;
+  switch (form) {
+  case LIMN_FORM_USUAL:
+    break;
+  case LIMN_FORM_VECTOR:
+    return set_dims(dims, 1, s.n * each, 1, 1, 1);
+  case LIMN_FORM_PICTURE:
+    return set_dims(dims, 3, s.c, s.h, s.w, 1);
+  case LIMN_FORM_ROWS:
+    return set_dims(dims, 2, s.n, each, 1, 1);
+  case LIMN_FORM_COLUMNS:
+    return set_dims(dims, 2, each, s.n, 1, 1);
   }
-  dims[0] = s.n;
-  dims[1] = s.c;
-  dims[2] = s.h;
-  dims[3] = s.w;
-  return 4;
+  if (s.n == 1 && s.h == 1 && s.w == 1)
+    return set_dims(dims, 1, s.c, 1, 1, 1);
+  return set_dims(dims, 4, s.n, s.c, s.h, s.w);
+}
+
+/* values (rows, columns) become (columns, rows). */
+static limn_status transpose(float *values, size_t rows, size_t columns) {
+  float *copy = malloc(rows * columns * sizeof *copy);
+  if (!copy)
+    return limn_fail_memory("weights");
+  memcpy(copy, values, rows * columns * sizeof *copy);
+  for (size_t c = 0; c < columns; ++c)
+    for (size_t r = 0; r < rows; ++r)
+      values[c * rows + r] = copy[r * columns + c];
+  free(copy);
+  return LIMN_OK;
 }
 
 /* What follows "NETWORK." in a name; NULL: it is another network's. */
@@ -38,9 +66,9 @@ const limn_stored_tensor *limn_weights_find(const limn_weights *w, const char *n
   return limn_safetensors_find(w->file, full);
 }
 
-static bool has_shape(const limn_stored_tensor *stored, limn_shape shape) {
+static bool has_shape(const limn_stored_tensor *stored, limn_shape shape, limn_form form) {
   int64_t dims[4];
-  int count = limn_weights_shape(shape, dims);
+  int count = limn_weights_shape(shape, form, dims);
   bool same = count == stored->dims;
   for (int i = 0; same && i < count; ++i)
     same = dims[i] == stored->shape[i];
@@ -56,18 +84,19 @@ static const char *shape_text(const int64_t *dims, int count, char *text, size_t
 }
 
 /* "main.0.weight is 8x32x4x4 in the file and 8x16x4x4 here" */
-static void describe_shapes(const limn_stored_tensor *stored, limn_shape shape, char *text, size_t size) {
+static void describe_shapes(const limn_stored_tensor *stored, limn_shape shape, limn_form form, char *text,
+                            size_t size) {
   char there[96], here[96];
   int64_t dims[4];
-  int count = limn_weights_shape(shape, dims);
+  int count = limn_weights_shape(shape, form, dims);
   snprintf(text, size, "%.96s is %s in the file and %s here", stored->name,
            shape_text(stored->shape, stored->dims, there, sizeof there), shape_text(dims, count, here, sizeof here));
 }
 
 limn_status limn_weights_upload(const limn_weights *w, const limn_stored_tensor *stored, limn_tensor *tensor) {
   char shapes[320];
-  if (!has_shape(stored, tensor->shape)) {
-    describe_shapes(stored, tensor->shape, shapes, sizeof shapes);
+  if (!has_shape(stored, tensor->shape, tensor->form)) {
+    describe_shapes(stored, tensor->shape, tensor->form, shapes, sizeof shapes);
     return limn_fail(LIMN_DATA, "%s: %s; give the settings that the file was trained with", w->path, shapes);
   }
   size_t count = (size_t)limn_shape_count(tensor->shape);
@@ -81,10 +110,18 @@ limn_status limn_weights_upload(const limn_weights *w, const limn_stored_tensor 
     if (!isfinite(values[i]))
       status = limn_fail(LIMN_DATA, "%s: %.96s is not finite: the training that made the file had diverged", w->path,
                          stored->name);
+  if (status == LIMN_OK && tensor->form == LIMN_FORM_COLUMNS)
+    status = transpose(values, count / (size_t)tensor->shape.n, (size_t)tensor->shape.n);
   if (status == LIMN_OK)
     status = limn_tensor_upload(tensor, values);
   free(values);
   return status;
+}
+
+limn_status limn_weights_download(const limn_tensor *tensor, float *values) {
+  const size_t rows = (size_t)tensor->shape.n, columns = (size_t)limn_shape_count(tensor->shape) / rows;
+  LIMN_TRY(limn_tensor_download(tensor, values));
+  return tensor->form == LIMN_FORM_COLUMNS ? transpose(values, rows, columns) : LIMN_OK;
 }
 
 /* A network held against the tensors of a prefix. */
@@ -106,8 +143,8 @@ static void compare_tensor(struct comparison *c, const limn_weights *w, const li
     return;
   if (!stored)
     snprintf(c->problem, sizeof c->problem, "%.96s is missing", name);
-  else if (!has_shape(stored, leaf->shape))
-    describe_shapes(stored, leaf->shape, c->problem, sizeof c->problem);
+  else if (!has_shape(stored, leaf->shape, leaf->form))
+    describe_shapes(stored, leaf->shape, leaf->form, c->problem, sizeof c->problem);
 }
 
 /* What PyTorch counts and inference does not need, and what belongs to the training. */

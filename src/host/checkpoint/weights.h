@@ -20,8 +20,11 @@ const limn_stored_tensor *limn_weights_find(const limn_weights *weights, const c
  * only finite numbers. */
 limn_status limn_weights_upload(const limn_weights *weights, const limn_stored_tensor *stored, limn_tensor *tensor);
 
-/* The shape that a tensor has in a file: a vector over channels has one dimension, as in PyTorch. */
-int limn_weights_shape(limn_shape shape, int64_t dims[4]);
+/* The same the other way round: the tensor's numbers as a file has them. */
+limn_status limn_weights_download(const limn_tensor *tensor, float *values);
+
+/* The shape that a tensor of that form has in a file, PyTorch's; how many dimensions. */
+int limn_weights_shape(limn_shape shape, limn_form form, int64_t dims[4]);
 
 /* What came of a search: how many places of the file hold the network, and why the nearest other place does not. */
 typedef struct limn_weights_search {

@@ -82,7 +82,7 @@ struct kept {
 static limn_status read_kept(void *context, size_t index, float *data) {
   const struct kept *kept = context;
   const limn_tensor *tensor = kept->tensors[index];
-  LIMN_TRY(limn_tensor_download(tensor, data));
+  LIMN_TRY(limn_weights_download(tensor, data));
   if (!is_finite(data, (size_t)limn_shape_count(tensor->shape)))
     return limn_fail(LIMN_DIVERGED, "%s is not finite", kept->entries[index].name);
   return LIMN_OK;
@@ -115,7 +115,7 @@ limn_status limn_checkpoint_save(limn_store *store, const limn_config *config, c
       continue;
     limn_tensor_to_store *entry = &kept.entries[kept.count];
     entry->name = name;
-    entry->dims = limn_weights_shape(tensor->shape, entry->shape);
+    entry->dims = limn_weights_shape(tensor->shape, tensor->form, entry->shape);
     kept.tensors[kept.count++] = tensor;
   }
   if (status == LIMN_OK && device->ops->engines)

@@ -10,6 +10,8 @@
 
 typedef enum limn_model_kind {
   LIMN_MODEL_DCGAN,
+  LIMN_MODEL_SNGAN,
+  LIMN_MODEL_R3GAN,
   LIMN_MODEL_VAE,
   LIMN_MODEL_AUTOENCODER,
   LIMN_MODEL_COUNT
@@ -22,6 +24,7 @@ typedef enum limn_gan_loss {
   LIMN_GAN_WASSERSTEIN,
   LIMN_GAN_RELATIVISTIC
 } limn_gan_loss;
+typedef enum limn_norm { LIMN_NORM_BATCH, LIMN_NORM_NONE } limn_norm;
 typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_BERNOULLI,
   LIMN_LIKELIHOOD_GAUSSIAN,         /* fixed variance sigma^2 */
@@ -65,8 +68,11 @@ struct limn_config {
   char *cache;        /* of decoded pictures: "auto", "off" or a folder */
 
   /* network */
-  int filters; /* DCGAN: of the layer next to the image. VAE, autoencoder: of the first encoder layer */
+  int filters; /* of the layer next to the picture, or, of an SNGAN, what sngan.h says */
   int latent;
+  int norm_d;            /* limn_norm: what the discriminator has behind its convolutions; dcgan */
+  bool spectral_norm;    /* of the discriminator's weights */
+  bool minibatch_stddev; /* in front of the discriminator's end */
 
   /* length */
   int64_t steps;   /* 0: from epochs or time */

@@ -93,15 +93,31 @@ static limn_status check_losses(const limn_config *config) {
   if (config->label_smoothing > 0 && !logits && config->loss != LIMN_GAN_LEAST_SQUARES)
     return limn_fail(LIMN_USAGE, "label_smoothing needs a loss with targets: set loss to non_saturating, minimax or "
                                  "least_squares, or label_smoothing to 0");
-  if (config->loss == LIMN_GAN_WASSERSTEIN && config->gradient_penalty <= 0)
+  if (config->loss == LIMN_GAN_WASSERSTEIN && config->gradient_penalty <= 0 && !config->spectral_norm)
     return limn_fail(LIMN_USAGE,
                      "loss wasserstein means nothing while the discriminator may be as steep as it likes: set "
                      "gradient_penalty (10, with d_steps 5)");
   return LIMN_OK;
 }
 
+static limn_status check_penalties(const limn_config *config) {
+  const bool batch_norm =
+      (limn_setting_find("norm_d")->models >> config->model & 1) && config->norm_d == LIMN_NORM_BATCH;
+  const char *name = config->r1 > 0                 ? "r1"
+                     : config->r2 > 0               ? "r2"
+                     : config->gradient_penalty > 0 ? "gradient_penalty"
+                                                    : NULL;
+  if (name && batch_norm)
+    return limn_fail(LIMN_USAGE,
+                     "%s is of one picture's score, which batchnorm mixes with the others': set norm_d to none, "
+                     "or %s to 0",
+                     name, name);
+  return LIMN_OK;
+}
+
 static limn_status check_stabilisers(const limn_config *config) {
   LIMN_TRY(check_losses(config));
+  LIMN_TRY(check_penalties(config));
   LIMN_TRY(check_augment(config));
   if (config->pack > 1 && config->batch % config->pack)
     return limn_fail(LIMN_USAGE,

@@ -9,6 +9,8 @@ static const struct {
   const char *name, *help;
 } models[LIMN_MODEL_COUNT] = {
     [LIMN_MODEL_DCGAN] = {"dcgan", "generative adversarial networks of convolutions (Radford et al. 2015)"},
+    [LIMN_MODEL_SNGAN] = {"sngan", "residual generator, discriminator with spectral norm (Miyato et al. 2018)"},
+    [LIMN_MODEL_R3GAN] = {"r3gan", "grouped residual networks without normalisation (Huang et al. 2024)"},
     [LIMN_MODEL_VAE] = {"vae", "variational autoencoder (Kingma & Welling 2014)"},
     [LIMN_MODEL_AUTOENCODER] = {"autoencoder",
                                 "plain or denoising autoencoder, which reconstructs and draws nothing new"},

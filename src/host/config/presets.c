@@ -20,6 +20,8 @@ static const preset table[] = {
     {"demo",
      LIMN_MODEL_DCGAN,
      {{"steps", "8000"}, {"filters", "32"}, {"batch", "64"}, {"sample_every", "500"}, {"ema", "0.999"}}},
+    {"demo", LIMN_MODEL_SNGAN, {{"steps", "2000"}, {"filters", "32"}, {"d_steps", "2"}, {"sample_every", "250"}}},
+    {"demo", LIMN_MODEL_R3GAN, {{"steps", "2000"}, {"filters", "16"}, {"sample_every", "250"}}},
     {"demo", LIMN_MODEL_VAE, {{"steps", "5000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
     {"demo", LIMN_MODEL_AUTOENCODER, {{"steps", "5000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
     /* Radford et al. 2015, section 4 and figure 1: 1024 filters at the 4x4 layer, so 128 next to a 64x64 picture. */
@@ -32,6 +34,19 @@ static const preset table[] = {
       {"lr", "0.0002"},
       {"beta1", "0.5"},
       {"loss", "non_saturating"}}},
+    /* Miyato et al. 2018, section 4 and appendix B, as in mimicry: 100,000 steps of the generator. */
+    {"paper",
+     LIMN_MODEL_SNGAN,
+     {{"filters", "128"},
+      {"latent", "128"},
+      {"batch", "64"},
+      {"loss", "hinge"},
+      {"d_steps", "5"},
+      {"lr", "0.0002"},
+      {"beta1", "0"},
+      {"beta2", "0.9"},
+      {"schedule", "linear"},
+      {"steps", "100000"}}},
     /* Kingma & Welling 2014, section 5: batches of 100, one sample of epsilon an image; our networks and Adam. */
     {"paper",
      LIMN_MODEL_VAE,

@@ -7,9 +7,11 @@
 #include "base/error.h"
 
 #define DCGAN       (1u << LIMN_MODEL_DCGAN)
+#define SNGAN       (1u << LIMN_MODEL_SNGAN)
+#define R3GAN       (1u << LIMN_MODEL_R3GAN)
 #define VAE         (1u << LIMN_MODEL_VAE)
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
-#define GANS        DCGAN
+#define GANS        (DCGAN | SNGAN | R3GAN)
 #define LIKELIHOODS (VAE | AUTOENCODER)
 #define DRAWN       (GANS | VAE) /* whose pictures can be drawn */
 #define ALL         (~0u)
@@ -78,15 +80,25 @@ static const limn_setting_row table[] = {
      HELP("where decoded pictures are kept for the next run; auto: in the user's caches, what takes long to decode")},
 
     {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
-     DEFAULTS("DCGAN: PyTorch's example", {GANS, "64"}, {LIKELIHOODS, "32"}),
-     HELP("filters of the layer next to the picture; each halving of the picture doubles them")},
+     DEFAULTS("DCGAN: PyTorch's example", {DCGAN, "64"}, {SNGAN, "128"}, {R3GAN | LIKELIHOODS, "32"}),
+     HELP("filters of the layer next to the picture; each halving of the picture doubles them. sngan: of its "
+          "discriminator up to 32 pixels a side, half as many next to larger pictures")},
     {NAME("latent", "network", ALL), FLAG("latent"), INT(latent), FROM_TO(1, 4096),
-     DEFAULTS("DCGAN: Radford et al. 2015", {GANS, "100"}, {LIKELIHOODS, "128"}), HELP("length of the latent code z")},
+     DEFAULTS("DCGAN: Radford et al. 2015", {DCGAN, "100"}, {R3GAN, "64"}, {SNGAN | LIKELIHOODS, "128"}),
+     HELP("length of the latent code z")},
+    {NAME("norm_d", "network", DCGAN), CHOICE(norm_d, "batch|none"),
+     DEFAULTS("Radford et al. 2015", {DCGAN, "batch"}, {ALL, "none"}),
+     HELP("what normalises the discriminator's activations; none leaves biases in its place")},
+    {NAME("spectral_norm", "network", DCGAN | SNGAN), SWITCH(spectral_norm),
+     DEFAULTS("Miyato et al. 2018", {SNGAN, "true"}, {ALL, "false"}),
+     HELP("divides each weight of the discriminator by its largest singular value")},
+    {NAME("minibatch_stddev", "network", GANS), SWITCH(minibatch_stddev), DEFAULT("false"),
+     HELP("shows the end of the discriminator how much pictures of a batch differ (Karras et al. 2018)")},
 
     {NAME("steps", "length", ALL), FREE, FLAG("steps"), INT64(steps), STEPS, DEFAULT("0"),
      HELP("training steps; 0: from epochs or time; whichever is reached first ends the run")},
     {NAME("epochs", "length", ALL), FREE, FLAG("epochs"), NUMBER(epochs), FROM_TO(0, 1000000),
-     DEFAULTS("DCGAN: PyTorch's example", {GANS, "25"}, {LIKELIHOODS, "50"}), HELP("passes over the data; 0: from steps or time")},
+     DEFAULTS("GANs: PyTorch's example", {GANS, "25"}, {LIKELIHOODS, "50"}), HELP("passes over the data; 0: from steps or time")},
     {NAME("time", "length", ALL), FREE, FLAG("time"), FIELD("duration", LIMN_SETTING_DURATION, time),
      RANGE("90s, 10m, 2h; 0: no limit"), .minimum = 0, .maximum = 1e9, DEFAULT("0"),
      HELP("how long to train in this call, by the clock; a resumed run has as long again")},
@@ -95,15 +107,15 @@ static const limn_setting_row table[] = {
           "call")},
     {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
-     DEFAULTS("DCGAN: Radford et al. 2015", {GANS, "128"}, {LIKELIHOODS, "64"}),
+     DEFAULTS("DCGAN: Radford et al. 2015", {DCGAN, "128"}, {ALL, "64"}),
      HELP("pictures in a training step; auto: as many as fit into the graphics card, on the CPU the default or what fits")},
     {NAME("patience", "length", ALL), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
      HELP("validations, or evaluations, without improvement after which the run stops; 0: never")},
 
     {NAME("loss", "loss", GANS), CHOICE(loss, "non_saturating|minimax|least_squares|hinge|wasserstein|relativistic"),
-     DEFAULTS("Goodfellow et al. 2014", {ALL, "non_saturating"}),
+     DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018; Huang et al. 2024", {SNGAN, "hinge"}, {R3GAN, "relativistic"}, {ALL, "non_saturating"}),
      HELP("losses of the discriminator and the generator")},
-    {NAME("d_steps", "loss", GANS), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014", {ALL, "1"}),
+    {NAME("d_steps", "loss", GANS), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018", {SNGAN, "5"}, {ALL, "1"}),
      HELP("discriminator steps for each generator step")},
     {NAME("label_smoothing", "loss", GANS), NUMBER(label_smoothing), FROM_UNDER(0, 1), DEFAULT("0"),
      HELP("how far from 1 the discriminator's target for real pictures is (Salimans et al. 2016: 0.1)")},
@@ -125,9 +137,9 @@ static const limn_setting_row table[] = {
     {NAME("noise", "loss", AUTOENCODER), NUMBER(noise), AT_LEAST(0), DEFAULT("0"),
      HELP("standard deviation of the noise on the input: over 0 is a denoising autoencoder")},
 
-    {NAME("r1", "stabilisers", GANS), NUMBER(r1), AT_LEAST(0), DEFAULT("0"),
+    {NAME("r1", "stabilisers", GANS), NUMBER(r1), AT_LEAST(0), DEFAULTS("R3GAN: Huang et al. 2024, with other sizes", {R3GAN, "1"}, {ALL, "0"}),
      HELP("gamma of the penalty gamma / 2 |slope|^2 on the discriminator at real pictures (Mescheder et al. 2018); 0: none")},
-    {NAME("r2", "stabilisers", GANS), NUMBER(r2), AT_LEAST(0), DEFAULT("0"), HELP("the same at generated pictures")},
+    {NAME("r2", "stabilisers", GANS), NUMBER(r2), AT_LEAST(0), DEFAULTS("R3GAN: Huang et al. 2024", {R3GAN, "1"}, {ALL, "0"}), HELP("the same at generated pictures")},
     {NAME("gradient_penalty", "stabilisers", GANS), NUMBER(gradient_penalty), AT_LEAST(0), DEFAULT("0"),
      HELP("lambda of the penalty lambda (|slope| - 1)^2 between real and generated pictures (Gulrajani et al. 2017: 10); 0: none")},
     {NAME("penalty_every", "stabilisers", GANS), INT(penalty_every), FROM_TO(1, 1000), DEFAULT("1"),
@@ -153,20 +165,23 @@ static const limn_setting_row table[] = {
     {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
      HELP("rule that updates the weights")},
     {NAME("lr", "optimiser", ALL), FLAG("lr"), NUMBER(lr), OVER(0),
-     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {GANS, "0.0002"}, {LIKELIHOODS, "0.001"}), HELP("learning rate")},
+     DEFAULTS("GANs: Radford et al. 2015; else Kingma & Ba 2015", {GANS, "0.0002"}, {LIKELIHOODS, "0.001"}), HELP("learning rate")},
     {NAME("lr_d", "optimiser", GANS), NUMBER(lr_d), AT_LEAST(0), DEFAULT("0"),
      HELP("learning rate of the discriminator; 0: lr")},
     {NAME("beta1", "optimiser", ALL), NUMBER(beta1), FROM_UNDER(0, 1),
-     DEFAULTS("DCGAN: Radford et al. 2015; else Kingma & Ba 2015", {GANS, "0.5"}, {LIKELIHOODS, "0.9"}),
+     DEFAULTS("DCGAN: Radford et al. 2015; SNGAN, R3GAN: their authors; else Kingma & Ba 2015", {DCGAN, "0.5"},
+              {GANS, "0"}, {LIKELIHOODS, "0.9"}),
      HELP("decay of Adam's first moment")},
     {NAME("beta2", "optimiser", ALL), NUMBER(beta2), FROM_UNDER(0, 1),
-     DEFAULTS("Kingma & Ba 2015", {ALL, "0.999"}), HELP("decay of Adam's second moment")},
+     DEFAULTS("SNGAN, R3GAN: their authors; else Kingma & Ba 2015", {SNGAN, "0.9"}, {R3GAN, "0.99"}, {ALL, "0.999"}),
+     HELP("decay of Adam's second moment")},
     {NAME("eps", "optimiser", ALL), NUMBER(eps), OVER(0), DEFAULTS("Kingma & Ba 2015", {ALL, "1e-8"}),
      HELP("what Adam adds to the square root of its second moment")},
     {NAME("weight_decay", "optimiser", ALL), NUMBER(weight_decay), AT_LEAST(0), DEFAULT("0"),
      HELP("pull of the weights towards 0; decoupled from the gradient in adamw")},
     {NAME("momentum", "optimiser", ALL), NUMBER(momentum), FROM_UNDER(0, 1), DEFAULT("0.9"), HELP("momentum of sgd")},
-    {NAME("schedule", "optimiser", ALL), CHOICE(schedule, "constant|linear|cosine"), DEFAULT("constant"),
+    {NAME("schedule", "optimiser", ALL), CHOICE(schedule, "constant|linear|cosine"),
+     DEFAULTS("", {SNGAN, "linear"}, {ALL, "constant"}),
      HELP("course of the learning rate: linear and cosine fall to lr_end of it")},
     {NAME("lr_end", "optimiser", ALL), NUMBER(lr_end), FROM_TO(0, 1), DEFAULT("0"),
      HELP("part of the learning rate at which its schedule ends")},
@@ -174,7 +189,7 @@ static const limn_setting_row table[] = {
      HELP("steps over which the learning rate rises from 0")},
     {NAME("clip", "optimiser", ALL), NUMBER(clip), AT_LEAST(0), DEFAULT("0"),
      HELP("largest norm of a network's gradient; 0: no clipping")},
-    {NAME("ema", "optimiser", GANS), NUMBER(ema), FROM_UNDER(0, 1), DEFAULT("0"),
+    {NAME("ema", "optimiser", GANS), NUMBER(ema), FROM_UNDER(0, 1), DEFAULTS("", {R3GAN, "0.999"}, {ALL, "0"}),
      HELP("decay of the moving average of the generator's weights, from which samples are drawn; at step t, from 0, "
           "at most (1 + t) / (10 + t); 0: no average")},
 

@@ -55,8 +55,8 @@ limn_tensor *limn_store_at(const limn_store *store, size_t index, const char **n
 static limn_status add_leaf(limn_store *store, const limn_node *leaf) {
   limn_tensor *known = limn_store_find(store, leaf->name);
   if (known) {
-    if (!limn_shape_equal(known->shape, leaf->shape) || known->role != leaf->role)
-      return limn_fail(LIMN_FAILED, "the leaf %s has another shape or role in this store", leaf->name);
+    if (!limn_shape_equal(known->shape, leaf->shape) || known->role != leaf->role || known->form != leaf->form)
+      return limn_fail(LIMN_FAILED, "the leaf %s has another shape, role or form in this store", leaf->name);
     return LIMN_OK;
   }
   if (store->count == store->capacity) {
@@ -72,11 +72,13 @@ static limn_status add_leaf(limn_store *store, const limn_node *leaf) {
   if (!entry->name)
     return limn_fail_memory("a store");
   limn_status status = store->device->ops->tensor_create(store->device, leaf->role, leaf->shape, &entry->tensor);
-  if (status != LIMN_OK)
+  if (status != LIMN_OK) {
     free(entry->name);
-  else
-    ++store->count;
-  return status;
+    return status;
+  }
+  entry->tensor->form = leaf->form;
+  ++store->count;
+  return LIMN_OK;
 }
 
 limn_status limn_store_add_leaves(limn_store *store, const limn_graph *graph) {

@@ -84,6 +84,7 @@ struct limn_tensor {
   limn_device *device;
   limn_role role;
   limn_shape shape;
+  limn_form form; /* the store's, not the device's: uploads and downloads know nothing of it */
 };
 struct limn_program {
   limn_device *device;

@@ -149,6 +149,11 @@ limn_value limn_graph_weight(limn_graph *graph, limn_role role, const char *name
   return limn_graph_refuse(graph, LIMN_FAILED, "out of memory for the leaf %s", name);
 }
 
+void limn_graph_set_form(limn_graph *graph, limn_value leaf, limn_form form) {
+  if (leaf != LIMN_NONE)
+    graph->nodes[leaf].form = form;
+}
+
 const char *limn_op_name(const limn_node *node) {
   static const char *const functions[LIMN_PW_COUNT] = {
       [LIMN_PW_AFFINE] = "affine",

@@ -136,7 +136,18 @@ static inline bool limn_conv_is_plain(limn_conv_attrs a) {
 /* Where a leaf's numbers begin: N(mean, deviation^2); `mean` everywhere where the deviation is 0. */
 typedef struct limn_initial {
   float mean, deviation;
+  float uniform; /* over 0: uniform in mean +- it instead */
+  bool unit;     /* then all of them divided by their Euclidean norm */
 } limn_initial;
+
+/* The shape that PyTorch has a leaf in, and with it files. */
+typedef enum limn_form {
+  LIMN_FORM_USUAL,   /* (N, C, H, W); a vector over channels, (1, C, 1, 1), as (C) */
+  LIMN_FORM_VECTOR,  /* all numbers in one dimension */
+  LIMN_FORM_PICTURE, /* (C, H, W), of N = 1 */
+  LIMN_FORM_ROWS,    /* (N, C H W): nn.Linear's weight over flattened inputs */
+  LIMN_FORM_COLUMNS, /* (C H W, N), transposed: nn.Linear's weight whose outputs are then seen as (C, H, W) */
+} limn_form;
 
 /* A window and its steps over a picture. What padding there is lies before the picture, and as much and `extra` more
  * behind it. */
@@ -177,6 +188,7 @@ typedef struct limn_node {
   /* leaves only */
   limn_role role;
   limn_initial initial;
+  limn_form form;
   const char *name;
 } limn_node;
 
@@ -195,6 +207,8 @@ limn_value limn_graph_leaf(limn_graph *graph, limn_role role, const char *name, 
 /* The same, of a network: one that begins somewhere. Who trains it draws the numbers (models/outline.h). */
 limn_value limn_graph_weight(limn_graph *graph, limn_role role, const char *name, limn_shape shape,
                              limn_initial initial);
+/* Says in which form files have a leaf; LIMN_NONE is passed over. */
+void limn_graph_set_form(limn_graph *graph, limn_value leaf, limn_form form);
 limn_value limn_graph_find_leaf(const limn_graph *graph, const char *name); /* LIMN_NONE when there is none */
 
 limn_value limn_graph_fill(limn_graph *graph, limn_shape shape, float value);

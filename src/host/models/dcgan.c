@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "models/minibatch.h"
+
 #define DEVIATION 0.02f /* of all initial weights, and of gamma around 1 */
 #define SLOPE     0.2f  /* of the discriminator's leaky ReLUs */
 
@@ -23,15 +25,22 @@ limn_value limn_dcgan_generator(limn_scope *s, const limn_model *model, limn_val
 }
 
 limn_value limn_dcgan_discriminator(limn_scope *s, const limn_model *model, limn_value x) {
+  const limn_config *config = model->config;
+  const bool normalised = config->norm_d == LIMN_NORM_BATCH;
   limn_conv_layer layer;
   for (int level = 0; level < model->trunk.levels; ++level) {
-    layer = limn_trunk_step(limn_trunk_channels(model->config->filters, level), false, DEVIATION);
+    /* A bias where there is no beta. */
+    layer = limn_trunk_step(limn_trunk_channels(config->filters, level), level > 0 && !normalised, DEVIATION);
+    layer.spectral = config->spectral_norm;
     x = limn_layer_conv(s, NULL, x, &layer);
-    if (level > 0)
+    if (level > 0 && normalised)
       x = limn_layer_batchnorm(s, NULL, x, DEVIATION);
     x = limn_layer_activation(s, LIMN_PW_LEAKY_RELU, x, SLOPE);
   }
+  if (config->minibatch_stddev)
+    x = limn_layer_minibatch_deviation(s, NULL, x);
   layer = limn_trunk_whole(&model->trunk, 1, false, DEVIATION);
+  layer.spectral = config->spectral_norm;
   return limn_layer_conv(s, NULL, x, &layer);
 }
 

@@ -39,6 +39,10 @@ typedef struct limn_scope {
 limn_value limn_scope_leaf(limn_scope *scope, const char *layer, const char *what, limn_role role, limn_shape shape,
                            limn_initial initial);
 
+/* A layer's name as below: `given`, or by its place, in `buffer`. */
+#define LIMN_LAYER_NAME 160
+const char *limn_scope_layer_name(limn_scope *scope, const char *given, char buffer[LIMN_LAYER_NAME]);
+
 /* Layers are named as in PyTorch. name NULL: "main.PLACE", the next place of one nn.Sequential, where every layer has
  * one, with leaves or not. Initial biases are 0. */
 
@@ -46,16 +50,29 @@ typedef struct limn_conv_layer {
   int channels; /* of the result */
   int kernel_h, kernel_w, stride, pad;
   bool bias;
-  float deviation; /* of the initial weights: N(0, deviation^2) */
+  const char *bias_name; /* of its leaf, behind NETWORK; NULL: LAYER.bias */
+  float deviation;       /* of the initial weights: N(0, deviation^2) */
+  float uniform;         /* over 0: U(-uniform, uniform) instead */
+  int groups;            /* of a convolution that is not transposed; 0 counts as 1 */
+  bool spectral;         /* the weight normalised: spectral.h */
 } limn_conv_layer;
 limn_value limn_layer_conv(limn_scope *scope, const char *name, limn_value x, const limn_conv_layer *layer);
+/* nn.Linear over all that a picture has: (N, C, H, W) to (N, channels, 1, 1). Of `layer`, sizes, stride and groups are
+ * not read. */
+limn_value limn_layer_linear(limn_scope *scope, const char *name, limn_value x, const limn_conv_layer *layer);
+/* nn.Linear whose outputs are seen as (channels, kernel_h, kernel_w), of codes (N, C, 1, 1); `spectral` is not read
+ * either. */
+limn_value limn_layer_linear_to_pictures(limn_scope *scope, const char *name, limn_value x,
+                                         const limn_conv_layer *layer);
 /* The transposed convolution, to (H - 1) stride - 2 pad + kernel a side. */
 limn_value limn_layer_transposed(limn_scope *scope, const char *name, limn_value x, const limn_conv_layer *layer);
 
 /* Batch normalisation with eps 1e-5; gamma begins at N(1, deviation^2). */
 limn_value limn_layer_batchnorm(limn_scope *scope, const char *name, limn_value x, float deviation);
 
-/* One of limn_pointwise; slope: of LEAKY_RELU. */
+/* One of limn_pointwise; slope: of LEAKY_RELU. The first is "main.PLACE". */
 limn_value limn_layer_activation(limn_scope *scope, limn_pointwise function, limn_value x, float slope);
+limn_value limn_layer_named_activation(limn_scope *scope, const char *name, limn_pointwise function, limn_value x,
+                                       float slope);
 
 #endif

@@ -45,7 +45,7 @@ static limn_status collect_leaves(limn_outline *o) {
   for (limn_value v = 0; v < count; ++v) {
     const limn_node *n = limn_graph_node(o->graph, v);
     if (is_tensor(n))
-      o->leaves[o->leaf_count++] = (limn_outline_leaf){n->name, n->role, n->shape, n->initial};
+      o->leaves[o->leaf_count++] = (limn_outline_leaf){n->name, n->role, n->shape, n->initial, n->form};
   }
   return LIMN_OK;
 }

@@ -11,6 +11,7 @@ typedef struct limn_outline_leaf {
   limn_role role;
   limn_shape shape;
   limn_initial initial;
+  limn_form form;
 } limn_outline_leaf;
 
 /* A layer, for people. */

@@ -21,7 +21,7 @@ typedef struct limn_network {
 
 /* The algorithms of train/ by which models are trained. */
 typedef enum limn_training {
-  LIMN_TRAINED_AS_GAN, /* networks "generator", which ends in pictures in [-1, 1], and "discriminator" */
+  LIMN_TRAINED_AS_GAN, /* networks "generator", which ends in pictures of the range [-1, 1], and "discriminator" */
   LIMN_TRAINED_AS_VAE, /* networks "encoder" and "decoder" */
 } limn_training;
 

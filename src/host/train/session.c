@@ -1,5 +1,6 @@
 #include "train/session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +19,52 @@
 
 #define VALUES_AT_A_TIME ((size_t)4096) /* a multiple of 4 (base/philox.h) */
 
-struct normal_values {
+struct initial_values {
   uint64_t seed;
   uint32_t stream;
-  float mean, deviation, *values;
+  limn_initial initial;
+  float *values;
   size_t count;
 };
 
 static limn_status draw_some(void *context, uint32_t i) {
-  const struct normal_values *n = context;
+  const struct initial_values *n = context;
+  const limn_initial *how = &n->initial;
   const size_t first = i * VALUES_AT_A_TIME, left = n->count - first;
   const size_t count = left < VALUES_AT_A_TIME ? left : VALUES_AT_A_TIME;
-  limn_philox_normal(n->seed, n->stream, 0, first, n->values + first, count);
+  if (how->uniform > 0)
+    limn_philox_uniform(n->seed, n->stream, 0, first, n->values + first, count);
+  else
+    limn_philox_normal(n->seed, n->stream, 0, first, n->values + first, count);
   for (size_t j = first; j < first + count; ++j)
-    n->values[j] = n->mean + n->deviation * n->values[j];
+    n->values[j] =
+        how->mean + (how->uniform > 0 ? how->uniform * (2 * n->values[j] - 1) : how->deviation * n->values[j]);
   return LIMN_OK;
 }
 
+static void normalise(float *values, size_t count) {
+  double squares = 0;
+  for (size_t i = 0; i < count; ++i)
+    squares += (double)values[i] * (double)values[i];
+  for (size_t i = 0; i < count; ++i)
+    values[i] = (float)((double)values[i] / sqrt(squares));
+}
+
 static limn_status initialise(limn_session *s, const limn_outline_leaf *leaf, uint32_t stream) {
-  const float mean = leaf->initial.mean, deviation = leaf->initial.deviation;
+  const limn_initial *how = &leaf->initial;
   size_t count = (size_t)limn_shape_count(leaf->shape);
   float *values = calloc(count, sizeof *values);
   if (!values)
     return limn_fail_memory("initial weights");
   limn_status status = LIMN_OK;
-  if (deviation == 0)
+  if (how->deviation == 0 && how->uniform == 0)
     for (size_t i = 0; i < count; ++i)
-      values[i] = mean;
+      values[i] = how->mean;
   else
-    status =
-        limn_parallel_for((uint32_t)((count + VALUES_AT_A_TIME - 1) / VALUES_AT_A_TIME), s->config->threads, draw_some,
-                          &(struct normal_values){s->device->seed, stream, mean, deviation, values, count});
+    status = limn_parallel_for((uint32_t)((count + VALUES_AT_A_TIME - 1) / VALUES_AT_A_TIME), s->config->threads,
+                               draw_some, &(struct initial_values){s->device->seed, stream, *how, values, count});
+  if (how->unit)
+    normalise(values, count);
   if (status == LIMN_OK)
     status = limn_session_upload(s, leaf->name, values);
   limn_tensor *average = limn_average_find(s->store, leaf->name);
