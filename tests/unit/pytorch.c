@@ -3,19 +3,12 @@
  *
  * Everything runs on the CPU device and on the reference device: where only the former is off, an engine is wrong;
  * where both are, the graph is. */
-#include <criterion/criterion.h>
-#include <math.h>
-#include <string.h>
-
-#include "limn/safetensors.h"
 #include "models/likelihood.h"
 #include "models/vae.h"
-#include "reference/reference.h"
-#include "support/training.h"
+#include "support/against_pytorch.h"
 #include "train/losses.h"
 
 #define STEPS      5
-#define LONGEST    96
 #define MOST_NAMES 32
 
 /* Largest norm of the difference over the norm of PyTorch's, for each tensor. */
@@ -38,133 +31,23 @@ static const char *const vae_sgd[] = {"optimizer", "sgd", "momentum", "0", "lr",
 static const char *const dcgan_adam[] = {"optimizer", "adam", "lr", "0.0002", "beta1", "0.5", NULL};
 static const char *const vae_adam[] = {"optimizer", "adam", "lr", "0.001", "beta1", "0.9", NULL};
 
-typedef struct fixture {
-  limn_safetensors *file;
-  limn_config *config;
-  bool reference; /* device */
-} fixture;
-
-static fixture open_fixture(const char *model, bool reference, const char *const *optimizer) {
-  fixture f = {.reference = reference};
-  char path[512];
-  snprintf(path, sizeof path, "%s/tests/fixtures/%s.safetensors", LIMN_SOURCE_DIR, model);
-  cr_assert_eq(limn_safetensors_open(&f.file, path), LIMN_OK, "%s", limn_error_message());
-  f.config = test_config(model, strcmp(model, "dcgan") == 0 ? dcgan_network : vae_network);
+/* The small network of that fixture, and the optimiser's settings; NULL: none. */
+static fixture open_small(const char *model, bool reference, const char *const *optimizer) {
+  fixture f = open_fixture(model, model, reference, strcmp(model, "dcgan") == 0 ? dcgan_network : vae_network);
   test_set_all(f.config, optimizer);
   return f;
 }
 
-static void close_fixture(fixture *f) {
-  limn_safetensors_close(f->file);
-  limn_config_destroy(f->config);
-}
-
-/* PyTorch's tensor PREFIX.NAME; `count` is what its size must be. The caller's. */
-static float *expected(const fixture *f, const char *prefix, const char *name, size_t count) {
-  char full[LONGEST];
-  snprintf(full, sizeof full, "%s%s%s", prefix, prefix[0] ? "." : "", name);
-  const limn_stored_tensor *stored = limn_safetensors_find(f->file, full);
-  cr_assert_not_null(stored, "the fixture has no %s", full);
-  cr_assert_eq(stored->bytes, count * sizeof(float), "%s has %zu bytes", full, stored->bytes);
-  float *values = malloc(stored->bytes);
-  cr_assert_not_null(values);
-  memcpy(values, stored->data, stored->bytes);
-  return values;
-}
-
-/* The norm of (x - from) - (y - from) over that of y - from; from NULL: 0. */
-static double relative_difference(const float *x, const float *y, const float *from, size_t count) {
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < count; ++i) {
-    double d = (double)x[i] - (double)y[i], r = (double)y[i] - (from ? (double)from[i] : 0);
-    difference += d * d;
-    norm += r * r;
-  }
-  return sqrt(difference / norm);
-}
-
-static float *download(const limn_store *store, const char *name, size_t *count) {
-  limn_tensor *tensor = limn_store_find(store, name);
-  cr_assert_not_null(tensor, "there is no tensor %s", name);
-  *count = (size_t)limn_shape_count(tensor->shape);
-  float *values = malloc(*count * sizeof *values);
-  cr_assert_not_null(values);
-  cr_assert_eq(limn_tensor_download(tensor, values), LIMN_OK, "%s", limn_error_message());
-  return values;
-}
-
-/* Every parameter and running statistic from init.NAME; each must be in the fixture, and each of the fixture's here. */
-static void load_initial(const fixture *f, limn_store *store) {
-  size_t tensors = 0, stored = 0;
-  for (size_t i = 0; i < limn_store_count(store); ++i) {
-    const char *name;
-    limn_tensor *tensor = limn_store_at(store, i, &name);
-    if (tensor->role != LIMN_ROLE_PARAMETER && tensor->role != LIMN_ROLE_BUFFER)
-      continue;
-    float *values = expected(f, "init", name, (size_t)limn_shape_count(tensor->shape));
-    cr_assert_eq(limn_tensor_upload(tensor, values), LIMN_OK, "%s", limn_error_message());
-    free(values);
-    ++tensors;
-  }
-  for (size_t i = 0; i < limn_safetensors_count(f->file); ++i)
-    stored += strncmp(limn_safetensors_at(f->file, i)->name, "init.", 5) == 0;
-  cr_assert_eq(tensors, stored, "%zu tensors here, %zu in the fixture", tensors, stored);
-}
-
-/* As limn_session_init, which only makes the devices that users can name. */
-static void open_session(limn_session *s, const fixture *f) {
-  const limn_session_data data = {0};
-  if (!f->reference) {
-    cr_assert_eq(limn_session_init(s, f->config, STEPS, &data), LIMN_OK, "%s", limn_error_message());
-    return;
-  }
-  const limn_config *c = f->config;
-  *s = (limn_session){.config = c,
-                      .algorithm = limn_algorithm_of(c),
-                      .batch = {c->batch, c->channels, c->height, c->width},
-                      .horizon = STEPS};
-  s->device = reference_device_create(c->seed);
-  cr_assert_not_null(s->device);
-  cr_assert_eq(limn_model_init(&s->model, c), LIMN_OK, "%s", limn_error_message());
-  cr_assert_eq(limn_store_create(&s->store, s->device), LIMN_OK, "%s", limn_error_message());
-  cr_assert_eq(s->algorithm->build(s), LIMN_OK, "%s", limn_error_message());
-}
-
-static void compare_weights(const fixture *f, const limn_store *store, const char *prefix, double tolerance,
-                            double change_tolerance) {
-  double worst = 0, worst_change = 0;
-  for (size_t i = 0; i < limn_store_count(store); ++i) {
-    const char *name;
-    const limn_tensor *tensor = limn_store_at(store, i, &name);
-    if (tensor->role != LIMN_ROLE_PARAMETER && tensor->role != LIMN_ROLE_BUFFER)
-      continue;
-    size_t count;
-    float *w = download(store, name, &count), *theirs = expected(f, prefix, name, count),
-          *initial = expected(f, "init", name, count);
-    double difference = relative_difference(w, theirs, NULL, count),
-           change = relative_difference(w, theirs, initial, count);
-    cr_expect_leq(difference, tolerance, "%s.%s is %.1e off PyTorch's", prefix, name, difference);
-    cr_expect_leq(change, change_tolerance, "the change of %s.%s is %.1e off PyTorch's", prefix, name, change);
-    worst = fmax(worst, difference);
-    worst_change = fmax(worst_change, change);
-    free(w);
-    free(theirs);
-    free(initial);
-  }
-  fprintf(stderr, "%s, %s, %s: at most %.1e off, the change %.1e\n", limn_config_model(f->config), prefix,
-          f->reference ? "reference" : test_device(), worst, worst_change);
-}
-
 static void check_training(const char *model, const char *prefix, const char *const *optimizer, bool reference) {
   bool sgd = strcmp(prefix, "sgd") == 0;
-  fixture f = open_fixture(model, reference, optimizer);
+  fixture f = open_small(model, reference, optimizer);
   test_batches batches = test_batches_of(f.config);
   limn_session session;
-  open_session(&session, &f);
-  load_initial(&f, session.store);
+  open_session(&session, &f, STEPS);
+  load_initial(&f, session.store, "init");
   for (uint64_t step = 0; step < STEPS; ++step)
     cr_assert_eq(test_step(&session, &batches, step), LIMN_OK, "%s", limn_error_message());
-  compare_weights(&f, session.store, prefix, sgd ? SGD_TOLERANCE : ADAM_TOLERANCE,
+  compare_weights(&f, session.store, "init", prefix, sgd ? SGD_TOLERANCE : ADAM_TOLERANCE,
                   sgd ? SGD_CHANGE_TOLERANCE : ADAM_CHANGE_TOLERANCE);
   limn_session_release(&session);
   test_batches_release(&batches);
@@ -194,7 +77,7 @@ typedef struct first_step {
   limn_graph *graph;
   limn_model model;
   limn_store *store;
-  char names[MOST_NAMES][LONGEST]; /* of the results, as in the fixture */
+  char names[MOST_NAMES][LONGEST_TENSOR_NAME]; /* of the results, as in the fixture */
   int count;
 } first_step;
 
@@ -202,7 +85,7 @@ static void keep(first_step *f, const char *name, limn_value value) {
   cr_assert_lt(f->count, MOST_NAMES);
   limn_graph_assign(f->graph, limn_graph_leaf(f->graph, LIMN_ROLE_OUTPUT, name, limn_graph_shape(f->graph, value)),
                     value);
-  snprintf(f->names[f->count++], LONGEST, "%s", name);
+  snprintf(f->names[f->count++], LONGEST_TENSOR_NAME, "%s", name);
 }
 
 /* grad.NAME of every parameter of a network. */
@@ -217,7 +100,7 @@ static void keep_gradients(first_step *f, limn_value loss, const char *network) 
   cr_assert_gt(count, 0);
   cr_assert_eq(limn_graph_gradient(f->graph, loss, parameters, count, gradients), LIMN_OK, "%s", limn_error_message());
   for (int i = 0; i < count; ++i) {
-    char name[LONGEST];
+    char name[LONGEST_TENSOR_NAME];
     snprintf(name, sizeof name, "grad.%s", limn_graph_node(f->graph, parameters[i])->name);
     keep(f, name, gradients[i]);
   }
@@ -242,7 +125,8 @@ static void build_dcgan(first_step *f) {
   limn_shape half = {4, 1, 1, 1};
   limn_value sides = limn_graph_stack(g, limn_graph_fill(g, half, 1), limn_graph_fill(g, half, -1));
   limn_value loss_d = limn_loss_discriminator(g, LIMN_GAN_NON_SATURATING, scores, sides, 0);
-  limn_value loss_g = limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_model_apply(g, &f->model, 1, fake, mode), LIMN_NONE);
+  limn_value loss_g =
+      limn_loss_generator(g, LIMN_GAN_NON_SATURATING, limn_model_apply(g, &f->model, 1, fake, mode), LIMN_NONE);
   keep_gradients(f, loss_d, "discriminator.");
   keep_gradients(f, loss_g, "generator.");
   keep(f, "loss_d", loss_d);
@@ -297,7 +181,7 @@ static void compare_results(const first_step *f) {
 }
 
 static void check_first_step(const char *model, void (*build)(first_step *), bool reference) {
-  fixture theirs = open_fixture(model, reference, NULL);
+  fixture theirs = open_small(model, reference, NULL);
   first_step f = {.fixture = &theirs};
   limn_device *device = NULL;
   limn_program *program = NULL;
@@ -312,7 +196,7 @@ static void check_first_step(const char *model, void (*build)(first_step *), boo
   cr_assert_eq(limn_graph_create(&f.graph), LIMN_OK);
   build(&f);
   cr_assert_eq(limn_program_create(&program, f.store, f.graph, NULL), LIMN_OK, "%s", limn_error_message());
-  load_initial(&theirs, f.store);
+  load_initial(&theirs, f.store, "init");
   upload_pictures(&f);
   cr_assert_eq(limn_program_run(program, 0), LIMN_OK, "%s", limn_error_message());
   compare_results(&f);

@@ -45,7 +45,7 @@ limn_value limn_spectral_weight(limn_scope *s, const char *layer, limn_shape sha
   /* With the v that is kept now, so that the u and sigma share the product. */
   limn_value product = limn_graph_sum(graph, limn_graph_mul(graph, w, v), rows);
   if (s->mode.training)
-    keep(s, u, normalise(graph, product));
+    u = keep(s, u, normalise(graph, product));
   limn_value sigma = limn_graph_sum_all(graph, limn_graph_mul(graph, product, u));
   return limn_graph_mul(graph, w, limn_graph_unary(graph, LIMN_PW_RECIPROCAL, sigma, 0, 0));
 }

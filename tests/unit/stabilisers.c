@@ -1,0 +1,96 @@
+/* Five steps of a GAN with each loss, penalty and regulariser against PyTorch's, alone and all together
+ * (tests/fixtures/stabilisers/make_stabilisers.py says what is in the fixture, and has the same table). */
+#include "support/against_pytorch.h"
+
+#define STEPS 5
+/* Largest norm of the difference over the norm of PyTorch's, of each tensor, and of the five steps' change alone. Adam
+ * makes the sign of a gradient near zero count in full. */
+#define TOLERANCE     1e-4
+#define SGD_CHANGE    5e-4
+#define ADAM_CHANGE   5e-3
+#define MOST_SETTINGS 32
+
+TestSuite(stabilisers, .timeout = 240);
+
+static const char *const network[] = {"filters", "4",      "latent", "8",         "channels", "3",        "batch",
+                                      "8",       "norm_d", "none",   "optimizer", "sgd",      "momentum", "0",
+                                      "lr",      "0.2",    "beta1",  "0.5",       NULL};
+#define ADAM      "optimizer", "adam", "lr", "0.002"
+#define ALL_KINDS "augment_kinds", "color,flip,translation,cutout"
+
+static const struct {
+  const char *name;
+  bool adam;
+  const char *settings[MOST_SETTINGS];
+} cases[] = {
+    {"relativistic", false, {"loss", "relativistic", "r1", "2", "r2", "3"}},
+    {"r1", false, {"r1", "5", "label_smoothing", "0.1"}},
+    {"r2", true, {"loss", "hinge", "r2", "5", ADAM}},
+    {"lazy", true, {"r1", "1", "r2", "2", "penalty_every", "2", ADAM}},
+    {"wasserstein", false, {"loss", "wasserstein", "gradient_penalty", "10", "d_steps", "2", "lr", "0.02"}},
+    {"diffaugment", false, {"loss", "hinge", "augment", "diffaugment", ALL_KINDS}},
+    {"ada",
+     false,
+     {"loss", "least_squares", "augment", "ada", ALL_KINDS, "ada_target", "0", "ada_pictures", "40", "lr", "0.1"}},
+    {"pack", false, {"pack", "2", "r1", "1", "gradient_penalty", "2"}},
+    {"noise", false, {"loss", "least_squares", "instance_noise", "0.3", "label_smoothing", "0.2"}},
+    {"course",
+     false,
+     {"r1", "4", "penalty_end", "0.1", "schedule", "cosine", "lr_end", "0.25", "lr_d", "0.1", "steps", "5"}},
+    {"spectral", false, {"loss", "hinge", "spectral_norm", "true", "minibatch_stddev", "true"}},
+    {"everything",
+     true,
+     {"loss",
+      "relativistic",
+      "r1",
+      "2",
+      "r2",
+      "1",
+      "gradient_penalty",
+      "3",
+      "pack",
+      "2",
+      "augment",
+      "diffaugment",
+      "instance_noise",
+      "0.1",
+      "spectral_norm",
+      "true",
+      "minibatch_stddev",
+      "true",
+      "penalty_end",
+      "0.5",
+      "d_steps",
+      "2",
+      ADAM}},
+};
+
+static void check(size_t index, bool reference) {
+  fixture f = open_fixture("stabilisers/stabilisers", "dcgan", reference, network);
+  char from[64], to[64];
+  test_set_all(f.config, cases[index].settings);
+  cr_assert_eq(limn_config_check(f.config), LIMN_OK, "%s", limn_error_message());
+  test_batches batches = test_batches_of(f.config);
+  limn_session session;
+  open_session(&session, &f, STEPS);
+  snprintf(from, sizeof from, "%s.init", cases[index].name);
+  snprintf(to, sizeof to, "%s.after", cases[index].name);
+  load_initial(&f, session.store, from);
+  for (uint64_t step = 0; step < STEPS; ++step)
+    cr_assert_eq(test_step(&session, &batches, step), LIMN_OK, "%s", limn_error_message());
+  compare_weights(&f, session.store, from, to, TOLERANCE, cases[index].adam ? ADAM_CHANGE : SGD_CHANGE);
+  limn_session_release(&session);
+  test_batches_release(&batches);
+  close_fixture(&f);
+}
+
+Test(stabilisers, five_steps_are_pytorchs) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
+    check(i, false);
+}
+
+/* In double: where the device is off and this is not, an engine is wrong. */
+Test(stabilisers, five_steps_are_pytorchs_on_the_reference) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
+    check(i, true);
+}
