@@ -92,7 +92,8 @@ typedef struct limn_step_row {
   char name[48];    /* "convolution backward data" */
   char engine[128]; /* what the library calls that does it; "" for kernels of Limn's own */
   int shape[4];     /* N, C, H, W of what it makes */
-  int times;    /* it runs this often in a step: d_steps - 1 times what the discriminator's further steps add, else 1 */
+  double times; /* it runs this often in a step: d_steps - 1 times what the discriminator's further steps add, 1 /
+                   penalty_every times what a lazy penalty's has, else 1 */
   int launches; /* of kernels and library calls, each time; so are the next */
   double flops, bytes; /* bytes: moved to and from memory */
   size_t workspace_bytes;
@@ -116,7 +117,7 @@ typedef struct limn_plan {
   char note[160]; /* why the plan is not quite the card's, one line; "" for nothing */
   int batch, channels, height, width;
   int images; /* of a step: batch x d_steps */
-  int launches;
+  double launches;
   double flops, bytes;
   /* What the step has to move even if every library call had a perfect epilogue, in the types in which the device keeps
    * things: convolutions and batchnorm with each operand read once and each result written once, optimisers, running

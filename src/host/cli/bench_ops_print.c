@@ -9,12 +9,12 @@
 struct line {
   const limn_step_row *row; /* the first; NULL: the sum */
   size_t place;             /* of it, in the order in which they run */
-  int times;
+  double times;
   double seconds, least, most, share, flops, bytes, floor;
 };
 
 static void add_row(struct line *line, const limn_bench_row *row) {
-  int times = row->step.times;
+  double times = row->step.times;
   line->times += times;
   line->seconds += times * row->seconds_median;
   line->least += times * row->seconds_min;

@@ -122,11 +122,11 @@ bool cli_step_row_alike(const limn_step_row *a, const limn_step_row *b) {
          a->workspace_bytes == b->workspace_bytes && a->launches == b->launches;
 }
 
-void cli_show_step_row(limn_report *report, const limn_step_row *row, int times) {
+void cli_show_step_row(limn_report *report, const limn_step_row *row, double times) {
   const int *shape = row->shape;
   limn_report_row(report);
-  if (times > 1)
-    limn_report_cell(report, "%d x %s", times, row->name);
+  if (times > 1 || times < 1)
+    limn_report_cell(report, "%.3g x %s", times, row->name);
   else
     limn_report_cell(report, "%s", row->name);
   limn_report_cell(report, "%d x %d x %d x %d", shape[0], shape[1], shape[2], shape[3]);
@@ -137,7 +137,7 @@ void cli_put_step_row(limn_report *report, const limn_step_row *row) {
   limn_report_text(report, "name", NULL, row->name);
   limn_report_text(report, "engine", NULL, cli_given(row->engine));
   limn_report_integers(report, "shape", (int64_t[]){shape[0], shape[1], shape[2], shape[3]}, 4);
-  limn_report_count(report, "times", NULL, row->times);
+  limn_report_number(report, "times", NULL, row->times, NULL);
   limn_report_count(report, "launches", NULL, row->launches);
   limn_report_number(report, "flops", NULL, row->flops, NULL);
   limn_report_number(report, "bytes", NULL, row->bytes, NULL);

@@ -26,7 +26,7 @@ void cli_say_memory(limn_report *report, const limn_step_memory *memory, const s
 /* Whether rows of a training step may share a line: all but `times` and the floor is the same. */
 bool cli_step_row_alike(const limn_step_row *a, const limn_step_row *b);
 /* The first two cells: "3 x convolution" for three of them, "8 x 3 x 64 x 64". */
-void cli_show_step_row(limn_report *report, const limn_step_row *row, int times);
+void cli_show_step_row(limn_report *report, const limn_step_row *row, double times);
 /* What it is, into the open object: without the floor and without timings. */
 void cli_put_step_row(limn_report *report, const limn_step_row *row);
 /* A cell: "-" for what is not over 0. */

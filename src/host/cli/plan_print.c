@@ -4,8 +4,8 @@
 #include "report/numbers.h"
 
 /* How often the kernel runs with all that are alike, which the first of them stands for; 0: it is not the first. */
-static int times_together(const limn_plan *plan, size_t index) {
-  int times = 0;
+static double times_together(const limn_plan *plan, size_t index) {
+  double times = 0;
   for (size_t i = 0; i < plan->row_count; i++)
     if (cli_step_row_alike(&plan->rows[i], &plan->rows[index])) {
       if (i < index)
@@ -15,12 +15,12 @@ static int times_together(const limn_plan *plan, size_t index) {
   return times;
 }
 
-static void show_row(limn_report *report, const limn_step_row *row, int times) {
+static void show_row(limn_report *report, const limn_step_row *row, double times) {
   cli_show_step_row(report, row, times);
   cli_show_positive(report, times * row->flops * 1e-9, "%.2f");
   cli_show_positive(report, times * row->bytes * 1e-6, "%.2f");
   cli_show_positive(report, (double)row->workspace_bytes * 1e-6, "%.2f");
-  limn_report_cell(report, "%d", times * row->launches);
+  limn_report_cell(report, "%.3g", times * row->launches);
   cli_show_positive(report, (double)row->blocks, "%.0f");
   cli_show_positive(report, times * row->floor_seconds * 1e3, "%.4f");
   limn_report_cell(report, "%s", row->engine);
@@ -32,8 +32,8 @@ static void say_rows(limn_report *report, const cli_plan *shown) {
   limn_report_headed(report, "lrrrrrrrl", "kernel", "makes", "GFLOP", "MB", "workspace MB", "launches", "blocks",
                      "floor ms", "engine", NULL);
   for (size_t i = 0; i < plan->row_count; i++) {
-    int times = shown->every ? plan->rows[i].times : times_together(plan, i);
-    if (times)
+    double times = shown->every ? plan->rows[i].times : times_together(plan, i);
+    if (times > 0)
       show_row(report, &plan->rows[i], times);
   }
   limn_report_open_array(report, "rows");
@@ -53,7 +53,7 @@ static void say_step(limn_report *report, const limn_plan *plan) {
   if (plan->card.name)
     limn_report_show(report, "at most", "%.4g TFLOP/s, %.4g GB/s", plan->card.peak * 1e-12,
                      plan->card.bandwidth * 1e-9);
-  limn_report_show(report, "a step", "%s images of %d x %d x %d, %d launches", LIMN_COUNT(plan->images), plan->channels,
+  limn_report_show(report, "a step", "%s images of %d x %d x %d, %.4g launches", LIMN_COUNT(plan->images), plan->channels,
                    plan->height, plan->width, plan->launches);
   limn_report_show(report, "computes", "%.4g GFLOP", plan->flops * 1e-9);
   limn_report_show(report, "moves", "%s, %.2f times the least that it needs (%s)", LIMN_BYTES(plan->bytes),
@@ -66,7 +66,7 @@ static void say_step(limn_report *report, const limn_plan *plan) {
   limn_report_text(report, NULL, "note", cli_given(plan->note));
   limn_report_open(report, "step");
   limn_report_count(report, "images", NULL, plan->images);
-  limn_report_count(report, "launches", NULL, plan->launches);
+  limn_report_number(report, "launches", NULL, plan->launches, NULL);
   limn_report_number(report, "flops", NULL, plan->flops, NULL);
   limn_report_number(report, "bytes", NULL, plan->bytes, NULL);
   limn_report_number(report, "least_bytes", NULL, plan->least_bytes, NULL);

@@ -99,15 +99,16 @@ static limn_status measure(limn_bench *bench, const limn_bench_options *options,
 }
 
 static void summarise(const limn_session *s, limn_bench_result *result) {
-  limn_program_info info, extra = {0};
-  limn_program_get_info(s->train, &info);
-  if (s->extra)
-    limn_program_get_info(s->extra, &extra);
+  limn_session_part parts[LIMN_SESSION_PARTS];
+  for (int i = limn_session_parts(s, parts) - 1; i >= 0; --i) {
+    limn_program_info info;
+    limn_program_get_info(parts[i].program, &info);
+    result->arena_bytes += info.arena_bytes;
+  }
   int batches = s->algorithm->batches_per_step(s->config);
   double seconds = result->milliseconds_median / 1e3;
   result->images_per_second = s->config->batch * batches / seconds;
-  result->gflops = (info.flops + extra.flops * (batches - 1)) / seconds / 1e9;
-  result->arena_bytes = info.arena_bytes + extra.arena_bytes;
+  result->gflops = limn_session_flops(s) / seconds / 1e9;
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   result->peak_rss_bytes = (size_t)usage.ru_maxrss * 1024;

@@ -29,7 +29,7 @@ static void add_rows(limn_bench_ops *ops, const limn_step_part *part, const doub
 static void add_up(limn_bench_ops *ops) {
   for (size_t i = 0; i < ops->row_count; ++i) {
     const limn_bench_row *row = &ops->rows[i];
-    int times = row->step.times;
+    double times = row->step.times;
     ops->seconds += times * row->seconds_median;
     ops->flops += times * row->step.flops;
     ops->bytes += times * row->step.bytes;
@@ -40,7 +40,7 @@ static void add_up(limn_bench_ops *ops) {
 }
 
 static limn_status trace(limn_bench_ops *ops, const limn_session *s) {
-  limn_step_part parts[2];
+  limn_step_part parts[LIMN_SESSION_PARTS];
   int part_count;
   size_t row_count = limn_step_parts(s, parts, &part_count), rounds = (size_t)ops->rounds;
   ops->rows = calloc(row_count + 1, sizeof *ops->rows);

@@ -41,14 +41,6 @@ static limn_status describe_layers(limn_dry_run *dry_run, const limn_model *mode
   return status;
 }
 
-static double step_flops(const limn_session *s) {
-  limn_program_info step, extra = {0};
-  limn_program_get_info(s->train, &step);
-  if (s->extra)
-    limn_program_get_info(s->extra, &extra);
-  return step.flops + extra.flops * (s->algorithm->batches_per_step(s->config) - 1);
-}
-
 static limn_status make_dry_run(limn_dry_run *dry_run, limn_config *config, limn_training_data *data) {
   limn_session session;
   LIMN_TRY(limn_config_check(config));
@@ -60,7 +52,7 @@ static limn_status make_dry_run(limn_dry_run *dry_run, limn_config *config, limn
   limn_status status = describe_layers(dry_run, &session.model);
   if (status == LIMN_OK) {
     dry_run->memory = limn_session_memory(&session);
-    dry_run->step_flops = step_flops(&session);
+    dry_run->step_flops = limn_session_flops(&session);
     snprintf(dry_run->device, sizeof dry_run->device, "%s", session.device->description);
     snprintf(dry_run->data_kind, sizeof dry_run->data_kind, "%s", data->info.kind);
     dry_run->images = data->info.count;

@@ -41,7 +41,7 @@ static void add_rows(limn_plan *plan, const limn_step_part *part, const limn_dev
 }
 
 static limn_status describe(limn_plan *plan, const limn_session *s) {
-  limn_step_part parts[2];
+  limn_step_part parts[LIMN_SESSION_PARTS];
   int part_count;
   plan->rows = calloc(limn_step_parts(s, parts, &part_count) + 1, sizeof *plan->rows);
   if (!plan->rows)

@@ -2,20 +2,17 @@
 
 #include <stdio.h>
 
-static void add_part(limn_step_part parts[2], int *count, limn_program *program, int times) {
-  limn_program_info info = {0};
-  limn_program_get_info(program, &info);
-  parts[(*count)++] = (limn_step_part){.program = program, .times = times, .row_count = info.step_count};
-}
-
-size_t limn_step_parts(const limn_session *session, limn_step_part parts[2], int *count) {
+size_t limn_step_parts(const limn_session *session, limn_step_part parts[LIMN_SESSION_PARTS], int *count) {
+  limn_session_part of_session[LIMN_SESSION_PARTS];
   size_t rows = 0;
-  *count = 0;
-  if (session->extra)
-    add_part(parts, count, session->extra, session->algorithm->batches_per_step(session->config) - 1);
-  add_part(parts, count, session->train, 1);
-  for (int i = 0; i < *count; ++i)
-    rows += (size_t)parts[i].row_count;
+  *count = limn_session_parts(session, of_session);
+  for (int i = 0; i < *count; ++i) {
+    limn_program_info info = {0};
+    limn_program_get_info(of_session[i].program, &info);
+    parts[i] = (limn_step_part){
+        .program = of_session[i].program, .times = of_session[i].times, .row_count = info.step_count};
+    rows += (size_t)info.step_count;
+  }
   return rows;
 }
 

@@ -8,11 +8,12 @@
 /* A program of the step, and how often it runs there. */
 typedef struct limn_step_part {
   limn_program *program;
-  int times, row_count;
+  double times;
+  int row_count;
 } limn_step_part;
 
-/* Those of the session's training step, in the order in which they run; *count is 1 or 2. Returns the sum of rows. */
-size_t limn_step_parts(const limn_session *session, limn_step_part parts[2], int *count);
+/* Those of the session's training step, in the order in which they run. Returns the sum of rows. */
+size_t limn_step_parts(const limn_session *session, limn_step_part parts[LIMN_SESSION_PARTS], int *count);
 /* floor_seconds stays 0 where a peak is (FLOP/s, bytes/s). */
 limn_step_row limn_step_row_of(const limn_step_part *part, int index, double peak_flops, double peak_bandwidth);
 

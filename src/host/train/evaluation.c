@@ -93,7 +93,7 @@ static double flops_of(const limn_program *program) {
 static void choose_period(limn_training_evaluation *e) {
   const limn_session *s = e->session;
   const limn_config *c = e->config;
-  double step = flops_of(s->train) + (c->d_steps - 1) * flops_of(s->extra);
+  double step = limn_session_flops(s);
   double picture = flops_of(limn_sampler_program(s->sampler)) / limn_sampler_chunk(s->sampler);
   double evaluation = c->evaluate_count * (picture + limn_extractor_flops(e->judge.extractor));
   uint64_t asked = (uint64_t)c->evaluate_every, times = 1;

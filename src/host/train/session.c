@@ -263,6 +263,27 @@ limn_status limn_session_settle_average(limn_session *s) {
   return LIMN_OK;
 }
 
+int limn_session_parts(const limn_session *s, limn_session_part parts[LIMN_SESSION_PARTS]) {
+  int count = 0;
+  if (s->penalty)
+    parts[count++] = (limn_session_part){s->penalty, 1.0 / s->config->penalty_every};
+  if (s->extra)
+    parts[count++] = (limn_session_part){s->extra, s->algorithm->batches_per_step(s->config) - 1};
+  parts[count++] = (limn_session_part){s->train, 1};
+  return count;
+}
+
+double limn_session_flops(const limn_session *s) {
+  limn_session_part parts[LIMN_SESSION_PARTS];
+  double sum = 0;
+  for (int i = limn_session_parts(s, parts) - 1; i >= 0; --i) {
+    limn_program_info info;
+    limn_program_get_info(parts[i].program, &info);
+    sum += parts[i].times * info.flops;
+  }
+  return sum;
+}
+
 int limn_session_programs(const limn_session *s, const limn_program *programs[LIMN_SESSION_PROGRAMS]) {
   const limn_program *const all[LIMN_SESSION_PROGRAMS] = {
       s->train,       s->extra,     s->penalty, s->statistics, s->sampler ? limn_sampler_program(s->sampler) : NULL,

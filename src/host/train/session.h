@@ -122,6 +122,17 @@ limn_status limn_session_measures(limn_session *session, uint64_t first, int cou
  * before pictures and checkpoints, not in every step. */
 limn_status limn_session_settle_average(limn_session *session);
 
+/* What a step is made of, in the order in which it runs, and how often each program runs in one: on average, since a lazy
+ * penalty's does not run in each. Returns how many. */
+typedef struct limn_session_part {
+  limn_program *program;
+  double times;
+} limn_session_part;
+#define LIMN_SESSION_PARTS 3
+int limn_session_parts(const limn_session *session, limn_session_part parts[LIMN_SESSION_PARTS]);
+/* Floating-point operations of a step. */
+double limn_session_flops(const limn_session *session);
+
 /* The programs that there are, into `programs`; returns how many. Borrowed. */
 #define LIMN_SESSION_PROGRAMS 7
 int limn_session_programs(const limn_session *session, const limn_program *programs[LIMN_SESSION_PROGRAMS]);
