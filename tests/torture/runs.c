@@ -13,7 +13,7 @@
 #include <zlib.h>
 
 #define PATH_SIZE     512
-#define MOST_WORDS    64
+#define MOST_WORDS    96
 #define PAGE          4096
 #define PICTURES      64
 #define SIDE          16
@@ -27,12 +27,16 @@ const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder"};
       "run", "--set", "sample_count=4", "--set", "sample_every=20", "--set", "keep=2"
 #define SAVED "--set", "log_every=3", "--set", "checkpoint_every=15", "--set", "keep_every=60"
 /* Its log fills a page of the disk between two checkpoints. */
-#define LOGGED    "--set", "log_every=1", "--set", "checkpoint_every=45", "--set", "keep_every=90"
+#define LOGGED "--set", "log_every=1", "--set", "checkpoint_every=45", "--set", "keep_every=90"
+#define STABILISED                                                                                                     \
+  "--augment", "ada", "--set", "ada_target=0", "--set", "ada_pictures=400", "--set", "norm_d=none", "--set", "r1=1",   \
+      "--set", "penalty_every=4", "--set", "pack=2", "--set", "spectral_norm=true", "--set", "instance_noise=0.1"
 #define VALIDATED "--set", "validation=0.25", "--set", "validate_every=25", "--patience", "100"
 
 /* One model waits on a full disk, and one trains on picture files, which it keeps decoded beside its run. */
 static const char *const settings[RUN_MODELS][MOST_WORDS] = {
-    {COMMON, SAVED, "--set", "ema=0.9", "--set", "d_steps=2", "--set", "schedule=cosine", "--set", "warmup=9"},
+    {COMMON, SAVED, STABILISED, "--set", "ema=0.9", "--set", "d_steps=2", "--set", "schedule=cosine", "--set",
+     "warmup=9"},
     {COMMON, LOGGED, VALIDATED, "--set", "schedule=linear", "--set", "beta_warmup=50", "--set", "on_full_disk=wait"},
     {COMMON, LOGGED, VALIDATED, "--set", "noise=0.3", "--set", "clip=1", "--cache", "cache"},
 };

@@ -94,3 +94,58 @@ Test(stabilisers, five_steps_are_pytorchs_on_the_reference) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
     check(i, true);
 }
+
+/* ---- what a step computes ---- */
+
+typedef struct products {
+  int forward, backward_data, backward_weights;
+} products;
+
+static bool begins(const char *text, const char *word) { return strncmp(text, word, strlen(word)) == 0; }
+
+/* The convolutions, dense layers among them, of a program. */
+static products count_products(const limn_program *program) {
+  products p = {0};
+  limn_program_info info;
+  limn_program_get_info(program, &info);
+  for (int i = 0; i < info.step_count; ++i) {
+    limn_program_row row;
+    limn_program_get_row(program, i, &row);
+    if (!begins(row.name, "convolution") && !begins(row.name, "dense"))
+      continue;
+    ++*(strstr(row.name, "backward data")      ? &p.backward_data
+        : strstr(row.name, "backward weights") ? &p.backward_weights
+                                               : &p.forward);
+  }
+  return p;
+}
+
+static void expect_products(const char *const *settings, bool lazy, products want) {
+  limn_config *config = test_config("dcgan", network);
+  limn_session s;
+  test_set_all(config, settings);
+  cr_assert_eq(limn_session_init(&s, config, STEPS, &(limn_session_data){0}), LIMN_OK, "%s", limn_error_message());
+  products got = count_products(lazy ? s.penalty : s.train);
+  cr_expect(got.forward == want.forward && got.backward_data == want.backward_data &&
+                got.backward_weights == want.backward_weights,
+            "%s %s: %d forward, %d backward data, %d backward weights", settings[0], settings[1], got.forward,
+            got.backward_data, got.backward_weights);
+  limn_session_release(&s);
+  limn_config_destroy(config);
+}
+
+/* Both networks have three convolutions; the generator's go forward as "backward data". Without a penalty: forward, D
+ * on both parts at once and on the fake ones again, and G's two on the way back; backward data, G's three forward, D's
+ * two for its own step and three down to the picture; weights, three each. */
+Test(stabilisers, a_penalty_computes_its_own_arithmetic_alone) {
+  expect_products((const char *const[]){"r1", "0", NULL}, false, (products){3 + 3 + 2, 3 + 2 + 3, 3 + 3});
+  /* The slope is three products down to the pictures; its own gradient goes forward through two of them, and has a part
+   * in all three weights. Both parts of the batch are scored apart, since R1 is of real pictures. */
+  expect_products((const char *const[]){"r1", "1", NULL}, false,
+                  (products){3 + 3 + 3 + 2 + 2, 3 + 2 + 2 + 3 + 3, 3 + 3 + 3 + 3});
+  /* One pass for all, as without. */
+  expect_products((const char *const[]){"r1", "1", "r2", "1", NULL}, false,
+                  (products){3 + 3 + 2 + 2, 3 + 2 + 3 + 3, 3 + 3 + 3});
+  /* Alone: the slope does not depend on what the last layer puts out, and the generator is left out. */
+  expect_products((const char *const[]){"r1", "1", "penalty_every", "4", NULL}, true, (products){2 + 2, 3, 3});
+}

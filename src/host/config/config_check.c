@@ -96,7 +96,7 @@ static limn_status check_losses(const limn_config *config) {
   if (config->loss == LIMN_GAN_WASSERSTEIN && config->gradient_penalty <= 0 && !config->spectral_norm)
     return limn_fail(LIMN_USAGE,
                      "loss wasserstein means nothing while the discriminator may be as steep as it likes: set "
-                     "gradient_penalty (10, with d_steps 5)");
+                     "gradient_penalty (10, with d_steps 5), or spectral_norm to true");
   return LIMN_OK;
 }
 
