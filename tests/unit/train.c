@@ -14,6 +14,23 @@ TestSuite(train, .init = begin, .fini = test_folder_remove, .timeout = 240);
 
 static const char *const dcgan[] = {"d_steps",      "2", "steps",     "12", "ema", "0.9", "checkpoint_every", "6",
                                     "sample_every", "6", "log_every", "1",  NULL};
+static const char *const sngan[] = {"steps",
+                                    "12",
+                                    "d_steps",
+                                    "2",
+                                    "minibatch_stddev",
+                                    "true",
+                                    "ema",
+                                    "0.9",
+                                    "checkpoint_every",
+                                    "6",
+                                    "sample_every",
+                                    "6",
+                                    "log_every",
+                                    "1",
+                                    NULL};
+static const char *const r3gan[] = {
+    "steps", "12", "minibatch_stddev", "true", "checkpoint_every", "6", "sample_every", "6", "log_every", "1", NULL};
 static const char *const vae[] = {"steps",        "12", "validation", "0.25", "checkpoint_every", "6",
                                   "sample_every", "6",  "log_every",  "1",    "validate_every",   "4",
                                   "patience",     "50", NULL};
@@ -26,6 +43,8 @@ static const struct {
   const char *pictures[3]; /* of the last step */
 } kinds[] = {
     {"dcgan", dcgan, {"samples/000012.png", "samples/000006.png", NULL}},
+    {"sngan", sngan, {"samples/000012.png", "samples/000006.png", NULL}},
+    {"r3gan", r3gan, {"samples/000012.png", "samples/000006.png", NULL}},
     {"vae", vae, {"samples/000012.png", "samples/000006-reconstructions.png", NULL}},
     {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", "samples/000006-reconstructions.png", NULL}},
 };
@@ -106,7 +125,7 @@ static void stop_and_go_on(size_t k, uint64_t at, const char *name) {
   cr_expect_eq(first.result.stopped, 1);
   cr_expect_eq(first.result.step, at);
   cr_expect_eq(first.result.checkpoint, at, "it has saved itself");
-  cr_expect_eq(first.validations, k == 1 ? (int)((at - 1) / 4) : 0, "a stop waits for no validation");
+  cr_expect_eq(first.validations, k == LIMN_MODEL_VAE ? (int)((at - 1) / 4) : 0, "a stop waits for no validation");
   test_set(config, "checkpoint_every", "6");
   test_train(&second, config, name, true);
   cr_assert_eq(second.status, LIMN_OK, "%s", second.message);
@@ -133,7 +152,9 @@ Test(train, a_stopped_run_goes_on_as_if_it_had_not_been) {
 /* With all of the augmentation; a GAN's further discriminator steps have their own random numbers. */
 Test(train, an_augmented_run_goes_on_as_if_it_had_not_been) {
   static const char *const augmented[] = {"flip", "true", "shift", "2", "crop", "4", NULL};
-  for (size_t k = 0; k < 2; ++k) {
+  static const size_t which[] = {LIMN_MODEL_DCGAN, LIMN_MODEL_VAE};
+  for (size_t i = 0; i < 2; ++i) {
+    const size_t k = which[i];
     limn_config *config = test_config(kinds[k].model, kinds[k].settings);
     test_set(config, "data", data);
     test_set_all(config, augmented);
@@ -144,8 +165,8 @@ Test(train, an_augmented_run_goes_on_as_if_it_had_not_been) {
     test_train(&runs[0], config, whole, false);
     test_train(&runs[1], config, parted, false);
     test_train(&runs[2], config, parted, true);
-    for (int i = 0; i < 3; ++i)
-      cr_assert_eq(runs[i].status, LIMN_OK, "%s", runs[i].message);
+    for (int run = 0; run < 3; ++run)
+      cr_assert_eq(runs[run].status, LIMN_OK, "%s", runs[run].message);
     cr_expect_eq(runs[1].result.step, 6);
     expect_same_run(k, whole, parted);
     limn_config_destroy(config);
@@ -220,12 +241,14 @@ Test(train, divergence_leaves_the_last_good_checkpoint) {
 Test(train, no_checkpoint_is_ever_not_finite) {
   static const struct {
     const char *model, *optimizer, *lr;
-  } cases[] = {{"vae", "sgd", "1"},     {"vae", "sgd", "1e30"},   {"vae", "sgd", "1e38"},   {"vae", "adam", "1e30"},
-               {"vae", "adam", "1e39"}, {"vae", "adamw", "1e38"}, {"dcgan", "sgd", "1e38"}, {"dcgan", "adam", "1e38"}};
+  } cases[] = {{"vae", "sgd", "1"},       {"vae", "sgd", "1e30"},   {"vae", "sgd", "1e38"},   {"vae", "adam", "1e30"},
+               {"vae", "adam", "1e39"},   {"vae", "adamw", "1e38"}, {"dcgan", "sgd", "1e38"}, {"dcgan", "adam", "1e38"},
+               {"sngan", "adam", "1e30"}, {"sngan", "sgd", "1e38"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     char name[32];
     snprintf(name, sizeof name, "run-%zu", i);
-    limn_config *config = test_config(cases[i].model, kinds[cases[i].model[0] == 'v'].settings);
+    limn_config *config =
+        test_config(cases[i].model, kinds[cases[i].model[0] == 'v' ? LIMN_MODEL_VAE : LIMN_MODEL_DCGAN].settings);
     test_set(config, "data", data);
     test_set(config, "steps", "60");
     test_set(config, "checkpoint_every", "1");
@@ -315,7 +338,7 @@ Test(train, init_from_what_does_not_fit_is_refused) {
   } cases[] = {{"vae", "4", "no tensor of the encoder or the decoder of a vae"},
                {"dcgan", "8", "generator.main.0.weight"}};
   for (size_t i = 0; i < 2; ++i) {
-    limn_config *config = test_config(cases[i].model, kinds[i == 0].settings);
+    limn_config *config = test_config(cases[i].model, kinds[i == 0 ? LIMN_MODEL_VAE : LIMN_MODEL_DCGAN].settings);
     test_set(config, "data", data);
     test_set(config, "filters", cases[i].filters);
     set_init(config, "first", STEPS);
@@ -447,9 +470,9 @@ static void check_all_choices(int model) {
   cr_expect_geq(checked, 3, "optimizer, schedule, and loss or likelihood");
 }
 
-Test(train, every_choice_of_a_dcgan_trains) { check_all_choices(0); }
-Test(train, every_choice_of_a_vae_trains) { check_all_choices(1); }
-Test(train, every_choice_of_an_autoencoder_trains) { check_all_choices(2); }
+Test(train, every_choice_of_a_dcgan_trains) { check_all_choices(LIMN_MODEL_DCGAN); }
+Test(train, every_choice_of_a_vae_trains) { check_all_choices(LIMN_MODEL_VAE); }
+Test(train, every_choice_of_an_autoencoder_trains) { check_all_choices(LIMN_MODEL_AUTOENCODER); }
 
 Test(train, every_other_setting_of_training_trains) {
   static const struct {
@@ -475,16 +498,20 @@ Test(train, every_other_setting_of_training_trains) {
       {"vae", {"validation", "0.5"}},
       {"dcgan", {"validation", "0.5"}},
       {"autoencoder", {"noise", "0.3"}},
+      {"dcgan", {"norm_d", "none"}},
+      {"dcgan", {"spectral_norm", "true"}},
+      {"sngan", {"spectral_norm", "false"}},
+      {"r3gan", {"minibatch_stddev", "true"}},
       {"autoencoder", {"noise", "0.3", "binarize", "stochastic"}},
   };
   write_shapes();
   for (size_t shape = 0; shape < SHAPE_COUNT; ++shape) {
-    uint64_t plain[3];
-    for (int model = 0; model < 3; ++model)
+    uint64_t plain[KIND_COUNT];
+    for (size_t model = 0; model < KIND_COUNT; ++model)
       plain[model] = train_three_steps(kinds[model].model, shape, (const char *const[]){"warmup", "0", NULL});
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
       uint64_t hash = train_three_steps(cases[i].model, shape, cases[i].settings);
-      for (int model = 0; model < 3; ++model)
+      for (size_t model = 0; model < KIND_COUNT; ++model)
         cr_expect_neq(hash, plain[model], "%s: %s changes nothing", cases[i].model, cases[i].settings[0]);
     }
   }

@@ -24,6 +24,8 @@ int limn_weights_shape(limn_shape s, limn_form form, int64_t dims[4]) {
   switch (form) {
   case LIMN_FORM_USUAL:
     break;
+  case LIMN_FORM_KERNEL:
+    return set_dims(dims, 4, s.n, s.c, s.h, s.w);
   case LIMN_FORM_VECTOR:
     return set_dims(dims, 1, s.n * each, 1, 1, 1);
   case LIMN_FORM_PICTURE:
