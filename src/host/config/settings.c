@@ -113,7 +113,7 @@ static const limn_setting_row table[] = {
      HELP("validations, or evaluations, without improvement after which the run stops; 0: never")},
 
     {NAME("loss", "loss", GANS), CHOICE(loss, "non_saturating|minimax|least_squares|hinge"),
-     DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018", {DCGAN, "non_saturating"}, {ALL, "hinge"}),
+     DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018", {SNGAN | R3GAN, "hinge"}, {ALL, "non_saturating"}),
      HELP("losses of the discriminator and the generator")},
     {NAME("d_steps", "loss", GANS), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018", {SNGAN, "5"}, {ALL, "1"}),
      HELP("discriminator steps for each generator step")},
