@@ -272,6 +272,40 @@ static void check(const network_case *c) {
   }
 }
 
+/* Nothing moves u and v once the gate is set, and no infinity or NaN gets into them. */
+Test(networks, the_gate_keeps_spectral_vectors) {
+  static const char *const settings[] = {"latent", LATENT, "size", "16", "filters", "4", NULL};
+  static const char weight[] = "discriminator.block1.c2.weight_orig", vector[] = "discriminator.block1.c2.weight_u";
+  session s;
+  limn_program *program;
+  float before[4], values[144], after[4];
+  open_session(&s, "gate", "sngan", settings, OURS);
+  const limn_network_mode mode = {.training = true,
+                                  .gate = limn_graph_leaf(s.graph, LIMN_ROLE_BUFFER, "gate", LIMN_SCALAR)};
+  limn_value x = signed_leaf(&s, "x", limn_model_input(&s.model, 1, 2));
+  keep(&s, "scores", limn_model_apply(s.graph, &s.model, 1, x, mode), LIMN_FORM_USUAL);
+  run(&s, &program);
+  fill_signed(&s, "x", PICTURES_OF_D);
+  limn_tensor *w = limn_store_find(s.store, weight), *u = limn_store_find(s.store, vector);
+  cr_assert(w && u && limn_shape_count(w->shape) == 144 && limn_shape_count(u->shape) == 4);
+  cr_assert_eq(limn_tensor_download(u, before), LIMN_OK);
+  cr_assert_eq(limn_tensor_download(w, values), LIMN_OK);
+  for (int gate = 1; gate >= 0; --gate) {
+    const float set = (float)gate;
+    cr_assert_eq(limn_tensor_upload(limn_store_find(s.store, "gate"), &set), LIMN_OK);
+    values[3] = gate ? INFINITY : 0.5F;
+    values[5] = gate ? NAN : -0.5F;
+    cr_assert_eq(limn_tensor_upload(w, values), LIMN_OK);
+    cr_assert_eq(limn_program_run(program, 0), LIMN_OK, "%s", limn_error_message());
+    cr_assert_eq(limn_tensor_download(u, after), LIMN_OK);
+    for (int i = 0; i < 4; ++i)
+      cr_expect(gate ? after[i] == before[i] : isfinite(after[i]) && after[i] != before[i], "gate %d: %g, %g", gate,
+                (double)before[i], (double)after[i]);
+  }
+  limn_program_destroy(program);
+  close_session(&s);
+}
+
 #define SETTINGS(...) ((const char *const[]){"latent", LATENT, __VA_ARGS__, NULL})
 
 Test(networks, sngan) {
