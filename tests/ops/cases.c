@@ -18,6 +18,7 @@ limn_status case_table_init(case_table *table) {
   cases_add_loss(table);
   cases_add_update(table);
   cases_add_pictures(table);
+  cases_add_spectral(table);
   return table->out_of_memory ? limn_fail_memory("the table of op cases") : LIMN_OK;
 }
 

@@ -104,5 +104,6 @@ void cases_add_spatial(case_table *table);
 void cases_add_loss(case_table *table);
 void cases_add_update(case_table *table);
 void cases_add_pictures(case_table *table);
+void cases_add_spectral(case_table *table);
 
 #endif

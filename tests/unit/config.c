@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "config/settings.h"
 
-static const char *const models[] = {"dcgan", "vae", "autoencoder"};
+static const char *const models[] = {"dcgan", "sngan", "r3gan", "vae", "autoencoder"};
 _Static_assert(sizeof models / sizeof *models == LIMN_MODEL_COUNT, "each model, in their order");
 static char folder[] = "/tmp/limn-config-XXXXXX";
 static char file[256];
@@ -65,7 +65,7 @@ Test(config, table_is_consistent) {
     while (group < group_count && strcmp(groups[group], setting->group) != 0)
       ++group;
     cr_expect_lt(group, group_count, "%s: group %s is out of order", setting->name, setting->group);
-    for (int model = 0; model < 3; ++model) {
+    for (int model = 0; model < LIMN_MODEL_COUNT; ++model) {
       limn_config *config = create(models[model]);
       if (setting->models & (1u << model)) {
         cr_expect_eq(limn_config_set(config, setting->name, limn_setting_default(setting, model), LIMN_FROM_FLAG),
@@ -284,7 +284,7 @@ Test(config, presets) {
   cr_expect_eq(limn_config_preset(config, "papr"), LIMN_USAGE);
   expect_message("demo, paper; did you mean paper?");
   limn_config_destroy(config);
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < LIMN_MODEL_COUNT; ++i) {
     config = create(models[i]);
     cr_expect_eq(limn_config_preset(config, "demo"), LIMN_OK, "%s", limn_error_message());
     cr_expect_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
@@ -372,7 +372,7 @@ Test(config, file_holds_every_setting) {
                                       "sep",
                                       "..."};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; ++i)
-    for (int model = 0; model < 3; ++model) {
+    for (int model = 0; model < LIMN_MODEL_COUNT; ++model) {
       limn_config *config = create(models[model]);
       set(config, "init", paths[i], LIMN_FROM_FLAG);
       set(config, "seed", "18446744073709551615", LIMN_FROM_FLAG);

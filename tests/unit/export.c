@@ -173,3 +173,38 @@ Test(export, replaces_a_file_and_repeats_its_bytes) {
   cr_assert_eq(limn_export(test_path("dcgan"), "generator", test_path("b/x.safetensors")), LIMN_OK);
   cr_expect(test_same_file("a", "b", "x.safetensors"));
 }
+
+static const limn_stored_tensor *tensor_of(const limn_safetensors *file, const char *name) {
+  const limn_stored_tensor *stored = limn_safetensors_find(file, name);
+  cr_assert_not_null(stored, "%s", name);
+  return stored;
+}
+
+/* Under PyTorch's other names, which --init takes as well; a linear layer is (out, in). */
+Test(export, spectral_norm_has_two_spellings) {
+  test_train_well("sngan", plain, data, "sngan");
+  const char *file = test_path("d.safetensors");
+  limn_safetensors *exported, *checkpoint = test_open_checkpoint("sngan", 3);
+  cr_assert_eq(limn_export_as(test_path("sngan"), "discriminator", LIMN_EXPORT_PARAMETRIZATIONS, file), LIMN_OK, "%s",
+               limn_error_message());
+  cr_assert_eq(limn_safetensors_open(&exported, file), LIMN_OK);
+  const limn_stored_tensor *w = tensor_of(exported, "block1.c1.parametrizations.weight.original"),
+                           *last = tensor_of(exported, "l5.parametrizations.weight.original"),
+                           *v = tensor_of(exported, "block1.c1.parametrizations.weight.0._v"),
+                           *linear = tensor_of(checkpoint, "generator.l1.weight");
+  cr_expect_null(limn_safetensors_find(exported, "block1.c1.weight_orig"));
+  cr_expect(w->dims == 4 && last->dims == 2 && last->shape[0] == 1 && last->shape[1] == 4);
+  cr_expect(v->dims == 1 && v->shape[0] == 9);
+  cr_expect(linear->dims == 2 && linear->shape[0] == 8 * 16 && linear->shape[1] == 8);
+  cr_expect_arr_eq(w->data, tensor_of(checkpoint, "discriminator.block1.c1.weight_orig")->data, w->bytes);
+
+  const char *const again[] = {"steps", "1", "lr", "1e-30", "init", file, NULL};
+  test_train_well("sngan", again, data, "again");
+  limn_safetensors *second = test_open_checkpoint("again", 1);
+  const float *here = tensor_of(second, "discriminator.block1.c1.weight_orig")->data, *there = w->data;
+  for (size_t i = 0; i < w->bytes / sizeof *here; ++i)
+    cr_expect_float_eq(here[i], there[i], 1e-29F);
+  limn_safetensors_close(second);
+  limn_safetensors_close(exported);
+  limn_safetensors_close(checkpoint);
+}

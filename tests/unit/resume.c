@@ -114,8 +114,8 @@ Test(resume, a_lost_mark_of_the_best_comes_back) {
 
 /* What is said before the run is an upper bound, and a near one. */
 Test(resume, a_checkpoint_takes_what_was_said) {
-  static const char *const models[] = {"dcgan", "vae", "autoencoder"};
-  for (int i = 0; i < 3; ++i) {
+  static const char *const models[] = {"dcgan", "sngan", "r3gan", "vae", "autoencoder"};
+  for (int i = 0; i < 5; ++i) {
     const char *const settings[] = {"filters", "16", NULL};
     limn_config *config = test_config(models[i], settings);
     limn_session session;

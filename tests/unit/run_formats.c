@@ -12,6 +12,8 @@ static const struct {
   const char *settings[11];
 } kinds[] = {
     {"dcgan", {"steps", "6", "log_every", "1"}},
+    {"sngan", {"steps", "6", "log_every", "1"}},
+    {"r3gan", {"steps", "6", "log_every", "1"}},
     {"vae", {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true"}},
     {"autoencoder", {"steps", "6", "log_every", "1", "validate_every", "3"}},
 };
@@ -92,7 +94,7 @@ Test(run_formats, metrics_have_the_documented_keys) {
       ++*(validates ? &validation : &training);
     }
     cr_expect_eq(training, 6);
-    cr_expect_eq(validation, k == 0 ? 0 : 2);
+    cr_expect_eq(validation, k < LIMN_MODEL_VAE ? 0 : 2);
     json_decref(lines);
   }
   json_decref(metrics);
@@ -100,7 +102,7 @@ Test(run_formats, metrics_have_the_documented_keys) {
 
 /* Numbers that hang together. */
 Test(run_formats, measures_agree_with_each_other) {
-  test_train_well("vae", kinds[1].settings, data, "vae");
+  test_train_well("vae", kinds[LIMN_MODEL_VAE].settings, data, "vae");
   json_t *lines = test_read_metrics("vae");
   for (size_t i = 0; i < json_array_size(lines); ++i) {
     json_t *line = json_array_get(lines, i);
@@ -143,12 +145,13 @@ Test(run_formats, checkpoints_describe_what_was_computed) {
                    setting->name);
       expected += kept;
     }
-    if (k > 0) {
+    if (k >= LIMN_MODEL_VAE) {
       cr_expect_not_null(limn_safetensors_metadata(file, "best_step"));
       cr_expect_not_null(limn_safetensors_metadata(file, "best_objective"));
       cr_expect_not_null(limn_safetensors_metadata(file, "validations_since_best"));
       expected += 3;
     }
+    expected += k == LIMN_MODEL_R3GAN; /* which keeps an average: ema_statistics */
     cr_expect_eq(limn_safetensors_metadata_count(file), expected);
     limn_safetensors_close(file);
   }
@@ -160,12 +163,17 @@ Test(run_formats, tensors_have_the_documented_names) {
   static const char *const names[KIND_COUNT][6] = {
       {"generator.main.0.weight", "generator.main.1.running_mean", "discriminator.main.0.weight",
        "optimizer.generator.main.0.weight.m", "ema.generator.main.0.weight", "ema.generator.main.1.running_var"},
+      {"generator.l1.weight", "generator.block2.c_sc.bias", "discriminator.block1.c1.weight_orig",
+       "discriminator.block1.c1.weight_u", "discriminator.l5.weight_v", "optimizer.discriminator.l5.weight_orig.m"},
+      {"generator.MainLayers.0.Layers.0.Basis", "generator.MainLayers.0.Layers.1.NonLinearity1.Bias",
+       "discriminator.MainLayers.0.Layers.0.LinearLayer2.Layer.weight", "discriminator.ExtractionLayer.Layer.weight",
+       "ema.generator.MainLayers.0.Layers.0.Basis"},
       {"encoder.main.0.weight", "encoder.mu.bias", "encoder.logvar.bias", "decoder.main.0.weight", "decoder.logvar",
        "optimizer.decoder.logvar.v"},
       {"encoder.main.0.weight", "encoder.code.bias", "decoder.main.0.weight", "optimizer.encoder.code.weight.m"}};
   for (size_t k = 0; k < KIND_COUNT; ++k) {
     static const char *const extra[KIND_COUNT][2] = {
-        {"ema", "0.9"}, {"likelihood", "gaussian_learned"}, {"noise", "0.1"}};
+        {"ema", "0.9"}, {"ema", "0"}, {"ema", "0.9"}, {"likelihood", "gaussian_learned"}, {"noise", "0.1"}};
     limn_config *config = test_config(kinds[k].model, kinds[k].settings);
     test_set(config, "data", data);
     test_set(config, extra[k][0], extra[k][1]);

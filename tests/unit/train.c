@@ -14,6 +14,23 @@ TestSuite(train, .init = begin, .fini = test_folder_remove, .timeout = 240);
 
 static const char *const dcgan[] = {"d_steps",      "2", "steps",     "12", "ema", "0.9", "checkpoint_every", "6",
                                     "sample_every", "6", "log_every", "1",  NULL};
+static const char *const sngan[] = {"steps",
+                                    "12",
+                                    "d_steps",
+                                    "2",
+                                    "minibatch_stddev",
+                                    "true",
+                                    "ema",
+                                    "0.9",
+                                    "checkpoint_every",
+                                    "6",
+                                    "sample_every",
+                                    "6",
+                                    "log_every",
+                                    "1",
+                                    NULL};
+static const char *const r3gan[] = {
+    "steps", "12", "minibatch_stddev", "true", "checkpoint_every", "6", "sample_every", "6", "log_every", "1", NULL};
 static const char *const vae[] = {"steps",        "12", "validation", "0.25", "checkpoint_every", "6",
                                   "sample_every", "6",  "log_every",  "1",    "validate_every",   "4",
                                   "patience",     "50", NULL};
@@ -26,6 +43,8 @@ static const struct {
   const char *pictures[3]; /* of the last step */
 } kinds[] = {
     {"dcgan", dcgan, {"samples/000012.png", "samples/000006.png", NULL}},
+    {"sngan", sngan, {"samples/000012.png", "samples/000006.png", NULL}},
+    {"r3gan", r3gan, {"samples/000012.png", "samples/000006.png", NULL}},
     {"vae", vae, {"samples/000012.png", "samples/000006-reconstructions.png", NULL}},
     {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", "samples/000006-reconstructions.png", NULL}},
 };
@@ -106,7 +125,7 @@ static void stop_and_go_on(size_t k, uint64_t at, const char *name) {
   cr_expect_eq(first.result.stopped, 1);
   cr_expect_eq(first.result.step, at);
   cr_expect_eq(first.result.checkpoint, at, "it has saved itself");
-  cr_expect_eq(first.validations, k == 1 ? (int)((at - 1) / 4) : 0, "a stop waits for no validation");
+  cr_expect_eq(first.validations, k == LIMN_MODEL_VAE ? (int)((at - 1) / 4) : 0, "a stop waits for no validation");
   test_set(config, "checkpoint_every", "6");
   test_train(&second, config, name, true);
   cr_assert_eq(second.status, LIMN_OK, "%s", second.message);
@@ -151,8 +170,9 @@ static void expect_exact_resume(size_t k, const char *const *more) {
 
 /* With all of the augmentation; a GAN's further discriminator steps have their own random numbers. */
 Test(train, an_augmented_run_goes_on_as_if_it_had_not_been) {
-  for (size_t k = 0; k < 2; ++k)
-    expect_exact_resume(k, (const char *const[]){"flip", "true", "shift", "2", "crop", "4", NULL});
+  static const size_t which[] = {LIMN_MODEL_DCGAN, LIMN_MODEL_VAE};
+  for (size_t i = 0; i < 2; ++i)
+    expect_exact_resume(which[i], (const char *const[]){"flip", "true", "shift", "2", "crop", "4", NULL});
 }
 
 /* With every stabiliser. ADA is in the middle of its four steps, and a lazy penalty has been taken twice. */
@@ -260,12 +280,14 @@ Test(train, divergence_leaves_the_last_good_checkpoint) {
 Test(train, no_checkpoint_is_ever_not_finite) {
   static const struct {
     const char *model, *optimizer, *lr;
-  } cases[] = {{"vae", "sgd", "1"},     {"vae", "sgd", "1e30"},   {"vae", "sgd", "1e38"},   {"vae", "adam", "1e30"},
-               {"vae", "adam", "1e39"}, {"vae", "adamw", "1e38"}, {"dcgan", "sgd", "1e38"}, {"dcgan", "adam", "1e38"}};
+  } cases[] = {{"vae", "sgd", "1"},       {"vae", "sgd", "1e30"},   {"vae", "sgd", "1e38"},   {"vae", "adam", "1e30"},
+               {"vae", "adam", "1e39"},   {"vae", "adamw", "1e38"}, {"dcgan", "sgd", "1e38"}, {"dcgan", "adam", "1e38"},
+               {"sngan", "adam", "1e30"}, {"sngan", "sgd", "1e38"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     char name[32];
     snprintf(name, sizeof name, "run-%zu", i);
-    limn_config *config = test_config(cases[i].model, kinds[cases[i].model[0] == 'v'].settings);
+    limn_config *config =
+        test_config(cases[i].model, kinds[cases[i].model[0] == 'v' ? LIMN_MODEL_VAE : LIMN_MODEL_DCGAN].settings);
     test_set(config, "data", data);
     test_set(config, "steps", "60");
     test_set(config, "checkpoint_every", "1");
@@ -355,7 +377,7 @@ Test(train, init_from_what_does_not_fit_is_refused) {
   } cases[] = {{"vae", "4", "no tensor of the encoder or the decoder of a vae"},
                {"dcgan", "8", "generator.main.0.weight"}};
   for (size_t i = 0; i < 2; ++i) {
-    limn_config *config = test_config(cases[i].model, kinds[i == 0].settings);
+    limn_config *config = test_config(cases[i].model, kinds[i == 0 ? LIMN_MODEL_VAE : LIMN_MODEL_DCGAN].settings);
     test_set(config, "data", data);
     test_set(config, "filters", cases[i].filters);
     set_init(config, "first", STEPS);
@@ -522,16 +544,20 @@ Test(train, every_other_setting_of_training_trains) {
       {"vae", {"validation", "0.5"}},
       {"dcgan", {"validation", "0.5"}},
       {"autoencoder", {"noise", "0.3"}},
+      {"dcgan", {"norm_d", "none"}},
+      {"dcgan", {"spectral_norm", "true"}},
+      {"sngan", {"spectral_norm", "false"}},
+      {"r3gan", {"minibatch_stddev", "true"}},
       {"autoencoder", {"noise", "0.3", "binarize", "stochastic"}},
   };
   write_shapes();
   for (size_t shape = 0; shape < SHAPE_COUNT; ++shape) {
-    uint64_t plain[3];
-    for (int model = 0; model < 3; ++model)
+    uint64_t plain[KIND_COUNT];
+    for (size_t model = 0; model < KIND_COUNT; ++model)
       plain[model] = train_three_steps(kinds[model].model, shape, (const char *const[]){"warmup", "0", NULL});
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
       uint64_t hash = train_three_steps(cases[i].model, shape, cases[i].settings);
-      for (int model = 0; model < 3; ++model)
+      for (size_t model = 0; model < KIND_COUNT; ++model)
         cr_expect_neq(hash, plain[model], "%s: %s changes nothing", cases[i].model, cases[i].settings[0]);
     }
   }

@@ -11,11 +11,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/spelling.h"
 #include "config/config.h"
 #include "formats/safetensors.h"
 #include "models/registry.h"
 
 #define PATH_SIZE 4096
+#define NAME_SIZE 192 /* of a tensor */
 
 /* The networks of a model are its row's and, where an average is kept, "ema", that of the generator. */
 static limn_status find_prefix(const limn_config *config, const char *path, const char *network, char *prefix,
@@ -40,10 +42,11 @@ struct selection {
   const limn_store *store; /* where the tensors are read from; NULL: from the file */
   const limn_stored_tensor **stored;
   limn_tensor_to_store *tensors;
+  char (*names)[NAME_SIZE]; /* of those that are spelled otherwise */
   size_t count;
 };
 
-static void select_tensors(struct selection *s, const limn_safetensors *file, const char *prefix) {
+static void select_tensors(struct selection *s, const limn_safetensors *file, const char *prefix, bool parametrized) {
   size_t length = strlen(prefix);
   for (size_t i = 0; i < limn_safetensors_count(file); ++i) {
     const limn_stored_tensor *stored = limn_safetensors_at(file, i);
@@ -51,6 +54,8 @@ static void select_tensors(struct selection *s, const limn_safetensors *file, co
       continue;
     limn_tensor_to_store *tensor = &s->tensors[s->count];
     tensor->name = stored->name + length;
+    if (parametrized)
+      tensor->name = limn_spelling_parametrized(tensor->name, s->names[s->count], NAME_SIZE);
     tensor->dims = stored->dims;
     memcpy(tensor->shape, stored->shape, sizeof tensor->shape);
     s->stored[s->count++] = stored;
@@ -97,6 +102,7 @@ struct chosen {
   const char *path;          /* of the checkpoint, for messages */
   const char *name, *prefix; /* the network's, and that of its tensors */
   const limn_store *store;   /* as in a selection */
+  bool parametrized;         /* in the newer one of PyTorch's spellings */
 };
 
 static limn_status write_network(const limn_safetensors *checkpoint, const struct chosen *network,
@@ -104,10 +110,11 @@ static limn_status write_network(const limn_safetensors *checkpoint, const struc
   size_t most = limn_safetensors_count(checkpoint) + 1;
   struct selection s = {.store = network->store,
                         .stored = calloc(most, sizeof(limn_stored_tensor *)),
-                        .tensors = calloc(most, sizeof *s.tensors)};
-  limn_status status = s.stored && s.tensors ? LIMN_OK : limn_fail_memory("an export");
+                        .tensors = calloc(most, sizeof *s.tensors),
+                        .names = calloc(most, sizeof *s.names)};
+  limn_status status = s.stored && s.tensors && s.names ? LIMN_OK : limn_fail_memory("an export");
   if (status == LIMN_OK)
-    select_tensors(&s, checkpoint, network->prefix);
+    select_tensors(&s, checkpoint, network->prefix, network->parametrized);
   if (status == LIMN_OK && s.count == 0)
     status =
         limn_fail(LIMN_USAGE, "%s has no tensor of the network \"%s\"%s", network->path, network->name,
@@ -116,6 +123,7 @@ static limn_status write_network(const limn_safetensors *checkpoint, const struc
     status = limn_safetensors_write_from(file, s.tensors, s.count, description->pairs, read_selected, &s);
   free(s.stored);
   free(s.tensors);
+  free(s.names);
   return status;
 }
 
@@ -161,6 +169,10 @@ static limn_status check_target(const char *file) {
 }
 
 limn_status limn_export(const char *path, const char *network, const char *file) {
+  return limn_export_as(path, network, LIMN_EXPORT_HOOKS, file);
+}
+
+limn_status limn_export_as(const char *path, const char *network, limn_export_names names, const char *file) {
   char checkpoint[PATH_SIZE], prefix[64];
   limn_config *config = NULL;
   limn_safetensors *stored = NULL;
@@ -181,9 +193,13 @@ limn_status limn_export(const char *path, const char *network, const char *file)
   if (strcmp(network, "ema") == 0 && config->ema > 0 && !limn_checkpoint_is_settled(stored))
     LIMN_TRY_OR_CLEANUP(status, settle(&device, &store, config, &(limn_weights){.file = stored, .path = checkpoint}));
   describe(&description, stored, config, network);
-  status =
-      write_network(stored, &(struct chosen){.path = checkpoint, .name = network, .prefix = prefix, .store = store},
-                    &description, file);
+  status = write_network(stored,
+                         &(struct chosen){.path = checkpoint,
+                                          .name = network,
+                                          .prefix = prefix,
+                                          .store = store,
+                                          .parametrized = names == LIMN_EXPORT_PARAMETRIZATIONS},
+                         &description, file);
 cleanup:
   limn_store_destroy(store);
   limn_device_destroy(device);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "checkpoint/average.h"
+#include "checkpoint/spelling.h"
 
 #define NAME_SIZE 192
 
@@ -24,6 +25,8 @@ int limn_weights_shape(limn_shape s, limn_form form, int64_t dims[4]) {
   switch (form) {
   case LIMN_FORM_USUAL:
     break;
+  case LIMN_FORM_KERNEL:
+    return set_dims(dims, 4, s.n, s.c, s.h, s.w);
   case LIMN_FORM_VECTOR:
     return set_dims(dims, 1, s.n * each, 1, 1, 1);
   case LIMN_FORM_PICTURE:
@@ -58,12 +61,14 @@ static const char *name_within(const char *network, const char *name) {
 }
 
 const limn_stored_tensor *limn_weights_find(const limn_weights *w, const char *name) {
-  char full[NAME_SIZE];
+  char full[NAME_SIZE], other[NAME_SIZE];
   const char *rest = w->network ? name_within(w->network, name) : NULL;
-  if (!rest)
-    return limn_safetensors_find(w->file, name);
-  snprintf(full, sizeof full, "%s%s", w->prefix, rest);
-  return limn_safetensors_find(w->file, full);
+  if (rest) {
+    snprintf(full, sizeof full, "%s%s", w->prefix, rest);
+    name = full;
+  }
+  const limn_stored_tensor *stored = limn_safetensors_find(w->file, name);
+  return stored ? stored : limn_safetensors_find(w->file, limn_spelling_parametrized(name, other, sizeof other));
 }
 
 static bool has_shape(const limn_stored_tensor *stored, limn_shape shape, limn_form form) {
@@ -160,10 +165,11 @@ static int count_others(struct comparison *c, const limn_weights *w, const limn_
   int others = 0;
   for (size_t i = 0; i < limn_safetensors_count(w->file); ++i) {
     const char *name = limn_safetensors_at(w->file, i)->name;
-    char full[NAME_SIZE];
+    char full[NAME_SIZE], hooked[NAME_SIZE];
     if (strncmp(name, w->prefix, length) != 0 || is_ignored(name + length, network))
       continue;
-    snprintf(full, sizeof full, "%s.%.120s", network->network->name, name + length);
+    snprintf(full, sizeof full, "%s.%.120s", network->network->name,
+             limn_spelling_hooked(name + length, hooked, sizeof hooked));
     if (limn_outline_find(network, full))
       continue;
     ++others;
@@ -197,7 +203,8 @@ bool limn_weights_fit(const limn_weights *weights, const limn_outline *network, 
 bool limn_weights_next_prefix(limn_weights *weights, const char *name, size_t *at) {
   size_t length = strlen(name);
   while (*at < limn_safetensors_count(weights->file)) {
-    const char *stored = limn_safetensors_at(weights->file, (*at)++)->name;
+    char hooked[NAME_SIZE];
+    const char *stored = limn_spelling_hooked(limn_safetensors_at(weights->file, (*at)++)->name, hooked, sizeof hooked);
     size_t all = strlen(stored), before = all >= length ? all - length : 0;
     if (all < length || before >= sizeof weights->prefix || strcmp(stored + before, name) != 0 ||
         (before > 0 && stored[before - 1] != '.'))

@@ -81,7 +81,7 @@ static void put_bash_value(const cli_option *option) {
     put_settings();
     fputs("' ;;\n", stdout);
   } else {
-    printf(") %s=1 ;;\n", v.file ? "files" : "nothing");
+    puts(v.file ? ") words='' files=1 ;;" : ") nothing=1 ;;");
   }
 }
 

@@ -11,6 +11,7 @@
 static const cli_option options[] = {
     {"network", 0, "generator|discriminator|ema|encoder|decoder", "which; ema is the averaged generator", NULL},
     {"output", 'o', "FILE.safetensors", "where to, - is standard output; a file that is there is replaced", NULL},
+    {"parametrizations", 0, NULL, "names spectral norm's tensors as torch.nn.utils.parametrizations does", NULL},
     CLI_OPTION_JSON,
     CLI_OPTION_HELP,
 };
@@ -57,7 +58,8 @@ static int export_network(const cli_args *args) {
   code = cli_output_check("--output", file, cli_args_has(args, "json"));
   if (code != CLI_OK)
     return code;
-  limn_status status = limn_export(args->words[0], network, cli_output_path(file));
+  limn_export_names names = cli_args_has(args, "parametrizations") ? LIMN_EXPORT_PARAMETRIZATIONS : LIMN_EXPORT_HOOKS;
+  limn_status status = limn_export_as(args->words[0], network, names, cli_output_path(file));
   return status == LIMN_OK ? print_result(network, file, cli_args_has(args, "json")) : cli_output_fail(file, status);
 }
 

@@ -143,6 +143,7 @@ typedef struct limn_initial {
 /* The shape that PyTorch has a leaf in, and with it files. */
 typedef enum limn_form {
   LIMN_FORM_USUAL,   /* (N, C, H, W); a vector over channels, (1, C, 1, 1), as (C) */
+  LIMN_FORM_KERNEL,  /* (N, C, H, W), whatever they are */
   LIMN_FORM_VECTOR,  /* all numbers in one dimension */
   LIMN_FORM_PICTURE, /* (C, H, W), of N = 1 */
   LIMN_FORM_ROWS,    /* (N, C H W): nn.Linear's weight over flattened inputs */

@@ -45,7 +45,7 @@ static limn_value convolve(limn_scope *s, const char *given, limn_value x, const
   const limn_shape shape = transposed ? (limn_shape){from.c, l->channels, l->kernel_h, l->kernel_w}
                                       : (limn_shape){l->channels, from.c / groups, l->kernel_h, l->kernel_w};
   const limn_conv_attrs attrs = {l->stride, l->stride, l->pad, l->pad, .groups = groups > 1 ? groups : 0};
-  limn_value w = weight_of(s, name, shape, l, transposed, LIMN_FORM_USUAL);
+  limn_value w = weight_of(s, name, shape, l, transposed, LIMN_FORM_KERNEL);
   limn_value bias = LIMN_NONE, y;
   if (l->bias)
     bias = limn_scope_leaf(s, l->bias_name ? NULL : name, l->bias_name ? l->bias_name : "bias", LIMN_ROLE_PARAMETER,

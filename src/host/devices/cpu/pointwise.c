@@ -9,8 +9,9 @@
 #define CHUNK      512 /* floats; a multiple of every block */
 #define MOST_BLOCK 16
 
-/* How an operand or a result is spread over the domain. */
-typedef enum kind { FULL, SCALAR, CHANNEL, SAMPLE } kind;
+/* How an operand or a result is spread over the domain. PICTURE, which is the same for all samples: an operand alone.
+ */
+typedef enum kind { FULL, SCALAR, CHANNEL, SAMPLE, PICTURE } kind;
 
 /* Rows are runs of memory in which the sample is fixed and the channel is fixed, or repeats with the block, or (one
  * pixel) is the position. Without channel or sample operands the whole tensor is one run, cut into equal rows. */
@@ -81,6 +82,9 @@ static void run_chunk(const limn_kernel *k, const struct limn_call *call, size_t
       break;
     case CHANNEL:
       operands[i] = channel_chunk(s, p, row, offset, n, space[i], call->simd);
+      break;
+    case PICTURE:
+      operands[i] = p + row % s->rows_per_sample * s->row_length + offset;
       break;
     default:
       call->simd->fill(space[i], s->kinds[i] == SCALAR ? *p : p[row / s->rows_per_sample], n);
@@ -187,6 +191,24 @@ static void run_generic(const limn_kernel *k, limn_shape domain, limn_shape to, 
           cpu_at(k, 0)[index_in(to, n, c, h, w)] += cpu_at(k, 1)[index_in(from, n, c, h, w)];
 }
 
+/* Over samples alone: of each chunk of a sample by one thread. */
+static void run_sum_of_samples(const limn_kernel *k, const struct limn_call *call) {
+  const struct generic *s = k->state;
+  const size_t size = (size_t)limn_shape_count(s->to), chunks = (size + CHUNK - 1) / CHUNK;
+#pragma omp parallel for num_threads(call->threads) schedule(static)
+  for (size_t chunk = 0; chunk < chunks; ++chunk) {
+    const size_t first = chunk * CHUNK, n = size - first < CHUNK ? size - first : CHUNK;
+    float *out = cpu_at(k, 0) + first;
+    memcpy(out, cpu_at(k, 1) + first, n * sizeof *out);
+    for (int32_t sample = 1; sample < s->from.n; ++sample)
+      call->simd->pointwise[LIMN_PW_ADD](out, out, cpu_at(k, 1) + (size_t)sample * size + first, 0, 0, n);
+  }
+}
+
+static bool is_of_samples(limn_shape domain, limn_shape s) {
+  return s.n == 1 && s.c == domain.c && s.h == domain.h && s.w == domain.w;
+}
+
 static void run_generic_sum(const limn_kernel *k, const struct limn_call *call) {
   const struct generic *s = k->state;
   call->simd->fill(cpu_at(k, 0), 0, (size_t)limn_shape_count(s->to));
@@ -221,6 +243,8 @@ static bool classify(limn_shape domain, limn_shape s, kind *out) {
     *out = CHANNEL;
   else if (s.n == domain.n && s.c == 1 && s.h == 1 && s.w == 1)
     *out = SAMPLE;
+  else if (is_of_samples(domain, s))
+    *out = PICTURE;
   else
     return false;
   return true;
@@ -248,7 +272,7 @@ static int operand(limn_builder *b, const limn_step *step, int i, cpu_layout lay
   limn_value value = step->inputs[i];
   limn_shape shape = limn_builder_shape(b, value);
   if (classify(step->domain, shape, out))
-    return limn_builder_input(b, value, *out == FULL ? layout : CPU_PLAIN);
+    return limn_builder_input(b, value, *out == FULL || *out == PICTURE ? layout : CPU_PLAIN);
   *out = FULL;
   return add_generic(b, "broadcast", run_generic_broadcast, (struct generic){.from = shape, .to = step->domain},
                      limn_builder_scratch(b, (size_t)limn_shape_count(step->domain) * sizeof(float)),
@@ -279,7 +303,7 @@ static void find_spreads(const limn_builder *b, const limn_step *step, bool *fla
   for (int i = 0; i < step->input_count + step->output_count; ++i) {
     int value = i < step->input_count ? step->inputs[i] : step->outputs[i - step->input_count];
     kind spread;
-    if (!classify(step->domain, limn_builder_shape(b, value), &spread))
+    if (!classify(step->domain, limn_builder_shape(b, value), &spread) || (spread == PICTURE && i >= step->input_count))
       *generic = true;
     else
       *flat = *flat && (spread == FULL || spread == SCALAR);
@@ -292,7 +316,7 @@ static int place_operands(limn_builder *b, const limn_step *step, struct group *
   int count = 0;
   for (int o = 0; o < step->output_count; ++o) {
     limn_shape shape = limn_builder_shape(b, step->outputs[o]);
-    bool generic = !classify(step->domain, shape, &s->targets[o]);
+    bool generic = !classify(step->domain, shape, &s->targets[o]) || s->targets[o] == PICTURE;
     s->targets[o] = generic ? FULL : s->targets[o];
     rest[o] = limn_builder_output(b, step->outputs[o], s->targets[o] == FULL && !generic ? layout : CPU_PLAIN);
     buffers[count++] = generic ? limn_builder_scratch(b, s->count * sizeof(float)) : rest[o];
@@ -342,8 +366,9 @@ limn_status limn_cpu_build_pointwise(limn_builder *b, const limn_step *step) {
     kernel->in_place = in_place(s);
   for (int o = 0; kernel && o < step->output_count; ++o)
     if (rest[o] != LIMN_ABSENT)
-      add_generic(b, "sum", run_generic_sum,
-                  (struct generic){.from = step->domain, .to = limn_builder_shape(b, step->outputs[o])}, rest[o],
-                  buffers[o]);
+      add_generic(
+          b, "sum",
+          is_of_samples(step->domain, limn_builder_shape(b, step->outputs[o])) ? run_sum_of_samples : run_generic_sum,
+          (struct generic){.from = step->domain, .to = limn_builder_shape(b, step->outputs[o])}, rest[o], buffers[o]);
   return limn_builder_status(b);
 }
