@@ -152,6 +152,35 @@ Test(train, an_augmented_run_goes_on_as_if_it_had_not_been) {
   }
 }
 
+/* Classes of 30 and 6 pictures, 4 without: an order of its own, which goes on in the middle of an epoch. */
+Test(train, balanced_classes_go_on_as_if_they_had_not_stopped) {
+  limn_config *config = test_config("dcgan", dcgan);
+  test_run runs[4] = {{0}, {.stop_at = 6}, {0}, {0}}, refused = {0};
+  test_set(config, "data", data);
+  test_train(&runs[0], config, "plain", false);
+  test_set(config, "class_balanced", "true");
+  test_train(&refused, config, "refused", false);
+  cr_expect_eq(refused.status, LIMN_USAGE);
+  cr_expect_not_null(strstr(refused.message, "--labels FILE"), "%s", refused.message);
+  mkdir(test_path("data/many"), 0777);
+  mkdir(test_path("data/rare"), 0777);
+  for (int i = 0; i < 36; ++i) {
+    char to[TEST_PATH_SIZE];
+    snprintf(to, sizeof to, "%s", test_path("data/%s/%04d.png", i < 30 ? "many" : "rare", i));
+    cr_assert_eq(rename(test_path("data/%04d.png", i), to), 0);
+  }
+  test_train(&runs[1], config, "parted", false);
+  test_train(&runs[2], config, "parted", true);
+  test_train(&runs[3], config, "whole", false);
+  for (int i = 0; i < 4; ++i)
+    cr_assert_eq(runs[i].status, LIMN_OK, "%s", runs[i].message);
+  cr_expect_eq(runs[1].result.step, 6);
+  cr_expect_not_null(strstr(runs[3].notice, "4 of 40 training pictures have no label"), "%s", runs[3].notice);
+  expect_same_run(0, "whole", "parted");
+  cr_expect(!test_same_file("whole", "plain", "checkpoints/000012.safetensors"), "the order is another");
+  limn_config_destroy(config);
+}
+
 /* Killed after step 12, when the checkpoint of step 6 was the last: what came behind it is done again. */
 Test(train, a_killed_run_repeats_what_it_lost) {
   for (size_t k = 0; k < KIND_COUNT; ++k) {
