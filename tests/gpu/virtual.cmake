@@ -1,6 +1,5 @@
 # What is asked of the CUDA device on the virtual GPU beyond that it computes the right numbers: how it fails, what other orders of
 # execution show, and that planted mistakes are noticed.
-set(virtual_gpu LIMN_CUDA_MODULE=$<TARGET_FILE:limn_cuda_virtual> LIMN_CACHE=${CMAKE_BINARY_DIR}/plan-cache)
 
 # Every call fails in turn.
 foreach(precision fp32 bf16)

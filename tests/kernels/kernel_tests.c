@@ -1,5 +1,6 @@
-/* kernel_tests [NAME-PART]: runs the cases whose name has the part in it. The last line is a digest of all bytes that
- * the kernels wrote: tests/kernels/seeds.sh compares it between orders of execution. */
+/* kernel_tests [--slice K/N] [NAME-PART]: runs the cases whose name has the part in it, of these every N-th from the K-th
+ * on. The last line is a digest of all bytes that the kernels wrote: tests/kernels/seeds.sh compares it between orders of
+ * execution. */
 #include "kernel_tests.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@
 
 static struct {
   const char *part;
+  int slice, slices, met; /* every slices-th case, from the slice-th on; cases met so far */
   int passed, failed, lines;
   bool bad;
   uint64_t digest, all;
@@ -43,7 +45,7 @@ void kt_case(kt_function *run, const void *context, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(name, sizeof name, format, arguments);
   va_end(arguments);
-  if (tests.part && !strstr(name, tests.part))
+  if ((tests.part && !strstr(name, tests.part)) || tests.met++ % tests.slices != tests.slice - 1)
     return;
   tests.bad = false;
   tests.lines = 0;
@@ -237,8 +239,14 @@ void kt_equal(const char *what, const float *got, const float *want, size_t coun
 }
 
 int main(int argc, char **argv) {
+  tests.slice = tests.slices = 1;
+  if (argc > 2 && strcmp(argv[1], "--slice") == 0 && sscanf(argv[2], "%d/%d", &tests.slice, &tests.slices) == 2 &&
+      tests.slice >= 1 && tests.slice <= tests.slices) {
+    argc -= 2;
+    argv += 2;
+  }
   if (argc > 2) {
-    fprintf(stderr, "usage: kernel_tests [NAME-PART]\n");
+    fprintf(stderr, "usage: kernel_tests [--slice K/N] [NAME-PART]\n");
     return 2;
   }
   tests.part = argc > 1 ? argv[1] : NULL;

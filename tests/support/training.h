@@ -28,6 +28,12 @@ static inline const char *test_device(void) {
   return name ? name : "cpu";
 }
 
+/* Whether a case of a table is tried in one of `count` ways, by the sum of the numbers of both. On the CPU always;
+ * elsewhere each case in one way, another for the next, unless LIMN_TEST_WHOLE is set. */
+static inline bool test_takes(size_t number, size_t count) {
+  return strcmp(test_device(), "cpu") == 0 || getenv("LIMN_TEST_WHOLE") || number % count == 0;
+}
+
 /* A tiny network on two threads. The data is 16x16 grey unless the settings say otherwise. */
 static inline limn_config *test_config(const char *model, const char *const *settings) {
   static const char *const tiny[] = {"size",    "16", "channels", "1", "filters",      "4", "latent", "8", "batch", "4",

@@ -261,21 +261,80 @@ Test(loader, brings_each_picture_its_label) {
   limn_loader_destroy(loader);
 }
 
+/* COUNT pictures of three classes: every tenth is of class 1, picture 50 of class 2. */
+static void open_classes(void) {
+  uint8_t labels[COUNT];
+  const uint32_t pictures[4] = {0x803, COUNT, 2, 3}, classes[2] = {0x801, COUNT};
+  uint8_t pixels[COUNT * 6];
+  for (int i = 0; i < COUNT; ++i)
+    labels[i] = (uint8_t)(i == 50 ? 2 : i % 10 == 3);
+  for (int i = 0; i < COUNT * 6; ++i)
+    pixels[i] = (uint8_t)(i / 6);
+  test_write_idx(test_path("b-images"), false, pictures, 4, pixels, sizeof pixels);
+  test_write_idx(test_path("b-labels"), false, classes, 2, labels, sizeof labels);
+  limn_dataset_close(dataset);
+  dataset = NULL;
+  cr_assert_eq(limn_dataset_open(&dataset, test_path("b-images"), NULL), LIMN_OK, "%s", limn_error_message());
+}
+
+Test(loader, draws_classes_equally_often_from_any_batch) {
+  uint32_t part[60]; /* pictures 40 to 99 */
+  uint8_t expected[40][7], got[7];
+  int drawn[3] = {0};
+  open_classes();
+  for (uint32_t i = 0; i < 60; ++i)
+    part[i] = 40 + i;
+  limn_loader_options options = {
+      .indices = part, .index_count = 60, .class_balanced = true, .batch = 7, .seed = 9, .workers = 3};
+  limn_loader *loader = create(&options);
+  for (int i = 0; i < 40; ++i)
+    next(loader, 7, expected[i]);
+  limn_loader_destroy(loader);
+  for (int p = 0; p < 240; ++p) { /* four epochs */
+    uint8_t picture = expected[p / 7][p % 7];
+    cr_assert_geq(picture, 40);
+    ++drawn[picture == 50 ? 2 : picture % 10 == 3];
+  }
+  for (int c = 0; c < 3; ++c)
+    cr_expect_eq(drawn[c], 80, "class %d: %d", c, drawn[c]);
+  for (int first = 0; first < 40; first += 3) {
+    options.first_batch = (uint64_t)first;
+    options.workers = 1 + first % 4;
+    loader = create(&options);
+    for (int i = first; i < 40; ++i) {
+      next(loader, 7, got);
+      cr_assert_arr_eq(got, expected[i], 7, "batch %d of a loader from %d", i, first);
+    }
+    limn_loader_destroy(loader);
+  }
+}
+
+Test(loader, refuses_to_balance_classes_that_are_not_there) {
+  limn_loader *loader;
+  limn_loader_options options = {.batch = 1, .class_balanced = true};
+  cr_assert_eq(limn_loader_create(&loader, dataset, &options), LIMN_USAGE);
+  cr_assert_not_null(strstr(limn_error_message(), "--labels FILE"), "%s", limn_error_message());
+  cr_assert_null(loader);
+}
+
 #ifdef COUNTS_ALLOCATIONS
 Test(loader, allocates_nothing_after_the_start) {
-  limn_loader_options options = {.batch = 30, .workers = 2};
-  limn_loader *loader = create(&options);
-  limn_batch batch;
-  for (int i = 0; i < 20; ++i)
-    cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
-  long before = allocations;
-  int failures = 0;
-  for (int i = 0; i < 2000; ++i) /* 600 epochs */
-    failures += limn_loader_next(loader, &batch) != LIMN_OK;
-  long after = allocations;
-  cr_assert_eq(failures, 0);
-  cr_assert_gt(before, 0);
-  cr_assert_eq(after, before);
-  limn_loader_destroy(loader);
+  open_classes();
+  for (int balanced = 0; balanced < 2; ++balanced) {
+    limn_loader_options options = {.batch = 30, .workers = 2, .class_balanced = balanced};
+    limn_loader *loader = create(&options);
+    limn_batch batch;
+    for (int i = 0; i < 20; ++i)
+      cr_assert_eq(limn_loader_next(loader, &batch), LIMN_OK);
+    long before = allocations;
+    int failures = 0;
+    for (int i = 0; i < 2000; ++i) /* 600 epochs */
+      failures += limn_loader_next(loader, &batch) != LIMN_OK;
+    long after = allocations;
+    cr_assert_eq(failures, 0);
+    cr_assert_gt(before, 0);
+    cr_assert_eq(after, before);
+    limn_loader_destroy(loader);
+  }
 }
 #endif

@@ -29,6 +29,7 @@ typedef enum limn_stream {
   LIMN_STREAM_STATISTICS = 16,        /* z that an averaged generator's statistics are taken from; step = batch */
   LIMN_STREAM_STACK = 17,             /* which pictures Stacked MNIST's are made of; step 0 */
   LIMN_STREAM_CHOICE = 18,            /* which pictures of a data set are judged; step 0 */
+  LIMN_STREAM_CLASS = 19,             /* order of a class's pictures; step = round * classes + class */
   LIMN_STREAM_IMPORTANCE = 24,        /* epsilon of importance samples; step = number of the picture */
   LIMN_STREAM_SUBSET = 32,            /* pictures of a kernel distance's subsets; step = 2 subset + set */
   LIMN_STREAM_SCORE = 33,             /* order of the pictures in an Inception score's splits; step 0 */

@@ -222,8 +222,9 @@ static void judge_classes(limn_report *report, const limn_data_report *r) {
     most = r->classes[i].count > most ? r->classes[i].count : most;
   }
   if (r->class_count > 1 && most > (uint64_t)UNBALANCED * least)
-    JUDGE("classes are out of balance: %s pictures in the largest, %s in the smallest", LIMN_COUNT(most),
-          LIMN_COUNT(least));
+    JUDGE("classes are out of balance: %s pictures in the largest, %s in the smallest; --set class_balanced=true draws "
+          "all equally often",
+          LIMN_COUNT(most), LIMN_COUNT(least));
   if (r->class_count && r->unlabelled)
     JUDGE("pictures without a class: %s", LIMN_COUNT(r->unlabelled));
 }

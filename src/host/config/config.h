@@ -53,19 +53,20 @@ struct limn_config {
 
   /* data */
   char *data;
-  int height, width;  /* the setting `size`: "64" or "48x80" (height x width); 0: from the data */
-  int channels;       /* 1, 3; 0: from the data */
-  double validation;  /* part of the images held out, 0 to 0.5; 0 for dcgan, 0.1 else */
-  int workers;        /* loader threads, 0: chosen */
-  char *background;   /* "#rrggbb" under transparent pixels and beside padded pictures */
-  int fit;            /* limn_fit (image/image.h) */
-  char *labels;       /* a file with labels */
-  char *label_column; /* of that file */
-  int64_t max_pixels; /* of a picture */
-  bool flip;          /* augmentation of the training pictures: docs/randomness.md */
-  int shift, crop;    /* pixels */
-  int on_bad_image;   /* limn_on_bad_image */
-  char *cache;        /* of decoded pictures: "auto", "off" or a folder */
+  int height, width;   /* the setting `size`: "64" or "48x80" (height x width); 0: from the data */
+  int channels;        /* 1, 3; 0: from the data */
+  double validation;   /* part of the images held out, 0 to 0.5; 0 for dcgan, 0.1 else */
+  int workers;         /* loader threads, 0: chosen */
+  char *background;    /* "#rrggbb" under transparent pixels and beside padded pictures */
+  int fit;             /* limn_fit (image/image.h) */
+  char *labels;        /* a file with labels */
+  char *label_column;  /* of that file */
+  bool class_balanced; /* the classes are drawn equally often */
+  int64_t max_pixels;  /* of a picture */
+  bool flip;           /* augmentation of the training pictures: docs/randomness.md */
+  int shift, crop;     /* pixels */
+  int on_bad_image;    /* limn_on_bad_image */
+  char *cache;         /* of decoded pictures: "auto", "off" or a folder */
 
   /* network */
   int filters; /* of the layer next to the picture, or, of an SNGAN, what sngan.h says */

@@ -66,6 +66,8 @@ static const limn_setting_row table[] = {
     {NAME("label_column", "data", ALL), FREE, FLAG("label-column"), FIELD("text", LIMN_SETTING_TEXT, label_column),
      RANGE("a name"), DEFAULT(""),
      HELP("the column of labels that holds them, by its name in the first line; needed where there are several")},
+    {NAME("class_balanced", "data", ALL), SWITCH(class_balanced), DEFAULT("false"),
+     HELP("draws the classes of the labels equally often: pictures of rare ones come more often, others not in every epoch")},
     {NAME("max_pixels", "data", ALL), FREE, INT64(max_pixels), FROM_TO(1, 500000000), DEFAULT("100000000"),
      HELP("pictures with more pixels are refused before they are decoded")},
     {NAME("flip", "data", ALL), FLAG("flip"), SWITCH(flip), DEFAULT("false"),

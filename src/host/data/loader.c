@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "base/philox.h"
 #include "base/thread.h"
+#include "data/class_order.h"
 
 #define MAX_WORKERS  64
 #define MAX_PREFETCH 256
@@ -43,7 +44,8 @@ struct limn_loader {
    */
   pthread_mutex_t claiming;
   uint64_t next_claim;
-  uint32_t *order; /* (index_count), the shuffle of `epoch` */
+  uint32_t *order;           /* (index_count), the shuffle of `epoch` */
+  limn_class_order *classes; /* NULL: every picture once an epoch */
   uint64_t epoch;
   bool has_order;
 
@@ -67,7 +69,10 @@ static void choose_images(limn_loader *loader, uint64_t b, uint32_t *images) {
   for (int i = 0; i < loader->batch; ++i, ++position) {
     uint64_t epoch = position / loader->index_count;
     if (!loader->has_order || epoch != loader->epoch) {
-      limn_philox_permutation(loader->seed, LIMN_STREAM_SHUFFLE, epoch, loader->order, loader->index_count);
+      if (loader->classes)
+        limn_class_order_fill(loader->classes, loader->seed, epoch, loader->order);
+      else
+        limn_philox_permutation(loader->seed, LIMN_STREAM_SHUFFLE, epoch, loader->order, loader->index_count);
       loader->epoch = epoch;
       loader->has_order = true;
     }
@@ -130,6 +135,21 @@ static limn_status copy_indices(limn_loader *loader, const limn_loader_options *
       return limn_fail(LIMN_USAGE, "no picture %u in a data set of %u", loader->indices[i], count);
   }
   return LIMN_OK;
+}
+
+static limn_status balance_classes(limn_loader *loader, int class_count) {
+  if (class_count == 0)
+    return limn_fail(LIMN_USAGE,
+                     "class_balanced draws all classes equally often, and this data set has no labels: give "
+                     "--labels FILE or a sub-folder a class, or leave class_balanced out");
+  int32_t *labels = malloc(loader->index_count * sizeof *labels);
+  if (!labels)
+    return limn_fail_memory("the labels");
+  for (uint32_t i = 0; i < loader->index_count; ++i)
+    labels[i] = limn_dataset_label(loader->dataset, loader->indices[i]);
+  limn_status status = limn_class_order_create(&loader->classes, labels, loader->index_count, class_count);
+  free(labels);
+  return status;
 }
 
 static limn_status create_slots(limn_loader *loader, int prefetch, bool labelled) {
@@ -199,6 +219,8 @@ limn_status limn_loader_create(limn_loader **out, limn_dataset *dataset, const l
   limn_status status;
   LIMN_TRY_OR_CLEANUP(status, create_locks(loader));
   LIMN_TRY_OR_CLEANUP(status, copy_indices(loader, options, info.count));
+  if (options->class_balanced)
+    LIMN_TRY_OR_CLEANUP(status, balance_classes(loader, info.class_count));
   LIMN_TRY_OR_CLEANUP(status, create_slots(loader, prefetch, info.class_count > 0));
   LIMN_TRY_OR_CLEANUP(status, start_workers(loader, workers));
   *out = loader;
@@ -230,6 +252,7 @@ void limn_loader_destroy(limn_loader *loader) {
     free(loader->slots[i].images);
     free(loader->slots[i].labels);
   }
+  limn_class_order_destroy(loader->classes);
   free(loader->slots);
   free(loader->threads);
   free(loader->indices);

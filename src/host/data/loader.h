@@ -1,7 +1,8 @@
 /* Batches in training order, gathered ahead of time by worker threads.
  *
  * The order is a pure function of (seed, epoch): batch b of the run is made of the images at positions b*size ...
- * (b+1)*size-1 of the concatenated shuffles of all epochs, so that a resumed run only has to know b. */
+ * (b+1)*size-1 of the concatenated shuffles of all epochs, so that a resumed run only has to know b. With
+ * class_balanced an epoch has as many pictures, of all classes equally many (data/class_order.h). */
 #ifndef LIMN_DATA_LOADER_H
 #define LIMN_DATA_LOADER_H
 
@@ -13,6 +14,7 @@ typedef struct limn_loader limn_loader;
 typedef struct limn_loader_options {
   const uint32_t *indices; /* the part of the data set to draw from (copied); NULL: all */
   uint32_t index_count;
+  bool class_balanced; /* LIMN_USAGE where the data set has no labels, or the part of it none */
   int batch;
   uint64_t seed;
   uint64_t first_batch; /* index of the first batch to deliver */

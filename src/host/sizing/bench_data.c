@@ -29,7 +29,10 @@ static limn_status run_round(limn_loader *loader, int pictures, double *speed) {
 
 static limn_status run_rounds(const limn_config *config, limn_dataset *dataset, int rounds, limn_bench_data_row *row) {
   limn_loader *loader = NULL;
-  limn_loader_options options = {.batch = config->batch, .seed = config->seed, .workers = config->workers};
+  limn_loader_options options = {.batch = config->batch,
+                                 .seed = config->seed,
+                                 .workers = config->workers,
+                                 .class_balanced = config->class_balanced};
   double *speeds = malloc((size_t)rounds * sizeof *speeds), warm_up;
   if (!speeds)
     return limn_fail_memory("a bench");

@@ -37,12 +37,33 @@ static limn_status read_held_out(limn_training_data *d, int margin) {
   return status;
 }
 
+/* What class_balanced wants of the data, before anything else is made of them. */
+static limn_status check_classes(const limn_training_data *d, const char *named, const limn_data_watch *watch) {
+  uint32_t unlabelled = 0;
+  for (uint32_t i = 0; i < d->training_count; ++i)
+    unlabelled += limn_dataset_label(d->dataset, d->training[i]) < 0;
+  if (d->info.class_count == 0 || unlabelled == d->training_count)
+    return limn_fail(
+        LIMN_USAGE,
+        "%s has no labels, so class_balanced has no classes to draw equally often: name them with --labels "
+        "FILE, give each class a sub-folder, or leave class_balanced out",
+        named);
+  if (unlabelled && watch && watch->notice) {
+    char text[160];
+    snprintf(text, sizeof text, "%u of %u training pictures have no label; class_balanced never draws them", unlabelled,
+             d->training_count);
+    watch->notice(watch->context, text);
+  }
+  return LIMN_OK;
+}
+
 static limn_status open_data(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,
                              const limn_data_watch *watch) {
   if (!pictures && (!config->data || !config->data[0]))
     return limn_fail(
         LIMN_USAGE,
         "no data is named; use --data PATH (a folder of pictures, an archive, or IDX, CIFAR or NumPy files)");
+  const char *named = pictures ? "the caller's source" : config->data;
   const int crop = config->crop;
   limn_dataset_options options;
   limn_run_data_options(config, watch, &options);
@@ -58,14 +79,15 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
   LIMN_TRY(limn_config_check(config)); /* what depends on the size */
   LIMN_TRY(limn_split(d->info.count, config->validation, config->seed, &d->training, &d->training_count, &d->validation,
                       &d->validation_count));
+  if (config->class_balanced)
+    LIMN_TRY(check_classes(d, named, watch));
   if (config->batch == 0)
     LIMN_TRY(limn_choose_batch(config, NULL, d->training_count));
   if ((uint32_t)config->batch > d->training_count)
     return limn_fail(LIMN_DATA,
-                     "%s has %u picture%s of %dx%dx%d to train on, fewer than one batch of %d; use --batch %u%s",
-                     pictures ? "the caller's source" : config->data, d->training_count,
-                     d->training_count == 1 ? "" : "s", config->channels, config->height, config->width, config->batch,
-                     d->training_count, d->training_count == 1 ? "" : " or fewer");
+                     "%s has %u picture%s of %dx%dx%d to train on, fewer than one batch of %d; use --batch %u%s", named,
+                     d->training_count, d->training_count == 1 ? "" : "s", config->channels, config->height,
+                     config->width, config->batch, d->training_count, d->training_count == 1 ? "" : " or fewer");
   return limn_algorithm_of(config)->validate ? read_held_out(d, crop) : LIMN_OK;
 }
 
@@ -91,6 +113,7 @@ limn_status limn_training_data_load(const limn_training_data *d, const limn_conf
   return limn_loader_create(out, d->dataset,
                             &(limn_loader_options){.indices = d->training,
                                                    .index_count = d->training_count,
+                                                   .class_balanced = config->class_balanced,
                                                    .batch = config->batch,
                                                    .seed = config->seed,
                                                    .first_batch = first_batch,
