@@ -182,7 +182,7 @@ static limn_status build(limn_session *s) {
       return limn_fail_memory("the reconstructions");
   }
   /* A plain autoencoder's codes follow no known distribution to draw from. */
-  return s->model.row->draws ? limn_session_build_samples(s) : LIMN_OK;
+  return limn_model_draws(&s->model) ? limn_session_build_samples(s) : LIMN_OK;
 }
 
 static float beta_at(const limn_config *config, uint64_t step) {
