@@ -16,6 +16,7 @@ limn_status case_table_init(case_table *table) {
   cases_add_channels(table);
   cases_add_spatial(table);
   cases_add_loss(table);
+  cases_add_codes(table);
   cases_add_update(table);
   cases_add_pictures(table);
   return table->out_of_memory ? limn_fail_memory("the table of op cases") : LIMN_OK;

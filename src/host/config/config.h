@@ -27,6 +27,7 @@ typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_L1                /* Laplace with scale 1 without its constant: |x - y| */
 } limn_likelihood;
 typedef enum limn_binarize { LIMN_BINARIZE_NONE, LIMN_BINARIZE_THRESHOLD, LIMN_BINARIZE_STOCHASTIC } limn_binarize;
+typedef enum limn_regularizer { LIMN_REGULARIZER_NONE, LIMN_REGULARIZER_MMD, LIMN_REGULARIZER_L2 } limn_regularizer;
 typedef enum limn_on_bad_image { LIMN_BAD_IMAGE_FAIL, LIMN_BAD_IMAGE_SKIP } limn_on_bad_image;
 typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
 typedef enum limn_full_disk { LIMN_FULL_DISK_STOP, LIMN_FULL_DISK_WAIT } limn_full_disk;
@@ -70,17 +71,21 @@ struct limn_config {
   int batch;       /* 0: auto */
 
   /* loss */
-  int loss;            /* limn_gan_loss; dcgan */
-  int d_steps;         /* discriminator steps a generator step; dcgan */
-  int likelihood;      /* limn_likelihood; vae, autoencoder */
-  double sigma;        /* of the fixed Gaussian */
-  double beta;         /* weight of the KL term; vae */
-  int64_t beta_warmup; /* steps over which beta rises linearly from 0 */
-  double free_bits;    /* nats a latent dimension */
-  int binarize;        /* limn_binarize */
-  bool dequantize;     /* x = (byte + u) / 256 */
-  double noise;        /* standard deviation of the noise on a denoising autoencoder's input */
-  int64_t patience;    /* validations without improvement before the run stops; 0: never */
+  int loss;                  /* limn_gan_loss; dcgan */
+  int d_steps;               /* discriminator steps a generator step; dcgan */
+  int likelihood;            /* limn_likelihood; vae, autoencoder */
+  double sigma;              /* of the fixed Gaussian */
+  double beta;               /* weight of the KL term; vae */
+  int64_t beta_warmup;       /* steps over which beta rises linearly from 0 */
+  double free_bits;          /* nats a latent dimension */
+  int binarize;              /* limn_binarize */
+  bool dequantize;           /* x = (byte + u) / 256 */
+  double noise;              /* standard deviation of the noise on a denoising autoencoder's input */
+  int importance_samples;    /* codes a picture; vae */
+  int regularizer;           /* limn_regularizer, of codes; autoencoder */
+  double regularizer_weight; /* what it is multiplied by */
+  double decoder_decay;      /* of the decoder's weights, with l2 */
+  int64_t patience;          /* validations without improvement before the run stops; 0: never */
 
   /* optimiser */
   int optimizer;   /* limn_optimizer_kind */

@@ -122,6 +122,15 @@ static const limn_setting_row table[] = {
      HELP("adds uniform noise below one grey level, so that a gaussian likelihood is a proper density")},
     {NAME("noise", "loss", AUTOENCODER), NUMBER(noise), AT_LEAST(0), DEFAULT("0"),
      HELP("standard deviation of the noise on the input: over 0 is a denoising autoencoder")},
+    {NAME("importance_samples", "loss", VAE), INT(importance_samples), FROM_TO(1, 1000), DEFAULT("1"),
+     HELP("codes that are drawn for each picture; over 1: the importance-weighted bound instead of the ELBO (Burda et al. 2016)")},
+    {NAME("regularizer", "loss", AUTOENCODER), CHOICE(regularizer, "none|mmd|l2"), DEFAULT("none"),
+     HELP("what keeps codes together: mmd near N(0, 1), from which pictures can then be drawn (Tolstikhin et al. 2018); l2 near 0, for "
+          "limn sample --prior gmm (Ghosh et al. 2020)")},
+    {NAME("regularizer_weight", "loss", AUTOENCODER), NUMBER(regularizer_weight), OVER(0), DEFAULT("1"),
+     HELP("what the regularizer is multiplied by, beside a reconstruction in nats a picture: mmd wants some hundreds")},
+    {NAME("decoder_decay", "loss", AUTOENCODER), NUMBER(decoder_decay), AT_LEAST(0), DEFAULT("0.001"),
+     HELP("weight of half the squared norm of the decoder's weights, with the regularizer l2")},
 
     {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
      HELP("rule that updates the weights")},
