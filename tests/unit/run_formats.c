@@ -13,7 +13,7 @@ static const struct {
 } kinds[] = {
     {"dcgan", {"steps", "6", "log_every", "1"}},
     {"vae", {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true"}},
-    {"autoencoder", {"steps", "6", "log_every", "1", "validate_every", "3"}},
+    {"autoencoder", {"steps", "6", "log_every", "1", "validate_every", "3", "regularizer", "mmd"}},
 };
 #define KIND_COUNT LIMN_MODEL_COUNT
 _Static_assert(sizeof kinds / sizeof *kinds == KIND_COUNT, "a row for each model, in their order");

@@ -37,6 +37,12 @@ static limn_status check_codes(const limn_config *config) {
         "importance_samples %d bounds the likelihood as a whole and has no KL term to weigh: set it to 1, or "
         "beta to 1, beta_warmup and free_bits to 0",
         config->importance_samples);
+  const bool own_codes = limn_setting_find("regularizer")->models >> config->model & 1; /* that follow no prior */
+  if (own_codes && config->regularizer != LIMN_REGULARIZER_MMD &&
+      (config->evaluate_every > 0 || config->evaluate_time > 0))
+    return limn_fail(LIMN_USAGE,
+                     "an autoencoder draws no pictures to evaluate while it trains: set regularizer to mmd, or "
+                     "evaluate_every and evaluate_time to 0");
   if (config->regularizer == LIMN_REGULARIZER_MMD && config->batch == 1)
     return limn_fail(LIMN_USAGE, "the regularizer mmd compares the codes of a batch with each other: set batch over 1");
   return LIMN_OK;

@@ -11,7 +11,7 @@ static const struct {
     [LIMN_MODEL_DCGAN] = {"dcgan", "generative adversarial networks of convolutions (Radford et al. 2015)"},
     [LIMN_MODEL_VAE] = {"vae", "variational autoencoder (Kingma & Welling 2014)"},
     [LIMN_MODEL_AUTOENCODER] = {"autoencoder",
-                                "plain or denoising autoencoder, which reconstructs and draws nothing new"},
+                                "plain, denoising or regularised autoencoder (limn sample --prior gmm draws from it)"},
 };
 
 const char *limn_model_name(int index) { return index >= 0 && index < LIMN_MODEL_COUNT ? models[index].name : NULL; }

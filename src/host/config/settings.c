@@ -11,7 +11,7 @@
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
 #define GANS        DCGAN
 #define LIKELIHOODS (VAE | AUTOENCODER)
-#define DRAWN       (GANS | VAE) /* whose pictures can be drawn */
+#define DRAWN       (GANS | VAE | AUTOENCODER) /* whose pictures can be drawn: an autoencoder's with the regularizer mmd */
 #define ALL         (~0u)
 
 #define NAME(name_, group_, models_) .setting.name = name_, .setting.group = group_, .setting.models = models_
