@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "infer/generator_file.h"
@@ -131,6 +132,10 @@ static limn_status open_generator(drawn_set *d, const char *path, const limn_pic
   limn_generator_get_info(d->generator, &about);
   d->latent = about.latent;
   tell(d, about.model, about.step, about.channels, about.height, about.width);
+  const size_t length = strlen(d->set.info.kind);
+  if (options->prior == LIMN_PRIOR_MIXTURE)
+    snprintf(d->set.info.kind + length, sizeof d->set.info.kind - length, ", gmm of %d",
+             options->components ? options->components : LIMN_PRIOR_COMPONENTS);
   return LIMN_OK;
 }
 
