@@ -1,5 +1,6 @@
-/* The importance-weighted bound and the regularised autoencoders against PyTorch: the loss at the start and five steps,
- * from tests/fixtures/ (make_vaes.py says what is in them), on the CPU device and on the reference device. */
+/* The importance-weighted bound, regularised autoencoders and residual networks against PyTorch: the loss at the start
+ * and five steps, from tests/fixtures/ (make_vaes.py says what is in them), on the CPU device and on the reference
+ * device. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static const scenario rae = {
     "rae",
     "autoencoder",
     {"filters", "8", "latent", "6", "regularizer", "l2", "regularizer_weight", "0.5", "decoder_decay", "0.01", NULL}};
+static const scenario residual = {"residual", "vae", {"filters", "8", "latent", "6", "residual_blocks", "1", NULL}};
 static const char *const sgd[] = {"optimizer", "sgd", "momentum", "0", "lr", "0.001", NULL};
 static const char *const adam[] = {"optimizer", "adam", "lr", "0.001", "beta1", "0.9", NULL};
 
@@ -144,3 +146,4 @@ static void check_all(const scenario *of) {
 Test(pytorch_codes, importance_weighted_steps) { check_all(&iwae); }
 Test(pytorch_codes, mmd_steps) { check_all(&mmd); }
 Test(pytorch_codes, l2_steps) { check_all(&rae); }
+Test(pytorch_codes, residual_steps) { check_all(&residual); }

@@ -62,6 +62,7 @@ struct limn_config {
   /* network */
   int filters; /* DCGAN: of the layer next to the image. VAE, autoencoder: of the first encoder layer */
   int latent;
+  int residual_blocks; /* at each resolution; vae, autoencoder */
 
   /* length */
   int64_t steps;   /* 0: from epochs or time */

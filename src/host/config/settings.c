@@ -82,6 +82,8 @@ static const limn_setting_row table[] = {
      HELP("filters of the layer next to the picture; each halving of the picture doubles them")},
     {NAME("latent", "network", ALL), FLAG("latent"), INT(latent), FROM_TO(1, 4096),
      DEFAULTS("DCGAN: Radford et al. 2015", {GANS, "100"}, {LIKELIHOODS, "128"}), HELP("length of the latent code z")},
+    {NAME("residual_blocks", "network", LIKELIHOODS), INT(residual_blocks), FROM_TO(0, 16), DEFAULT("0"),
+     HELP("residual blocks of two 3x3 convolutions at each resolution of encoder and decoder")},
 
     {NAME("steps", "length", ALL), FREE, FLAG("steps"), INT64(steps), STEPS, DEFAULT("0"),
      HELP("training steps; 0: from epochs or time; whichever is reached first ends the run")},
