@@ -319,6 +319,7 @@ Test(config, contradictions_are_refused) {
       {"importance_samples", "5", "beta", "2", "importance_samples 5 bounds"},
       {"importance_samples", "5", "free_bits", "0.1", "has no KL term to weigh"},
       {"importance_samples", "5", "beta_warmup", "10", "beta_warmup and free_bits to 0"},
+      {"importance_samples", "5", "perceptual", "1", "or perceptual to 0"},
       {"importance_samples", "5", "likelihood", "gaussian", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {

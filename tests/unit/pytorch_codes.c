@@ -8,6 +8,7 @@
 #include "limn/safetensors.h"
 #include "reference/reference.h"
 #include "support/training.h"
+#include "train/perceptual_loss.h"
 
 #define STEPS          5
 #define LOSS_TOLERANCE 1e-5
@@ -147,3 +148,90 @@ Test(pytorch_codes, importance_weighted_steps) { check_all(&iwae); }
 Test(pytorch_codes, mmd_steps) { check_all(&mmd); }
 Test(pytorch_codes, l2_steps) { check_all(&rae); }
 Test(pytorch_codes, residual_steps) { check_all(&residual); }
+
+/* --- the distance in a map --- */
+
+static void upload(limn_store *store, const char *leaf, const limn_safetensors *file, const char *name) {
+  limn_tensor *tensor = limn_store_find(store, leaf);
+  cr_assert_not_null(tensor, "there is no %s", leaf);
+  cr_assert_eq(limn_tensor_upload(tensor, stored(file, "", name, (size_t)limn_shape_count(tensor->shape))), LIMN_OK);
+}
+
+static void expect_near(const limn_store *store, const limn_safetensors *file, const char *name) {
+  const limn_tensor *tensor = limn_store_find(store, name);
+  const size_t count = (size_t)limn_shape_count(tensor->shape);
+  const float *want = stored(file, "", name, count);
+  float got[128];
+  double difference = 0, norm = 0;
+  cr_assert_leq(count, 128);
+  cr_assert_eq(limn_tensor_download(tensor, got), LIMN_OK);
+  for (size_t i = 0; i < count; ++i) {
+    difference += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
+    norm += (double)want[i] * (double)want[i];
+  }
+  cr_expect_leq(sqrt(difference / norm), 1e-5, "%s is %.1e off PyTorch's", name, sqrt(difference / norm));
+}
+
+static void keep(limn_graph *graph, const char *name, limn_value value) {
+  limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, name, limn_graph_shape(graph, value)), value);
+}
+
+static void check_perceptual(bool reference) {
+  static const char *const settings[] = {
+      "perceptual_network", "vgg11", "perceptual_tap", "conv1_1", "perceptual_size", "12", NULL};
+  const limn_shape pictures = {2, 1, 8, 8};
+  limn_config *config = test_config("vae", settings);
+  limn_safetensors *file = NULL;
+  limn_device *device = NULL;
+  limn_store *store = NULL;
+  limn_graph *graph = NULL;
+  limn_program *program = NULL;
+  cr_assert_eq(limn_safetensors_open(&file, LIMN_SOURCE_DIR "/tests/fixtures/perceptual.safetensors"), LIMN_OK);
+  if (reference)
+    device = reference_device_create(1);
+  else
+    cr_assert_eq(limn_device_create(&device, &(limn_device_options){.name = test_device(), .threads = 2}), LIMN_OK);
+  cr_assert_eq(limn_store_create(&store, device), LIMN_OK);
+  cr_assert_eq(limn_graph_create(&graph), LIMN_OK);
+  limn_value x = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "x", pictures), loss, gradient,
+             y = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "y", pictures);
+  cr_assert_eq(limn_loss_perceptual(graph, config, x, y, &loss), LIMN_OK, "%s", limn_error_message());
+  cr_assert_eq(limn_graph_gradient(graph, loss, &x, 1, &gradient), LIMN_OK, "%s", limn_error_message());
+  keep(graph, "loss", loss);
+  keep(graph, "gradient", gradient);
+  cr_assert_eq(limn_program_create(&program, store, graph, NULL), LIMN_OK, "%s", limn_error_message());
+  upload(store, "x", file, "x");
+  upload(store, "y", file, "y");
+  upload(store, "perceptual.features.0.weight", file, "weight");
+  upload(store, "perceptual.features.0.bias", file, "bias");
+  cr_assert_eq(limn_program_run(program, 0), LIMN_OK, "%s", limn_error_message());
+  expect_near(store, file, "loss");
+  expect_near(store, file, "gradient");
+  limn_program_destroy(program);
+  limn_graph_destroy(graph);
+  limn_store_destroy(store);
+  limn_device_destroy(device);
+  limn_safetensors_close(file);
+  limn_config_destroy(config);
+}
+
+Test(pytorch_codes, perceptual_distance) {
+  check_perceptual(false);
+  check_perceptual(true);
+}
+
+/* What there is not is said before a step is made. */
+Test(pytorch_codes, perceptual_networks_and_taps_are_looked_up) {
+  static const struct {
+    const char *network, *tap, *piece;
+  } cases[] = {{"vgg12", "conv1_1", "vgg12"}, {"vgg11", "conv9_9", "conv9_9"}};
+  for (int i = 0; i < 2; ++i) {
+    const char *const settings[] = {"perceptual", "1", "perceptual_network", cases[i].network, "perceptual_tap",
+                                    cases[i].tap, NULL};
+    limn_config *config = test_config("vae", settings);
+    limn_session session;
+    cr_expect_eq(limn_session_init(&session, config, STEPS, &(limn_session_data){0}), LIMN_USAGE);
+    cr_expect_not_null(strstr(limn_error_message(), cases[i].piece), "%s", limn_error_message());
+    limn_config_destroy(config);
+  }
+}

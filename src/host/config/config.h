@@ -85,8 +85,11 @@ struct limn_config {
   int importance_samples;    /* codes a picture; vae */
   int regularizer;           /* limn_regularizer, of codes; autoencoder */
   double regularizer_weight; /* what it is multiplied by */
-  double decoder_decay;      /* of the decoder's weights, with l2 */
-  int64_t patience;          /* validations without improvement before the run stops; 0: never */
+  double perceptual;         /* weight of the distance in a map of a pretrained network; vae, autoencoder */
+  char *perceptual_network, *perceptual_tap;
+  int perceptual_size;  /* side of what it sees; 0: the pictures' own */
+  double decoder_decay; /* of the decoder's weights, with l2 */
+  int64_t patience;     /* validations without improvement before the run stops; 0: never */
 
   /* optimiser */
   int optimizer;   /* limn_optimizer_kind */

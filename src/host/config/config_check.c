@@ -37,6 +37,11 @@ static limn_status check_codes(const limn_config *config) {
         "importance_samples %d bounds the likelihood as a whole and has no KL term to weigh: set it to 1, or "
         "beta to 1, beta_warmup and free_bits to 0",
         config->importance_samples);
+  if (config->importance_samples > 1 && config->perceptual > 0)
+    return limn_fail(LIMN_USAGE,
+                     "importance_samples %d bounds the likelihood, of which perceptual is no part: set it to 1, "
+                     "or perceptual to 0",
+                     config->importance_samples);
   const bool own_codes = limn_setting_find("regularizer")->models >> config->model & 1; /* that follow no prior */
   if (own_codes && config->regularizer != LIMN_REGULARIZER_MMD &&
       (config->evaluate_every > 0 || config->evaluate_time > 0))

@@ -133,6 +133,15 @@ static const limn_setting_row table[] = {
      HELP("what the regularizer is multiplied by, beside a reconstruction in nats a picture: mmd wants some hundreds")},
     {NAME("decoder_decay", "loss", AUTOENCODER), NUMBER(decoder_decay), AT_LEAST(0), DEFAULT("0.001"),
      HELP("weight of half the squared norm of the decoder's weights, with the regularizer l2")},
+    {NAME("perceptual", "loss", LIKELIHOODS), NUMBER(perceptual), AT_LEAST(0), DEFAULT("0"),
+     HELP("weight of the distance, from 0 to 4, between a picture and its reconstruction in a map of a pretrained network, beside nats a "
+          "picture (Hou et al. 2017); 0: none")},
+    {NAME("perceptual_network", "loss", LIKELIHOODS), FIELD("text", LIMN_SETTING_TEXT, perceptual_network),
+     RANGE("a network that limn features lists"), DEFAULT("efficientnet_lite0"), HELP("that network")},
+    {NAME("perceptual_tap", "loss", LIKELIHOODS), FIELD("text", LIMN_SETTING_TEXT, perceptual_tap),
+     RANGE("one of its taps"), DEFAULT("block2"), HELP("and which of its maps")},
+    {NAME("perceptual_size", "loss", LIKELIHOODS), INT(perceptual_size), FROM_TO(0, 1024), DEFAULT("0"),
+     HELP("side to which it sees pictures resized; 0: as they are")},
 
     {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
      HELP("rule that updates the weights")},

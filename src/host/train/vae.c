@@ -17,6 +17,7 @@
 #include "train/code_losses.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
+#include "train/perceptual_loss.h"
 #include "train/session.h"
 
 #define ACTIVE_VARIANCE 0.01f /* of mu over the pictures (Burda et al. 2016, section 5.3) */
@@ -56,7 +57,7 @@ struct pass {
   limn_encoding q;
   int samples;                   /* codes a picture, one set of the batch's behind the other */
   limn_value epsilon, z, output; /* of the decoder; epsilon: LIMN_NONE where z is the mean */
-  limn_value reconstruction, kl, penalty, loss;
+  limn_value reconstruction, kl, penalty, perceptual, loss;
 };
 
 /* From pictures to what the likelihood explains. */
@@ -140,6 +141,18 @@ static void add_loss(struct pass *p, limn_value beta) {
   p->loss = limn_graph_add(graph, p->reconstruction, limn_graph_mul(graph, p->penalty, beta));
 }
 
+/* What reconstructions cost in the eyes of a pretrained network. */
+static limn_status add_perceptual(struct pass *p) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  if (config->perceptual <= 0)
+    return LIMN_OK;
+  limn_value pixels = limn_model_pixels(graph, &p->session->model, p->output);
+  LIMN_TRY(limn_loss_perceptual(graph, config, pixels, p->target, &p->perceptual));
+  p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, p->perceptual, (float)config->perceptual, 0));
+  return LIMN_OK;
+}
+
 /* How many latents' mu varies over the batch. */
 static limn_value active_latents(limn_graph *graph, limn_value mu) {
   limn_shape shape = limn_graph_shape(graph, mu);
@@ -157,6 +170,8 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
   limn_session *s = p->session;
   record(s, graph, "loss", p->loss);
   record(s, graph, "reconstruction", p->reconstruction);
+  if (s->config->perceptual > 0)
+    record(s, graph, "perceptual", p->perceptual);
   if (p->q.log_variance == LIMN_NONE) {
     if (s->config->regularizer != LIMN_REGULARIZER_NONE)
       record(s, graph, "regularizer", p->penalty);
@@ -178,6 +193,7 @@ static limn_status build_train(limn_session *s, limn_graph *graph) {
   reconstruct(&p, true);
   limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
   add_loss(&p, beta);
+  LIMN_TRY(add_perceptual(&p));
   LIMN_TRY(limn_graph_status(graph));
   LIMN_TRY(limn_optimizer_minimize(graph, s->config, p.loss, "", limn_session_gate(graph), &norm));
   record_measures(&p, limn_session_measure);
@@ -202,6 +218,7 @@ static limn_status build_validation(limn_session *s, limn_graph *graph) {
   prepare(&p, limn_session_plain_pictures(s, graph, "pictures.validation", s->validation_batch));
   reconstruct(&p, true);
   add_loss(&p, limn_graph_fill(graph, LIMN_SCALAR, (float)s->config->beta));
+  LIMN_TRY(add_perceptual(&p));
   record_measures(&p, record_validation);
   return limn_program_create(&s->validation, s->store, graph, NULL);
 }
@@ -228,6 +245,8 @@ static size_t picture_floats(const limn_session *s) {
 
 static limn_status build(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_train));
+  if (s->config->perceptual > 0 && !s->planning)
+    LIMN_TRY(limn_perceptual_load(s->store, s->config));
   if (s->held_out_count) {
     s->validation_batch = s->held_out_count < (uint32_t)s->batch.n ? (int)s->held_out_count : s->batch.n;
     if (s->validation_batch < 2 && s->config->regularizer == LIMN_REGULARIZER_MMD)
