@@ -55,10 +55,10 @@ static void scatter(const limn_mixture *m, const limn_mixture_fit *fit, const do
     const double share = responsibilities[i * components + k];
     if (share < LEAST)
       continue;
-    double *row = rows + (size_t)filled * width, scale = sqrt(share);
-    centre(fit->codes, i, 1, m->means + k * width, row);
+    const float *code = limn_feature_row(fit->codes, i);
+    const double *mean = m->means + k * width, scale = sqrt(share);
     for (size_t j = 0; j < width; ++j)
-      row[j] *= scale;
+      rows[(size_t)filled * width + j] = scale * ((double)code[j] - mean[j]);
     if (++filled == at_once) {
       limn_gram_add(fit->algebra, gram, rows, filled, m->width);
       filled = 0;
@@ -121,8 +121,8 @@ static void log_densities(const limn_mixture *m, const limn_mixture_fit *fit, si
 static double normalise(double *log_density, uint32_t count, size_t components) {
   double sum = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    double *row = log_density + i * components, largest = row[0], total = 0;
-    for (size_t k = 1; k < components; ++k)
+    double *row = log_density + i * components, largest = -INFINITY, total = 0;
+    for (size_t k = 0; k < components; ++k)
       largest = row[k] > largest ? row[k] : largest;
     for (size_t k = 0; k < components; ++k)
       total += exp(row[k] - largest);
