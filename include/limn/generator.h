@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "limn/prior.h"
 #include "limn/status.h"
 
 #ifdef __cplusplus
@@ -17,6 +18,8 @@ typedef struct limn_generator_options {
   const char *device; /* NULL: "auto" */
   int threads;        /* 0: as many as the process may use */
   int raw;            /* 1: the weights themselves, even when the run keeps an average of them */
+  limn_prior prior;   /* what codes are drawn from; LIMN_PRIOR_MIXTURE: what limn_prior_fit put beside the checkpoint */
+  int components;     /* of that mixture; 0: LIMN_PRIOR_COMPONENTS */
 } limn_generator_options;
 
 typedef struct limn_generator_info {
@@ -24,23 +27,24 @@ typedef struct limn_generator_info {
   uint64_t step; /* of the checkpoint; 0: the file does not say */
   uint64_t seed; /* of the run; 1: the file does not say */
   char model[16];
+  limn_prior prior;
   int averaged; /* 1: the moving average of the weights is used, with BatchNorm statistics of its own */
 } limn_generator_info;
 
 /* path: a run folder (its latest checkpoint), a checkpoint file of one, an export of a generator, an average or a
  * decoder, or the state_dict of a generator of PyTorch's DCGAN example as a safetensors file (docs/formats.md). F16,
  * BF16 and F64 become float. options may be NULL. LIMN_DATA when there is no such file, it is broken or holds no
- * generator; LIMN_USAGE for networks that make no pictures, for an autoencoder, whose codes have no distribution, and
- * for `raw` with an exported average; LIMN_DEVICE when the device cannot be used. *out is yours; close it with
- * limn_generator_close. One thread at a time may use a generator; several generators may work at once. Where the
- * average of an older checkpoint has no BatchNorm statistics of its own, opening takes them: some twenty passes of 64
- * pictures. */
+ * generator, or the mixture is not beside it; LIMN_USAGE for networks that make no pictures, for the normal prior of an
+ * autoencoder, whose codes follow none, and for `raw` with an exported average; LIMN_DEVICE when the device cannot be
+ * used. *out is yours; close it with limn_generator_close. One thread at a time may use a generator; several generators
+ * may work at once. Where the average of an older checkpoint has no BatchNorm statistics of its own, opening takes
+ * them: some twenty passes of 64 pictures. */
 LIMN_API limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options);
 LIMN_API void limn_generator_close(limn_generator *generator);
 LIMN_API void limn_generator_get_info(const limn_generator *generator, limn_generator_info *out);
 
-/* Latent codes number first ... first + count - 1 of a seed: N(0, 1), (count, latent), into z. A pure function of seed
- * and number; docs/randomness.md says how to make them elsewhere. */
+/* Latent codes number first ... first + count - 1 of a seed, of the prior, (count, latent), into z. A pure function of
+ * seed and number; docs/randomness.md says how to make them elsewhere. */
 LIMN_API limn_status limn_generator_latents(const limn_generator *generator, uint64_t seed, uint64_t first, int count,
                                             float *z);
 /* Pictures of the codes z (count, latent) as (count, channels, height, width) in [0, 1], 0 black, rows from the top,

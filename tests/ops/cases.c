@@ -16,6 +16,7 @@ limn_status case_table_init(case_table *table) {
   cases_add_channels(table);
   cases_add_spatial(table);
   cases_add_loss(table);
+  cases_add_codes(table);
   cases_add_update(table);
   cases_add_pictures(table);
   cases_add_spectral(table);

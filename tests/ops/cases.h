@@ -102,6 +102,7 @@ void cases_add_rows(case_table *table);
 void cases_add_channels(case_table *table);
 void cases_add_spatial(case_table *table);
 void cases_add_loss(case_table *table);
+void cases_add_codes(case_table *table);
 void cases_add_update(case_table *table);
 void cases_add_pictures(case_table *table);
 void cases_add_spectral(case_table *table);

@@ -316,6 +316,11 @@ Test(config, contradictions_are_refused) {
       {"schedule", "cosine", "time", "10m", "set horizon"},
       {"schedule", "constant", "time", "10m", NULL},
       {"steps", "10", "epochs", "10", NULL},
+      {"importance_samples", "5", "beta", "2", "importance_samples 5 bounds"},
+      {"importance_samples", "5", "free_bits", "0.1", "has no KL term to weigh"},
+      {"importance_samples", "5", "beta_warmup", "10", "beta_warmup and free_bits to 0"},
+      {"importance_samples", "5", "perceptual", "1", "or perceptual to 0"},
+      {"importance_samples", "5", "likelihood", "gaussian", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     limn_config *config = create("vae");
@@ -327,6 +332,19 @@ Test(config, contradictions_are_refused) {
       expect_message(cases[i].piece);
     limn_config_destroy(config);
   }
+}
+
+Test(config, an_autoencoder_draws_with_a_regularizer_alone) {
+  limn_config *config = create("autoencoder");
+  set(config, "evaluate_every", "10", LIMN_FROM_FLAG);
+  cr_expect_eq(limn_config_check(config), LIMN_USAGE);
+  expect_message("set regularizer to mmd");
+  set(config, "regularizer", "mmd", LIMN_FROM_FLAG);
+  cr_expect_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
+  set(config, "batch", "1", LIMN_FROM_FLAG);
+  cr_expect_eq(limn_config_check(config), LIMN_USAGE);
+  expect_message("set batch over 1");
+  limn_config_destroy(config);
 }
 
 /* Every setting, through the file and back. */

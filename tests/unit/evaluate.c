@@ -387,3 +387,25 @@ Test(evaluate, a_run_refuses_what_it_cannot_measure) {
     limn_config_destroy(config);
   }
 }
+
+/* --- codes of a mixture --- */
+
+Test(evaluate, an_autoencoder_is_judged_by_a_mixture_of_its_codes) {
+  static const char *const settings[] = {"steps", "4", "latent", "3", "validation", "0", NULL};
+  test_train_well("autoencoder", settings, data, "run");
+  limn_evaluate_options options = of(test_path("run"), NULL, "kid");
+  options.count = 30;
+  options.subset = 20;
+  test_expect_refusal(&options, LIMN_USAGE, "--prior gmm");
+  options.prior = LIMN_PRIOR_MIXTURE;
+  options.components = 2;
+  limn_evaluation *first = test_evaluate(&options), *again = test_evaluate(&options);
+  cr_expect_str_eq(first->pictures.kind, "autoencoder at step 4, gmm of 2");
+  cr_expect_eq(first->pictures.count, 30);
+  cr_expect_eq(test_value(first, "KID"), test_value(again, "KID"), "what was fitted is found again");
+  limn_evaluation_destroy(first);
+  limn_evaluation_destroy(again);
+  options.pictures = data;
+  options.data = data;
+  test_expect_refusal(&options, LIMN_USAGE, "leave --prior out");
+}

@@ -1,21 +1,33 @@
 /* What a run writes is what docs/formats.md says. */
+#include "support/made_weights.h"
 #include "support/run_files.h"
 
 static char data[TEST_PATH_SIZE];
 
-static void begin(void) { test_begin_with_data(data, 40); }
+/* With a network in the cache that reconstructions can be seen by. */
+static void begin(void) {
+  test_begin_with_data(data, 40);
+  mkdir(test_path("cache"), 0777);
+  mkdir(test_path("cache/features"), 0777);
+  setenv("LIMN_CACHE", test_path("cache"), 1);
+  made_file *m = make_file(network_of("efficientnet_lite0"), "");
+  write_made_file(m, "cache/features/efficientnet_lite0.safetensors");
+  free_file(m);
+}
 
 TestSuite(run_formats, .init = begin, .fini = test_folder_remove, .timeout = 120);
 
 static const struct {
   const char *model;
-  const char *settings[11];
+  const char *settings[16];
 } kinds[] = {
     {"dcgan", {"steps", "6", "log_every", "1"}},
     {"sngan", {"steps", "6", "log_every", "1"}},
     {"r3gan", {"steps", "6", "log_every", "1"}},
-    {"vae", {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true"}},
-    {"autoencoder", {"steps", "6", "log_every", "1", "validate_every", "3"}},
+    {"vae",
+     {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true",
+      "perceptual", "1"}},
+    {"autoencoder", {"steps", "6", "log_every", "1", "validate_every", "3", "regularizer", "mmd", "perceptual", "1"}},
 };
 #define KIND_COUNT LIMN_MODEL_COUNT
 _Static_assert(sizeof kinds / sizeof *kinds == KIND_COUNT, "a row for each model, in their order");
@@ -115,7 +127,8 @@ Test(run_formats, measures_agree_with_each_other) {
     double active = json_number_value(json_object_get(line, "active_latents"));
     double scale = 1e-5 * (fabs(reconstruction) + fabs(kl));
     cr_expect_float_eq(elbo, -(reconstruction + kl), scale, "elbo %g", elbo);
-    cr_expect_float_eq(loss, reconstruction + kl, scale, "loss %g with beta 1", loss);
+    double perceptual = json_number_value(json_object_get(line, "perceptual"));
+    cr_expect_float_eq(loss, reconstruction + kl + perceptual, scale, "loss %g with beta 1", loss);
     cr_expect_float_eq(bits, 8 - elbo / (16 * 16 * log(2)), 1e-4, "%g bits", bits);
     cr_expect(active >= 0 && active <= 8 && active == floor(active), "%g active latents", active);
     cr_expect_geq(kl, 0);

@@ -154,7 +154,9 @@ Test(steady, dcgan_steps_do_not_allocate) {
 
 Test(steady, vae_steps_do_not_allocate) {
   check_session("vae", (const char *const[]){"filters", "16", "free_bits", "0.1", NULL});
+  check_session("vae", (const char *const[]){"importance_samples", "3", NULL});
   check_session("autoencoder", (const char *const[]){"noise", "0.1", "likelihood", "l1", NULL});
+  check_session("autoencoder", (const char *const[]){"regularizer", "mmd", NULL});
 }
 
 /* A whole run from its first look at the measures to its last: the loop, the log and the loader too, over many epochs.

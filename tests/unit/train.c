@@ -31,12 +31,12 @@ static const char *const sngan[] = {"steps",
                                     NULL};
 static const char *const r3gan[] = {
     "steps", "12", "minibatch_stddev", "true", "checkpoint_every", "6", "sample_every", "6", "log_every", "1", NULL};
-static const char *const vae[] = {"steps",        "12", "validation", "0.25", "checkpoint_every", "6",
-                                  "sample_every", "6",  "log_every",  "1",    "validate_every",   "4",
-                                  "patience",     "50", NULL};
+static const char *const vae[] = {"importance_samples", "3", "steps",        "12", "validation", "0.25",
+                                  "checkpoint_every",   "6", "sample_every", "6",  "log_every",  "1",
+                                  "validate_every",     "4", "patience",     "50", NULL};
 static const char *const autoencoder[] = {
-    "steps", "12",         "noise", "0.3", "checkpoint_every", "6", "sample_every", "6", "log_every",
-    "1",     "validation", "0",     NULL};
+    "steps", "12",        "noise", "0.3",        "regularizer", "mmd", "checkpoint_every", "6", "sample_every",
+    "6",     "log_every", "1",     "validation", "0",           NULL};
 static const struct {
   const char *model;
   const char *const *settings;
@@ -46,7 +46,7 @@ static const struct {
     {"sngan", sngan, {"samples/000012.png", "samples/000006.png", NULL}},
     {"r3gan", r3gan, {"samples/000012.png", "samples/000006.png", NULL}},
     {"vae", vae, {"samples/000012.png", "samples/000006-reconstructions.png", NULL}},
-    {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", "samples/000006-reconstructions.png", NULL}},
+    {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", "samples/000006.png", NULL}},
 };
 #define KIND_COUNT LIMN_MODEL_COUNT
 _Static_assert(sizeof kinds / sizeof *kinds == KIND_COUNT, "a row for each model, in their order");

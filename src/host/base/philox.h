@@ -35,8 +35,13 @@ typedef enum limn_stream {
   LIMN_STREAM_SCORE = 33,             /* order of the pictures in an Inception score's splits; step 0 */
   LIMN_STREAM_BOOTSTRAP = 34,         /* pictures of a resample; step = resample */
   LIMN_STREAM_FOLD = 35,              /* which pictures a cross-validation holds out; step 0 */
-  LIMN_STREAM_VIEW = 128,              /* + 8 look + what: what a discriminator sees (train/view.h); step = training step */
-  LIMN_STREAM_INITIAL = 0x100,        /* + index of the parameter: initial weights; step 0 */
+  LIMN_STREAM_MIXTURE_START = 36,     /* pictures whose codes a fit of a mixture begins with; step 0 */
+  LIMN_STREAM_MIXTURE_COMPONENT = 37, /* which component a code is drawn from; step 0 */
+  LIMN_STREAM_MIXTURE_CODE = 38,      /* epsilon of codes drawn from a mixture; step 0 */
+  LIMN_STREAM_PRIOR = 39,             /* draws of the prior that codes are held against (mmd); step = training step */
+  LIMN_STREAM_VALIDATION_PRIOR = 40,  /* the same in the validation; step = batch */
+  LIMN_STREAM_VIEW = 128,      /* + 8 look + what: what a discriminator sees (train/view.h); step = training step */
+  LIMN_STREAM_INITIAL = 0x100, /* + index of the parameter: initial weights; step 0 */
 } limn_stream;
 
 void limn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

@@ -27,6 +27,7 @@ static const cli_option options[] = {
     {"size", 0, "SIZE", "64 or 48x80: brings both sets of pictures to one size first", NULL},
     {"seed", 0, "N", "of latent codes, choices and subsets (default 1)", NULL},
     {"raw", 0, NULL, "a run's weights themselves, where it also keeps an average of them", NULL},
+    CLI_PRIOR_OPTIONS,
     {"neighbours", 'k', "N", "of prdc (default 5)", NULL},
     {"subsets", 0, "N", "of kid (default 100)", NULL},
     {"subset-size", 0, "N", "pictures of each (default 1000)", NULL},
@@ -89,6 +90,8 @@ static int parse(const cli_args *args, limn_evaluate_options *out) {
     code = parse_number(args, numbers[i].name, numbers[i].least, numbers[i].most, numbers[i].value);
   if (code == CLI_OK)
     code = cli_args_seed(args, "seed", &out->seed);
+  if (code == CLI_OK)
+    code = cli_parse_prior(args, &out->prior, &out->components);
   if (code != CLI_OK)
     return code;
   out->count = (uint32_t)count;

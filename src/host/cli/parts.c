@@ -168,3 +168,18 @@ void cli_put_size(limn_report *report, int channels, int height, int width) {
 void cli_put_positive(limn_report *report, const char *key, double value) {
   limn_report_number(report, key, NULL, value > 0 ? value : (double)NAN, NULL);
 }
+
+int cli_parse_prior(const cli_args *args, limn_prior *prior, int *components) {
+  const char *wanted = cli_args_value(args, "prior");
+  int64_t count = 0;
+  int code = cli_args_integer(args, "components", 1, 1000, &count);
+  if (code != CLI_OK)
+    return code;
+  *components = (int)count;
+  *prior = wanted && strcmp(wanted, "gmm") == 0 ? LIMN_PRIOR_MIXTURE : LIMN_PRIOR_NORMAL;
+  if (wanted && *prior == LIMN_PRIOR_NORMAL && strcmp(wanted, "normal") != 0)
+    return cli_fail(CLI_USAGE, "--prior is \"%s\"; it takes normal or gmm", wanted);
+  if (cli_args_has(args, "components") && *prior != LIMN_PRIOR_MIXTURE)
+    return cli_fail(CLI_USAGE, "--components goes with --prior gmm");
+  return CLI_OK;
+}

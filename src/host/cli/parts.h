@@ -3,6 +3,7 @@
 #define LIMN_CLI_PARTS_H
 
 #include "args.h"
+#include "limn/prior.h"
 #include "limn/tools.h"
 #include "report/report.h"
 
@@ -22,6 +23,15 @@ void cli_say_other_files(limn_report *report, const char *label, const limn_othe
 /* "memory", what a training takes of the device's: a section of name, bytes and remark, and the sum. pictures: bytes of
  * decoded ones, which lie beside it; NULL: nothing is said of them. */
 void cli_say_memory(limn_report *report, const limn_step_memory *memory, const size_t *pictures);
+
+/* Of what codes are drawn from. */
+#define CLI_PRIOR_OPTIONS                                                                                              \
+  {"prior", 0, "normal|gmm",                                                                                           \
+   "what codes are drawn from: N(0, 1), or a mixture of Gaussians fitted on those of the training pictures", NULL},    \
+  {                                                                                                                    \
+    "components", 0, "K", "Gaussians of that mixture (default 10)", NULL                                               \
+  }
+int cli_parse_prior(const cli_args *args, limn_prior *prior, int *components);
 
 /* Whether rows of a training step may share a line: all but `times` and the floor is the same. */
 bool cli_step_row_alike(const limn_step_row *a, const limn_step_row *b);

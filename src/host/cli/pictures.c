@@ -73,6 +73,11 @@ int cli_pictures_open(cli_pictures *pictures, const cli_args *args) {
   pictures->path = args->words[0];
   limn_generator_options options = {
       .device = cli_args_value(args, "device"), .threads = (int)threads, .raw = cli_args_has(args, "raw")};
+  code = cli_parse_prior(args, &options.prior, &options.components); /* where the command has the options */
+  if (code != CLI_OK) {
+    cli_pictures_close(pictures);
+    return code;
+  }
   limn_status status = limn_generator_open(&pictures->generator, pictures->path, &options);
   if (status != LIMN_OK) {
     cli_pictures_close(pictures);

@@ -32,6 +32,7 @@ typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_L1                /* Laplace with scale 1 without its constant: |x - y| */
 } limn_likelihood;
 typedef enum limn_binarize { LIMN_BINARIZE_NONE, LIMN_BINARIZE_THRESHOLD, LIMN_BINARIZE_STOCHASTIC } limn_binarize;
+typedef enum limn_regularizer { LIMN_REGULARIZER_NONE, LIMN_REGULARIZER_MMD, LIMN_REGULARIZER_L2 } limn_regularizer;
 typedef enum limn_on_bad_image { LIMN_BAD_IMAGE_FAIL, LIMN_BAD_IMAGE_SKIP } limn_on_bad_image;
 typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
 typedef enum limn_full_disk { LIMN_FULL_DISK_STOP, LIMN_FULL_DISK_WAIT } limn_full_disk;
@@ -74,6 +75,7 @@ struct limn_config {
   int norm_d;            /* limn_norm: what the discriminator has behind its convolutions; dcgan */
   bool spectral_norm;    /* of the discriminator's weights */
   bool minibatch_stddev; /* in front of the discriminator's end */
+  int residual_blocks;   /* at each resolution; vae, autoencoder */
 
   /* length */
   int64_t steps;   /* 0: from epochs or time */
@@ -83,18 +85,25 @@ struct limn_config {
   int batch;       /* 0: auto */
 
   /* loss */
-  int loss;               /* limn_gan_loss; dcgan */
-  int d_steps;            /* discriminator steps a generator step; dcgan */
-  double label_smoothing; /* how far the target of real pictures is from 1 */
-  int likelihood;         /* limn_likelihood; vae, autoencoder */
-  double sigma;           /* of the fixed Gaussian */
-  double beta;            /* weight of the KL term; vae */
-  int64_t beta_warmup;    /* steps over which beta rises linearly from 0 */
-  double free_bits;       /* nats a latent dimension */
-  int binarize;           /* limn_binarize */
-  bool dequantize;        /* x = (byte + u) / 256 */
-  double noise;           /* standard deviation of the noise on a denoising autoencoder's input */
-  int64_t patience;       /* validations without improvement before the run stops; 0: never */
+  int loss;                  /* limn_gan_loss; dcgan */
+  int d_steps;               /* discriminator steps a generator step; dcgan */
+  double label_smoothing;    /* how far the target of real pictures is from 1 */
+  int likelihood;            /* limn_likelihood; vae, autoencoder */
+  double sigma;              /* of the fixed Gaussian */
+  double beta;               /* weight of the KL term; vae */
+  int64_t beta_warmup;       /* steps over which beta rises linearly from 0 */
+  double free_bits;          /* nats a latent dimension */
+  int binarize;              /* limn_binarize */
+  bool dequantize;           /* x = (byte + u) / 256 */
+  double noise;              /* standard deviation of the noise on a denoising autoencoder's input */
+  int importance_samples;    /* codes a picture; vae */
+  int regularizer;           /* limn_regularizer, of codes; autoencoder */
+  double regularizer_weight; /* what it is multiplied by */
+  double perceptual;         /* weight of the distance in a map of a pretrained network; vae, autoencoder */
+  char *perceptual_network, *perceptual_tap;
+  int perceptual_size;  /* side of what it sees; 0: the pictures' own */
+  double decoder_decay; /* of the decoder's weights, with l2 */
+  int64_t patience;     /* validations without improvement before the run stops; 0: never */
 
   /* stabilisers of GANs */
   double r1, r2, gradient_penalty; /* weights; 0: none */

@@ -29,6 +29,30 @@ static limn_status check_likelihood(const limn_config *config) {
   return LIMN_OK;
 }
 
+/* Of several codes a picture, and of codes together. */
+static limn_status check_codes(const limn_config *config) {
+  if (config->importance_samples > 1 && (config->beta != 1 || config->beta_warmup > 0 || config->free_bits > 0))
+    return limn_fail(
+        LIMN_USAGE,
+        "importance_samples %d bounds the likelihood as a whole and has no KL term to weigh: set it to 1, or "
+        "beta to 1, beta_warmup and free_bits to 0",
+        config->importance_samples);
+  if (config->importance_samples > 1 && config->perceptual > 0)
+    return limn_fail(LIMN_USAGE,
+                     "importance_samples %d bounds the likelihood, of which perceptual is no part: set it to 1, "
+                     "or perceptual to 0",
+                     config->importance_samples);
+  const bool own_codes = limn_setting_find("regularizer")->models >> config->model & 1; /* that follow no prior */
+  if (own_codes && config->regularizer != LIMN_REGULARIZER_MMD &&
+      (config->evaluate_every > 0 || config->evaluate_time > 0))
+    return limn_fail(LIMN_USAGE,
+                     "an autoencoder draws no pictures to evaluate while it trains: set regularizer to mmd, or "
+                     "evaluate_every and evaluate_time to 0");
+  if (config->regularizer == LIMN_REGULARIZER_MMD && config->batch == 1)
+    return limn_fail(LIMN_USAGE, "the regularizer mmd compares the codes of a batch with each other: set batch over 1");
+  return LIMN_OK;
+}
+
 static limn_status check_patience(const limn_config *config) {
   bool validates = limn_setting_find("validate_every")->models >> config->model & 1;
   if (config->patience == 0 || config->evaluate_every > 0 || config->evaluate_time > 0 ||
@@ -147,6 +171,7 @@ limn_status limn_config_check(const limn_config *config) {
     LIMN_TRY(check_likelihood(config));
   if (limn_setting_find("loss")->models >> config->model & 1)
     LIMN_TRY(check_stabilisers(config));
+  LIMN_TRY(check_codes(config));
   LIMN_TRY(check_patience(config));
   if (config->steps == 0 && config->epochs == 0 && config->time == 0)
     return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");

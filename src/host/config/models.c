@@ -13,7 +13,7 @@ static const struct {
     [LIMN_MODEL_R3GAN] = {"r3gan", "grouped residual networks without normalisation (Huang et al. 2024)"},
     [LIMN_MODEL_VAE] = {"vae", "variational autoencoder (Kingma & Welling 2014)"},
     [LIMN_MODEL_AUTOENCODER] = {"autoencoder",
-                                "plain or denoising autoencoder, which reconstructs and draws nothing new"},
+                                "plain, denoising or regularised autoencoder (limn sample --prior gmm draws from it)"},
 };
 
 const char *limn_model_name(int index) { return index >= 0 && index < LIMN_MODEL_COUNT ? models[index].name : NULL; }

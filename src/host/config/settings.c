@@ -13,7 +13,7 @@
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
 #define GANS        (DCGAN | SNGAN | R3GAN)
 #define LIKELIHOODS (VAE | AUTOENCODER)
-#define DRAWN       (GANS | VAE) /* whose pictures can be drawn */
+#define DRAWN       (GANS | VAE | AUTOENCODER) /* whose pictures can be drawn: an autoencoder's with the regularizer mmd */
 #define ALL         (~0u)
 
 #define NAME(name_, group_, models_) .setting.name = name_, .setting.group = group_, .setting.models = models_
@@ -96,6 +96,8 @@ static const limn_setting_row table[] = {
      HELP("divides each weight of the discriminator by its largest singular value")},
     {NAME("minibatch_stddev", "network", GANS), SWITCH(minibatch_stddev), DEFAULT("false"),
      HELP("shows the end of the discriminator how much pictures of a batch differ (Karras et al. 2018)")},
+    {NAME("residual_blocks", "network", LIKELIHOODS), INT(residual_blocks), FROM_TO(0, 16), DEFAULT("0"),
+     HELP("residual blocks of two 3x3 convolutions at each resolution of encoder and decoder")},
 
     {NAME("steps", "length", ALL), FREE, FLAG("steps"), INT64(steps), STEPS, DEFAULT("0"),
      HELP("training steps; 0: from epochs or time; whichever is reached first ends the run")},
@@ -138,6 +140,24 @@ static const limn_setting_row table[] = {
      HELP("adds uniform noise below one grey level, so that a gaussian likelihood is a proper density")},
     {NAME("noise", "loss", AUTOENCODER), NUMBER(noise), AT_LEAST(0), DEFAULT("0"),
      HELP("standard deviation of the noise on the input: over 0 is a denoising autoencoder")},
+    {NAME("importance_samples", "loss", VAE), INT(importance_samples), FROM_TO(1, 1000), DEFAULT("1"),
+     HELP("codes that are drawn for each picture; over 1: the importance-weighted bound instead of the ELBO (Burda et al. 2016)")},
+    {NAME("regularizer", "loss", AUTOENCODER), CHOICE(regularizer, "none|mmd|l2"), DEFAULT("none"),
+     HELP("what keeps codes together: mmd near N(0, 1), from which pictures can then be drawn (Tolstikhin et al. 2018); l2 near 0, for "
+          "limn sample --prior gmm (Ghosh et al. 2020)")},
+    {NAME("regularizer_weight", "loss", AUTOENCODER), NUMBER(regularizer_weight), OVER(0), DEFAULT("1"),
+     HELP("what the regularizer is multiplied by, beside a reconstruction in nats a picture: mmd wants some hundreds")},
+    {NAME("decoder_decay", "loss", AUTOENCODER), NUMBER(decoder_decay), AT_LEAST(0), DEFAULT("0.001"),
+     HELP("weight of half the squared norm of the decoder's weights, with the regularizer l2")},
+    {NAME("perceptual", "loss", LIKELIHOODS), NUMBER(perceptual), AT_LEAST(0), DEFAULT("0"),
+     HELP("weight of the distance, from 0 to 4, between a picture and its reconstruction in a map of a pretrained network, beside nats a "
+          "picture (Hou et al. 2017); 0: none")},
+    {NAME("perceptual_network", "loss", LIKELIHOODS), FIELD("text", LIMN_SETTING_TEXT, perceptual_network),
+     RANGE("a network that limn features lists"), DEFAULT("efficientnet_lite0"), HELP("that network")},
+    {NAME("perceptual_tap", "loss", LIKELIHOODS), FIELD("text", LIMN_SETTING_TEXT, perceptual_tap),
+     RANGE("one of its taps"), DEFAULT("block2"), HELP("and which of its maps")},
+    {NAME("perceptual_size", "loss", LIKELIHOODS), INT(perceptual_size), FROM_TO(0, 1024), DEFAULT("0"),
+     HELP("side to which it sees pictures resized; 0: as they are")},
 
     {NAME("r1", "stabilisers", GANS), NUMBER(r1), AT_LEAST(0), DEFAULTS("R3GAN: Huang et al. 2024, with other sizes", {R3GAN, "1"}, {ALL, "0"}),
      HELP("gamma of the penalty gamma / 2 |slope|^2 on the discriminator at real pictures (Mescheder et al. 2018); 0: none")},

@@ -1,15 +1,18 @@
 /* Trained generators: a file opened for making pictures. */
 #include "limn/generator.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "image/image.h"
 #include "infer/generator_file.h"
+#include "infer/mixture_file.h"
 #include "infer/sampler.h"
 
 /* Pictures a pass; no more than a batch of the training, which the user chose by the memory there is. */
@@ -20,6 +23,7 @@ struct limn_generator {
   limn_store *store;
   limn_sampler *sampler;
   limn_generator_info info;
+  limn_mixture mixture; /* of zeros for the normal prior */
 };
 
 /* Which weights are drawn with. *average: the file has both, and the average is meant. */
@@ -38,13 +42,42 @@ struct opening {
   const limn_generator_options *options;
 };
 
+/* Of the checkpoint `path`, which is open. */
+static limn_status open_mixture(limn_generator *g, const limn_generator_file *file, int components) {
+  char beside[PATH_MAX], checkpoint[PATH_MAX], hash[LIMN_SHA256_SIZE];
+  if (file->model.row->training != LIMN_TRAINED_AS_VAE)
+    return limn_fail(LIMN_USAGE,
+                     "%s is of the model %s, which has no encoder whose codes a mixture could be fitted on; "
+                     "leave --prior out",
+                     file->weights.path, limn_config_model(file->config));
+  if (file->single)
+    return limn_fail(LIMN_USAGE,
+                     "%s holds a decoder alone, and a mixture of codes lies beside checkpoints: name its run",
+                     file->weights.path);
+  if (components == 0)
+    components = LIMN_PRIOR_COMPONENTS;
+  LIMN_TRY(limn_mixture_locate(file->weights.path, components, beside, checkpoint, sizeof beside));
+  if (access(beside, F_OK) != 0)
+    return limn_fail(LIMN_DATA, "%s is not there: fit it by limn_prior_fit or limn sample --prior gmm --components %d",
+                     beside, components);
+  LIMN_TRY(limn_sha256_file(checkpoint, hash));
+  LIMN_TRY(limn_mixture_read(&g->mixture, NULL, beside, hash));
+  if (g->mixture.width != file->config->latent)
+    return limn_fail(LIMN_DATA, "%s is of codes of %d numbers, not %d; delete it", beside, g->mixture.width,
+                     file->config->latent);
+  return LIMN_OK;
+}
+
 static limn_status make_generator(void *context, const limn_generator_file *file) {
   limn_generator *g = ((struct opening *)context)->generator;
   const limn_generator_options *options = ((struct opening *)context)->options;
   const limn_config *c = file->config;
-  if (!file->model.row->draws)
+  if (options->prior == LIMN_PRIOR_MIXTURE)
+    LIMN_TRY(open_mixture(g, file, options->components));
+  else if (!limn_model_draws(&file->model))
     return limn_fail(LIMN_USAGE,
-                     "%s is of the model %s, whose codes follow no known distribution to sample from; train a vae",
+                     "%s is of the model %s, whose codes follow no known distribution: fit one on its codes by "
+                     "--prior gmm, or train a vae, or an autoencoder with the regularizer mmd",
                      file->weights.path, limn_config_model(c));
   bool average = false;
   const int chunk = c->batch > 0 && c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;
@@ -53,7 +86,8 @@ static limn_status make_generator(void *context, const limn_generator_file *file
                                   .height = c->height,
                                   .width = c->width,
                                   .step = file->step,
-                                  .seed = c->seed};
+                                  .seed = c->seed,
+                                  .prior = options->prior};
   snprintf(g->info.model, sizeof g->info.model, "%s", limn_config_model(c));
   LIMN_TRY(choose_weights(g, file, options, &average));
   LIMN_TRY(limn_generator_file_make_store(file, options->device, options->threads, &g->device, &g->store));
@@ -80,6 +114,7 @@ limn_status limn_generator_open(limn_generator **out, const char *path, const li
 void limn_generator_close(limn_generator *g) {
   if (!g)
     return;
+  limn_mixture_release(&g->mixture);
   limn_sampler_destroy(g->sampler);
   limn_store_destroy(g->store);
   limn_device_destroy(g->device);
@@ -91,7 +126,10 @@ void limn_generator_get_info(const limn_generator *g, limn_generator_info *out) 
 limn_status limn_generator_latents(const limn_generator *g, uint64_t seed, uint64_t first, int count, float *z) {
   if (count < 0)
     return limn_fail(LIMN_USAGE, "%d latent codes were asked for", count);
-  limn_sampler_codes(seed, g->info.latent, first, count, z);
+  if (g->info.prior == LIMN_PRIOR_MIXTURE)
+    limn_mixture_codes(&g->mixture, seed, first, count, z);
+  else
+    limn_sampler_codes(seed, g->info.latent, first, count, z);
   return LIMN_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "infer/generator_file.h"
@@ -63,8 +64,13 @@ static limn_status draw(limn_picture_set *set, const uint32_t *numbers, uint32_t
   if (!d->sampler && !d->generator)
     return limn_fail(LIMN_FAILED, "the generator was not opened to draw");
   LIMN_TRY(make_room(d, count));
-  for (uint32_t i = 0; i < count; ++i)
-    limn_sampler_codes(d->seed, d->latent, numbers[i], 1, d->codes + (size_t)i * (size_t)d->latent);
+  for (uint32_t i = 0; i < count; ++i) {
+    float *code = d->codes + (size_t)i * (size_t)d->latent;
+    if (d->sampler)
+      limn_sampler_codes(d->seed, d->latent, numbers[i], 1, code);
+    else
+      LIMN_TRY(limn_generator_latents(d->generator, d->seed, numbers[i], 1, code));
+  }
   LIMN_TRY(d->sampler ? limn_sampler_draw(d->sampler, d->codes, (int)count, d->pixels)
                       : limn_generator_run(d->generator, d->codes, (int)count, d->pixels));
   LIMN_TRY(check_finite(d, numbers, count));
@@ -117,12 +123,19 @@ static limn_status open_generator(drawn_set *d, const char *path, const limn_pic
   limn_generator_info about;
   if (options->undrawn)
     return limn_generator_file_use(path, tell_file, d);
-  LIMN_TRY(limn_generator_open(
-      &d->generator, path,
-      &(limn_generator_options){.device = options->device, .threads = options->threads, .raw = options->raw}));
+  LIMN_TRY(limn_generator_open(&d->generator, path,
+                               &(limn_generator_options){.device = options->device,
+                                                         .threads = options->threads,
+                                                         .raw = options->raw,
+                                                         .prior = options->prior,
+                                                         .components = options->components}));
   limn_generator_get_info(d->generator, &about);
   d->latent = about.latent;
   tell(d, about.model, about.step, about.channels, about.height, about.width);
+  const size_t length = strlen(d->set.info.kind);
+  if (options->prior == LIMN_PRIOR_MIXTURE)
+    snprintf(d->set.info.kind + length, sizeof d->set.info.kind - length, ", gmm of %d",
+             options->components ? options->components : LIMN_PRIOR_COMPONENTS);
   return LIMN_OK;
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "metrics/statistics.h"
@@ -12,20 +11,6 @@
 #define STACKED_PICTURES 26000 /* PacGAN's, Lin et al. 2018 */
 #define STACKED_DATA     5000  /* of which three times as many digits are learned */
 
-/* The settings of the run that the path is or lies in; nothing where it is an export. */
-static limn_status read_run(limn_evaluated_sets *s, const char *path) {
-  const char *slash = strrchr(path, '/');
-  char file[4096];
-  struct stat info;
-  bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-  snprintf(file, sizeof file, "%.*s%sconfig.yaml",
-           folder  ? 4000
-           : slash ? (int)(slash - path + 1)
-                   : 0,
-           path, folder ? "/" : "../");
-  return stat(file, &info) == 0 ? limn_config_create_from_file(&s->run, file) : LIMN_OK;
-}
-
 static limn_picture_set_options from_options(const limn_evaluate_options *o) {
   limn_picture_set_options out = {.count = o->count     ? o->count
                                            : o->stacked ? STACKED_PICTURES
@@ -33,6 +18,8 @@ static limn_picture_set_options from_options(const limn_evaluate_options *o) {
                                   .or_fewer = !o->count,
                                   .seed = o->seed,
                                   .raw = o->raw,
+                                  .prior = o->prior,
+                                  .components = o->components,
                                   .device = o->device,
                                   .threads = o->threads};
   memset(out.form.background, 255, sizeof out.form.background);
@@ -141,6 +128,17 @@ static limn_status part_planes(limn_evaluated_sets *s) {
   return part(&s->data);
 }
 
+static limn_status fit_prior(const limn_evaluate_options *o) {
+  return limn_prior_fit(o->pictures,
+                        &(limn_prior_options){.components = o->components,
+                                              .device = o->device,
+                                              .threads = o->threads,
+                                              .on_progress = o->on_progress,
+                                              .context = o->context,
+                                              .stop = o->stop},
+                        NULL);
+}
+
 limn_status limn_evaluated_sets_open(limn_evaluated_sets *s, const limn_evaluate_options *o, unsigned wants) {
   limn_picture_set_options options = from_options(o);
   options.undrawn = !(wants & LIMN_WANTS_PICTURES);
@@ -150,7 +148,13 @@ limn_status limn_evaluated_sets_open(limn_evaluated_sets *s, const limn_evaluate
   if (generator && o->height)
     status = limn_fail(LIMN_USAGE, "%s draws pictures of its own size; leave --size out", o->pictures);
   else if (generator)
-    status = read_run(s, o->pictures);
+    status = limn_run_data_config(&s->run, o->pictures);
+  if (status == LIMN_OK && o->prior == LIMN_PRIOR_MIXTURE && !options.undrawn)
+    status = generator ? fit_prior(o)
+                       : limn_fail(LIMN_USAGE,
+                                   "%s is no run or checkpoint, of whose codes there could be a mixture; "
+                                   "leave --prior out",
+                                   o->pictures);
   if (status == LIMN_OK)
     status = limn_picture_set_open(&s->pictures, o->pictures, &options);
   if (status == LIMN_OK)

@@ -22,10 +22,14 @@ typedef void pivoted_cholesky(const char *, const int *, double *, const int *, 
                               int *, size_t);
 typedef void singular_values(const char *, const int *, const int *, double *, const int *, double *, double *,
                              const int *, double *, const int *, double *, const int *, int *, int *, size_t);
+typedef void plain_cholesky(const char *, const int *, double *, const int *, int *, size_t);
+typedef void triangular_solve(const char *, const char *, const char *, const char *, const int *, const int *,
+                              const double *, const double *, const int *, double *, const int *, size_t, size_t,
+                              size_t, size_t);
 typedef void set_threads(int);
 
-enum { DGEMM, SGEMM, DSYRK, DPSTRF, DGESDD, FUNCTIONS };
-static const char *const names[FUNCTIONS] = {"dgemm_", "sgemm_", "dsyrk_", "dpstrf_", "dgesdd_"};
+enum { DGEMM, SGEMM, DSYRK, DPSTRF, DGESDD, DPOTRF, DTRSM, FUNCTIONS };
+static const char *const names[FUNCTIONS] = {"dgemm_", "sgemm_", "dsyrk_", "dpstrf_", "dgesdd_", "dpotrf_", "dtrsm_"};
 
 /* OpenBLAS itself where it is there; else what the system calls LAPACK, which brings its BLAS along. */
 static const char *const files[] = {"libopenblas.so.0", "liblapack.so.3"};
@@ -129,6 +133,26 @@ limn_status limn_matrix_factor(const limn_linear_algebra *algebra, double *facto
     return limn_fail(LIMN_FAILED, "dpstrf refuses its argument %d", -info);
   *rank = found;
   return LIMN_OK;
+}
+
+bool limn_matrix_cholesky(const limn_linear_algebra *algebra, double *s, int width) {
+  plain_cholesky *cholesky = (plain_cholesky *)algebra->functions[DPOTRF];
+  int info = 0;
+  const size_t size = (size_t)width;
+  cholesky("L", &width, s, &width, &info, 1); /* by columns what is above by rows is below */
+  for (size_t row = 0; row < size; ++row)
+    for (size_t column = 0; column < row; ++column) {
+      s[row * size + column] = s[column * size + row];
+      s[column * size + row] = 0;
+    }
+  return info == 0;
+}
+
+/* By columns the rows are x', and L is an upper triangle U = L': x' = U^-T x'. */
+void limn_matrix_solve(const limn_linear_algebra *algebra, const double *l, int width, double *rows, int count) {
+  triangular_solve *solve = (triangular_solve *)algebra->functions[DTRSM];
+  const double one = 1;
+  solve("L", "U", "T", "N", &width, &count, &one, l, &width, rows, &width, 1, 1, 1, 1);
 }
 
 limn_status limn_nuclear_norm(const limn_linear_algebra *algebra, double *out, double *a, int rows, int columns) {

@@ -11,7 +11,7 @@
  * linear_algebra.c alone. */
 typedef struct limn_linear_algebra {
   int threads; /* of the library, and of the measures' own loops; at least 1 */
-  void *functions[5];
+  void *functions[7];
 } limn_linear_algebra;
 
 /* threads: at most so many are used (0: one a processor). LIMN_FAILED, naming the package, where the machine has no
@@ -40,6 +40,12 @@ void limn_gram_add(const limn_linear_algebra *algebra, double *gram, const doubl
  * positive semidefinite; destroyed. By Cholesky's method with pivots, which stops where what is left is rounding: a
  * covariance of few pictures has few rows. */
 limn_status limn_matrix_factor(const limn_linear_algebra *algebra, double *factor, int *rank, double *s, int width);
+
+/* s becomes L, lower triangular with zeros above, such that L L' = s, of which column >= row is read. (width, width).
+ * false: s is not positive definite, and what is in it then is nothing. */
+bool limn_matrix_cholesky(const limn_linear_algebra *algebra, double *s, int width);
+/* Each of the rows (count, width) becomes L^-1 times itself. L: as limn_matrix_cholesky leaves it. */
+void limn_matrix_solve(const limn_linear_algebra *algebra, const double *l, int width, double *rows, int count);
 
 /* The sum of the singular values of a: (rows, columns), destroyed. */
 limn_status limn_nuclear_norm(const limn_linear_algebra *algebra, double *out, double *a, int rows, int columns);

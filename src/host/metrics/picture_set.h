@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "image/image.h"
 #include "infer/sampler.h"
+#include "limn/prior.h"
 
 typedef struct limn_picture_set limn_picture_set;
 
@@ -29,8 +30,10 @@ typedef struct limn_picture_set_options {
   bool or_fewer;                     /* where there are not so many */
   uint64_t seed;                     /* of the codes, and of which files are taken where there are more */
   bool raw;                          /* of a generator: the weights themselves */
-  bool undrawn;                      /* of a generator: its pictures' form is asked for alone, and none can be read */
-  const char *device;                /* that a generator draws on */
+  limn_prior prior;                  /* of a generator's codes, as in limn_generator_options */
+  int components;
+  bool undrawn;       /* of a generator: its pictures' form is asked for alone, and none can be read */
+  const char *device; /* that a generator draws on */
   int threads;
 } limn_picture_set_options;
 

@@ -25,6 +25,10 @@ limn_value limn_model_generate(limn_graph *graph, const limn_model *model, limn_
   return limn_model_apply(graph, model, model->row->generator, codes, mode);
 }
 
+bool limn_model_draws(const limn_model *model) {
+  return model->row->draws || model->config->regularizer == LIMN_REGULARIZER_MMD;
+}
+
 limn_value limn_model_pixels(limn_graph *graph, const limn_model *model, limn_value output) {
   return model->row->pixels(graph, model, output);
 }

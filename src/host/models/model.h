@@ -25,6 +25,9 @@ limn_value limn_model_apply(limn_graph *graph, const limn_model *model, int inde
                             limn_network_mode mode);
 limn_value limn_model_generate(limn_graph *graph, const limn_model *model, limn_value codes, limn_network_mode mode);
 
+/* Whether its codes follow a known distribution, N(0, 1), so that pictures can be drawn. */
+bool limn_model_draws(const limn_model *model);
+
 /* Pictures in [0, 1] from what the generating network put out (tanh's range, logits, or means). */
 limn_value limn_model_pixels(limn_graph *graph, const limn_model *model, limn_value output);
 

@@ -1,6 +1,7 @@
 #include "models/vae.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* He et al. 2015: variance gain / (inputs of one output). */
@@ -8,9 +9,34 @@ static float he(double gain, double taps, int channels) { return (float)sqrt(gai
 
 static int channels_of(const limn_scope *s, limn_value x) { return limn_graph_shape(s->graph, x).c; }
 
-static limn_value halve(limn_scope *s, limn_value x, int channels) {
+static limn_value convolve_same(limn_scope *s, const char *name, limn_value x, double gain) {
+  const int channels = channels_of(s, x);
+  const limn_conv_layer layer = {.channels = channels,
+                                 .kernel_h = 3,
+                                 .kernel_w = 3,
+                                 .stride = 1,
+                                 .pad = 1,
+                                 .bias = true,
+                                 .deviation = he(gain, 9, channels)};
+  return limn_layer_conv(s, name, limn_graph_unary(s->graph, LIMN_PW_RELU, x, 0, 0), &layer);
+}
+
+/* x + conv2(ReLU(conv1(ReLU(x)))) (He et al. 2016, "Identity Mappings in Deep Residual Networks", figure 1b, without
+ * their normalisation): conv2 begins at a tenth, so that a block begins as little more than what it is handed. */
+static limn_value residual_blocks(limn_scope *s, const limn_model *model, limn_value x) {
+  for (int i = 0; i < model->config->residual_blocks; ++i) {
+    char names[2][32];
+    for (int j = 0; j < 2; ++j)
+      snprintf(names[j], sizeof names[j], "main.%d.conv%d", s->place, j + 1);
+    ++s->place;
+    x = limn_graph_add(s->graph, x, convolve_same(s, names[1], convolve_same(s, names[0], x, 2), 0.01));
+  }
+  return x;
+}
+
+static limn_value halve(limn_scope *s, const limn_model *model, limn_value x, int channels) {
   const limn_conv_layer layer = limn_trunk_step(channels, true, he(2, 16, channels_of(s, x)));
-  return limn_layer_activation(s, LIMN_PW_RELU, limn_layer_conv(s, NULL, x, &layer), 0);
+  return limn_layer_activation(s, LIMN_PW_RELU, residual_blocks(s, model, limn_layer_conv(s, NULL, x, &layer)), 0);
 }
 
 /* The heads read the whole base. */
@@ -23,7 +49,7 @@ static limn_value head(limn_scope *s, const char *name, const limn_model *model,
 
 static limn_encoding encode(limn_scope *s, const limn_model *model, limn_value x) {
   for (int level = 0; level < model->trunk.levels; ++level)
-    x = halve(s, x, limn_trunk_channels(model->config->filters, level));
+    x = halve(s, model, x, limn_trunk_channels(model->config->filters, level));
   if (model->config->model != LIMN_MODEL_VAE)
     return (limn_encoding){.mu = head(s, "code", model, x), .log_variance = LIMN_NONE};
   limn_value mu = head(s, "mu", model, x);
@@ -48,9 +74,9 @@ limn_value limn_vae_decoder(limn_scope *s, const limn_model *model, limn_value z
   int level = model->trunk.levels - 1;
   const limn_conv_layer base =
       limn_trunk_whole(&model->trunk, limn_trunk_channels(config->filters, level), true, he(2, 1, config->latent));
-  limn_value x = limn_layer_transposed(s, NULL, z, &base);
+  limn_value x = residual_blocks(s, model, limn_layer_transposed(s, NULL, z, &base));
   for (; level > 0; --level)
-    x = twice(s, x, limn_trunk_channels(config->filters, level - 1), 2);
+    x = residual_blocks(s, model, twice(s, x, limn_trunk_channels(config->filters, level - 1), 2));
   x = twice(s, x, config->channels, 1);
   if (config->likelihood == LIMN_LIKELIHOOD_GAUSSIAN_LEARNED)
     limn_scope_leaf(s, NULL, LIMN_VAE_VARIANCE, LIMN_ROLE_PARAMETER, LIMN_SCALAR, (limn_initial){0});

@@ -1,5 +1,6 @@
 /* Kingma & Welling 2014 with convolutions: 4x4 stride-2 convolutions with ReLU, no batchnorm, so that a picture's ELBO
- * does not depend on the others of its batch. Autoencoders are the same with one head. */
+ * does not depend on the others of its batch; between them, where the setting residual_blocks asks for them, residual
+ * blocks. Autoencoders are the same with one head. */
 #ifndef LIMN_MODELS_VAE_H
 #define LIMN_MODELS_VAE_H
 

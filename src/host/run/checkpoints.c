@@ -132,6 +132,20 @@ static int newest_first(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
+/* What was fitted on a checkpoint's codes and lies beside it, STEP-gmmK.safetensors, goes with it. What cannot be
+ * removed stays, without an error. */
+static void remove_mixtures(const char *folder, uint64_t step) {
+  char path[PATH_MAX], begin[32];
+  const int length = snprintf(begin, sizeof begin, "%06" PRIu64 "-gmm", step);
+  DIR *entries = opendir(folder);
+  for (struct dirent *entry; entries && (entry = readdir(entries));)
+    if (strncmp(entry->d_name, begin, (size_t)length) == 0 &&
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
+      unlink(path);
+  if (entries)
+    closedir(entries);
+}
+
 limn_status limn_run_prune(limn_run *run, uint64_t step, int keep, uint64_t keep_every) {
   char folder[PATH_MAX], path[PATH_MAX];
   step_list checkpoints = {0}, marked = {0};
@@ -148,6 +162,7 @@ limn_status limn_run_prune(limn_run *run, uint64_t step, int keep, uint64_t keep
       status = limn_fail(LIMN_FAILED, "%s: cannot delete the old checkpoint: %s", path, strerror(errno));
       goto cleanup;
     }
+    remove_mixtures(folder, old);
   }
 cleanup:
   free(checkpoints.steps);

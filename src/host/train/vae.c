@@ -1,9 +1,11 @@
 /* The variational autoencoder: Kingma & Welling 2014, Algorithm 1 with the estimator of equation 10 and one sample of
- * epsilon a picture. The plain and the denoising (Vincent et al. 2008) autoencoder are the same without the KL term.
+ * epsilon a picture, or with several the importance-weighted bound (Burda et al. 2016). The plain and the denoising
+ * (Vincent et al. 2008) autoencoder are the same without the KL term; a regulariser makes a Wasserstein autoencoder of
+ * it (Tolstikhin et al. 2018) or a regularised one (Ghosh et al. 2020).
  *
- * Conventions: reconstruction and KL are in nats, summed over pixels and latents, mean over the batch. loss =
- * reconstruction + beta KL (Higgins et al. 2017), the KL with free bits when these are set; elbo = -(reconstruction +
- * KL) whatever beta is. */
+ * Conventions: reconstruction and KL are in nats, summed over pixels and latents, mean over the batch and the samples.
+ * loss = reconstruction + beta KL (Higgins et al. 2017), the KL with free bits when these are set; with several samples
+ * the negative bound; elbo = -(reconstruction + KL) whatever beta is. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +14,10 @@
 #include "base/philox.h"
 #include "models/likelihood.h"
 #include "models/vae.h"
+#include "train/code_losses.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
+#include "train/perceptual_loss.h"
 #include "train/session.h"
 
 #define ACTIVE_VARIANCE 0.01f /* of mu over the pictures (Burda et al. 2016, section 5.3) */
@@ -33,15 +37,16 @@ static float pixel_scale(const limn_config *config, float *shift) {
 
 /* The random numbers of one use of the networks: training, validation and drawing share none. */
 struct streams {
-  uint32_t epsilon, noise, dequantize, binarize;
+  uint32_t epsilon, noise, dequantize, binarize, prior;
 };
 static const struct streams training_streams = {LIMN_STREAM_EPSILON, LIMN_STREAM_NOISE, LIMN_STREAM_DEQUANTIZE,
-                                                LIMN_STREAM_BINARIZE};
+                                                LIMN_STREAM_BINARIZE, LIMN_STREAM_PRIOR};
 static const struct streams validation_streams = {LIMN_STREAM_VALIDATION, LIMN_STREAM_VALIDATION_NOISE,
-                                                  LIMN_STREAM_VALIDATION_PIXELS, LIMN_STREAM_VALIDATION_PIXELS};
+                                                  LIMN_STREAM_VALIDATION_PIXELS, LIMN_STREAM_VALIDATION_PIXELS,
+                                                  LIMN_STREAM_VALIDATION_PRIOR};
 /* Drawings take the mean of q: no epsilon is drawn. */
-static const struct streams drawing_streams = {LIMN_STREAM_VALIDATION, LIMN_STREAM_DRAWING, LIMN_STREAM_DRAWING_PIXELS,
-                                               LIMN_STREAM_DRAWING_PIXELS};
+static const struct streams drawing_streams = {
+    .noise = LIMN_STREAM_DRAWING, .dequantize = LIMN_STREAM_DRAWING_PIXELS, .binarize = LIMN_STREAM_DRAWING_PIXELS};
 
 /* One pass of a batch through both networks. */
 struct pass {
@@ -50,8 +55,9 @@ struct pass {
   const struct streams *streams;
   limn_value target, input; /* the picture to explain; what the encoder sees */
   limn_encoding q;
-  limn_value output; /* of the decoder */
-  limn_value reconstruction, kl, penalty, loss;
+  int samples;                   /* codes a picture, one set of the batch's behind the other */
+  limn_value epsilon, z, output; /* of the decoder; epsilon: LIMN_NONE where z is the mean */
+  limn_value reconstruction, kl, penalty, perceptual, loss;
 };
 
 /* From pictures to what the likelihood explains. */
@@ -64,28 +70,87 @@ static void prepare(struct pass *p, limn_value pictures) {
 
 /* mu alone when there is no epsilon: an autoencoder's code, or the mean of q for pictures to look at. */
 static void reconstruct(struct pass *p, bool sampled) {
-  p->q = limn_vae_encode(p->graph, &p->session->model, p->input);
-  limn_value z = p->q.mu;
-  if (sampled && p->q.log_variance != LIMN_NONE)
-    z = limn_reparameterize(p->graph, z, p->q.log_variance,
-                            limn_graph_normal(p->graph, limn_graph_shape(p->graph, z), p->streams->epsilon));
-  p->output = limn_model_generate(p->graph, &p->session->model, z, (limn_network_mode){.gate = LIMN_NONE});
+  limn_graph *graph = p->graph;
+  p->q = limn_vae_encode(graph, &p->session->model, p->input);
+  p->z = p->q.mu;
+  p->epsilon = LIMN_NONE;
+  p->samples = 1;
+  if (sampled && p->q.log_variance != LIMN_NONE) {
+    limn_shape shape = limn_graph_shape(graph, p->q.mu);
+    p->samples = p->session->config->importance_samples;
+    shape.n *= p->samples;
+    p->epsilon = limn_graph_normal(graph, shape, p->streams->epsilon);
+    p->z = limn_reparameterize(graph, limn_repeat(graph, p->q.mu, p->samples),
+                               limn_repeat(graph, p->q.log_variance, p->samples), p->epsilon);
+  }
+  p->output = limn_model_generate(graph, &p->session->model, p->z, (limn_network_mode){.gate = LIMN_NONE});
+}
+
+/* Burda et al. 2016, equation 8: each sample weighs p(x | z) p(z) / q(z | x). */
+static void add_importance_loss(struct pass *p, limn_value variance) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  limn_value each = limn_loss_reconstruction_each(graph, (limn_likelihood)config->likelihood, p->output,
+                                                  limn_repeat(graph, p->target, p->samples), config->sigma, variance);
+  limn_value ratio = limn_log_prior_ratio(graph, p->z, p->epsilon, p->q.log_variance);
+  p->reconstruction = limn_graph_mean_all(graph, each);
+  p->loss = limn_loss_importance(graph, limn_graph_sub(graph, ratio, each), p->samples);
+}
+
+static limn_value mean_kl(struct pass *p, limn_value elements) {
+  return limn_graph_affine(p->graph, limn_graph_sum_all(p->graph, elements),
+                           1 / (float)limn_graph_shape(p->graph, elements).n, 0);
+}
+
+/* What an autoencoder's codes, and its decoder's weights, cost beside the reconstruction. */
+static void add_regularizer(struct pass *p) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  if (config->regularizer == LIMN_REGULARIZER_NONE)
+    return;
+  bool mmd = config->regularizer == LIMN_REGULARIZER_MMD;
+  p->penalty =
+      mmd ? limn_loss_mmd(graph, p->z, limn_graph_normal(graph, limn_graph_shape(graph, p->z), p->streams->prior))
+          : limn_loss_code_norm(graph, p->z);
+  p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, p->penalty, (float)config->regularizer_weight, 0));
+  if (!mmd && config->decoder_decay > 0) {
+    limn_value norm = limn_loss_weight_norm(graph, "decoder.", "decoder." LIMN_VAE_VARIANCE);
+    p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, norm, (float)config->decoder_decay, 0));
+  }
 }
 
 static void add_loss(struct pass *p, limn_value beta) {
   limn_graph *graph = p->graph;
   const limn_config *config = p->session->config;
-  p->reconstruction = limn_loss_reconstruction(graph, (limn_likelihood)config->likelihood, p->output, p->target,
-                                               config->sigma, limn_vae_log_variance(graph, &p->session->model));
-  p->loss = p->reconstruction;
-  if (p->q.log_variance == LIMN_NONE)
+  limn_value variance = limn_vae_log_variance(graph, &p->session->model);
+  if (p->samples > 1) {
+    add_importance_loss(p, variance);
+    p->kl = mean_kl(p, limn_kl_elements(graph, p->q.mu, p->q.log_variance));
     return;
+  }
+  p->reconstruction = limn_loss_reconstruction(graph, (limn_likelihood)config->likelihood, p->output, p->target,
+                                               config->sigma, variance);
+  p->loss = p->reconstruction;
+  if (p->q.log_variance == LIMN_NONE) {
+    add_regularizer(p);
+    return;
+  }
   limn_value elements = limn_kl_elements(graph, p->q.mu, p->q.log_variance);
-  limn_value mean =
-      limn_graph_affine(graph, limn_graph_sum_all(graph, elements), 1 / (float)limn_graph_shape(graph, elements).n, 0);
-  p->kl = mean;
-  p->penalty = config->free_bits > 0 ? limn_free_bits(graph, elements, config->free_bits) : mean;
+  p->kl = mean_kl(p, elements);
+  p->penalty = config->free_bits > 0 ? limn_free_bits(graph, elements, config->free_bits) : p->kl;
   p->loss = limn_graph_add(graph, p->reconstruction, limn_graph_mul(graph, p->penalty, beta));
+}
+
+/* What reconstructions cost in the eyes of a pretrained network. */
+static limn_status add_perceptual(struct pass *p) {
+  limn_graph *graph = p->graph;
+  const limn_config *config = p->session->config;
+  if (config->perceptual <= 0)
+    return LIMN_OK;
+  limn_value pixels = limn_model_pixels(graph, &p->session->model, p->output);
+  LIMN_TRY(limn_loss_perceptual(graph, config, pixels, p->target, &p->perceptual));
+  p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, p->perceptual, (float)config->perceptual, 0));
+  return LIMN_OK;
 }
 
 /* How many latents' mu varies over the batch. */
@@ -105,8 +170,13 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
   limn_session *s = p->session;
   record(s, graph, "loss", p->loss);
   record(s, graph, "reconstruction", p->reconstruction);
-  if (p->q.log_variance == LIMN_NONE)
+  if (s->config->perceptual > 0)
+    record(s, graph, "perceptual", p->perceptual);
+  if (p->q.log_variance == LIMN_NONE) {
+    if (s->config->regularizer != LIMN_REGULARIZER_NONE)
+      record(s, graph, "regularizer", p->penalty);
     return;
+  }
   limn_value elbo = limn_graph_affine(graph, limn_graph_add(graph, p->reconstruction, p->kl), -1, 0);
   record(s, graph, "kl", p->kl);
   record(s, graph, "elbo", elbo);
@@ -123,6 +193,7 @@ static limn_status build_train(limn_session *s, limn_graph *graph) {
   reconstruct(&p, true);
   limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
   add_loss(&p, beta);
+  LIMN_TRY(add_perceptual(&p));
   LIMN_TRY(limn_graph_status(graph));
   LIMN_TRY(limn_optimizer_minimize(graph, s->config, p.loss, "", limn_session_gate(graph), &norm));
   record_measures(&p, limn_session_measure);
@@ -147,6 +218,7 @@ static limn_status build_validation(limn_session *s, limn_graph *graph) {
   prepare(&p, limn_session_plain_pictures(s, graph, "pictures.validation", s->validation_batch));
   reconstruct(&p, true);
   add_loss(&p, limn_graph_fill(graph, LIMN_SCALAR, (float)s->config->beta));
+  LIMN_TRY(add_perceptual(&p));
   record_measures(&p, record_validation);
   return limn_program_create(&s->validation, s->store, graph, NULL);
 }
@@ -173,8 +245,14 @@ static size_t picture_floats(const limn_session *s) {
 
 static limn_status build(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_train));
+  if (s->config->perceptual > 0 && !s->planning)
+    LIMN_TRY(limn_perceptual_load(s->store, s->config));
   if (s->held_out_count) {
     s->validation_batch = s->held_out_count < (uint32_t)s->batch.n ? (int)s->held_out_count : s->batch.n;
+    if (s->validation_batch < 2 && s->config->regularizer == LIMN_REGULARIZER_MMD)
+      return limn_fail(LIMN_DATA,
+                       "the regularizer mmd compares codes with each other, and one picture is held out: set "
+                       "validation higher, or to 0");
     LIMN_TRY(limn_session_build(s, build_validation));
     LIMN_TRY(limn_session_build(s, build_reconstruct));
     s->targets = malloc(3 * (size_t)s->drawn * picture_floats(s) * sizeof *s->targets);
@@ -182,7 +260,7 @@ static limn_status build(limn_session *s) {
       return limn_fail_memory("the reconstructions");
   }
   /* A plain autoencoder's codes follow no known distribution to draw from. */
-  return s->model.row->draws ? limn_session_build_samples(s) : LIMN_OK;
+  return limn_model_draws(&s->model) ? limn_session_build_samples(s) : LIMN_OK;
 }
 
 static float beta_at(const limn_config *config, uint64_t step) {
