@@ -76,3 +76,67 @@ Test(models, each_is_documented) {
   }
   free(text);
 }
+
+/* mimicry's widths at its four sizes; what follows of others. */
+Test(models, an_sngan_has_the_widths_of_its_paper) {
+  static const struct {
+    const char *size;
+    int network;
+    const char *name;
+    int channels, inputs; /* of that weight */
+  } cases[] = {
+      {"32", 0, "generator.block4.c2.weight", 256, 256},
+      {"32", 0, "generator.c5.weight", 3, 256},
+      {"32", 1, "discriminator.block4.c2.weight_orig", 128, 128},
+      {"32", 1, "discriminator.l5.weight_orig", 1, 128},
+      {"48", 0, "generator.block2.c1.weight", 256, 512},
+      {"48", 0, "generator.c5.weight", 3, 64},
+      {"48", 1, "discriminator.block5.c2.weight_orig", 1024, 512},
+      {"64", 0, "generator.block2.c1.weight", 512, 1024},
+      {"64", 0, "generator.c6.weight", 3, 64},
+      {"64", 1, "discriminator.block1.c1.weight_orig", 64, 3},
+      {"64", 1, "discriminator.l6.weight_orig", 1, 1024},
+      {"128", 0, "generator.block2.c1.weight", 1024, 1024},
+      {"128", 0, "generator.c7.weight", 3, 64},
+      {"128", 1, "discriminator.block6.c1.weight_orig", 1024, 1024},
+      {"128", 1, "discriminator.l7.weight_orig", 1, 1024},
+      {"28", 0, "generator.c4.weight", 3, 256},
+      {"28", 1, "discriminator.l5.weight_orig", 1, 128},
+      {"48x80", 1, "discriminator.l6.weight_orig", 1, 1024},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    const char *const settings[] = {"size", cases[i].size, "channels", "3", "filters", "128", NULL};
+    limn_config *config = test_config("sngan", settings);
+    limn_model model;
+    limn_outline o;
+    cr_assert_eq(limn_model_init(&model, config), LIMN_OK);
+    cr_assert_eq(limn_outline_take(&o, &model, cases[i].network), LIMN_OK);
+    const limn_outline_leaf *leaf = limn_outline_find(&o, cases[i].name);
+    cr_expect(leaf && leaf->shape.n == cases[i].channels && leaf->shape.c == cases[i].inputs, "%s: %s, %d x %d",
+              cases[i].size, cases[i].name, leaf ? leaf->shape.n : 0, leaf ? leaf->shape.c : 0);
+    limn_outline_release(&o);
+    limn_config_destroy(config);
+  }
+}
+
+/* Every size that the trunk serves, every kind of picture. */
+Test(models, each_serves_every_size) {
+  static const char *const sizes[] = {"8", "10", "16x24", "28", "40", "36x32", "56", "64", "80x48", "96", "144", "256"};
+  for (int m = 0; limn_model_name(m); ++m)
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
+      for (int network = 0; network < 2; ++network) {
+        const char *const settings[] = {"size", sizes[i], "channels", i % 2 ? "3" : "1", "filters", "2", NULL};
+        limn_config *config = test_config(limn_model_name(m), settings);
+        limn_model model;
+        limn_outline o;
+        cr_assert_eq(limn_model_init(&model, config), LIMN_OK, "%s", limn_error_message());
+        cr_expect_eq(limn_outline_take(&o, &model, network), LIMN_OK, "%s, %s: %s", limn_model_name(m), sizes[i],
+                     limn_error_message());
+        if (network == model.row->generator) {
+          limn_shape shape = o.layers[o.layer_count - 1].shape;
+          cr_expect(shape.h == config->height && shape.w == config->width && shape.c == config->channels);
+        }
+        limn_outline_release(&o);
+        limn_config_destroy(config);
+      }
+}
