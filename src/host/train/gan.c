@@ -107,7 +107,7 @@ static limn_status build_step(limn_session *s, limn_graph *graph) {
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
   if (s->config->augment == LIMN_AUGMENT_ADA)
-    measure(&p, "ada_p", limn_augment_adapt(graph, s->config, p.real_scores));
+    measure(&p, "ada_p", limn_augment_adapt(graph, s->config, p.real_scores, p.fake_scores, p.gate));
   if (s->config->ema > 0)
     LIMN_TRY(limn_average_add_update(graph, &s->model, p.gate));
   return limn_program_create(&s->train, s->store, graph, NULL);

@@ -122,8 +122,8 @@ limn_status limn_session_measures(limn_session *session, uint64_t first, int cou
  * before pictures and checkpoints, not in every step. */
 limn_status limn_session_settle_average(limn_session *session);
 
-/* What a step is made of, in the order in which it runs, and how often each program runs in one: on average, since a lazy
- * penalty's does not run in each. Returns how many. */
+/* What a step is made of, in the order in which it runs, and how often each program runs in one: on average, since a
+ * lazy penalty's does not run in each. Returns how many. */
 typedef struct limn_session_part {
   limn_program *program;
   double times;
