@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "checkpoint/average.h"
+#include "train/accumulation.h"
 #include "train/augment.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
@@ -13,6 +14,11 @@
 #include "train/session.h"
 
 #define PI 3.14159265358979323846
+
+#define REAL          "real" /* the leaf of real pictures */
+#define GENERATOR     "generator."
+#define DISCRIMINATOR "discriminator."
+#define SIGN          "sign" /* noted for ADA */
 
 static const limn_player_streams step_streams = {LIMN_STREAM_LATENT, LIMN_STREAM_AUGMENT, LIMN_LOOK_DISCRIMINATOR};
 static const limn_player_streams extra_streams = {LIMN_STREAM_LATENT_EXTRA, LIMN_STREAM_AUGMENT_EXTRA, LIMN_LOOK_EXTRA};
@@ -46,24 +52,41 @@ static limn_config discriminator_config(const limn_config *config) {
   return c;
 }
 
-static limn_status minimize_discriminator(limn_players *p, limn_value objective, limn_value *norm) {
+static bool accumulates(const limn_config *config) { return config->accumulate > 1; }
+
+/* *norm: LIMN_NONE where gradients are only gathered. */
+static limn_status minimize(const limn_players *p, const limn_config *config, limn_value objective, const char *prefix,
+                            limn_value *norm) {
+  *norm = LIMN_NONE;
+  return accumulates(config) ? limn_optimizer_gather(p->graph, config, objective, prefix, p->gate)
+                             : limn_optimizer_minimize(p->graph, config, objective, prefix, p->gate, norm);
+}
+
+static limn_status minimize_discriminator(const limn_players *p, limn_value objective, limn_value *norm) {
   const limn_config config = discriminator_config(p->config);
-  return limn_optimizer_minimize(p->graph, &config, objective, "discriminator.", p->gate, norm);
+  return minimize(p, &config, objective, DISCRIMINATOR, norm);
 }
 
 static void measure(const limn_players *p, const char *name, limn_value value) {
-  if (value != LIMN_NONE)
+  if (value == LIMN_NONE)
+    return;
+  if (accumulates(p->config))
+    limn_accumulation_measure(p->session, p->graph, name, value);
+  else
     limn_session_measure(p->session, p->graph, name, value);
 }
 
 /* "Update the discriminator by ascending its stochastic gradient": real pictures from the leaf "real", fresh fake ones.
- */
+ * measured: it is the last of a step's. */
 static limn_status add_discriminator_step(limn_players *p, const limn_player_streams *streams, bool measured) {
   limn_graph *graph = p->graph;
   const limn_config *c = p->config;
   const limn_gan_loss loss = (limn_gan_loss)c->loss;
   const bool penalised = limn_penalties_wanted(c) && !limn_penalties_lazy(c);
   limn_players_take_real(p, streams);
+  if (measured &&
+      accumulates(c)) /* the generator's own pass over these codes, which is to come, moves its statistics */
+    p->generator_gate = limn_graph_fill(graph, LIMN_SCALAR, 1);
   limn_players_generate(p, streams);
   limn_players_score(p, streams->look, penalised && limn_penalties_apart(c));
   limn_value sides = name_sides(graph, p->scores), norm;
@@ -96,21 +119,71 @@ static limn_status add_generator_step(limn_players *p) {
   if (loss == LIMN_GAN_RELATIVISTIC)
     real = limn_players_judge(p, p->real, LIMN_LOOK_GENERATOR_REAL, 1);
   limn_value loss_g = limn_loss_generator(graph, loss, fake, real);
-  LIMN_TRY(limn_optimizer_minimize(graph, p->config, loss_g, "generator.", p->gate, &norm));
+  LIMN_TRY(minimize(p, p->config, loss_g, GENERATOR, &norm));
   measure(p, "loss_g", loss_g);
   measure(p, "grad_norm_g", norm);
   return limn_graph_status(graph);
 }
 
+/* What follows the generator's update. sign: of the discriminator's scores of real pictures, where ADA goes by it. */
+static limn_status end_step(limn_session *s, limn_graph *graph, limn_value sign) {
+  if (s->config->augment == LIMN_AUGMENT_ADA)
+    limn_session_measure(s, graph, "ada_p", limn_augment_adapt(graph, s->config, sign));
+  return s->config->ema > 0 ? limn_average_add_update(graph, &s->model, limn_session_gate(graph)) : LIMN_OK;
+}
+
 static limn_status build_step(limn_session *s, limn_graph *graph) {
+  const bool ada = s->config->augment == LIMN_AUGMENT_ADA;
   limn_players p = limn_players_begin(s, graph);
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
-  if (s->config->augment == LIMN_AUGMENT_ADA)
-    measure(&p, "ada_p", limn_augment_adapt(graph, s->config, p.real_scores));
-  if (s->config->ema > 0)
-    LIMN_TRY(limn_average_add_update(graph, &s->model, p.gate));
+  LIMN_TRY(end_step(s, graph, ada ? limn_augment_sign(graph, p.real_scores) : LIMN_NONE));
   return limn_program_create(&s->train, s->store, graph, NULL);
+}
+
+/* The step in parts, for micro-batches: the discriminator's gradients, its update, the generator's gradients by the
+ * discriminator as it then is, on the same pictures and codes, its update. */
+static limn_status build_discriminator(limn_session *s, limn_graph *graph) {
+  limn_players p = limn_players_begin(s, graph);
+  LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
+  if (s->config->augment == LIMN_AUGMENT_ADA)
+    limn_accumulation_note(graph, s->config, SIGN, limn_augment_sign(graph, p.real_scores));
+  return limn_program_create(&s->train, s->store, graph, NULL);
+}
+
+static limn_status build_update(limn_session *s, limn_graph *graph) {
+  const limn_config config = discriminator_config(s->config);
+  limn_value norm;
+  LIMN_TRY(limn_optimizer_apply(graph, &config, s->store, DISCRIMINATOR, limn_session_gate(graph), &norm));
+  limn_accumulation_take_measures(s, graph);
+  limn_session_measure(s, graph, "grad_norm_d", norm);
+  return limn_program_create(&s->update, s->store, graph, NULL);
+}
+
+static limn_status build_generator(limn_session *s, limn_graph *graph) {
+  limn_players p = limn_players_begin(s, graph);
+  if (s->config->loss == LIMN_GAN_RELATIVISTIC)
+    limn_players_take_real(&p, &step_streams);
+  limn_players_generate(&p, &step_streams);
+  LIMN_TRY(add_generator_step(&p));
+  return limn_program_create(&s->generator, s->store, graph, NULL);
+}
+
+static limn_status build_update_generator(limn_session *s, limn_graph *graph) {
+  const bool ada = s->config->augment == LIMN_AUGMENT_ADA;
+  limn_value norm;
+  LIMN_TRY(limn_optimizer_apply(graph, s->config, s->store, GENERATOR, limn_session_gate(graph), &norm));
+  limn_accumulation_take_measures(s, graph);
+  limn_session_measure(s, graph, "grad_norm_g", norm);
+  LIMN_TRY(end_step(s, graph, ada ? limn_accumulation_mean(graph, s->config, SIGN) : LIMN_NONE));
+  return limn_program_create(&s->update_generator, s->store, graph, NULL);
+}
+
+static limn_status build_accumulated(limn_session *s) {
+  LIMN_TRY(limn_session_build(s, build_discriminator));
+  LIMN_TRY(limn_session_build(s, build_update));
+  LIMN_TRY(limn_session_build(s, build_generator));
+  return limn_session_build(s, build_update_generator);
 }
 
 /* The discriminator's steps before the one that the generator's shares. */
@@ -131,7 +204,7 @@ static limn_status build_penalty(limn_session *s, limn_graph *graph) {
 }
 
 static limn_status build(limn_session *s) {
-  LIMN_TRY(limn_session_build(s, build_step));
+  LIMN_TRY(accumulates(s->config) ? build_accumulated(s) : limn_session_build(s, build_step));
   if (s->config->d_steps > 1)
     LIMN_TRY(limn_session_build(s, build_extra));
   if (limn_penalties_lazy(s->config))
@@ -175,6 +248,21 @@ static limn_status upload_generator_rates(limn_session *s, uint64_t step) {
   return c->ema > 0 ? limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate) : LIMN_OK;
 }
 
+/* On all micro-batches of the batch; NULL: of pictures that are there already, or that the program does not read. */
+static limn_status run(limn_session *s, limn_program *program, uint64_t index, const limn_batch *batch) {
+  for (int micro = 0; micro < s->config->accumulate; ++micro) {
+    if (batch)
+      LIMN_TRY(limn_session_upload_batch(s, REAL, batch, micro));
+    LIMN_TRY(limn_program_run(program, limn_accumulation_index(s->config, index, micro)));
+  }
+  return LIMN_OK;
+}
+
+/* Without micro-batches there is none: programs make their updates themselves. */
+static limn_status run_update(limn_program *program, uint64_t step_index) {
+  return program ? limn_program_run(program, step_index) : LIMN_OK;
+}
+
 /* k discriminator steps, a part each, the last of them in one program with the generator's; before the first, every so
  * often, one of the penalties alone. */
 static limn_status step(limn_session *s, uint64_t step_index, int part, const limn_batch *batch) {
@@ -182,16 +270,24 @@ static limn_status step(limn_session *s, uint64_t step_index, int part, const li
   const uint64_t each = (uint64_t)c->d_steps, k = (uint64_t)part, every = (uint64_t)c->penalty_every;
   const bool last = k == each - 1, lazy = limn_penalties_lazy(c), penalised = lazy && step_index % every == 0;
   uint64_t index = step_index * each + k + (lazy ? (step_index + every - 1) / every : 0);
-  LIMN_TRY(limn_session_upload_batch(s, "real", batch));
+  const limn_batch *const again = accumulates(c) ? batch : NULL; /* whose micro-batches take turns on the device */
+  if (!again)
+    LIMN_TRY(limn_session_upload_batch(s, REAL, batch, 0));
   LIMN_TRY(upload_course(s, step_index));
   if (penalised && part == 0) {
     LIMN_TRY(upload_discriminator_rates(s, step_index, index));
-    LIMN_TRY(limn_program_run(s->penalty, step_index));
+    LIMN_TRY(run(s, s->penalty, step_index, again));
+    LIMN_TRY(run_update(s->update, step_index));
   }
   LIMN_TRY(upload_discriminator_rates(s, step_index, index + penalised));
   if (last)
     LIMN_TRY(upload_generator_rates(s, step_index));
-  return limn_program_run(last ? s->train : s->extra, last ? step_index : step_index * (each - 1) + k);
+  LIMN_TRY(run(s, last ? s->train : s->extra, last ? step_index : step_index * (each - 1) + k, again));
+  LIMN_TRY(run_update(s->update, step_index));
+  if (!last || !s->generator)
+    return LIMN_OK;
+  LIMN_TRY(run(s, s->generator, step_index, c->loss == LIMN_GAN_RELATIVISTIC ? again : NULL));
+  return run_update(s->update_generator, step_index);
 }
 
 static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {

@@ -3,6 +3,7 @@
 #define LIMN_TRAIN_OPTIMIZER_H
 
 #include "config/config.h"
+#include "devices/device.h"
 #include "graph/graph.h"
 
 /* With precision fp16 the loss is scaled before the gradient is taken, so that small gradients do not vanish
@@ -20,6 +21,14 @@ limn_value limn_optimizer_loss_scale(limn_graph *graph, const limn_config *confi
  * gradient before clipping; 0 in a step whose scaled gradient overflowed. */
 limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, const char *prefix,
                                     limn_value gate, limn_value *norm);
+
+/* The two halves of it for a gradient that is summed over micro-batches (train/accumulation.h), each for a graph of its
+ * own. gather adds to the leaves "sum.NAME" one micro-batch's part of it, that of loss / accumulate, and latches `gate`
+ * on that loss; apply minimises by the sums that `store` has for parameters with that prefix, and makes them 0. */
+limn_status limn_optimizer_gather(limn_graph *graph, const limn_config *config, limn_value loss, const char *prefix,
+                                  limn_value gate);
+limn_status limn_optimizer_apply(limn_graph *graph, const limn_config *config, const limn_store *store,
+                                 const char *prefix, limn_value gate, limn_value *norm);
 
 /* The values of the hyper leaf for step 0, 1, ...: learning rate after warm-up and schedule, and Adam's bias
  * corrections. horizon is the step at which a schedule ends. */
