@@ -197,9 +197,12 @@ limn_status limn_optimizer_gather(limn_graph *graph, const limn_config *config, 
     status = take_gradients(&m, graph, 1.0f / (float)config->accumulate);
   if (status == LIMN_OK) {
     limn_graph_latch(graph, gate, loss);
+    /* sum - (-1) gradient: in place, and all tensors in one launch */
+    limn_optimizer_inputs inputs = {
+        .hyper = limn_graph_fill(graph, LIMN_CHANNELS(4), -1), .scale = LIMN_NONE, .gate = LIMN_NONE};
     for (int i = 0; i < m.count; ++i) {
-      limn_value sum = sum_of(graph, m.parameters[i]);
-      limn_graph_assign(graph, sum, limn_graph_add(graph, sum, m.gradients[i]));
+      inputs.gradient = m.gradients[i];
+      limn_graph_sgd(graph, sum_of(graph, m.parameters[i]), LIMN_NONE, inputs, 0, 0);
     }
     status = limn_graph_status(graph);
   }
@@ -231,8 +234,9 @@ limn_status limn_optimizer_apply(limn_graph *graph, const limn_config *config, c
       m.gradients[i] = sum_of(graph, m.parameters[i]);
     add_updates(graph, config, prefix, &m);
     *norm = m.norm;
-    for (int i = 0; i < m.count; ++i)
-      limn_graph_assign(graph, m.gradients[i], limn_graph_fill(graph, limn_graph_shape(graph, m.gradients[i]), 0));
+    limn_value zero = limn_graph_fill(graph, LIMN_SCALAR, 0);
+    for (int i = 0; i < m.count; ++i) /* 0 also where it has overflowed, and laid out as the sum is */
+      limn_graph_assign(graph, m.gradients[i], limn_graph_binary(graph, LIMN_PW_RELU_GRAD, m.gradients[i], zero));
     status = limn_graph_status(graph);
   }
   release(&m);
