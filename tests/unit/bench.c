@@ -109,7 +109,8 @@ static limn_device_ops later_ops = {
 static limn_device later_device = {.ops = &later_ops, .description = "LATER", .peak_flops = 4e9, .peak_bandwidth = 2e9};
 
 static limn_bench later_bench(void) {
-  limn_bench bench = {.session = {.algorithm = &later_algorithm, .device = &later_device, .batch = {.n = 5}}};
+  static const limn_config config = {.batch = 5, .accumulate = 1};
+  limn_bench bench = {.session = {.config = &config, .algorithm = &later_algorithm, .device = &later_device}};
   limn_graph *graph;
   later_train.device = later_extra.device = &later_device;
   bench.session.train = &later_train;

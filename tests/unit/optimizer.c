@@ -34,7 +34,7 @@ static problem make_problem_in(const char *precision, limn_pointwise function, f
   limn_value gate = limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "gate", LIMN_SCALAR);
   limn_value both = limn_graph_add(graph, limn_graph_unary(graph, function, w, 0, 0), other);
   limn_value loss = limn_graph_affine(graph, limn_graph_sum_all(graph, both), scale, 0);
-  limn_status status = limn_optimizer_minimize(graph, p.config, loss, "net.", gate, &norm);
+  limn_status status = limn_optimizer_minimize(graph, p.config, loss, loss, "net.", gate, &norm);
   cr_assert_eq(status, LIMN_OK, "%s", limn_error_message());
   limn_graph_assign(graph, limn_graph_leaf(graph, LIMN_ROLE_OUTPUT, "norm", LIMN_SCALAR), norm);
   cr_assert_eq(limn_program_create(&p.program, p.store, graph, NULL), LIMN_OK, "%s", limn_error_message());

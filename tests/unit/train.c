@@ -214,6 +214,38 @@ Test(train, a_stabilised_run_goes_on_as_if_it_had_not_been) {
                                                NULL});
 }
 
+/* By micro-batches, whose sums are in no checkpoint. */
+Test(train, an_accumulated_run_goes_on_as_if_it_had_not_been) {
+  static const size_t which[] = {LIMN_MODEL_SNGAN, LIMN_MODEL_R3GAN, LIMN_MODEL_VAE};
+  for (size_t i = 0; i < 3; ++i)
+    expect_exact_resume(which[i], (const char *const[]){"batch", "6", "accumulate", "3", "flip", "true", NULL});
+  expect_exact_resume(LIMN_MODEL_DCGAN, (const char *const[]){"batch",
+                                                              "8",
+                                                              "accumulate",
+                                                              "2",
+                                                              "pack",
+                                                              "2",
+                                                              "norm_d",
+                                                              "none",
+                                                              "loss",
+                                                              "relativistic",
+                                                              "r1",
+                                                              "1",
+                                                              "gradient_penalty",
+                                                              "1",
+                                                              "penalty_every",
+                                                              "4",
+                                                              "augment",
+                                                              "ada",
+                                                              "ada_target",
+                                                              "0",
+                                                              "ada_pictures",
+                                                              "32",
+                                                              "spectral_norm",
+                                                              "true",
+                                                              NULL});
+}
+
 /* Classes of 30 and 6 pictures, 4 without: an order of its own, which goes on in the middle of an epoch. */
 Test(train, balanced_classes_go_on_as_if_they_had_not_stopped) {
   limn_config *config = test_config("dcgan", dcgan);

@@ -134,7 +134,7 @@ static limn_status settle(limn_device **device, limn_store **store, const limn_c
   LIMN_TRY(limn_model_init(&model, config));
   LIMN_TRY(limn_device_create(device, &(limn_device_options){.name = "cpu", .seed = config->seed}));
   LIMN_TRY(limn_store_create(store, *device));
-  return limn_checkpoint_fill_average(*store, &model, config->batch, weights);
+  return limn_checkpoint_fill_average(*store, &model, limn_config_micro_batch(config), weights);
 }
 
 /* An export over its own checkpoint would destroy the run. Its marks have no ending that an export may have. */

@@ -82,7 +82,8 @@ struct limn_config {
   double epochs;   /* 0: from steps or time */
   double time;     /* seconds, 0: no limit. Written "10m", "2h", "90s" */
   int64_t horizon; /* steps that the schedules span; 0: the run's steps */
-  int batch;       /* 0: auto */
+  int batch;       /* pictures of an update; 0: auto */
+  int accumulate;  /* micro-batches in which it is worked through */
 
   /* loss */
   int loss;                  /* limn_gan_loss; dcgan */
@@ -173,5 +174,10 @@ void limn_config_background(const limn_config *config, uint8_t rgb[3]);
 
 /* *out is yours; free it with limn_config_destroy. */
 limn_status limn_config_copy(limn_config **out, const limn_config *config);
+
+/* Pictures that are worked through at once (train/accumulation.h); 0: as many as turn out to fit. */
+static inline int limn_config_micro_batch(const limn_config *config) { return config->batch / config->accumulate; }
+/* What a batch has to be a multiple of. */
+static inline int limn_config_batch_unit(const limn_config *config) { return config->accumulate * config->pack; }
 
 #endif

@@ -48,8 +48,9 @@ static limn_status check_codes(const limn_config *config) {
     return limn_fail(LIMN_USAGE,
                      "an autoencoder draws no pictures to evaluate while it trains: set regularizer to mmd, or "
                      "evaluate_every and evaluate_time to 0");
-  if (config->regularizer == LIMN_REGULARIZER_MMD && config->batch == 1)
-    return limn_fail(LIMN_USAGE, "the regularizer mmd compares the codes of a batch with each other: set batch over 1");
+  if (config->regularizer == LIMN_REGULARIZER_MMD && config->batch > 0 && limn_config_micro_batch(config) == 1)
+    return limn_fail(LIMN_USAGE, "the regularizer mmd compares the codes of a %s with each other: set batch over %d",
+                     config->accumulate > 1 ? "micro-batch" : "batch", config->accumulate);
   return LIMN_OK;
 }
 
@@ -143,11 +144,13 @@ static limn_status check_stabilisers(const limn_config *config) {
   LIMN_TRY(check_losses(config));
   LIMN_TRY(check_penalties(config));
   LIMN_TRY(check_augment(config));
-  if (config->pack > 1 && config->batch % config->pack)
+  const int unit = limn_config_batch_unit(config);
+  if (config->pack > 1 && limn_config_micro_batch(config) % config->pack)
     return limn_fail(LIMN_USAGE,
-                     "pack %d puts so many pictures together, and a batch of %d is no multiple of it: set "
+                     "pack %d puts so many pictures together, and a %s of %d is no multiple of it: set "
                      "batch to %d, or pack to 1",
-                     config->pack, config->batch, (config->batch + config->pack - 1) / config->pack * config->pack);
+                     config->pack, config->accumulate > 1 ? "micro-batch" : "batch", limn_config_micro_batch(config),
+                     (config->batch + unit - 1) / unit * unit);
   if (config->penalty_end < 1 && !has_end(config))
     return limn_fail(LIMN_USAGE, "a run by time does not know where penalty_end is: set horizon, or penalty_end to 1");
   if (config->instance_noise > 0 && config->instance_noise_steps == 0 && !has_end(config))
@@ -164,8 +167,19 @@ static limn_status check_augmentation(const limn_config *config) {
   return LIMN_OK;
 }
 
+static limn_status check_accumulate(const limn_config *config) {
+  const int parts = config->accumulate, least = (config->batch + parts - 1) / parts * parts;
+  return config->batch % parts == 0
+             ? LIMN_OK
+             : limn_fail(LIMN_USAGE,
+                         "accumulate %d works through a batch in as many equal parts, and %d pictures are no multiple "
+                         "of it: set batch to %d, or accumulate to 1",
+                         parts, config->batch, least);
+}
+
 limn_status limn_config_check(const limn_config *config) {
   LIMN_TRY(check_device(config));
+  LIMN_TRY(check_accumulate(config));
   LIMN_TRY(check_augmentation(config));
   if (limn_setting_find("likelihood")->models >> config->model & 1)
     LIMN_TRY(check_likelihood(config));

@@ -113,6 +113,9 @@ static const limn_setting_row table[] = {
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
      DEFAULTS("DCGAN: Radford et al. 2015", {DCGAN, "128"}, {ALL, "64"}),
      HELP("pictures in a training step; auto: as many as fit into the graphics card, on the CPU the default or what fits")},
+    {NAME("accumulate", "length", ALL), FLAG("accumulate"), INT(accumulate), FROM_TO(1, 1024), DEFAULT("1"),
+     HELP("micro-batches in which a batch is worked through, one in memory at a time; their gradients are summed for one "
+          "update. What looks at pictures together, batch normalisation above all, sees a micro-batch")},
     {NAME("patience", "length", ALL), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
      HELP("validations, or evaluations, without improvement after which the run stops; 0: never")},
 

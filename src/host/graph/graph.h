@@ -43,6 +43,7 @@ typedef enum limn_role {
   LIMN_ROLE_OPTIMIZER, /* state of the optimiser or of an average: in checkpoints, not in exports */
   LIMN_ROLE_FROZEN,    /* weight that nobody trains: from a file of a pretrained network; not in checkpoints */
   LIMN_ROLE_PICTURES,  /* bytes, which the host writes between runs and limn_graph_pictures alone reads */
+  LIMN_ROLE_SUM,       /* of a weight's gradients over parts of a step: zeros between steps, so not in checkpoints */
 } limn_role;
 
 typedef enum limn_op {

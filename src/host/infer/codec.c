@@ -104,7 +104,7 @@ static limn_status make_codec(void *context, const limn_generator_file *file) {
                               .channels = config->channels,
                               .height = config->height,
                               .width = config->width,
-                              .batch = config->batch > 0 ? config->batch : 1,
+                              .batch = config->batch > 0 ? limn_config_micro_batch(config) : 1,
                               .step = file->step};
   if (o->pictures && o->pictures < (uint32_t)c->info.batch)
     c->info.batch = (int)o->pictures;

@@ -92,7 +92,7 @@ static limn_status make_generator(void *context, const limn_generator_file *file
   LIMN_TRY(choose_weights(g, file, options, &average));
   LIMN_TRY(limn_generator_file_make_store(file, options->device, options->threads, &g->device, &g->store));
   LIMN_TRY(limn_sampler_create(&g->sampler, g->store, &file->model, chunk, average));
-  return average ? limn_checkpoint_fill_average(g->store, &file->model, c->batch, &file->weights)
+  return average ? limn_checkpoint_fill_average(g->store, &file->model, limn_config_micro_batch(c), &file->weights)
                  : limn_checkpoint_fill_store(g->store, &file->weights);
 }
 

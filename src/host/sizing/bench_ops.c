@@ -70,7 +70,7 @@ limn_status limn_bench_measure_ops(limn_bench *bench, int rounds, limn_bench_ops
     return limn_fail(LIMN_DEVICE, "%s cannot time its kernels; limn bench step times whole steps",
                      s->device->description);
   ops->rounds = rounds ? rounds : strcmp(s->device->ops->kind, "cpu") == 0 ? CPU_ROUNDS : GPU_ROUNDS;
-  ops->images = s->batch.n * s->algorithm->batches_per_step(s->config);
+  ops->images = s->config->batch * s->algorithm->batches_per_step(s->config);
   snprintf(ops->device, sizeof ops->device, "%s", s->device->description);
   LIMN_TRY(limn_bench_run(bench, 1 + ops->warmup)); /* the first step compiles and captures */
   double begin = limn_clock();

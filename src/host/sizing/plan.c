@@ -47,11 +47,11 @@ static limn_status describe(limn_plan *plan, const limn_session *s) {
   if (!plan->rows)
     return limn_fail_memory("a plan");
   snprintf(plan->device, sizeof plan->device, "%s", s->device->description);
-  plan->batch = s->batch.n;
+  plan->batch = s->config->batch;
   plan->channels = s->batch.c;
   plan->height = s->batch.h;
   plan->width = s->batch.w;
-  plan->images = s->batch.n * s->algorithm->batches_per_step(s->config);
+  plan->images = s->config->batch * s->algorithm->batches_per_step(s->config);
   for (int i = 0; i < part_count; ++i) {
     limn_program_info info = {0};
     limn_program_get_info(parts[i].program, &info);

@@ -126,13 +126,14 @@ static limn_value margin(limn_graph *graph, const limn_config *config, limn_valu
   return real;
 }
 
-limn_value limn_augment_adapt(limn_graph *graph, const limn_config *config, limn_value real_scores,
-                              limn_value fake_scores, limn_value gate) {
+limn_value limn_augment_sign(limn_graph *graph, const limn_config *config, limn_value real, limn_value fake) {
+  return limn_graph_mean_all(graph, limn_graph_unary(graph, LIMN_PW_SIGN, margin(graph, config, real, fake), 0, 0));
+}
+
+limn_value limn_augment_adapt(limn_graph *graph, const limn_config *config, limn_value sign, limn_value gate) {
   limn_value p = part_augmented(graph), signs = state(graph, "optimizer.ada.signs"),
              steps = state(graph, "optimizer.ada.steps");
-  limn_value sign = limn_graph_unary(graph, LIMN_PW_SIGN, margin(graph, config, real_scores, fake_scores), 0, 0);
-  limn_value sum = limn_graph_add(graph, signs, limn_graph_mean_all(graph, sign));
-  limn_value count = limn_graph_affine(graph, steps, 1, 1);
+  limn_value sum = limn_graph_add(graph, signs, sign), count = limn_graph_affine(graph, steps, 1, 1);
   limn_value full = limn_graph_unary(graph, LIMN_PW_STEP, limn_graph_affine(graph, count, 1, 0.5f - INTERVAL), 0, 0);
   limn_value over = limn_graph_affine(graph, sum, 1.0f / INTERVAL, (float)-config->ada_target);
   limn_value direction = limn_graph_mul(graph, full, limn_graph_unary(graph, LIMN_PW_SIGN, over, 0, 0));

@@ -17,10 +17,11 @@
 /* Training of a VAE has programs for the held-out pictures too, which take their share of memory; how many pictures
  * there are is up to the data, so it is assumed that they fill a batch and what is drawn of them. */
 limn_status limn_session_plan(limn_session *s, const limn_config *config, const limn_card *card) {
-  bool validates = limn_algorithm_of(config)->validate && config->validation > 0;
+  const bool validates = limn_algorithm_of(config)->validate && config->validation > 0;
+  const int batch = limn_config_micro_batch(config);
   return limn_session_init(
       s, config, 1,
-      &(limn_session_data){.held_out_count = validates ? (uint32_t)(config->batch > DRAWN ? config->batch : DRAWN) : 0,
+      &(limn_session_data){.held_out_count = validates ? (uint32_t)(batch > DRAWN ? batch : DRAWN) : 0,
                            .card = card,
                            .blank = true,
                            .planning = true});
@@ -49,7 +50,7 @@ static void measure_leaves(limn_step_memory *memory, const limn_session *s) {
       continue;
     }
     largest = count > largest ? count : largest;
-    if (leaf->role == LIMN_ROLE_OPTIMIZER)
+    if (leaf->role == LIMN_ROLE_OPTIMIZER || leaf->role == LIMN_ROLE_SUM)
       memory->optimizer_bytes += bytes;
     else if (weight || leaf->role == LIMN_ROLE_BUFFER)
       memory->weight_bytes += bytes;
@@ -77,17 +78,17 @@ limn_step_memory limn_session_memory(const limn_session *s) {
   return memory;
 }
 
-static int round_batch(double batch) {
-  int whole = batch > LARGEST_BATCH ? LARGEST_BATCH : batch < 1 ? 0 : (int)batch;
+static int round_batch(double batch, int largest) {
+  int whole = batch > largest ? largest : batch < 1 ? 0 : (int)batch;
   return whole < 8 ? whole : whole / 8 * 8;
 }
 
-/* The bytes of training with a batch of that size, and those of them that grow with it. *bytes is infinite where no
- * engine takes tensors so large. What libraries keep is no part of what a real card says is free. */
+/* The bytes of training with a micro-batch of that size, and those of them that grow with it. *bytes is infinite where
+ * no engine takes tensors so large. What libraries keep is no part of what a real card says is free. */
 static limn_status bytes_of_batch(limn_config *config, const limn_card *card, int batch, double *bytes,
                                   double *growing) {
   limn_session session;
-  config->batch = batch;
+  config->batch = batch * config->accumulate;
   limn_status status = limn_session_plan(&session, config, card);
   *bytes = (double)INFINITY;
   if (status == LIMN_DEVICE)
@@ -100,18 +101,19 @@ static limn_status bytes_of_batch(limn_config *config, const limn_card *card, in
   return LIMN_OK;
 }
 
-/* A search along a line through the last two batches that were planned. The first step takes all activations and
- * gradients to grow with the batch. */
-limn_status limn_largest_batch(limn_config *config, const limn_card *card, double capacity, int *best) {
+/* A search along a line through the last two micro-batches that were planned. The first step takes all activations and
+ * gradients to grow with them. */
+static limn_status find_largest(limn_config *config, const limn_card *card, double capacity, int *best) {
+  const int largest = LARGEST_BATCH / config->accumulate;
   double bytes, before, growing = 0;
-  int last = config->batch, above = LARGEST_BATCH + 1; /* the least that is known not to fit */
+  int last = limn_config_micro_batch(config), above = largest + 1; /* the least that is known not to fit */
   *best = 0;
   LIMN_TRY(bytes_of_batch(config, card, last, &before, &growing));
   if (!isfinite(before))
     return LIMN_DEVICE; /* not even planned: the message says why */
   double slope = growing / last;
   *best = before <= capacity ? last : 0;
-  int candidate = round_batch(last + (capacity - before) / slope);
+  int candidate = round_batch(last + (capacity - before) / slope, largest);
   for (int i = 0; candidate > *best; ++i) {
     LIMN_TRY(bytes_of_batch(config, card, candidate, &bytes, &growing));
     bool fits = bytes <= capacity;
@@ -131,9 +133,15 @@ limn_status limn_largest_batch(limn_config *config, const limn_card *card, doubl
     }
     if (fits && next < 1.05 * candidate)
       break;
-    candidate = round_batch(next < above - 1 ? next : above - 1);
+    candidate = round_batch(next < above - 1 ? next : above - 1, largest);
   }
   return LIMN_OK;
+}
+
+limn_status limn_largest_batch(limn_config *config, const limn_card *card, double capacity, int *batch) {
+  limn_status status = find_largest(config, card, capacity, batch);
+  *batch *= config->accumulate;
+  return status;
 }
 
 double limn_usable_memory(double bytes) { return bytes - fmin(SPARE_BYTES, SPARE_PART * bytes); }
@@ -203,7 +211,8 @@ static int default_batch(const limn_config *config) {
 limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32_t pictures) {
   limn_config *tried = NULL;
   limn_session session;
-  int batch = default_batch(config);
+  const int unit = limn_config_batch_unit(config), least = default_batch(config);
+  int batch = (least + unit - 1) / unit * unit;
   LIMN_TRY(limn_config_copy(&tried, config));
   tried->batch = batch;
   limn_status status = limn_session_plan(&session, tried, card);
@@ -220,6 +229,12 @@ limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32
                          capacity / 1e9);
   }
   limn_config_destroy(tried);
-  config->batch = (uint32_t)batch < pictures ? batch : (int)pictures;
-  return status;
+  LIMN_TRY(status);
+  config->batch = ((uint32_t)batch < pictures ? batch : (int)pictures) / unit * unit;
+  if (config->batch == 0)
+    return limn_fail(LIMN_DATA,
+                     "batch auto: of %d pictures there is no multiple of %d (accumulate %d, pack %d): set "
+                     "these lower",
+                     (uint32_t)batch < pictures ? batch : (int)pictures, unit, config->accumulate, config->pack);
+  return LIMN_OK;
 }

@@ -11,8 +11,9 @@ limn_step_memory limn_session_memory(const limn_session *session);
  * device. */
 limn_status limn_session_plan(limn_session *session, const limn_config *config, const limn_card *card);
 
-/* The largest batch whose training fits into `capacity` bytes: estimated, then planned to see, up to 5% short of it. A
- * multiple of 8 where it is 8 or more and not the config's own; 0: none fits. The config's batch is where the search
+/* The largest batch whose training fits into `capacity` bytes: estimated, then planned to see, up to 5% short of it.
+ * What is looked for is its micro-batch, which is a multiple of 8 where it is 8 or more and not the config's own; 0:
+ * none fits. The config's batch is where the search
  * starts; it comes back changed. */
 limn_status limn_largest_batch(limn_config *config, const limn_card *card, double capacity, int *batch);
 

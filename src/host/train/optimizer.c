@@ -9,11 +9,13 @@
 
 #define PI             3.14159265358979323846
 #define LONGEST_NAME   160
-#define SCALE_INTERVAL 2000 /* steps, as Micikevicius et al. 2018 and PyTorch's GradScaler */
+#define SUM            "sum." /* before a parameter's name: its summed gradient */
+#define SCALE_INTERVAL 2000   /* steps, as Micikevicius et al. 2018 and PyTorch's GradScaler */
 
 /* One loss and the parameters that it is to move. */
 struct minimization {
   limn_value loss, gate;
+  limn_value latched;                           /* what has to be finite beside the norm; LIMN_NONE: nothing */
   limn_value scale, good_steps;                 /* of fp16; LIMN_NONE: there is no loss scale */
   limn_value *parameters, *gradients, *squares; /* (count) */
   int count;
@@ -71,8 +73,8 @@ limn_value limn_optimizer_loss_scale(limn_graph *graph, const limn_config *confi
   return strcmp(config->precision, "fp16") == 0 ? scalar_state(graph, LIMN_LOSS_SCALE, prefix) : LIMN_NONE;
 }
 
-/* 1 where x is finite, else 0: 0 x + 1 is then 1, else a NaN. */
-static limn_value one_if_finite(limn_graph *graph, limn_value x) {
+/* 0 x + 1 is 1, or a NaN. */
+limn_value limn_optimizer_finite(limn_graph *graph, limn_value x) {
   return limn_graph_unary(graph, LIMN_PW_STEP, limn_graph_affine(graph, x, 0, 1), 0, 0);
 }
 
@@ -114,7 +116,7 @@ static void add_updates(limn_graph *graph, const limn_config *config, const char
              gate = m->gate;
   bool scaled = m->scale != LIMN_NONE;
   if (scaled) {
-    fits = one_if_finite(graph, norm);
+    fits = limn_optimizer_finite(graph, norm);
     unscale = limn_graph_unary(graph, LIMN_PW_RECIPROCAL, m->scale, 0, 0);
     norm = limn_graph_binary(graph, LIMN_PW_RELU_GRAD, limn_graph_mul(graph, norm, unscale), fits);
   }
@@ -122,7 +124,8 @@ static void add_updates(limn_graph *graph, const limn_config *config, const char
   limn_value scale = clip_scale(graph, norm, config->clip);
   if (scaled)
     scale = limn_graph_mul(graph, scale, unscale);
-  limn_graph_latch(graph, m->gate, m->loss);
+  if (m->latched != LIMN_NONE)
+    limn_graph_latch(graph, m->gate, m->latched);
   if (scaled)
     gate = limn_graph_add(graph, m->gate, limn_graph_affine(graph, fits, -1, 1));
   else
@@ -137,30 +140,108 @@ static void add_updates(limn_graph *graph, const limn_config *config, const char
     add_scale_update(graph, m->scale, m->good_steps, fits);
 }
 
-limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, const char *prefix,
-                                    limn_value gate, limn_value *norm) {
-  struct minimization m = {.loss = loss, .gate = gate, .scale = LIMN_NONE, .good_steps = LIMN_NONE};
+static void release(struct minimization *m) {
+  free(m->parameters);
+  free(m->gradients);
+  free(m->squares);
+}
+
+/* With room for `count` parameters, and the leaves of the loss scale. */
+static limn_status begin(struct minimization *m, limn_graph *graph, const limn_config *config, const char *prefix) {
+  const size_t room = (size_t)m->count + 1;
+  m->gradients = malloc(room * sizeof *m->gradients);
+  m->squares = malloc(room * sizeof *m->squares);
+  if (!m->parameters || !m->gradients || !m->squares)
+    return limn_fail_memory("a training step");
+  m->scale = limn_optimizer_loss_scale(graph, config, prefix);
+  m->good_steps = m->scale != LIMN_NONE ? scalar_state(graph, "loss_scale_steps", prefix) : LIMN_NONE;
+  return LIMN_OK;
+}
+
+/* Gradients of `part` of the loss, times its scale. */
+static limn_status take_gradients(struct minimization *m, limn_graph *graph, float part) {
+  limn_value minimized = part == 1 ? m->loss : limn_graph_affine(graph, m->loss, part, 0);
+  if (m->scale != LIMN_NONE)
+    minimized = limn_graph_mul(graph, minimized, m->scale);
+  return limn_graph_gradient(graph, minimized, m->parameters, m->count, m->gradients);
+}
+
+limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, limn_value latched,
+                                    const char *prefix, limn_value gate, limn_value *norm) {
+  struct minimization m = {.loss = loss, .gate = gate, .latched = latched};
   m.parameters = find_parameters(graph, prefix, &m.count);
-  m.gradients = malloc(((size_t)m.count + 1) * sizeof *m.gradients);
-  m.squares = malloc(((size_t)m.count + 1) * sizeof *m.squares);
-  limn_status status = m.parameters && m.gradients && m.squares ? LIMN_OK : limn_fail_memory("a training step");
-  limn_value minimized = loss;
+  limn_status status = begin(&m, graph, config, prefix);
   if (status == LIMN_OK)
-    m.scale = limn_optimizer_loss_scale(graph, config, prefix);
-  if (m.scale != LIMN_NONE) {
-    m.good_steps = scalar_state(graph, "loss_scale_steps", prefix);
-    minimized = limn_graph_mul(graph, loss, m.scale);
-  }
-  if (status == LIMN_OK)
-    status = limn_graph_gradient(graph, minimized, m.parameters, m.count, m.gradients);
+    status = take_gradients(&m, graph, 1);
   if (status == LIMN_OK) {
     add_updates(graph, config, prefix, &m);
     *norm = m.norm;
     status = limn_graph_status(graph);
   }
-  free(m.parameters);
-  free(m.gradients);
-  free(m.squares);
+  release(&m);
+  return status;
+}
+
+static limn_value sum_of(limn_graph *graph, limn_value w) {
+  char name[LONGEST_NAME];
+  const limn_node *leaf = limn_graph_node(graph, w);
+  snprintf(name, sizeof name, SUM "%s", leaf->name);
+  return limn_graph_leaf(graph, LIMN_ROLE_SUM, name, leaf->shape);
+}
+
+limn_status limn_optimizer_gather(limn_graph *graph, const limn_config *config, limn_value loss, limn_value latched,
+                                  const char *prefix, limn_value gate) {
+  struct minimization m = {.loss = loss, .gate = gate};
+  m.parameters = find_parameters(graph, prefix, &m.count);
+  limn_status status = begin(&m, graph, config, prefix);
+  if (status == LIMN_OK)
+    status = take_gradients(&m, graph, 1.0f / (float)config->accumulate);
+  if (status == LIMN_OK) {
+    if (latched != LIMN_NONE)
+      limn_graph_latch(graph, gate, latched);
+    /* sum - (-1) gradient: in place, and all tensors in one launch */
+    limn_optimizer_inputs inputs = {
+        .hyper = limn_graph_fill(graph, LIMN_CHANNELS(4), -1), .scale = LIMN_NONE, .gate = LIMN_NONE};
+    for (int i = 0; i < m.count; ++i) {
+      inputs.gradient = m.gradients[i];
+      limn_graph_sgd(graph, sum_of(graph, m.parameters[i]), LIMN_NONE, inputs, 0, 0);
+    }
+    status = limn_graph_status(graph);
+  }
+  release(&m);
+  return status;
+}
+
+/* The parameters that have a sum, as leaves of a graph without networks. */
+static void find_summed(struct minimization *m, limn_graph *graph, const limn_store *store, const char *prefix) {
+  m->parameters = malloc((limn_store_count(store) + 1) * sizeof *m->parameters);
+  for (size_t i = 0; m->parameters && i < limn_store_count(store); ++i) {
+    const char *name;
+    const limn_tensor *tensor = limn_store_at(store, i, &name);
+    if (tensor->role != LIMN_ROLE_SUM || strncmp(name + strlen(SUM), prefix, strlen(prefix)) != 0)
+      continue;
+    limn_value w = limn_graph_leaf(graph, LIMN_ROLE_PARAMETER, name + strlen(SUM), tensor->shape);
+    limn_graph_set_form(graph, w, limn_store_find(store, name + strlen(SUM))->form);
+    m->parameters[m->count++] = w;
+  }
+}
+
+limn_status limn_optimizer_apply(limn_graph *graph, const limn_config *config, const limn_store *store,
+                                 const char *prefix, limn_value gate, limn_value *norm) {
+  struct minimization m = {.loss = LIMN_NONE, .gate = gate, .latched = LIMN_NONE};
+  find_summed(&m, graph, store, prefix);
+  limn_status status = begin(&m, graph, config, prefix);
+  if (status == LIMN_OK) {
+    for (int i = 0; i < m.count; ++i)
+      m.gradients[i] = sum_of(graph, m.parameters[i]);
+    add_updates(graph, config, prefix, &m);
+    *norm = m.norm;
+    limn_value zero = limn_graph_fill(graph, LIMN_SCALAR, 0);
+    for (int i = 0; i < m.count; ++i) /* 0 also where it has overflowed, and laid out as the sum is */
+      limn_graph_assign(graph, m.gradients[i], limn_graph_binary(graph, LIMN_PW_RELU_GRAD, m.gradients[i], zero));
+    status = limn_graph_status(graph);
+  }
+  release(&m);
   return status;
 }
 

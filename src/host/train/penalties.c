@@ -8,12 +8,15 @@
 
 limn_status limn_slope_squares(limn_graph *graph, limn_value scores, limn_value pictures, limn_value scale,
                                limn_value *squares) {
+  const float inputs = (float)limn_graph_shape(graph, scores).n;
   limn_value sum = limn_graph_sum_all(graph, scores), slope;
-  if (scale != LIMN_NONE)
-    sum = limn_graph_mul(graph, sum, scale);
+  if (scale != LIMN_NONE) /* of the mean, as the loss's own gradient is */
+    sum = limn_graph_mul(graph, limn_graph_affine(graph, sum, 1 / inputs, 0), scale);
   LIMN_TRY(limn_graph_gradient(graph, sum, &pictures, 1, &slope));
-  if (scale != LIMN_NONE)
-    slope = limn_graph_mul(graph, slope, limn_graph_unary(graph, LIMN_PW_RECIPROCAL, scale, 0, 0));
+  if (scale != LIMN_NONE) {
+    limn_value unscale = limn_graph_unary(graph, LIMN_PW_RECIPROCAL, scale, 0, 0);
+    slope = limn_graph_mul(graph, slope, limn_graph_affine(graph, unscale, inputs, 0));
+  }
   *squares = limn_graph_sum(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, slope, 0, 0),
                             (limn_shape){limn_graph_shape(graph, pictures).n, 1, 1, 1});
   return limn_graph_status(graph);
@@ -80,11 +83,22 @@ static limn_status take_one(limn_penalties *all, limn_players *p, limn_look look
   return LIMN_OK;
 }
 
+/* A measure is 0 in a step whose scaled gradient overflowed, as the gradient's norm is. */
+static void hide_overflow(limn_graph *graph, limn_value *measure) {
+  if (*measure != LIMN_NONE)
+    *measure = limn_graph_binary(graph, LIMN_PW_RELU_GRAD, *measure, limn_optimizer_finite(graph, *measure));
+}
+
 limn_status limn_penalties_take(limn_penalties *all, limn_players *p, limn_look look) {
   const limn_value scale = limn_optimizer_loss_scale(p->graph, p->config, "discriminator.");
   *all = (limn_penalties){LIMN_NONE, LIMN_NONE, LIMN_NONE, LIMN_NONE};
   LIMN_TRY(take_zero(all, p, scale));
   LIMN_TRY(take_one(all, p, look + 2, scale));
+  if (scale != LIMN_NONE) {
+    hide_overflow(p->graph, &all->r1);
+    hide_overflow(p->graph, &all->r2);
+    hide_overflow(p->graph, &all->gradient);
+  }
   if (p->config->penalty_end < 1)
     all->sum = limn_graph_mul(p->graph, all->sum, limn_view_course(p->graph, LIMN_COURSE_PENALTY));
   return limn_graph_status(p->graph);

@@ -3,10 +3,12 @@
 enum { GENERATOR, DISCRIMINATOR }; /* networks of the model */
 
 limn_players limn_players_begin(limn_session *s, limn_graph *graph) {
+  const limn_value gate = limn_session_gate(graph);
   return (limn_players){.graph = graph,
                         .session = s,
                         .config = s->config,
-                        .gate = limn_session_gate(graph),
+                        .gate = gate,
+                        .generator_gate = gate,
                         .real = LIMN_NONE,
                         .fake = LIMN_NONE,
                         .scores = LIMN_NONE,
@@ -21,7 +23,7 @@ void limn_players_take_real(limn_players *p, const limn_player_streams *streams)
 
 void limn_players_generate(limn_players *p, const limn_player_streams *streams) {
   const limn_model *model = &p->session->model;
-  const limn_network_mode mode = {.training = true, .gate = p->gate};
+  const limn_network_mode mode = {.training = true, .gate = p->generator_gate};
   limn_shape codes = limn_model_input(model, GENERATOR, p->session->batch.n);
   p->fake = limn_model_apply(p->graph, model, GENERATOR, limn_graph_normal(p->graph, codes, streams->latent), mode);
 }

@@ -17,7 +17,8 @@ typedef struct limn_players {
   limn_session *session;
   const limn_config *config;
   limn_value gate;
-  limn_value real, fake; /* pictures */
+  limn_value generator_gate; /* of its running statistics */
+  limn_value real, fake;     /* pictures */
   /* The discriminator's scores: real ones first, and each part. */
   limn_value scores, real_scores, fake_scores;
   limn_value seen; /* the pictures of `scores`, where one pass took all of them; else LIMN_NONE */

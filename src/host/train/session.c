@@ -120,14 +120,14 @@ limn_status limn_session_begin(limn_session *s, const limn_config *config, uint6
                                const limn_session_data *data) {
   *s = (limn_session){.config = config,
                       .algorithm = limn_algorithm_of(config),
-                      .batch = {config->batch, config->channels, config->height, config->width},
+                      .batch = {limn_config_micro_batch(config), config->channels, config->height, config->width},
                       .horizon = horizon,
                       .stop = data->stop,
                       .planning = data->planning,
                       .held_out = data->held_out,
                       .held_out_count = data->held_out_count};
   limn_status status = limn_model_init(&s->model, config);
-  s->labels = calloc((size_t)config->batch, sizeof *s->labels);
+  s->labels = calloc((size_t)s->batch.n, sizeof *s->labels);
   if (status == LIMN_OK && !s->labels)
     status = limn_fail_memory("labels");
   if (status == LIMN_OK)
@@ -165,6 +165,9 @@ void limn_session_release(limn_session *s) {
   limn_program_destroy(s->train);
   limn_program_destroy(s->extra);
   limn_program_destroy(s->penalty);
+  limn_program_destroy(s->generator);
+  limn_program_destroy(s->update);
+  limn_program_destroy(s->update_generator);
   limn_program_destroy(s->statistics);
   limn_sampler_destroy(s->sampler);
   limn_program_destroy(s->reconstruct);
@@ -185,6 +188,7 @@ void limn_session_measure(limn_session *s, limn_graph *graph, const char *name, 
     return;
   s->measures[s->measure_count] = name;
   limn_graph_record(graph, ring, s->measure_count++, scalar);
+  s->recorded = s->measure_count;
 }
 
 limn_value limn_session_gate(limn_graph *graph) {
@@ -212,8 +216,9 @@ limn_value limn_session_training_pictures(const limn_session *s, limn_graph *gra
                               .moved = config->crop > 0 || config->shift > 0,
                               .reach_h = config->shift,
                               .reach_w = config->shift};
-  return add_pictures(s, graph, leaf, limn_session_bytes(config),
-                      (limn_picture_attrs){.window = window, .stream = stream});
+  limn_shape bytes = limn_session_bytes(config);
+  bytes.n = s->batch.n;
+  return add_pictures(s, graph, leaf, bytes, (limn_picture_attrs){.window = window, .stream = stream});
 }
 
 limn_value limn_session_plain_pictures(const limn_session *s, limn_graph *graph, const char *leaf, int count) {
@@ -233,15 +238,17 @@ limn_value limn_session_labels(const limn_session *s, limn_graph *graph) {
   return limn_graph_leaf(graph, LIMN_ROLE_INPUT, LABELS, (limn_shape){s->batch.n, 1, 1, 1});
 }
 
-limn_status limn_session_upload_batch(limn_session *s, const char *leaf, const limn_batch *batch) {
+limn_status limn_session_upload_batch(limn_session *s, const char *leaf, const limn_batch *batch, int micro) {
   limn_tensor *labels = limn_store_find(s->store, LABELS);
-  LIMN_TRY(limn_session_upload_pictures(s, leaf, batch->pixels));
+  const size_t first = (size_t)micro * (size_t)s->batch.n,
+               picture = (size_t)limn_shape_count(limn_session_bytes(s->config)) / (size_t)s->config->batch;
+  LIMN_TRY(limn_session_upload_pictures(s, leaf, batch->pixels + first * picture));
   if (!labels)
     return LIMN_OK;
   if (!batch->labels)
     return limn_fail(LIMN_DATA, "training reads the pictures' classes, and the data has none: name some by --labels");
   for (int i = 0; i < s->batch.n; ++i)
-    s->labels[i] = (float)batch->labels[i];
+    s->labels[i] = (float)batch->labels[first + (size_t)i];
   return limn_tensor_upload(labels, s->labels);
 }
 
@@ -264,12 +271,19 @@ limn_status limn_session_settle_average(limn_session *s) {
 }
 
 int limn_session_parts(const limn_session *s, limn_session_part parts[LIMN_SESSION_PARTS]) {
+  const limn_config *c = s->config;
+  const double micros = c->accumulate, batches = s->algorithm->batches_per_step(c),
+               penalties = s->penalty ? 1.0 / c->penalty_every : 0;
+  const limn_session_part all[LIMN_SESSION_PARTS] = {{s->penalty, micros * penalties},
+                                                     {s->extra, micros * (batches - 1)},
+                                                     {s->train, micros},
+                                                     {s->update, batches + penalties},
+                                                     {s->generator, micros},
+                                                     {s->update_generator, 1}};
   int count = 0;
-  if (s->penalty)
-    parts[count++] = (limn_session_part){s->penalty, 1.0 / s->config->penalty_every};
-  if (s->extra)
-    parts[count++] = (limn_session_part){s->extra, s->algorithm->batches_per_step(s->config) - 1};
-  parts[count++] = (limn_session_part){s->train, 1};
+  for (int i = 0; i < LIMN_SESSION_PARTS; ++i)
+    if (all[i].program)
+      parts[count++] = all[i];
   return count;
 }
 
@@ -286,8 +300,8 @@ double limn_session_flops(const limn_session *s) {
 
 int limn_session_programs(const limn_session *s, const limn_program *programs[LIMN_SESSION_PROGRAMS]) {
   const limn_program *const all[LIMN_SESSION_PROGRAMS] = {
-      s->train,       s->extra,     s->penalty, s->statistics, s->sampler ? limn_sampler_program(s->sampler) : NULL,
-      s->reconstruct, s->validation};
+      s->train,       s->extra,      s->penalty,   s->statistics, s->sampler ? limn_sampler_program(s->sampler) : NULL,
+      s->reconstruct, s->validation, s->generator, s->update,     s->update_generator};
   int count = 0;
   for (int i = 0; i < LIMN_SESSION_PROGRAMS; ++i)
     if (all[i])

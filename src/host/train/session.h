@@ -47,7 +47,7 @@ typedef struct limn_session {
   limn_model model;
   limn_device *device;
   limn_store *store;
-  limn_shape batch;                  /* (N, C, H, W) of a training batch */
+  limn_shape batch;                  /* (N, C, H, W) of a micro-batch: what of a batch is on the device at once */
   uint64_t horizon;                  /* step at which schedules end */
   const volatile sig_atomic_t *stop; /* the caller's; may be NULL */
   bool planning;                     /* nothing can run */
@@ -58,13 +58,17 @@ typedef struct limn_session {
 
   const char *measures[LIMN_MAX_MEASURES]; /* columns of the ring */
   int measure_count;
+  int recorded; /* of them: the first ones, which a program puts into the ring; the others are noted so far */
   /* Which of them: the algorithm's choice. `statistics` is there where an average is kept (checkpoint/average.h). */
   limn_program *train, *extra, *penalty, *statistics, *reconstruct, *validation;
+  /* With micro-batches (accumulation.h) the three first only sum gradients, and so does `generator`; `update` then
+   * applies the sums of them, and `update_generator` those of that one. */
+  limn_program *generator, *update, *update_generator;
   limn_sampler *sampler;
   bool settled;                     /* the average's statistics are those of its weights */
   int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
   float *pixels, *inputs, *targets; /* host memory for drawings */
-  float *labels;                    /* (N), those of a batch on their way */
+  float *labels;                    /* (N), those of a micro-batch on their way */
 } limn_session;
 
 typedef struct limn_session_data {
@@ -77,7 +81,8 @@ typedef struct limn_session_data {
   const char *engines;               /* limn_device_options.engines; NULL: none */
 } limn_session_data;
 
-/* (N, C, H0, W0): a training batch as it is loaded, `crop` larger than the pictures that windows are cut to. */
+/* (config->batch, C, H0, W0): a training batch as it is loaded, all micro-batches one behind the other and `crop`
+ * larger than the pictures that windows are cut to. */
 limn_shape limn_session_bytes(const limn_config *config);
 
 /* A size and channels for pictures that nobody reads, where the config sets none: 64x64, 3. */
@@ -109,9 +114,9 @@ limn_value limn_session_training_pictures(const limn_session *session, limn_grap
 limn_value limn_session_plain_pictures(const limn_session *session, limn_graph *graph, const char *leaf, int count);
 /* The classes of a training batch's pictures, by number, -1: of none: (N, 1, 1, 1), in the leaf "labels". */
 limn_value limn_session_labels(const limn_session *session, limn_graph *graph);
-/* A training batch into the leaf of that name and, where a program reads them, into that of the labels; or given
- * pictures. LIMN_DATA when labels are read and there are none. */
-limn_status limn_session_upload_batch(limn_session *session, const char *leaf, const limn_batch *batch);
+/* Micro-batch number `micro` of a training batch into the leaf of that name and, where a program reads them, into that
+ * of the labels; or given pictures. LIMN_DATA when labels are read and there are none. */
+limn_status limn_session_upload_batch(limn_session *session, const char *leaf, const limn_batch *batch, int micro);
 limn_status limn_session_upload_pictures(limn_session *session, const char *leaf, const uint8_t *nchw);
 limn_status limn_session_upload(limn_session *session, const char *leaf, const float *values);
 /* Measures of the steps first ... first + count - 1 (at most LIMN_RING_ROWS, the last ones run): (count,
@@ -128,13 +133,13 @@ typedef struct limn_session_part {
   limn_program *program;
   double times;
 } limn_session_part;
-#define LIMN_SESSION_PARTS 3
+#define LIMN_SESSION_PARTS 6
 int limn_session_parts(const limn_session *session, limn_session_part parts[LIMN_SESSION_PARTS]);
 /* Floating-point operations of a step. */
 double limn_session_flops(const limn_session *session);
 
 /* The programs that there are, into `programs`; returns how many. Borrowed. */
-#define LIMN_SESSION_PROGRAMS 7
+#define LIMN_SESSION_PROGRAMS 10
 int limn_session_programs(const limn_session *session, const limn_program *programs[LIMN_SESSION_PROGRAMS]);
 
 /* Calls build with an empty graph, which is destroyed afterwards. */

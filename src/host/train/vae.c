@@ -14,6 +14,7 @@
 #include "base/philox.h"
 #include "models/likelihood.h"
 #include "models/vae.h"
+#include "train/accumulation.h"
 #include "train/code_losses.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
@@ -23,6 +24,7 @@
 #define ACTIVE_VARIANCE 0.01f /* of mu over the pictures (Burda et al. 2016, section 5.3) */
 #define PAIRS           32    /* pictures shown with their reconstructions */
 #define PAIR_COLUMNS    8
+#define BETA            "beta" /* the leaf */
 #define LN2             0.69314718055994531
 
 static int batches_per_step(const limn_config *config) {
@@ -187,20 +189,46 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
   }
 }
 
+static bool is_measured(const limn_session *s, const char *name) {
+  for (int i = 0; i < s->measure_count; ++i)
+    if (strcmp(s->measures[i], name) == 0)
+      return true;
+  return false;
+}
+
+/* Those of the update, behind the others. */
+static void record_update(limn_session *s, limn_graph *graph, limn_value beta, limn_value norm) {
+  limn_session_measure(s, graph, "grad_norm", norm);
+  if (is_measured(s, "kl"))
+    limn_session_measure(s, graph, "beta", beta);
+}
+
 static limn_status build_train(limn_session *s, limn_graph *graph) {
   struct pass p = {.graph = graph, .session = s, .streams = &training_streams};
   prepare(&p, limn_session_training_pictures(s, graph, "pictures.training", LIMN_STREAM_AUGMENT));
   reconstruct(&p, true);
-  limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, "beta", LIMN_SCALAR), norm;
+  limn_value beta = limn_graph_leaf(graph, LIMN_ROLE_INPUT, BETA, LIMN_SCALAR), norm;
   add_loss(&p, beta);
   LIMN_TRY(add_perceptual(&p));
   LIMN_TRY(limn_graph_status(graph));
-  LIMN_TRY(limn_optimizer_minimize(graph, s->config, p.loss, "", limn_session_gate(graph), &norm));
+  if (s->config->accumulate > 1) {
+    LIMN_TRY(limn_optimizer_gather(graph, s->config, p.loss, p.loss, "", limn_session_gate(graph)));
+    record_measures(&p, limn_accumulation_measure);
+    return limn_program_create(&s->train, s->store, graph, NULL);
+  }
+  LIMN_TRY(limn_optimizer_minimize(graph, s->config, p.loss, p.loss, "", limn_session_gate(graph), &norm));
   record_measures(&p, limn_session_measure);
-  limn_session_measure(s, graph, "grad_norm", norm);
-  if (p.q.log_variance != LIMN_NONE)
-    limn_session_measure(s, graph, "beta", beta);
+  record_update(s, graph, beta, norm);
   return limn_program_create(&s->train, s->store, graph, NULL);
+}
+
+/* Of gradients that were summed over micro-batches. */
+static limn_status build_update(limn_session *s, limn_graph *graph) {
+  limn_value norm;
+  LIMN_TRY(limn_optimizer_apply(graph, s->config, s->store, "", limn_session_gate(graph), &norm));
+  limn_accumulation_take_measures(s, graph);
+  record_update(s, graph, limn_graph_leaf(graph, LIMN_ROLE_INPUT, BETA, LIMN_SCALAR), norm);
+  return limn_program_create(&s->update, s->store, graph, NULL);
 }
 
 /* The same measures in the same order, in a ring with a row a batch. */
@@ -245,6 +273,8 @@ static size_t picture_floats(const limn_session *s) {
 
 static limn_status build(limn_session *s) {
   LIMN_TRY(limn_session_build(s, build_train));
+  if (s->config->accumulate > 1)
+    LIMN_TRY(limn_session_build(s, build_update));
   if (s->config->perceptual > 0 && !s->planning)
     LIMN_TRY(limn_perceptual_load(s->store, s->config));
   if (s->held_out_count) {
@@ -273,10 +303,13 @@ static limn_status step(limn_session *s, uint64_t step_index, int part, const li
   float hyper[4], beta = beta_at(s->config, step_index);
   limn_optimizer_hyper(s->config, s->config->lr, step_index, s->horizon, hyper);
   LIMN_TRY(limn_session_upload(s, "hyper.", hyper));
-  if (limn_store_find(s->store, "beta"))
-    LIMN_TRY(limn_session_upload(s, "beta", &beta));
-  LIMN_TRY(limn_session_upload_batch(s, "pictures.training", batch));
-  return limn_program_run(s->train, step_index);
+  if (limn_store_find(s->store, BETA))
+    LIMN_TRY(limn_session_upload(s, BETA, &beta));
+  for (int micro = 0; micro < s->config->accumulate; ++micro) {
+    LIMN_TRY(limn_session_upload_batch(s, "pictures.training", batch, micro));
+    LIMN_TRY(limn_program_run(s->train, limn_accumulation_index(s->config, step_index, micro)));
+  }
+  return s->update ? limn_program_run(s->update, step_index) : LIMN_OK;
 }
 
 static limn_status validate(limn_session *s, float *values, double *objective) {

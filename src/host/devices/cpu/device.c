@@ -45,7 +45,8 @@ static void *get_memory(struct cpu_device *cpu, size_t bytes) {
 
 static limn_status tensor_create(limn_device *device, limn_role role, limn_shape shape, limn_tensor **out) {
   struct cpu_device *cpu = (struct cpu_device *)device;
-  bool weight = role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER || role == LIMN_ROLE_FROZEN;
+  bool weight =
+      role == LIMN_ROLE_PARAMETER || role == LIMN_ROLE_OPTIMIZER || role == LIMN_ROLE_FROZEN || role == LIMN_ROLE_SUM;
   cpu_layout layout = role == LIMN_ROLE_PICTURES ? CPU_BYTES
                       : weight                   ? limn_cpu_weight_layout(cpu->simd->block, shape)
                                                  : limn_cpu_activation_layout(cpu->simd->block, shape);
