@@ -84,8 +84,7 @@ static limn_status add_discriminator_step(limn_players *p, const limn_player_str
   const limn_gan_loss loss = (limn_gan_loss)c->loss;
   const bool penalised = limn_penalties_wanted(c) && !limn_penalties_lazy(c);
   limn_players_take_real(p, streams);
-  if (measured &&
-      accumulates(c)) /* the generator's own pass over these codes, which is to come, moves its statistics */
+  if (measured && accumulates(c)) /* what moves its statistics is its own pass over these codes, later */
     p->generator_gate = limn_graph_fill(graph, LIMN_SCALAR, 1);
   limn_players_generate(p, streams);
   limn_players_score(p, streams->look, penalised && limn_penalties_apart(c));
