@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains in PyTorch what `limn train` can repeat: the same weights, pictures and noise, for bench/vs_pytorch.
 
-    python3 bench/pytorch_losses.py FOLDER dcgan|vae [--steps 6] [options of pytorch_step.py]
+    python3 bench/pytorch_losses.py FOLDER dcgan|sngan|r3gan|vae [--steps 6] [options of pytorch_step.py]
 
 Into FOLDER go weights.safetensors, with the names that `limn train --init` reads, and pictures.npy, a batch for each step. The
 step is the one that pytorch_step.py times; z or epsilon and the order of the pictures are those of `limn train --seed 7`
@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 import torch
-from pytorch_step import layout, make_model, make_step, options, prepare
+from pytorch_step import MODELS, layout, make_model, make_step, options, prepare
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures"))
@@ -44,13 +44,14 @@ def batches(args, pictures):
     """Calls for one batch after the other: pictures, and z or epsilon."""
     random = Philox(SEED)
     order = random.permutation(STREAM_ORDER, 0, len(pictures))
-    stream = STREAM_LATENT if args.model == "dcgan" else STREAM_EPSILON
+    gan = MODELS[args.model][5] == "tanh"
+    stream = STREAM_LATENT if gan else STREAM_EPSILON
     step = 0
 
     def next_batch():
         nonlocal step
         x = torch.from_numpy(pictures[order[step * args.batch : (step + 1) * args.batch]].astype(np.float32))
-        x = x / 127.5 - 1 if args.model == "dcgan" else x / 255
+        x = x / 127.5 - 1 if gan else x / 255
         noise = torch.from_numpy(random.normal(stream, step, (args.batch, args.latent, 1, 1)))
         step += 1
         return x.to(memory_format=layout(args)), noise

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The training steps of `limn bench step dcgan|vae`, in PyTorch: the other side of docs/performance.md.
+"""The training steps of `limn bench step MODEL`, in PyTorch: the other side of docs/performance.md.
 
-    python3 bench/pytorch_step.py dcgan|vae [--batch 64] [--size 64] [--channels 3] [--filters N] [--latent N]
+    python3 bench/pytorch_step.py dcgan|sngan|r3gan|vae [--batch 64] [--size 64] [--channels 3] [--filters N] [--latent N]
         [--lr X] [--mode eager|channels_last|compile|graph] [--device cpu|cuda] [--precision fp32|tf32|bf16]
         [--rounds 5] [--steps-per-round N] [--warmup N] [--paced]
 
 The DCGAN is PyTorch's own example (64 filters, 100 latents, BCE with logits, Adam): real and fake pass, the generator's
-step on the same fake pictures. The VAE has the layers of Limn's (32-64-128-256 filters, latent 128, Bernoulli likelihood).
+step on the same fake pictures. The VAE has the layers of Limn's (32-64-128-256 filters, latent 128, Bernoulli likelihood). SNGAN (hinge loss, one step of the
+discriminator) and R3GAN (relativistic loss, R1 and R2 of weight 1 in each step) are those of tests/fixtures/networks; their
+discriminators see real and generated pictures in one pass, which is the faster way here too.
 
 eager is NCHW; the other modes are channels-last. compile is torch.compile, on a GPU with its CUDA graphs; graph captures
 the whole step, optimisers included, as one CUDA graph. bf16 is autocast around the forward passes. On a GPU cuDNN picks its
@@ -17,6 +19,7 @@ step. --paced is that of `limn bench step`. Needs torch.
 import argparse
 import contextlib
 import json
+import pathlib
 import re
 import resource
 import statistics
@@ -27,6 +30,9 @@ started = time.monotonic()
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/networks"))
+import networks  # noqa: E402
 
 
 def halvings(size):
@@ -85,8 +91,35 @@ class Vae(nn.Module):
         return self.decoder(mu + torch.exp(0.5 * logvar) * epsilon), mu, logvar
 
 
+class Gan(nn.Module):
+    def __init__(self, generator, discriminator):
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+
+
+def sngan(channels, size, filters, latent):
+    return Gan(networks.SnganGenerator(size, size, channels, filters, latent), networks.SnganDiscriminator(size, size, channels, filters))
+
+
+def r3gan(channels, size, filters, latent):
+    model = Gan(networks.R3ganGenerator(size, size, channels, filters, latent), networks.R3ganDiscriminator(size, size, channels, filters))
+    for name, parameter in model.named_parameters():  # as Limn's begin: PyTorch's would leave the range of pictures
+        if parameter.dim() == 4:
+            nn.init.normal_(parameter, 0, (2 / parameter[0].numel()) ** 0.5 / 2)
+    return model
+
+
+# What makes each, and its defaults: filters, latent, learning rate, Adam's betas, and the range of pictures.
+MODELS = {
+    "dcgan": (Dcgan, 64, 100, 2e-4, (0.5, 0.999), "tanh"),
+    "sngan": (sngan, 128, 128, 2e-4, (0.0, 0.9), "tanh"),
+    "r3gan": (r3gan, 32, 64, 2e-4, (0.0, 0.99), "tanh"),
+    "vae": (Vae, 32, 128, 1e-3, (0.9, 0.999), "unit"),
+}
+
+
 def make_model(args):
-    model = (Dcgan if args.model == "dcgan" else Vae)(args.channels, args.size, args.filters, args.latent)
+    model = MODELS[args.model][0](args.channels, args.size, args.filters, args.latent)
     return model.to(args.device, memory_format=layout(args))
 
 
@@ -94,7 +127,8 @@ def layout(args):
     return torch.contiguous_format if args.mode == "eager" else torch.channels_last
 
 
-def adam(args, network, betas=(0.9, 0.999)):
+def adam(args, network):
+    betas = MODELS[args.model][4]
     gpu = {"fused": True, "capturable": args.mode == "graph"} if args.device == "cuda" else {}
     return torch.optim.Adam(network.parameters(), args.lr, betas, **gpu)
 
@@ -115,13 +149,13 @@ def autocast(args):
 def made_up(args):
     """One batch of noise for all steps, as bytes would make it: in [0, 1], a DCGAN's in [-1, 1]."""
     x = torch.rand(args.batch, args.channels, args.size, args.size, device=args.device)
-    x = (x.mul(2).sub(1) if args.model == "dcgan" else x).to(memory_format=layout(args))
+    x = (x.mul(2).sub(1) if MODELS[args.model][5] == "tanh" else x).to(memory_format=layout(args))
     return lambda: (x, torch.randn(args.batch, args.latent, 1, 1, device=args.device))
 
 
 def dcgan_step(args, model, next_batch):
     """next_batch returns pictures and z. A step returns its losses, each as what it is the sum of."""
-    adam_g, adam_d = (adam(args, net, (0.5, 0.999)) for net in (model.generator, model.discriminator))
+    adam_g, adam_d = (adam(args, net) for net in (model.generator, model.discriminator))
     ones, zeros = (torch.full((args.batch,), x, device=args.device) for x in (1.0, 0.0))
     run_g, run_d = compiled(args, model.generator), compiled(args, model.discriminator)
 
@@ -148,6 +182,50 @@ def dcgan_step(args, model, next_batch):
     return step
 
 
+def adversarial_losses(model):
+    """Of the discriminator, of its scores of real and generated pictures; of the generator, of those of generated and real ones."""
+    if model == "sngan":
+        return lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(), lambda fake, real: -fake.mean()
+    return lambda real, fake: F.softplus(fake - real).mean(), lambda fake, real: F.softplus(real - fake).mean()
+
+
+def residual_step(args, model, next_batch):
+    """next_batch returns pictures and z. What needs no gradient gets none."""
+    adam_g, adam_d = (adam(args, net) for net in (model.generator, model.discriminator))
+    run_g, run_d = compiled(args, model.generator), compiled(args, model.discriminator)
+    of_d, of_g = adversarial_losses(args.model)
+    penalised = args.model == "r3gan"
+
+    def step():
+        pictures, z = next_batch()
+        adam_d.zero_grad()
+        with autocast(args):
+            fake = run_g(z)
+            both = torch.cat([pictures, fake.detach()]).requires_grad_(penalised)
+            scores = run_d(both)
+            loss_d = of_d(*scores.chunk(2))
+        objective = loss_d
+        if penalised:  # gamma / 2 (R1 + R2), gamma 1
+            slopes, = torch.autograd.grad(scores.sum(), both, create_graph=True)
+            objective = loss_d + slopes.square().sum() / (2 * args.batch)
+        objective.backward()
+        adam_d.step()
+        adam_g.zero_grad()
+        for parameter in model.discriminator.parameters():
+            parameter.requires_grad_(False)
+        with autocast(args):
+            with torch.no_grad():
+                real = run_d(pictures) if penalised else None
+            loss_g = of_g(run_d(fake), real)
+        loss_g.backward()
+        for parameter in model.discriminator.parameters():
+            parameter.requires_grad_(True)
+        adam_g.step()
+        return {"loss_d": [loss_d.detach()], "loss_g": [loss_g.detach()]}
+
+    return step
+
+
 def vae_step(args, model, next_batch):
     """next_batch returns pictures and epsilon."""
     optimizer = adam(args, model)
@@ -169,7 +247,8 @@ def vae_step(args, model, next_batch):
 
 
 def make_step(args, model, next_batch):
-    return (dcgan_step if args.model == "dcgan" else vae_step)(args, model, next_batch)
+    steps = {"dcgan": dcgan_step, "vae": vae_step}
+    return steps.get(args.model, residual_step)(args, model, next_batch)
 
 
 def captured(step):
@@ -197,13 +276,13 @@ def marked(step):
 
 def options():
     parser = argparse.ArgumentParser()
-    parser.add_argument("model", choices=["dcgan", "vae"])
+    parser.add_argument("model", choices=list(MODELS))
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--channels", type=int, default=3)
-    parser.add_argument("--filters", type=int, help="default: 64, of a vae 32")
-    parser.add_argument("--latent", type=int, help="default: 100, of a vae 128")
-    parser.add_argument("--lr", type=float, help="default: 0.0002, of a vae 0.001")
+    parser.add_argument("--filters", type=int, help="default: Limn's")
+    parser.add_argument("--latent", type=int, help="default: Limn's")
+    parser.add_argument("--lr", type=float, help="default: Limn's")
     parser.add_argument("--mode", choices=["eager", "channels_last", "compile", "graph"], default="channels_last")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32")
@@ -212,9 +291,8 @@ def options():
 
 def prepare(args):
     """Sets the device's modes, and the defaults that depend on model and device."""
-    args.filters = args.filters or (64 if args.model == "dcgan" else 32)
-    args.latent = args.latent or (100 if args.model == "dcgan" else 128)
-    args.lr = args.lr or (2e-4 if args.model == "dcgan" else 1e-3)
+    _, filters, latent, lr, _, _ = MODELS[args.model]
+    args.filters, args.latent, args.lr = args.filters or filters, args.latent or latent, args.lr or lr
     if args.device == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.precision != "fp32"

@@ -75,7 +75,7 @@ class Refusals(Script):
         self.expect_line(self.call("evaluate", "resnet51"), 2, "resnet51", "inception_fid, resnet50")
         self.expect_line(self.call("evaluate", "--modes", "eager,graph"), 2, "graph", "channels_last")
         self.expect_line(self.call("ops", "--passes", "forward,back"), 2, "back", "forward, data, weights")
-        self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, dcgan28")
+        self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, sngan32, r3gan32, dcgan28")
         self.expect_line(self.call("vs_pytorch", "--modes", "eager,graph"), 2, "graph", "channels_last")
         self.expect_line(self.call("vs_pytorch", "--rounds", "0"), 2, "1 or more")
         self.expect_line(self.call("scaling", "--batches", "1,x"), 2, "--batches")

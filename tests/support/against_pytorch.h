@@ -46,7 +46,8 @@ static inline float *expected(const fixture *f, const char *prefix, const char *
   return values;
 }
 
-/* The norm of (x - from) - (y - from) over that of y - from; from NULL: 0. */
+/* The norm of (x - from) - (y - from) over that of y - from; from NULL: 0. Where PyTorch
+ * has not moved, that of the difference alone. */
 static inline double relative_difference(const float *x, const float *y, const float *from, size_t count) {
   double difference = 0, norm = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -54,7 +55,7 @@ static inline double relative_difference(const float *x, const float *y, const f
     difference += d * d;
     norm += r * r;
   }
-  return difference == 0 ? 0 : sqrt(difference / norm);
+  return norm > 0 ? sqrt(difference / norm) : sqrt(difference);
 }
 
 static inline float *download(const limn_store *store, const char *name, size_t *count) {

@@ -17,13 +17,14 @@ static void begin(void) {
 
 TestSuite(run_formats, .init = begin, .fini = test_folder_remove, .timeout = 120);
 
+#define STABILISED "r1", "1", "r2", "1", "gradient_penalty", "1", "augment", "ada"
 static const struct {
   const char *model;
   const char *settings[16];
 } kinds[] = {
-    {"dcgan", {"steps", "6", "log_every", "1"}},
-    {"sngan", {"steps", "6", "log_every", "1"}},
-    {"r3gan", {"steps", "6", "log_every", "1"}},
+    {"dcgan", {"steps", "6", "log_every", "1", "norm_d", "none", STABILISED}},
+    {"sngan", {"steps", "6", "log_every", "1", STABILISED}},
+    {"r3gan", {"steps", "6", "log_every", "1", STABILISED}},
     {"vae",
      {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true",
       "perceptual", "1"}},

@@ -53,8 +53,8 @@ static void say_step(limn_report *report, const limn_plan *plan) {
   if (plan->card.name)
     limn_report_show(report, "at most", "%.4g TFLOP/s, %.4g GB/s", plan->card.peak * 1e-12,
                      plan->card.bandwidth * 1e-9);
-  limn_report_show(report, "a step", "%s images of %d x %d x %d, %.4g launches", LIMN_COUNT(plan->images), plan->channels,
-                   plan->height, plan->width, plan->launches);
+  limn_report_show(report, "a step", "%s images of %d x %d x %d, %.4g launches", LIMN_COUNT(plan->images),
+                   plan->channels, plan->height, plan->width, plan->launches);
   limn_report_show(report, "computes", "%.4g GFLOP", plan->flops * 1e-9);
   limn_report_show(report, "moves", "%s, %.2f times the least that it needs (%s)", LIMN_BYTES(plan->bytes),
                    plan->bytes / plan->least_bytes, LIMN_BYTES(plan->least_bytes));

@@ -206,7 +206,7 @@ static const limn_setting_row table[] = {
      HELP("pull of the weights towards 0; decoupled from the gradient in adamw")},
     {NAME("momentum", "optimiser", ALL), NUMBER(momentum), FROM_UNDER(0, 1), DEFAULT("0.9"), HELP("momentum of sgd")},
     {NAME("schedule", "optimiser", ALL), CHOICE(schedule, "constant|linear|cosine"),
-     DEFAULTS("", {SNGAN, "linear"}, {ALL, "constant"}),
+     DEFAULT("constant"),
      HELP("course of the learning rate: linear and cosine fall to lr_end of it")},
     {NAME("lr_end", "optimiser", ALL), NUMBER(lr_end), FROM_TO(0, 1), DEFAULT("0"),
      HELP("part of the learning rate at which its schedule ends")},

@@ -305,6 +305,9 @@ limn_value limn_graph_normal(limn_graph *graph, limn_shape shape, uint32_t strea
 limn_value limn_graph_uniform(limn_graph *graph, limn_shape shape, uint32_t stream);
 
 void limn_graph_assign(limn_graph *graph, limn_value target, limn_value value);
+/* The same unless the scalar `gate` (LIMN_NONE: none) is set, where the target keeps what it has: a choice between the
+ * two, and no weighted sum, which a NaN would pass. Returns what the target then holds. */
+limn_value limn_graph_assign_gated(limn_graph *graph, limn_value target, limn_value value, limn_value gate);
 void limn_graph_latch(limn_graph *graph, limn_value gate, limn_value scalar);
 void limn_graph_record(limn_graph *graph, limn_value ring, int32_t column, limn_value scalar);
 

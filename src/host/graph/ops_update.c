@@ -19,6 +19,16 @@ void limn_graph_assign(limn_graph *graph, limn_value target, limn_value value) {
       &(limn_node){.op = LIMN_OP_ASSIGN, .input_count = 1, .inputs = {value}, .target_count = 1, .targets = {target}});
 }
 
+limn_value limn_graph_assign_gated(limn_graph *graph, limn_value target, limn_value value, limn_value gate) {
+  if (gate != LIMN_NONE) {
+    limn_value open = limn_graph_affine(graph, gate, -1, 1);
+    value = limn_graph_add(graph, limn_graph_binary(graph, LIMN_PW_RELU_GRAD, value, open),
+                           limn_graph_binary(graph, LIMN_PW_RELU_GRAD, target, gate));
+  }
+  limn_graph_assign(graph, target, value);
+  return value;
+}
+
 void limn_latch_shape(limn_graph *graph, limn_node *n) {
   require_shape(graph, n, n->inputs[0], LIMN_SCALAR, "the input");
   require_shape(graph, n, n->targets[0], LIMN_SCALAR, "the gate");

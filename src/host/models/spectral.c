@@ -12,17 +12,10 @@ static limn_value normalise(limn_graph *graph, limn_value x) {
   return limn_graph_mul(graph, x, limn_graph_unary(graph, LIMN_PW_RECIPROCAL, norm, 0, 0));
 }
 
-/* Writes the leaf, unless the gate is set: a choice between the two, and no weighted sum, which a NaN would pass.
- * Returns what the leaf now holds, as a constant: the next pass may write the leaf before this one's gradient is taken.
- */
+/* Writes the leaf. Returns what it now holds, as a constant: the next pass may write the leaf before this one's
+ * gradient is taken. */
 static limn_value keep(limn_scope *s, limn_value leaf, limn_value moved) {
-  if (s->mode.gate != LIMN_NONE) {
-    limn_value open = limn_graph_affine(s->graph, s->mode.gate, -1, 1);
-    moved = limn_graph_add(s->graph, limn_graph_binary(s->graph, LIMN_PW_RELU_GRAD, moved, open),
-                           limn_graph_binary(s->graph, LIMN_PW_RELU_GRAD, leaf, s->mode.gate));
-  }
-  limn_graph_assign(s->graph, leaf, moved);
-  return limn_graph_hold(s->graph, moved);
+  return limn_graph_hold(s->graph, limn_graph_assign_gated(s->graph, leaf, moved, s->mode.gate));
 }
 
 limn_value limn_spectral_weight(limn_scope *s, const char *layer, limn_shape shape, limn_initial initial,

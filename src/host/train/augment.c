@@ -117,25 +117,36 @@ limn_value limn_augment(limn_graph *graph, const limn_config *config, limn_value
   return a.x;
 }
 
-limn_value limn_augment_sign(limn_graph *graph, limn_value real_scores) {
-  return limn_graph_mean_all(graph, limn_graph_unary(graph, LIMN_PW_SIGN, real_scores, 0, 0));
+/* How far real pictures are on their side of the line between real and generated ones. */
+static limn_value margin(limn_graph *graph, const limn_config *config, limn_value real, limn_value fake) {
+  if (config->loss == LIMN_GAN_RELATIVISTIC)
+    return limn_graph_sub(graph, real, fake);
+  if (config->loss == LIMN_GAN_LEAST_SQUARES)
+    return limn_graph_affine(graph, real, 1, -0.5f * (1 - (float)config->label_smoothing));
+  return real;
 }
 
-limn_value limn_augment_adapt(limn_graph *graph, const limn_config *config, limn_value sign) {
+limn_value limn_augment_sign(limn_graph *graph, const limn_config *config, limn_value real_scores,
+                             limn_value fake_scores) {
+  limn_value sign = limn_graph_unary(graph, LIMN_PW_SIGN, margin(graph, config, real_scores, fake_scores), 0, 0);
+  return limn_graph_mean_all(graph, sign);
+}
+
+limn_value limn_augment_adapt(limn_graph *graph, const limn_config *config, limn_value sign, limn_value gate) {
   limn_value p = part_augmented(graph), signs = state(graph, "optimizer.ada.signs"),
              steps = state(graph, "optimizer.ada.steps");
-  limn_value sum = limn_graph_add(graph, signs, sign), count = limn_graph_affine(graph, steps, 1, 1);
+  limn_value sum = limn_graph_add(graph, signs, sign);
+  limn_value count = limn_graph_affine(graph, steps, 1, 1);
   limn_value full = limn_graph_unary(graph, LIMN_PW_STEP, limn_graph_affine(graph, count, 1, 0.5f - INTERVAL), 0, 0);
   limn_value over = limn_graph_affine(graph, sum, 1.0f / INTERVAL, (float)-config->ada_target);
   limn_value direction = limn_graph_mul(graph, full, limn_graph_unary(graph, LIMN_PW_SIGN, over, 0, 0));
   const float stride = (float)(INTERVAL * (double)config->batch / config->ada_pictures);
   limn_value moved = limn_graph_add(graph, p, limn_graph_affine(graph, direction, stride, 0));
-  moved = limn_graph_unary(graph, LIMN_PW_CLAMP, moved, 0, 1);
   limn_value rest = limn_graph_affine(graph, full, -1, 1);
   sum = limn_graph_mul(graph, sum, rest);
   count = limn_graph_mul(graph, count, rest);
-  limn_graph_assign(graph, p, moved);
-  limn_graph_assign(graph, signs, sum);
-  limn_graph_assign(graph, steps, count);
+  limn_graph_assign_gated(graph, p, limn_graph_unary(graph, LIMN_PW_CLAMP, moved, 0, 1), gate);
+  limn_graph_assign_gated(graph, signs, sum, gate);
+  limn_graph_assign_gated(graph, steps, count, gate);
   return p;
 }

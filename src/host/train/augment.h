@@ -14,10 +14,12 @@
 limn_value limn_augment(limn_graph *graph, const limn_config *config, limn_value pictures, limn_look look);
 
 /* ADA's controller, behind the losses of a step: every 4 steps p moves by 4 batch / ada_pictures, up where the mean
- * sign of D's scores of real pictures in them is over ada_target, else down, and stays in [0, 1]. Returns p. Its leaves
- * are "optimizer.ada.p", "optimizer.ada.signs" and "optimizer.ada.steps". */
-limn_value limn_augment_adapt(limn_graph *graph, const limn_config *config, limn_value sign);
-/* The mean sign of scores, a step's part of that. */
-limn_value limn_augment_sign(limn_graph *graph, limn_value real_scores);
+ * sign in them is over ada_target, else down, and stays in [0, 1]. Nothing moves once the gate is set. Returns p. Its
+ * leaves are "optimizer.ada.p", "optimizer.ada.signs" and "optimizer.ada.steps". */
+limn_value limn_augment_adapt(limn_graph *graph, const limn_config *config, limn_value sign, limn_value gate);
+/* A step's mean sign: that of a real picture's score against what the loss draws the line at: 0; half its target with
+ * least squares; with the relativistic loss the generated picture's of its pair, as in R3GAN. */
+limn_value limn_augment_sign(limn_graph *graph, const limn_config *config, limn_value real_scores,
+                             limn_value fake_scores);
 
 #endif

@@ -124,10 +124,14 @@ static limn_status add_generator_step(limn_players *p) {
   return limn_graph_status(graph);
 }
 
+static limn_value ada_sign(const limn_players *p) {
+  return limn_augment_sign(p->graph, p->config, p->real_scores, p->fake_scores);
+}
+
 /* What follows the generator's update. sign: of the discriminator's scores of real pictures, where ADA goes by it. */
 static limn_status end_step(limn_session *s, limn_graph *graph, limn_value sign) {
   if (s->config->augment == LIMN_AUGMENT_ADA)
-    limn_session_measure(s, graph, "ada_p", limn_augment_adapt(graph, s->config, sign));
+    limn_session_measure(s, graph, "ada_p", limn_augment_adapt(graph, s->config, sign, limn_session_gate(graph)));
   return s->config->ema > 0 ? limn_average_add_update(graph, &s->model, limn_session_gate(graph)) : LIMN_OK;
 }
 
@@ -136,7 +140,7 @@ static limn_status build_step(limn_session *s, limn_graph *graph) {
   limn_players p = limn_players_begin(s, graph);
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   LIMN_TRY(add_generator_step(&p));
-  LIMN_TRY(end_step(s, graph, ada ? limn_augment_sign(graph, p.real_scores) : LIMN_NONE));
+  LIMN_TRY(end_step(s, graph, ada ? ada_sign(&p) : LIMN_NONE));
   return limn_program_create(&s->train, s->store, graph, NULL);
 }
 
@@ -146,7 +150,7 @@ static limn_status build_discriminator(limn_session *s, limn_graph *graph) {
   limn_players p = limn_players_begin(s, graph);
   LIMN_TRY(add_discriminator_step(&p, &step_streams, true));
   if (s->config->augment == LIMN_AUGMENT_ADA)
-    limn_accumulation_note(graph, s->config, SIGN, limn_augment_sign(graph, p.real_scores));
+    limn_accumulation_note(graph, s->config, SIGN, ada_sign(&p));
   return limn_program_create(&s->train, s->store, graph, NULL);
 }
 
