@@ -204,7 +204,7 @@ Test(accumulation, an_augmented_dcgan_s_update_is_the_mean) {
   expect_means("dcgan", (const char *const[]){"flip", "true", "augment", "diffaugment", "pack", "2", NULL}, 0);
 }
 Test(accumulation, a_lazy_penalty_s_update_is_the_mean) {
-  expect_means("dcgan", (const char *const[]){"norm_d", "none", "r1", "10", "r2", "1", NULL}, 2);
+  expect_means("dcgan", (const char *const[]){"norm_d", "none", "r1", "1000", "r2", "100", "lr", "0.1", NULL}, 2);
 }
 
 /* Without random numbers nothing tells how a batch was worked through. The gradient is clipped as a whole. */

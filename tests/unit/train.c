@@ -216,9 +216,7 @@ Test(train, a_stabilised_run_goes_on_as_if_it_had_not_been) {
 
 /* By micro-batches, whose sums are in no checkpoint. */
 Test(train, an_accumulated_run_goes_on_as_if_it_had_not_been) {
-  static const size_t which[] = {LIMN_MODEL_SNGAN, LIMN_MODEL_R3GAN, LIMN_MODEL_VAE};
-  for (size_t i = 0; i < 3; ++i)
-    expect_exact_resume(which[i], (const char *const[]){"batch", "6", "accumulate", "3", "flip", "true", NULL});
+  expect_exact_resume(LIMN_MODEL_VAE, (const char *const[]){"batch", "6", "accumulate", "3", "flip", "true", NULL});
   expect_exact_resume(LIMN_MODEL_DCGAN, (const char *const[]){"batch",
                                                               "8",
                                                               "accumulate",
