@@ -71,9 +71,13 @@ constexpr form FORMS[] = {
     /* Batch normalisation by running statistics, with ReLU. */
     make_form(ELEMENTS, {VALUES, CHANNELS, CHANNELS}, {{LIMN_PW_MUL, 0, 1}, {LIMN_PW_ADD, 3, 2}, {LIMN_PW_RELU, 4, 4}},
               {5}, {}),
+    /* A residual block's sum: with ReLU; scaled. */
+    make_form(ELEMENTS, {VALUES, VALUES}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_RELU, 2, 2}}, {3}, {}),
+    make_form(ELEMENTS, {VALUES, VALUES}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_AFFINE, 2, 2}}, {3}, {}),
     /* The gradient of a bias; with it that of the activation behind it; of two gradients' sum. */
     make_form(COLUMNS, {VALUES}, {}, {}, {0}),
     make_form(COLUMNS, {VALUES, VALUES}, {{LIMN_PW_RELU_GRAD, 0, 1}}, {2}, {2}),
+    make_form(COLUMNS, {FLOATS, VALUES}, {{LIMN_PW_RELU_GRAD, 0, 1}}, {2}, {2}),
     make_form(COLUMNS, {VALUES, VALUES}, {{LIMN_PW_LEAKY_GRAD, 0, 1}}, {2}, {2}),
     make_form(COLUMNS, {VALUES, VALUES, VALUES}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_RELU_GRAD, 3, 2}}, {4}, {4}),
     /* A decoder's loss: with its gradient, of pictures of one channel (the sum is one number then) and of several;

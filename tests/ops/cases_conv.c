@@ -393,6 +393,18 @@ static void build_down_up(case_graph *g, const op_case *c) {
   case_output(g, limn_graph_conv_dx(graph, y, up, LIMN_NONE, c->conv, c->x));
 }
 
+/* A residual block: what two convolutions make is added, and so are the gradients of what both read. */
+static void build_added(case_graph *g, const op_case *c) {
+  limn_graph *graph = g->graph;
+  limn_value x = case_input(g, "x", c->x, RANGE_SIGNED), w = case_parameter(g, "w", c->w, RANGE_SIGNED);
+  limn_value read =
+      limn_graph_conv_dx(graph, limn_graph_conv(graph, x, w, LIMN_NONE, c->conv), w, LIMN_NONE, c->conv, c->x);
+  limn_value y = limn_graph_conv(graph, read, w, LIMN_NONE, c->conv);
+  limn_value v = case_parameter(g, "v", c->w, RANGE_SIGNED), u = case_parameter(g, "u", c->w, RANGE_SIGNED);
+  y = limn_graph_add(graph, y, limn_graph_conv(graph, read, v, LIMN_NONE, c->conv));
+  case_output(g, limn_graph_conv_dx(graph, y, u, LIMN_NONE, c->conv, c->x));
+}
+
 /* The gradient penalty of WGAN-GP (Gulrajani et al. 2017, eq. 3): a gradient inside the loss. */
 static void build_penalty(case_graph *g, const op_case *c) {
   limn_graph *graph = g->graph;
@@ -415,7 +427,11 @@ static void add_compositions(case_table *table) {
   static const struct {
     const char *name;
     case_builder build;
-  } rows[] = {{"twice", build_twice}, {"shared", build_shared}, {"down-up", build_down_up}, {"penalty", build_penalty}};
+  } rows[] = {{"twice", build_twice},
+              {"shared", build_shared},
+              {"down-up", build_down_up},
+              {"added", build_added},
+              {"penalty", build_penalty}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
     for (int32_t channels = 3; channels <= 20; channels += 17) {
       op_case row = {.build = rows[i].build, .x = {2, channels, 6, 8}, .w = {16, channels, 4, 4}, .conv = {2, 2, 1, 1}};

@@ -197,6 +197,15 @@ bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {
   return limn_step_is_sum_of_two(b->schedule, step) && limn_shape_count(step->domain) > 1;
 }
 
+bool limn_builder_is_weights_gradient(const limn_builder *b, int value) {
+  for (int i = 0; i < b->schedule->step_count; ++i) {
+    const limn_step *step = &b->schedule->steps[i];
+    if (step->kind == LIMN_STEP_CONV_DW && step->outputs[0] == value)
+      return true;
+  }
+  return false;
+}
+
 bool limn_steps_are_apart(const limn_step *steps, int count) {
   for (int i = 0; i < count; ++i)
     if (limn_step_must_precede(&steps[i], &steps[count]))

@@ -119,6 +119,8 @@ typedef struct limn_conv_shapes {
 limn_conv_shapes limn_builder_conv_shapes(const limn_builder *builder, const limn_step *step);
 /* limn_step_is_sum_of_two, with more than one element. */
 bool limn_builder_is_addition(const limn_builder *builder, const limn_step *step);
+/* Whether a convolution or a dense layer makes it, of its weights. */
+bool limn_builder_is_weights_gradient(const limn_builder *builder, int value);
 /* Whether steps[count] may run in one launch with steps[0 ... count), in any order. */
 bool limn_steps_are_apart(const limn_step *steps, int count);
 /* How many of steps[0 ... left), an optimiser's first, differ in nothing but their tensors and are apart. */

@@ -177,7 +177,8 @@ limn_status limn_cuda_build_log_sum_exp(limn_builder *builder, const limn_step *
 /* small.c: steps of few elements, and the latch. */
 bool cuda_is_small(const limn_builder *builder, const limn_step *step);
 limn_status limn_cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);
-/* sums.c: sums of two tensors, and sums of squares. */
+/* sums.c: sums of two tensors in fp32, and sums of squares. */
+bool cuda_is_addition(const limn_builder *builder, const limn_step *step);
 limn_status limn_cuda_build_additions(limn_builder *builder, const limn_step *steps, int left, int *taken);
 bool cuda_is_sum_of_squares(const limn_builder *builder, const limn_step *step);
 limn_status limn_cuda_build_squares(limn_builder *builder, const limn_step *steps, int left, int *taken);

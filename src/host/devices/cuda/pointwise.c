@@ -79,7 +79,7 @@ static limn_status add_group(limn_builder *b, const limn_step *step) {
 limn_status limn_cuda_build_pointwise(limn_builder *b, const limn_step *steps, int left, int *taken) {
   if (cuda_is_sum_of_squares(b, steps))
     return limn_cuda_build_squares(b, steps, left, taken);
-  if (limn_builder_is_addition(b, steps))
+  if (cuda_is_addition(b, steps))
     return limn_cuda_build_additions(b, steps, left, taken);
   if (cuda_is_small(b, steps))
     return limn_cuda_build_small(b, steps, left, taken);

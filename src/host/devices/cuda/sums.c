@@ -1,5 +1,5 @@
-/* Sums that stand side by side: of two tensors each, where a weight was used twice; of squares, behind a gradient's
- * norm.
+/* Sums that stand side by side, in fp32: of two tensors each, where a weight was used twice; of squares, behind a
+ * gradient's norm.
  */
 #include <stdlib.h>
 
@@ -22,9 +22,23 @@ static void run_additions(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_add(s->tensors, s->count, call->stream), k->name);
 }
 
+/* A block's input and what it adds to that, and their gradients, are 16-bit values of which another is made: an
+ * ordinary pass does it, without a detour through fp32. Gradients of weights that were made in 16 bits are not summed
+ * in them. */
+static bool is_half(const limn_builder *b, const limn_step *step) {
+  for (int i = 0; i < 2; ++i)
+    if (limn_builder_format(b, step->inputs[i]) != CUDA_HALF || limn_builder_is_weights_gradient(b, step->inputs[i]))
+      return false;
+  return true;
+}
+
+bool cuda_is_addition(const limn_builder *b, const limn_step *step) {
+  return limn_builder_is_addition(b, step) && !is_half(b, step);
+}
+
 limn_status limn_cuda_build_additions(limn_builder *b, const limn_step *steps, int left, int *taken) {
   int count = 0;
-  while (count < left && limn_builder_is_addition(b, &steps[count]) && limn_steps_are_apart(steps, count))
+  while (count < left && cuda_is_addition(b, &steps[count]) && limn_steps_are_apart(steps, count))
     ++count;
   struct additions *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int *buffers = calloc(3 * (size_t)count, sizeof *buffers);
