@@ -41,7 +41,8 @@ typedef struct limn_evaluate_options {
   int height, width;      /* that both sets are brought to first; 0: a run's own, else as they are */
   uint64_t seed;          /* of latent codes, subsets and choices of pictures */
   int raw;                /* 1: a run's weights themselves, where it also keeps their average */
-  limn_prior prior;       /* what codes are drawn from; LIMN_PRIOR_MIXTURE: limn_prior_fit is called where need be */
+  limn_prior prior;       /* what codes are drawn from; LIMN_PRIOR_MIXTURE: limn_prior_fit is called where need be,
+                             on the pictures that the run was trained on, wherever `data` is */
   int components;         /* of that; 0: LIMN_PRIOR_COMPONENTS */
   int neighbours;         /* k of prdc; 0: 5 */
   int subsets, subset;    /* of kid: how many, of how many pictures; 0: 100, 1,000 */

@@ -27,18 +27,18 @@ typedef struct limn_generator_info {
   uint64_t step; /* of the checkpoint; 0: the file does not say */
   uint64_t seed; /* of the run; 1: the file does not say */
   char model[16];
-  limn_prior prior;
-  int averaged; /* 1: the moving average of the weights is used, with BatchNorm statistics of its own */
+  limn_prior prior; /* what its codes are drawn from */
+  int averaged;     /* 1: the moving average of the weights is used, with BatchNorm statistics of its own */
 } limn_generator_info;
 
 /* path: a run folder (its latest checkpoint), a checkpoint file of one, an export of a generator, an average or a
  * decoder, or the state_dict of a generator of PyTorch's DCGAN example as a safetensors file (docs/formats.md). F16,
  * BF16 and F64 become float. options may be NULL. LIMN_DATA when there is no such file, it is broken or holds no
  * generator, or the mixture is not beside it; LIMN_USAGE for networks that make no pictures, for the normal prior of an
- * autoencoder, whose codes follow none, and for `raw` with an exported average; LIMN_DEVICE when the device cannot be
- * used. *out is yours; close it with limn_generator_close. One thread at a time may use a generator; several generators
- * may work at once. Where the average of an older checkpoint has no BatchNorm statistics of its own, opening takes
- * them: some twenty passes of 64 pictures. */
+ * autoencoder whose codes follow none (all but those with the regularizer mmd), and for `raw` with an exported average;
+ * LIMN_DEVICE when the device cannot be used. *out is yours; close it with limn_generator_close. One thread at a time
+ * may use a generator; several generators may work at once. Where the average of an older checkpoint has no BatchNorm
+ * statistics of its own, opening takes them: some twenty passes of 64 pictures. */
 LIMN_API limn_status limn_generator_open(limn_generator **out, const char *path, const limn_generator_options *options);
 LIMN_API void limn_generator_close(limn_generator *generator);
 LIMN_API void limn_generator_get_info(const limn_generator *generator, limn_generator_info *out);

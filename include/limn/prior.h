@@ -14,7 +14,7 @@ extern "C" {
 #define LIMN_PRIOR_COMPONENTS 10 /* of Ghosh et al. 2020 */
 
 typedef enum limn_prior {
-  LIMN_PRIOR_NORMAL, /* N(0, 1): what a DCGAN and a VAE are trained for */
+  LIMN_PRIOR_NORMAL, /* N(0, 1): what GANs, VAEs, and autoencoders with the regularizer mmd are trained for */
   LIMN_PRIOR_MIXTURE /* of a VAE or an autoencoder, once limn_prior_fit has been called */
 } limn_prior;
 

@@ -92,9 +92,9 @@ typedef struct limn_step_row {
   char name[48];    /* "convolution backward data" */
   char engine[128]; /* what the library calls that does it; "" for kernels of Limn's own */
   int shape[4];     /* N, C, H, W of what it makes */
-  double times; /* it runs this often in a step: d_steps - 1 times what the discriminator's further steps add, 1 /
-                   penalty_every times what a lazy penalty's has, else 1 */
-  int launches; /* of kernels and library calls, each time; so are the next */
+  double times;     /* it runs this often in a step: d_steps - 1 times what the discriminator's further steps add, 1 /
+                       penalty_every times what a lazy penalty's has, else 1 */
+  int launches;     /* of kernels and library calls, each time; so are the next */
   double flops, bytes; /* bytes: moved to and from memory */
   size_t workspace_bytes;
   int64_t blocks; /* of threads, among which a GPU divides the work; 0: not known */

@@ -13,7 +13,7 @@ TestSuite(balance, .init = begin, .fini = test_folder_remove, .timeout = 120);
 static int add_windows(limn_balance *balance, limn_gan_loss loss, uint64_t *step, int windows, double value) {
   int told = 0;
   for (int i = 0; i < windows * LIMN_BALANCE_WINDOW; ++i)
-    told += limn_balance_add(balance, loss, ++*step, value);
+    told += limn_balance_add(balance, loss, 0, ++*step, value);
   return told;
 }
 
@@ -36,7 +36,14 @@ Test(balance, needs_a_whole_window) {
   cr_expect_eq(add_windows(&balance, LIMN_GAN_HINGE, &step, 1, 0), 1);
   balance = (limn_balance){0};
   for (step = 1; step <= 10 * LIMN_BALANCE_WINDOW; ++step) /* near to nothing but for one step in fifty */
-    cr_expect(!limn_balance_add(&balance, LIMN_GAN_MINIMAX, step, step % 50 ? 0.001 : 2));
+    cr_expect(!limn_balance_add(&balance, LIMN_GAN_MINIMAX, 0, step, step % 50 ? 0.001 : 2));
+}
+
+/* The target's entropy is no sign of anything: 0.325 for 0.1. */
+Test(balance, a_smoothed_target_costs_something) {
+  limn_balance balance = {0};
+  for (uint64_t step = 1; step <= LIMN_BALANCE_WINDOW; ++step)
+    cr_expect_eq(limn_balance_add(&balance, LIMN_GAN_NON_SATURATING, 0.1, step, 0.33), step == LIMN_BALANCE_WINDOW);
 }
 
 static void count_notices(void *context, const limn_event *event) {

@@ -175,7 +175,7 @@ Test(mixture, of_an_autoencoder_draws_pictures) {
 
   limn_prior_options three = two;
   three.components = 3;
-  FAILS(limn_prior_fit(run, &three, NULL), LIMN_DATA, "name where it is with --data PATH");
+  FAILS(limn_prior_fit(run, &three, NULL), LIMN_DATA, "--prior gmm --data PATH");
   three.data = moved;
   OK(limn_prior_fit(run, &three, &info));
   cr_expect(!info.found);

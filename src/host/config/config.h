@@ -56,7 +56,7 @@ struct limn_config {
   char *data;
   int height, width;   /* the setting `size`: "64" or "48x80" (height x width); 0: from the data */
   int channels;        /* 1, 3; 0: from the data */
-  double validation;   /* part of the images held out, 0 to 0.5; 0 for dcgan, 0.1 else */
+  double validation;   /* part of the images held out, 0 to 0.5; 0 for GANs, 0.1 else */
   int workers;         /* loader threads, 0: chosen */
   char *background;    /* "#rrggbb" under transparent pixels and beside padded pictures */
   int fit;             /* limn_fit (image/image.h) */
@@ -86,8 +86,8 @@ struct limn_config {
   int accumulate;  /* micro-batches in which it is worked through */
 
   /* loss */
-  int loss;                  /* limn_gan_loss; dcgan */
-  int d_steps;               /* discriminator steps a generator step; dcgan */
+  int loss;                  /* limn_gan_loss; GANs */
+  int d_steps;               /* discriminator steps a generator step; GANs */
   double label_smoothing;    /* how far the target of real pictures is from 1 */
   int likelihood;            /* limn_likelihood; vae, autoencoder */
   double sigma;              /* of the fixed Gaussian */

@@ -1,5 +1,6 @@
 /* Settings that are each in order and yet do not go together. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -77,6 +78,12 @@ static const struct {
                      {"cutout", LIMN_AUGMENT_CUTOUT}};
 #define AUGMENTATIONS (sizeof augmentations / sizeof *augmentations)
 
+/* The next word of a list with commas and blanks; its length, 0 at the end. */
+static size_t next_word(const char **text) {
+  *text += strspn(*text, ", ");
+  return strcspn(*text, ", ");
+}
+
 /* The bit of the name that `text` begins with, of `length` letters; 0: there is none. */
 static unsigned augmentation_of(const char *text, size_t length) {
   for (size_t i = 0; i < AUGMENTATIONS; ++i)
@@ -87,24 +94,34 @@ static unsigned augmentation_of(const char *text, size_t length) {
 
 unsigned limn_config_augment_kinds(const limn_config *config) {
   unsigned kinds = 0;
-  for (const char *word = config->augment_kinds; *word; word += strspn(word, ",")) {
-    const size_t length = strcspn(word, ",");
+  size_t length;
+  for (const char *word = config->augment_kinds; (length = next_word(&word)) > 0; word += length)
     kinds |= augmentation_of(word, length);
-    word += length;
-  }
   return kinds;
 }
 
+static limn_status refuse_augmentation(const char *word, size_t length) {
+  const char *names[AUGMENTATIONS], *nearest;
+  char unknown[32];
+  for (size_t i = 0; i < AUGMENTATIONS; ++i)
+    names[i] = augmentations[i].name;
+  snprintf(unknown, sizeof unknown, "%.*s", (int)length, word);
+  nearest = limn_nearest(unknown, names, AUGMENTATIONS);
+  return limn_fail(LIMN_USAGE, "augment_kinds knows no \"%s\" but color, flip, translation and cutout%s%s%s", unknown,
+                   nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
 static limn_status check_augment(const limn_config *config) {
-  for (const char *word = config->augment_kinds; *word; word += strspn(word, ",")) {
-    const size_t length = strcspn(word, ",");
+  size_t length;
+  for (const char *word = config->augment_kinds; (length = next_word(&word)) > 0; word += length)
     if (!augmentation_of(word, length))
-      return limn_fail(LIMN_USAGE, "augment_kinds knows no \"%.*s\" but color, flip, translation and cutout",
-                       (int)length, word);
-    word += length;
-  }
+      return refuse_augmentation(word, length);
   if (config->augment != LIMN_AUGMENT_NONE && limn_config_augment_kinds(config) == 0)
     return limn_fail(LIMN_USAGE, "augment has nothing to do: name some augment_kinds, or set augment to none");
+  if (config->augment == LIMN_AUGMENT_ADA && config->loss == LIMN_GAN_WASSERSTEIN)
+    return limn_fail(LIMN_USAGE,
+                     "augment ada goes by the sign of scores, and those of loss wasserstein have none that means "
+                     "something: set augment to diffaugment, or another loss");
   return LIMN_OK;
 }
 
@@ -118,7 +135,8 @@ static limn_status check_losses(const limn_config *config) {
   if (config->label_smoothing > 0 && !logits && config->loss != LIMN_GAN_LEAST_SQUARES)
     return limn_fail(LIMN_USAGE, "label_smoothing needs a loss with targets: set loss to non_saturating, minimax or "
                                  "least_squares, or label_smoothing to 0");
-  if (config->loss == LIMN_GAN_WASSERSTEIN && config->gradient_penalty <= 0 && !config->spectral_norm)
+  if (config->loss == LIMN_GAN_WASSERSTEIN && config->gradient_penalty <= 0 && config->r1 <= 0 && config->r2 <= 0 &&
+      !config->spectral_norm)
     return limn_fail(LIMN_USAGE,
                      "loss wasserstein means nothing while the discriminator may be as steep as it likes: set "
                      "gradient_penalty (10, with d_steps 5), or spectral_norm to true");
@@ -140,7 +158,20 @@ static limn_status check_penalties(const limn_config *config) {
   return LIMN_OK;
 }
 
+/* Groups of 4, 3 or 2 pictures, whichever divides the batch. */
+static limn_status check_deviation(const limn_config *config) {
+  const int inputs = limn_config_micro_batch(config) / config->pack;
+  if (!config->minibatch_stddev || config->batch == 0 || inputs % 2 == 0 || inputs % 3 == 0)
+    return LIMN_OK;
+  return limn_fail(
+      LIMN_USAGE,
+      "minibatch_stddev compares pictures in groups of 2 to 4, and the discriminator sees %d at a time, which "
+      "none of these divides: set batch to %d, or minibatch_stddev to false",
+      inputs, config->batch + limn_config_batch_unit(config));
+}
+
 static limn_status check_stabilisers(const limn_config *config) {
+  LIMN_TRY(check_deviation(config));
   LIMN_TRY(check_losses(config));
   LIMN_TRY(check_penalties(config));
   LIMN_TRY(check_augment(config));

@@ -148,8 +148,8 @@ static const limn_setting_row table[] = {
     {NAME("regularizer", "loss", AUTOENCODER), CHOICE(regularizer, "none|mmd|l2"), DEFAULT("none"),
      HELP("what keeps codes together: mmd near N(0, 1), from which pictures can then be drawn (Tolstikhin et al. 2018); l2 near 0, for "
           "limn sample --prior gmm (Ghosh et al. 2020)")},
-    {NAME("regularizer_weight", "loss", AUTOENCODER), NUMBER(regularizer_weight), OVER(0), DEFAULT("1"),
-     HELP("what the regularizer is multiplied by, beside a reconstruction in nats a picture: mmd wants some hundreds")},
+    {NAME("regularizer_weight", "loss", AUTOENCODER), NUMBER(regularizer_weight), AT_LEAST(0), DEFAULT("0"),
+     HELP("what the regularizer is multiplied by, beside a reconstruction in nats a picture; 0: 300 with mmd, 1 with l2")},
     {NAME("decoder_decay", "loss", AUTOENCODER), NUMBER(decoder_decay), AT_LEAST(0), DEFAULT("0.001"),
      HELP("weight of half the squared norm of the decoder's weights, with the regularizer l2")},
     {NAME("perceptual", "loss", LIKELIHOODS), NUMBER(perceptual), AT_LEAST(0), DEFAULT("0"),
@@ -168,7 +168,8 @@ static const limn_setting_row table[] = {
     {NAME("gradient_penalty", "stabilisers", GANS), NUMBER(gradient_penalty), AT_LEAST(0), DEFAULT("0"),
      HELP("lambda of the penalty lambda (|slope| - 1)^2 between real and generated pictures (Gulrajani et al. 2017: 10); 0: none")},
     {NAME("penalty_every", "stabilisers", GANS), INT(penalty_every), FROM_TO(1, 1000), DEFAULT("1"),
-     HELP("steps of which the first has the penalties, as a step of their own and as many times as strong; 1: they are part of each step")},
+     HELP("takes the penalties in every so many steps only, in a step of the discriminator of their own and as many times as strong "
+          "(Karras et al. 2020, StyleGAN2); 1: in each")},
     {NAME("penalty_end", "stabilisers", GANS), NUMBER(penalty_end), FROM_TO(0, 1), DEFAULT("1"),
      HELP("part of the penalties that is left at the end of the run, to which they fall along a cosine")},
     {NAME("augment", "stabilisers", GANS), FLAG("augment"), CHOICE(augment, "none|diffaugment|ada"), DEFAULT("none"),

@@ -76,8 +76,8 @@ static limn_status make_generator(void *context, const limn_generator_file *file
     LIMN_TRY(open_mixture(g, file, options->components));
   else if (!limn_model_draws(&file->model))
     return limn_fail(LIMN_USAGE,
-                     "%s is of the model %s, whose codes follow no known distribution: fit one on its codes by "
-                     "--prior gmm, or train a vae, or an autoencoder with the regularizer mmd",
+                     "%s is of the model %s, whose codes follow no known distribution: limn sample --prior gmm "
+                     "fits one on its codes; or train a vae, or an autoencoder with the regularizer mmd",
                      file->weights.path, limn_config_model(c));
   bool average = false;
   const int chunk = c->batch > 0 && c->batch < LARGEST_CHUNK ? c->batch : LARGEST_CHUNK;

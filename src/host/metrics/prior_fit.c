@@ -48,11 +48,13 @@ static limn_status open_pictures(fitting *f) {
   if (o->data)
     LIMN_TRY(limn_config_set(f->run, "data", o->data, LIMN_FROM_FLAG));
   if (!f->run->data[0])
-    return limn_fail(LIMN_USAGE, "%s does not say what it was trained on: name it with --data PATH", f->path);
+    return limn_fail(LIMN_USAGE,
+                     "%s does not say what it was trained on: name it: limn sample %s --prior gmm --data PATH", f->path,
+                     f->path);
   limn_status status = limn_run_data_open(&f->data, f->run, &watch);
   if (status == LIMN_DATA)
-    return limn_fail(status, "what %s was trained on: %s; name where it is with --data PATH", f->path,
-                     limn_error_message());
+    return limn_fail(status, "what %s was trained on: %s; fit it where that is: limn sample %s --prior gmm --data PATH",
+                     f->path, limn_error_message(), f->path);
   LIMN_TRY(status);
   LIMN_TRY(limn_dataset_set_open(&f->pictures, f->data.dataset, f->data.training, f->data.training_count, f->run,
                                  MOST_CODES, f->run->seed));

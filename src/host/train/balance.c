@@ -12,7 +12,13 @@ static double least_loss(limn_gan_loss loss) {
   return loss == LIMN_GAN_LEAST_SQUARES ? 0.002 : 0.02;
 }
 
-bool limn_balance_add(limn_balance *balance, limn_gan_loss loss, uint64_t step, double loss_d) {
+/* What a smoothed target always costs: its entropy. */
+static double lost_to(limn_gan_loss loss, double smoothing) {
+  const bool logits = loss == LIMN_GAN_NON_SATURATING || loss == LIMN_GAN_MINIMAX;
+  return logits && smoothing > 0 ? -smoothing * log(smoothing) - (1 - smoothing) * log(1 - smoothing) : 0;
+}
+
+bool limn_balance_add(limn_balance *balance, limn_gan_loss loss, double smoothing, uint64_t step, double loss_d) {
   balance->sum += loss_d;
   ++balance->count;
   if (step % LIMN_BALANCE_WINDOW != 0)
@@ -24,6 +30,6 @@ bool limn_balance_add(limn_balance *balance, limn_gan_loss loss, uint64_t step, 
   if (!whole)
     return false;
   balance->mean = mean;
-  balance->lost = mean < least_loss(loss) * (before ? REGAINED : 1);
+  balance->lost = mean - lost_to(loss, smoothing) < least_loss(loss) * (before ? REGAINED : 1);
   return balance->lost && !before;
 }

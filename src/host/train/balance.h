@@ -18,8 +18,8 @@ typedef struct limn_balance {
   bool lost;
 } limn_balance;
 
-/* Takes the loss of the discriminator in that step (1: the first), in order. Whether the balance has just been lost:
- * once, until it has been regained. */
-bool limn_balance_add(limn_balance *balance, limn_gan_loss loss, uint64_t step, double loss_d);
+/* smoothing: of the target of real pictures. Takes the loss of the discriminator in that step (1: the first), in order.
+ * Whether the balance has just been lost: once, until it has been regained. */
+bool limn_balance_add(limn_balance *balance, limn_gan_loss loss, double smoothing, uint64_t step, double loss_d);
 
 #endif

@@ -220,8 +220,11 @@ static limn_status open_session(limn_trainer *t, const char *checkpoint) {
   t->steps = end.step;
   t->limit = end.limit;
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
-  if (t->config->schedule != LIMN_SCHEDULE_CONSTANT) /* fixed at the start: more steps do not stretch it */
+  /* What falls over the run is fixed at its start: more steps do not stretch it. */
+  if (t->config->schedule != LIMN_SCHEDULE_CONSTANT || t->config->penalty_end < 1)
     t->config->horizon = (int64_t)horizon;
+  if (t->config->instance_noise > 0 && t->config->instance_noise_steps == 0)
+    t->config->instance_noise_steps = (int64_t)horizon;
   char *engines = checkpoint ? limn_checkpoint_engines(checkpoint) : NULL;
   limn_status status = limn_session_open(&t->session, t->config, horizon,
                                          &(limn_session_data){.stop = t->options->stop,

@@ -21,13 +21,14 @@ static double learning_rate(const limn_trainer *t, uint64_t step) {
 
 /* Says when the discriminator has won: the run goes on, but the pictures will hardly get better. */
 static void watch_balance(limn_trainer *t, uint64_t step, const limn_measure *measure) {
-  limn_gan_loss loss = (limn_gan_loss)t->config->loss;
-  if (strcmp(measure->name, "loss_d") == 0 && limn_balance_add(&t->balance, loss, step, measure->value))
+  if (strcmp(measure->name, "loss_d") == 0 &&
+      limn_balance_add(&t->balance, (limn_gan_loss)t->config->loss, t->config->label_smoothing, step, measure->value))
     limn_trainer_notice(
         t,
         "the discriminator has won: it errs on no picture (loss_d %.2g on average over the steps up to %" PRIu64
-        "), and the generator learns little from it; try a lower lr_d, flip or more pictures, or "
-        "another loss",
+        "), and the generator learns little from it; try a lower lr_d, a penalty (norm_d none with r1 1), "
+        "spectral_norm, "
+        "--augment diffaugment where pictures are few, or another loss",
         t->balance.mean, step);
 }
 

@@ -104,6 +104,13 @@ static limn_value mean_kl(struct pass *p, limn_value elements) {
                            1 / (float)limn_graph_shape(p->graph, elements).n, 0);
 }
 
+/* As set, or what goes with a reconstruction in nats a picture. */
+static float regularizer_weight(const limn_config *config) {
+  if (config->regularizer_weight > 0)
+    return (float)config->regularizer_weight;
+  return config->regularizer == LIMN_REGULARIZER_MMD ? 300 : 1;
+}
+
 /* What an autoencoder's codes, and its decoder's weights, cost beside the reconstruction. */
 static void add_regularizer(struct pass *p) {
   limn_graph *graph = p->graph;
@@ -114,7 +121,7 @@ static void add_regularizer(struct pass *p) {
   p->penalty =
       mmd ? limn_loss_mmd(graph, p->z, limn_graph_normal(graph, limn_graph_shape(graph, p->z), p->streams->prior))
           : limn_loss_code_norm(graph, p->z);
-  p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, p->penalty, (float)config->regularizer_weight, 0));
+  p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, p->penalty, regularizer_weight(config), 0));
   if (!mmd && config->decoder_decay > 0) {
     limn_value norm = limn_loss_weight_norm(graph, "decoder.", "decoder." LIMN_VAE_VARIANCE);
     p->loss = limn_graph_add(graph, p->loss, limn_graph_affine(graph, norm, (float)config->decoder_decay, 0));
