@@ -169,3 +169,43 @@ Test(stabilisers, a_penalty_computes_its_own_arithmetic_alone) {
   /* Alone: the slope does not depend on what the last layer puts out, and the generator is left out. */
   expect_products((const char *const[]){"r1", "1", "penalty_every", "4", NULL}, true, (products){2 + 2, 3, 3});
 }
+
+/* ---- what is refused ---- */
+
+Test(stabilisers, contradictions_are_refused_and_name_the_way_out) {
+  static const struct {
+    const char *model, *piece; /* piece NULL: they go together */
+    const char *settings[9];
+  } refused[] = {
+      {"dcgan", "set norm_d to none, or r1 to 0", {"r1", "1"}},
+      {"dcgan", "set norm_d to none, or gradient_penalty to 0", {"gradient_penalty", "10"}},
+      {"dcgan", NULL, {"r1", "1", "norm_d", "none"}},
+      {"sngan", NULL, {"gradient_penalty", "10"}},
+      {"dcgan", "set gradient_penalty (10, with d_steps 5), or spectral_norm", {"loss", "wasserstein"}},
+      {"r3gan", NULL, {"loss", "wasserstein"}},
+      {"dcgan", "label_smoothing needs a loss with targets", {"loss", "hinge", "label_smoothing", "0.1"}},
+      {"dcgan", NULL, {"loss", "least_squares", "label_smoothing", "0.1"}},
+      {"dcgan", "set batch to 66, or pack to 1", {"pack", "3", "batch", "64"}},
+      {"dcgan", NULL, {"pack", "4", "batch", "64"}},
+      {"dcgan", "knows no \"colour\"", {"augment_kinds", "flip, colour"}},
+      {"dcgan", "did you mean color?", {"augment_kinds", "colour"}},
+      {"dcgan", NULL, {"augment", "ada", "augment_kinds", "color, cutout"}},
+      {"dcgan", "augment has nothing to do", {"augment", "ada", "augment_kinds", ","}},
+      {"sngan", "set augment to diffaugment", {"augment", "ada", "loss", "wasserstein"}},
+      {"r3gan", "minibatch_stddev compares pictures in groups", {"minibatch_stddev", "true", "batch", "25"}},
+      {"r3gan", NULL, {"minibatch_stddev", "true", "batch", "27"}},
+      {"r3gan", "set horizon, or penalty_end to 1", {"penalty_end", "0.1", "epochs", "0", "time", "10m"}},
+      {"r3gan", "set instance_noise_steps", {"instance_noise", "0.1", "epochs", "0", "time", "10m"}},
+  };
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i) {
+    limn_config *config = NULL;
+    cr_assert_eq(limn_config_create(&config, refused[i].model), LIMN_OK);
+    test_set_all(config, refused[i].settings);
+    const limn_status status = limn_config_check(config);
+    cr_expect_eq(status, refused[i].piece ? LIMN_USAGE : LIMN_OK, "case %zu: %s", i,
+                 status ? limn_error_message() : "");
+    if (refused[i].piece)
+      cr_expect_not_null(strstr(limn_error_message(), refused[i].piece), "%s", limn_error_message());
+    limn_config_destroy(config);
+  }
+}
