@@ -1,6 +1,6 @@
-/* kernel_tests [--slice K/N] [NAME-PART]: runs the cases whose name has the part in it, of these every N-th from the K-th
- * on. The last line is a digest of all bytes that the kernels wrote: tests/kernels/seeds.sh compares it between orders of
- * execution. */
+/* kernel_tests [--slice K/N] [NAME-PART]: runs the cases whose name has the part in it, of these every N-th from the
+ * K-th on. The last line is a digest of all bytes that the kernels wrote: tests/kernels/seeds.sh compares it between
+ * orders of execution. */
 #include "kernel_tests.h"
 
 #include <math.h>
