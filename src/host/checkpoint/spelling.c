@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-  const char *hooked, *parametrized;
-} spellings[] = {
+enum { HOOKED, PARAMETRIZED };
+static const char *const spellings[][2] = {
     {"weight_orig", "parametrizations.weight.original"},
     {"weight_u", "parametrizations.weight.0._u"},
     {"weight_v", "parametrizations.weight.0._v"},
@@ -19,24 +18,21 @@ static int length_before(const char *name, const char *ending) {
   return (int)(all - end);
 }
 
-const char *limn_spelling_parametrized(const char *name, char *buffer, size_t size) {
+static const char *respell(const char *name, int from, int to, char *buffer, size_t size) {
   for (size_t i = 0; i < sizeof spellings / sizeof *spellings; ++i) {
-    const int before = length_before(name, spellings[i].hooked);
+    const int before = length_before(name, spellings[i][from]);
     if (before >= 0) {
-      snprintf(buffer, size, "%.*s%s", before, name, spellings[i].parametrized);
+      snprintf(buffer, size, "%.*s%s", before, name, spellings[i][to]);
       return buffer;
     }
   }
   return name;
 }
 
+const char *limn_spelling_parametrized(const char *name, char *buffer, size_t size) {
+  return respell(name, HOOKED, PARAMETRIZED, buffer, size);
+}
+
 const char *limn_spelling_hooked(const char *name, char *buffer, size_t size) {
-  for (size_t i = 0; i < sizeof spellings / sizeof *spellings; ++i) {
-    const int before = length_before(name, spellings[i].parametrized);
-    if (before >= 0) {
-      snprintf(buffer, size, "%.*s%s", before, name, spellings[i].hooked);
-      return buffer;
-    }
-  }
-  return name;
+  return respell(name, PARAMETRIZED, HOOKED, buffer, size);
 }

@@ -139,9 +139,7 @@ static limn_status copy_indices(limn_loader *loader, const limn_loader_options *
 
 static limn_status balance_classes(limn_loader *loader, int class_count) {
   if (class_count == 0)
-    return limn_fail(LIMN_USAGE,
-                     "class_balanced draws all classes equally often, and this data set has no labels: give "
-                     "--labels FILE or a sub-folder a class, or leave class_balanced out");
+    return limn_fail(LIMN_USAGE, "the data set has no labels, so class_balanced has no classes to draw equally often");
   int32_t *labels = malloc(loader->index_count * sizeof *labels);
   if (!labels)
     return limn_fail_memory("the labels");

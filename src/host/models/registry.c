@@ -5,31 +5,15 @@
 #include "models/sngan.h"
 #include "models/vae.h"
 
+#define GAN(name_)                                                                                                     \
+  .networks = {{.name = "generator", .build = limn_##name_##_generator, .reads_codes = true},                          \
+               {.name = "discriminator", .build = limn_##name_##_discriminator}},                                      \
+  .generator = 0, .training = LIMN_TRAINED_AS_GAN, .draws = true, .averages = true
+
 static const limn_model_row rows[] = {
-    [LIMN_MODEL_DCGAN] = {.networks = {{.name = "generator", .build = limn_dcgan_generator, .reads_codes = true},
-                                       {.name = "discriminator", .build = limn_dcgan_discriminator}},
-                          .generator = 0,
-                          .training = LIMN_TRAINED_AS_GAN,
-                          .draws = true,
-                          .averages = true,
-                          .pixels = limn_dcgan_pixels,
-                          .describe_output = limn_dcgan_describe_output},
-    [LIMN_MODEL_SNGAN] = {.networks = {{.name = "generator", .build = limn_sngan_generator, .reads_codes = true},
-                                       {.name = "discriminator", .build = limn_sngan_discriminator}},
-                          .generator = 0,
-                          .training = LIMN_TRAINED_AS_GAN,
-                          .draws = true,
-                          .averages = true,
-                          .pixels = limn_dcgan_pixels,
-                          .describe_output = limn_dcgan_describe_output},
-    [LIMN_MODEL_R3GAN] = {.networks = {{.name = "generator", .build = limn_r3gan_generator, .reads_codes = true},
-                                       {.name = "discriminator", .build = limn_r3gan_discriminator}},
-                          .generator = 0,
-                          .training = LIMN_TRAINED_AS_GAN,
-                          .draws = true,
-                          .averages = true,
-                          .pixels = limn_r3gan_pixels,
-                          .describe_output = limn_r3gan_describe_output},
+    [LIMN_MODEL_DCGAN] = {GAN(dcgan), .pixels = limn_dcgan_pixels, .describe_output = limn_dcgan_describe_output},
+    [LIMN_MODEL_SNGAN] = {GAN(sngan), .pixels = limn_dcgan_pixels, .describe_output = limn_dcgan_describe_output},
+    [LIMN_MODEL_R3GAN] = {GAN(r3gan), .pixels = limn_r3gan_pixels, .describe_output = limn_r3gan_describe_output},
     [LIMN_MODEL_VAE] = {.networks = {{.name = "encoder", .build = limn_vae_encoder}, LIMN_VAE_DECODER},
                         .generator = 1,
                         .training = LIMN_TRAINED_AS_VAE,
