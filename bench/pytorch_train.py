@@ -22,9 +22,13 @@ from torch.nn import functional as F
 from pytorch_step import Dcgan
 
 
-def read_idx(path):
+def unzip(path):
     with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
-        data = file.read()
+        return file.read()
+
+
+def read_idx(path):
+    data = unzip(path)
     count, height, width = (int.from_bytes(data[4 * i:4 * i + 4], "big") for i in (1, 2, 3))
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=16).reshape(count, 1, height, width).copy())
 
@@ -90,4 +94,5 @@ def main():
         np.savez(args.out / f"{mode}.npz", images=draw(model.generator, args))
 
 
-main()
+if __name__ == "__main__":
+    main()

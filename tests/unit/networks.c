@@ -2,8 +2,10 @@
  * device of the tests and on the reference device; on CUDA in half precision too. */
 #include <criterion/criterion.h>
 
+#include "checkpoint/pretrained.h"
 #include "checkpoint/weights.h"
 #include "devices/device.h"
+#include "models/projected.h"
 #include "reference/reference.h"
 #include "support/made_weights.h"
 #include "support/training.h"
@@ -180,9 +182,21 @@ static int compare(session *s) {
   return compared;
 }
 
+/* The pretrained network that a projected discriminator looks through has the weights of tests/fixtures/features. */
+static void fill_projector(session *s) {
+  if (!s->config->projector[0])
+    return;
+  const limn_feature_network *network = network_of(s->config->projector);
+  made_file *file = make_file(network, "");
+  cr_assert_eq(limn_pretrained_load(s->store, network, LIMN_PROJECTOR, &file->file, "made"), LIMN_OK, "%s",
+               limn_error_message());
+  free_file(file);
+}
+
 static void run(session *s, limn_program **program) {
   cr_assert_eq(limn_program_create(program, s->store, s->graph, NULL), LIMN_OK, "%s", limn_error_message());
   fill_weights(s);
+  fill_projector(s);
 }
 
 static int check_generator(const char *case_name, const char *model, const char *const *settings, bool whole,
@@ -337,4 +351,9 @@ Test(networks, dcgan_with_all_that_may_be_in_it) {
                         SETTINGS("size", "16", "channels", "3", "filters", "4", "norm_d", "none", "spectral_norm",
                                  "true", "minibatch_stddev", "true"),
                         false, true});
+}
+
+Test(networks, projected) {
+  check(&(network_case){"projected", "projected", SETTINGS("size", "14", "channels", "1", "head_filters", "1"), false,
+                        true});
 }

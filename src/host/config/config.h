@@ -12,6 +12,7 @@ typedef enum limn_model_kind {
   LIMN_MODEL_DCGAN,
   LIMN_MODEL_SNGAN,
   LIMN_MODEL_R3GAN,
+  LIMN_MODEL_PROJECTED,
   LIMN_MODEL_VAE,
   LIMN_MODEL_AUTOENCODER,
   LIMN_MODEL_COUNT
@@ -24,6 +25,7 @@ typedef enum limn_gan_loss {
   LIMN_GAN_WASSERSTEIN,
   LIMN_GAN_RELATIVISTIC
 } limn_gan_loss;
+typedef enum limn_generator_kind { LIMN_GENERATOR_DCGAN, LIMN_GENERATOR_SNGAN } limn_generator_kind;
 typedef enum limn_norm { LIMN_NORM_BATCH, LIMN_NORM_NONE } limn_norm;
 typedef enum limn_likelihood {
   LIMN_LIKELIHOOD_BERNOULLI,
@@ -75,6 +77,10 @@ struct limn_config {
   int norm_d;            /* limn_norm: what the discriminator has behind its convolutions; dcgan */
   bool spectral_norm;    /* of the discriminator's weights */
   bool minibatch_stddev; /* in front of the discriminator's end */
+  int generator;         /* limn_generator_kind: of which model; projected */
+  char *projector;       /* the pretrained network that its discriminator looks through */
+  int projector_size;    /* side of the pictures that it is shown */
+  int head_filters;      /* of the first convolution of each small discriminator */
   int residual_blocks;   /* at each resolution; vae, autoencoder */
 
   /* length */

@@ -11,6 +11,7 @@ static const struct {
     [LIMN_MODEL_DCGAN] = {"dcgan", "generative adversarial networks of convolutions (Radford et al. 2015)"},
     [LIMN_MODEL_SNGAN] = {"sngan", "residual generator, discriminator with spectral norm (Miyato et al. 2018)"},
     [LIMN_MODEL_R3GAN] = {"r3gan", "grouped residual networks without normalisation (Huang et al. 2024)"},
+    [LIMN_MODEL_PROJECTED] = {"projected", "discriminators that look through a pretrained network (Sauer et al. 2021)"},
     [LIMN_MODEL_VAE] = {"vae", "variational autoencoder (Kingma & Welling 2014)"},
     [LIMN_MODEL_AUTOENCODER] = {"autoencoder",
                                 "plain, denoising or regularised autoencoder (limn sample --prior gmm draws from it)"},

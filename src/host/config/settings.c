@@ -9,9 +9,11 @@
 #define DCGAN       (1u << LIMN_MODEL_DCGAN)
 #define SNGAN       (1u << LIMN_MODEL_SNGAN)
 #define R3GAN       (1u << LIMN_MODEL_R3GAN)
+#define PROJECTED   (1u << LIMN_MODEL_PROJECTED)
 #define VAE         (1u << LIMN_MODEL_VAE)
 #define AUTOENCODER (1u << LIMN_MODEL_AUTOENCODER)
-#define GANS        (DCGAN | SNGAN | R3GAN)
+#define FREE_GANS   (DCGAN | SNGAN | R3GAN) /* whose discriminator sees pictures themselves */
+#define GANS        (FREE_GANS | PROJECTED)
 #define LIKELIHOODS (VAE | AUTOENCODER)
 #define DRAWN       (GANS | VAE | AUTOENCODER) /* whose pictures can be drawn: an autoencoder's with the regularizer mmd */
 #define ALL         (~0u)
@@ -82,11 +84,11 @@ static const limn_setting_row table[] = {
      HELP("where decoded pictures are kept for the next run; auto: in the user's caches, what takes long to decode")},
 
     {NAME("filters", "network", ALL), FLAG("filters"), INT(filters), FROM_TO(1, 512),
-     DEFAULTS("DCGAN: PyTorch's example", {DCGAN, "64"}, {SNGAN, "128"}, {R3GAN | LIKELIHOODS, "32"}),
+     DEFAULTS("DCGAN: PyTorch's example", {DCGAN | PROJECTED, "64"}, {SNGAN, "128"}, {R3GAN | LIKELIHOODS, "32"}),
      HELP("filters of the layer next to the picture; each halving of the picture doubles them. sngan: of its "
           "discriminator up to 32 pixels a side, half as many next to larger pictures")},
     {NAME("latent", "network", ALL), FLAG("latent"), INT(latent), FROM_TO(1, 4096),
-     DEFAULTS("DCGAN: Radford et al. 2015", {DCGAN, "100"}, {R3GAN, "64"}, {SNGAN | LIKELIHOODS, "128"}),
+     DEFAULTS("DCGAN: Radford et al. 2015", {DCGAN, "100"}, {R3GAN, "64"}, {SNGAN | PROJECTED | LIKELIHOODS, "128"}),
      HELP("length of the latent code z")},
     {NAME("norm_d", "network", DCGAN), CHOICE(norm_d, "batch|none"),
      DEFAULTS("Radford et al. 2015", {DCGAN, "batch"}, {ALL, "none"}),
@@ -94,8 +96,17 @@ static const limn_setting_row table[] = {
     {NAME("spectral_norm", "network", DCGAN | SNGAN), SWITCH(spectral_norm),
      DEFAULTS("Miyato et al. 2018", {SNGAN, "true"}, {ALL, "false"}),
      HELP("divides each weight of the discriminator by its largest singular value")},
-    {NAME("minibatch_stddev", "network", GANS), SWITCH(minibatch_stddev), DEFAULT("false"),
+    {NAME("minibatch_stddev", "network", FREE_GANS), SWITCH(minibatch_stddev), DEFAULT("false"),
      HELP("shows the end of the discriminator how much pictures of a batch differ (Karras et al. 2018)")},
+    {NAME("generator", "network", PROJECTED), CHOICE(generator, "dcgan|sngan"), DEFAULT("dcgan"),
+     HELP("of which model the generator is")},
+    {NAME("projector", "network", PROJECTED), FIELD("text", LIMN_SETTING_TEXT, projector),
+     RANGE("a network that limn features lists"), DEFAULTS("Sauer et al. 2021", {PROJECTED, "efficientnet_lite0"}, {ALL, ""}),
+     HELP("the pretrained network through which the discriminators look")},
+    {NAME("projector_size", "network", PROJECTED), INT(projector_size), FROM_TO(64, 1024), DEFAULT("64"),
+     HELP("side to which it sees pictures resized")},
+    {NAME("head_filters", "network", PROJECTED), INT(head_filters), FROM_TO(1, 512), DEFAULT("32"),
+     HELP("filters of the first convolution of each of the four small discriminators")},
     {NAME("residual_blocks", "network", LIKELIHOODS), INT(residual_blocks), FROM_TO(0, 16), DEFAULT("0"),
      HELP("residual blocks of two 3x3 convolutions at each resolution of encoder and decoder")},
 
@@ -120,7 +131,7 @@ static const limn_setting_row table[] = {
      HELP("validations, or evaluations, without improvement after which the run stops; 0: never")},
 
     {NAME("loss", "loss", GANS), CHOICE(loss, "non_saturating|minimax|least_squares|hinge|wasserstein|relativistic"),
-     DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018; Huang et al. 2024", {SNGAN, "hinge"}, {R3GAN, "relativistic"}, {ALL, "non_saturating"}),
+     DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018; Huang et al. 2024", {SNGAN | PROJECTED, "hinge"}, {R3GAN, "relativistic"}, {ALL, "non_saturating"}),
      HELP("losses of the discriminator and the generator")},
     {NAME("d_steps", "loss", GANS), INT(d_steps), FROM_TO(1, 100), DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018", {SNGAN, "5"}, {ALL, "1"}),
      HELP("discriminator steps for each generator step")},
@@ -172,7 +183,7 @@ static const limn_setting_row table[] = {
           "(Karras et al. 2020, StyleGAN2); 1: in each")},
     {NAME("penalty_end", "stabilisers", GANS), NUMBER(penalty_end), FROM_TO(0, 1), DEFAULT("1"),
      HELP("part of the penalties that is left at the end of the run, to which they fall along a cosine")},
-    {NAME("augment", "stabilisers", GANS), FLAG("augment"), CHOICE(augment, "none|diffaugment|ada"), DEFAULT("none"),
+    {NAME("augment", "stabilisers", GANS), FLAG("augment"), CHOICE(augment, "none|diffaugment|ada"), DEFAULTS("PROJECTED: Sauer et al. 2021", {PROJECTED, "diffaugment"}, {ALL, "none"}),
      HELP("changes real and generated pictures at random before the discriminator sees them, for few pictures: always, or as much as it "
           "takes (Zhao et al. 2020; Karras et al. 2020)")},
     {NAME("augment_kinds", "stabilisers", GANS), FIELD("text", LIMN_SETTING_TEXT, augment_kinds),
@@ -185,7 +196,7 @@ static const limn_setting_row table[] = {
      HELP("standard deviation of noise on all that the discriminator sees, where pixels are in [-1, 1]; falls to 0")},
     {NAME("instance_noise_steps", "stabilisers", GANS), INT64(instance_noise_steps), STEPS, DEFAULT("0"),
      HELP("steps over which it does; 0: those of the run")},
-    {NAME("pack", "stabilisers", GANS), INT(pack), FROM_TO(1, 4), DEFAULT("1"),
+    {NAME("pack", "stabilisers", FREE_GANS), INT(pack), FROM_TO(1, 4), DEFAULT("1"),
      HELP("pictures that the discriminator sees at once, as channels of one (Lin et al. 2018, PacGAN), so that it sees missing variety")},
 
     {NAME("optimizer", "optimiser", ALL), CHOICE(optimizer, "adam|adamw|sgd"), DEFAULT("adam"),
@@ -199,7 +210,7 @@ static const limn_setting_row table[] = {
               {GANS, "0"}, {LIKELIHOODS, "0.9"}),
      HELP("decay of Adam's first moment")},
     {NAME("beta2", "optimiser", ALL), NUMBER(beta2), FROM_UNDER(0, 1),
-     DEFAULTS("SNGAN, R3GAN: their authors; else Kingma & Ba 2015", {SNGAN, "0.9"}, {R3GAN, "0.99"}, {ALL, "0.999"}),
+     DEFAULTS("SNGAN, R3GAN: their authors; else Kingma & Ba 2015", {SNGAN, "0.9"}, {R3GAN | PROJECTED, "0.99"}, {ALL, "0.999"}),
      HELP("decay of Adam's second moment")},
     {NAME("eps", "optimiser", ALL), NUMBER(eps), OVER(0), DEFAULTS("Kingma & Ba 2015", {ALL, "1e-8"}),
      HELP("what Adam adds to the square root of its second moment")},
@@ -215,7 +226,7 @@ static const limn_setting_row table[] = {
      HELP("steps over which the learning rate rises from 0")},
     {NAME("clip", "optimiser", ALL), NUMBER(clip), AT_LEAST(0), DEFAULT("0"),
      HELP("largest norm of a network's gradient; 0: no clipping")},
-    {NAME("ema", "optimiser", GANS), NUMBER(ema), FROM_UNDER(0, 1), DEFAULTS("", {R3GAN, "0.999"}, {ALL, "0"}),
+    {NAME("ema", "optimiser", GANS), NUMBER(ema), FROM_UNDER(0, 1), DEFAULTS("", {R3GAN | PROJECTED, "0.999"}, {ALL, "0"}),
      HELP("decay of the moving average of the generator's weights, from which samples are drawn; at step t, from 0, "
           "at most (1 + t) / (10 + t); 0: no average")},
 

@@ -7,13 +7,21 @@
 /* The prefix of the moving average of a network's weights: "ema.generator.main.0.weight". */
 #define LIMN_AVERAGE "ema."
 
+/* What a discriminator that looks through a frozen network has seen of pictures already (projected.h): the network that
+ * is applied to the same value again takes it from there. */
+#define LIMN_PROJECTIONS 4
+typedef struct limn_projection {
+  limn_value pictures, maps[LIMN_PROJECTIONS]; /* pictures LIMN_NONE: nothing yet */
+} limn_projection;
+
 /* How a network is run. */
 typedef struct limn_network_mode {
-  bool training;   /* batchnorm with batch statistics, which also move the running ones */
-  bool average;    /* with the moving average of the weights, whose leaves have the role OPTIMIZER */
-  limn_value gate; /* of the running statistics; LIMN_NONE: none */
-  float momentum;  /* of the running statistics, PyTorch's; 0: 0.1 */
-  int32_t groups;  /* equal parts of the batch with batch statistics of their own; 0 counts as 1 */
+  bool training;               /* batchnorm with batch statistics, which also move the running ones */
+  bool average;                /* with the moving average of the weights, whose leaves have the role OPTIMIZER */
+  limn_value gate;             /* of the running statistics; LIMN_NONE: none */
+  float momentum;              /* of the running statistics, PyTorch's; 0: 0.1 */
+  limn_projection *projection; /* NULL: nothing is kept */
+  int32_t groups;              /* equal parts of the batch with batch statistics of their own; 0 counts as 1 */
 } limn_network_mode;
 
 struct limn_outline;

@@ -1,6 +1,7 @@
 #include "models/registry.h"
 
 #include "models/dcgan.h"
+#include "models/projected.h"
 #include "models/r3gan.h"
 #include "models/sngan.h"
 #include "models/vae.h"
@@ -14,6 +15,8 @@ static const limn_model_row rows[] = {
     [LIMN_MODEL_DCGAN] = {GAN(dcgan), .pixels = limn_dcgan_pixels, .describe_output = limn_dcgan_describe_output},
     [LIMN_MODEL_SNGAN] = {GAN(sngan), .pixels = limn_dcgan_pixels, .describe_output = limn_dcgan_describe_output},
     [LIMN_MODEL_R3GAN] = {GAN(r3gan), .pixels = limn_r3gan_pixels, .describe_output = limn_r3gan_describe_output},
+    [LIMN_MODEL_PROJECTED] = {GAN(projected), .pixels = limn_dcgan_pixels,
+                              .describe_output = limn_dcgan_describe_output},
     [LIMN_MODEL_VAE] = {.networks = {{.name = "encoder", .build = limn_vae_encoder}, LIMN_VAE_DECODER},
                         .generator = 1,
                         .training = LIMN_TRAINED_AS_VAE,

@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "checkpoint/average.h"
+#include "models/projected.h"
 #include "train/accumulation.h"
 #include "train/augment.h"
+#include "train/frozen_load.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/penalties.h"
@@ -123,7 +125,7 @@ static limn_status add_discriminator_step(limn_players *p, const limn_player_str
 static limn_status add_generator_step(limn_players *p) {
   limn_graph *graph = p->graph;
   const limn_gan_loss loss = (limn_gan_loss)p->config->loss;
-  limn_value norm, real = LIMN_NONE, fake = limn_players_judge(p, p->fake, LIMN_LOOK_GENERATOR, 1);
+  limn_value norm, real = LIMN_NONE, fake = limn_players_judge_fake(p);
   if (loss == LIMN_GAN_RELATIVISTIC)
     real = limn_players_judge(p, p->real, LIMN_LOOK_GENERATOR_REAL, 1);
   limn_value loss_g = limn_loss_generator(graph, loss, fake, real);
@@ -238,6 +240,12 @@ static limn_status build_penalty(limn_session *s, limn_graph *graph) {
   return limn_program_create(&s->penalty, s->store, graph, NULL);
 }
 
+/* Weights of the pretrained network that the discriminator looks through, where it has one. */
+static limn_status load_projector(limn_session *s) {
+  return s->planning || !s->config->projector[0] ? LIMN_OK
+                                                 : limn_frozen_load(s->store, s->config->projector, LIMN_PROJECTOR);
+}
+
 static limn_status build(limn_session *s) {
   LIMN_TRY(accumulates(s->config) ? build_accumulated(s) : limn_session_build(s, build_step));
   if (s->config->d_steps > 1)
@@ -246,6 +254,7 @@ static limn_status build(limn_session *s) {
     LIMN_TRY(limn_session_build(s, build_penalty));
   if (s->config->ema > 0)
     LIMN_TRY(limn_average_create_program(&s->statistics, s->store, &s->model, s->batch.n));
+  LIMN_TRY(load_projector(s));
   return limn_session_build_samples(s);
 }
 

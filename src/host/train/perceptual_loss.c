@@ -1,9 +1,8 @@
 #include "train/perceptual_loss.h"
 
 #include "base/error.h"
-#include "checkpoint/pretrained.h"
-#include "infer/feature_files.h"
 #include "models/features/features.h"
+#include "train/frozen_load.h"
 
 #define PREFIX "perceptual" /* of the leaves */
 #define EPS    1e-6f        /* under the squared length of a vector, so that the gradient of none is bounded */
@@ -47,11 +46,5 @@ limn_status limn_loss_perceptual(limn_graph *graph, const limn_config *config, l
 }
 
 limn_status limn_perceptual_load(limn_store *store, const limn_config *config) {
-  const limn_feature_network *network;
-  limn_safetensors *file = NULL;
-  char path[4096];
-  LIMN_TRY(limn_feature_file_open(&file, config->perceptual_network, &network, path, sizeof path));
-  limn_status status = limn_pretrained_load(store, network, PREFIX, file, path);
-  limn_safetensors_close(file);
-  return status;
+  return limn_frozen_load(store, config->perceptual_network, PREFIX);
 }

@@ -21,6 +21,10 @@ typedef struct limn_players {
   limn_value real, fake;     /* pictures */
   /* The discriminator's scores: real ones first, and each part. */
   limn_value scores, real_scores, fake_scores;
+  /* Where the discriminator looks through a frozen network, both players are judged by one view of the fake pictures,
+   * so that it is passed through once. */
+  limn_value fake_view;
+  limn_projection projection;
   limn_value seen; /* the pictures of `scores`, where one pass took all of them; else LIMN_NONE */
 } limn_players;
 
@@ -33,6 +37,8 @@ void limn_players_generate(limn_players *p, const limn_player_streams *streams);
 /* The discriminator's scores of pictures as it sees them (view.h). `groups` batches one behind the other go in one
  * pass; each has its own batch statistics, as if it were passed alone. */
 limn_value limn_players_judge(const limn_players *p, limn_value pictures, limn_look look, int groups);
+/* The scores of the generated pictures that the generator is taught by. */
+limn_value limn_players_judge_fake(limn_players *p);
 /* Scores real and fake pictures: together, which takes half the launches of two passes, or each by itself. */
 void limn_players_score(limn_players *p, limn_look look, bool apart);
 

@@ -16,8 +16,9 @@
 #define EVENLY(scale_, shift_) .scale = {scale_, scale_, scale_}, .shift = {shift_, shift_, shift_}
 
 #define RESNET(variant_)                                                                                               \
-  .taps = {"layer1", "layer2", "layer3", "layer4", "pool", "logits"}, .judge = "pool", .logits = "logits",             \
-  OF_IMAGENET, .build = limn_build_resnet, .variant = variant_
+  .taps = {"layer1", "layer2", "layer3", "layer4", "pool", "logits"},                                                  \
+  .stages = {"layer1", "layer2", "layer3", "layer4"}, .judge = "pool", .logits = "logits", OF_IMAGENET,                \
+  .build = limn_build_resnet, .variant = variant_
 
 #define VGG_11                                                                                                         \
   "conv1_1", "conv2_1", "conv3_1", "conv3_2", "conv4_1", "conv4_2", "conv5_1", "conv5_2", "fc1", "fc2", "logits"
@@ -43,6 +44,7 @@ static const limn_feature_network networks[] = {
         .short_name = "lite0",
         .taps = {"block0", "block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9",
                  "block10", "block11", "block12", "block13", "block14", "block15", "head", "pool", "logits"},
+        .stages = {"block2", "block4", "block10", "block15"},
         .judge = "pool",
         .logits = "logits",
         .size = 224,

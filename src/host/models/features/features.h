@@ -20,6 +20,7 @@ typedef struct limn_feature_network {
   const char *short_name;                      /* "lite0", behind "FD-"; NULL: the name */
   const char *distance;                        /* "FID": what the distance by published weights is called; NULL: FD- */
   const char *taps[LIMN_MAX_TAPS + 1];         /* in the order of the network; NULL behind the last */
+  const char *stages[4];                       /* of the taps: maps at strides 4, 8, 16, 32; NULL: not said */
   const char *judge, *logits;                  /* of the taps: which is compared by default, and which tells classes */
   int size;                                    /* side of the pictures that it was trained with */
   float scale[3], shift[3];                    /* of each channel: x = scale v + shift, for v in 0 ... 255 */

@@ -1,0 +1,17 @@
+/* Projected GANs (Sauer et al. 2021): the discriminator looks at pictures through a frozen, pretrained network. Maps of
+ * four of its stages are mixed at random, which nothing trains either: over channels by 1x1 convolutions, and over
+ * scales from the smallest map to the largest, each brought to twice its sides and added to the next. A small
+ * discriminator on each of the four mixtures gives a map of scores. The generator is another model's. */
+#ifndef LIMN_MODELS_PROJECTED_H
+#define LIMN_MODELS_PROJECTED_H
+
+#include "models/model.h"
+
+/* The leaves of the pretrained network: "projector.LAYER.weight". */
+#define LIMN_PROJECTOR "projector"
+
+limn_value limn_projected_generator(limn_scope *scope, const limn_model *model, limn_value z);
+/* (N, 4, S, S): scores of the four discriminators; S is the side of the smallest mixture, less 3. */
+limn_value limn_projected_discriminator(limn_scope *scope, const limn_model *model, limn_value x);
+
+#endif
