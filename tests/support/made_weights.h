@@ -4,7 +4,9 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/philox.h"
 #include "formats/safetensors.h"
@@ -121,6 +123,18 @@ static inline const limn_feature_network *network_of(const char *name) {
   const limn_feature_network *network;
   cr_assert_eq(limn_feature_network_find(&network, name), LIMN_OK, "%s", limn_error_message());
   return network;
+}
+
+/* The test's own cache of the user's, with that network in it. */
+static inline void use_made_network(const char *name) {
+  mkdir(test_path("cache"), 0777);
+  mkdir(test_path("cache/features"), 0777);
+  setenv("LIMN_CACHE", test_path("cache"), 1);
+  char path[128];
+  made_file *m = make_file(network_of(name), "");
+  snprintf(path, sizeof path, "cache/features/%s.safetensors", name);
+  write_made_file(m, path);
+  free_file(m);
 }
 
 /* (2, 3, height, width), the caller's. */

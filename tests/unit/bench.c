@@ -366,7 +366,7 @@ Test(bench, what_the_program_refuses) {
       {"bench data dcgan", 2, "\"dcgan\""},
       {"bench data --warmup 2", 2, "bench data has no --warmup"},
       {"bench data --paced", 2, "bench data has no --paced"},
-      {"bench ops", 2, "limn bench ops dcgan|sngan|r3gan|vae|autoencoder"},
+      {"bench ops", 2, "limn bench ops dcgan|sngan|r3gan|projected|vae|autoencoder"},
       {"bench ops dcgan vae", 2, "\"vae\""},
       {"bench ops dcgna", 2, "did you mean dcgan?"},
       {"bench ops dcgan " SMALL "--rounds 0", 2, "rounds"},

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "config/settings.h"
 
-static const char *const models[] = {"dcgan", "sngan", "r3gan", "vae", "autoencoder"};
+static const char *const models[] = {"dcgan", "sngan", "r3gan", "projected", "vae", "autoencoder"};
 _Static_assert(sizeof models / sizeof *models == LIMN_MODEL_COUNT, "each model, in their order");
 static char folder[] = "/tmp/limn-config-XXXXXX";
 static char file[256];

@@ -174,7 +174,7 @@ Test(plan, what_the_program_refuses) {
     int code;
     const char *piece;
   } cases[] = {
-      {"plan", 2, "limn plan dcgan|sngan|r3gan|vae|autoencoder"},
+      {"plan", 2, "limn plan dcgan|sngan|r3gan|projected|vae|autoencoder"},
       {"plan dcgan vae", 2, "\"vae\""},
       {"plan dcgna", 2, "did you mean dcgan?"},
       {"plan dcgan --size x", 2, "size"},

@@ -1,4 +1,5 @@
 /* A run that goes on: what it may change, what it takes over, and what it does when nothing more can be written. */
+#include "support/made_weights.h"
 #include "support/run_files.h"
 
 #include <dirent.h>
@@ -12,7 +13,10 @@
 
 static char data[TEST_PATH_SIZE];
 
-static void begin(void) { test_begin_with_data(data, 40); }
+static void begin(void) {
+  test_begin_with_data(data, 40);
+  use_made_network("efficientnet_lite0");
+}
 
 TestSuite(resume, .init = begin, .fini = test_folder_remove, .timeout = 120);
 
@@ -114,8 +118,8 @@ Test(resume, a_lost_mark_of_the_best_comes_back) {
 
 /* What is said before the run is an upper bound, and a near one. */
 Test(resume, a_checkpoint_takes_what_was_said) {
-  static const char *const models[] = {"dcgan", "sngan", "r3gan", "vae", "autoencoder"};
-  for (int i = 0; i < 5; ++i) {
+  static const char *const models[] = {"dcgan", "sngan", "r3gan", "projected", "vae", "autoencoder"};
+  for (int i = 0; i < 6; ++i) {
     const char *const settings[] = {"filters", "16", NULL};
     limn_config *config = test_config(models[i], settings);
     limn_session session;

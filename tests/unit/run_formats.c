@@ -4,15 +4,10 @@
 
 static char data[TEST_PATH_SIZE];
 
-/* With a network in the cache that reconstructions can be seen by. */
+/* With a network in the cache that reconstructions and discriminators can see by. */
 static void begin(void) {
   test_begin_with_data(data, 40);
-  mkdir(test_path("cache"), 0777);
-  mkdir(test_path("cache/features"), 0777);
-  setenv("LIMN_CACHE", test_path("cache"), 1);
-  made_file *m = make_file(network_of("efficientnet_lite0"), "");
-  write_made_file(m, "cache/features/efficientnet_lite0.safetensors");
-  free_file(m);
+  use_made_network("efficientnet_lite0");
 }
 
 TestSuite(run_formats, .init = begin, .fini = test_folder_remove, .timeout = 120);
@@ -25,6 +20,7 @@ static const struct {
     {"dcgan", {"steps", "6", "log_every", "1", "norm_d", "none", STABILISED}},
     {"sngan", {"steps", "6", "log_every", "1", STABILISED}},
     {"r3gan", {"steps", "6", "log_every", "1", STABILISED}},
+    {"projected", {"steps", "6", "log_every", "1", "head_filters", "2", STABILISED}},
     {"vae",
      {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true",
       "perceptual", "1"}},
@@ -165,7 +161,7 @@ Test(run_formats, checkpoints_describe_what_was_computed) {
       cr_expect_not_null(limn_safetensors_metadata(file, "validations_since_best"));
       expected += 3;
     }
-    expected += k == LIMN_MODEL_R3GAN; /* which keeps an average: ema_statistics */
+    expected += k == LIMN_MODEL_R3GAN || k == LIMN_MODEL_PROJECTED; /* which keep an average: ema_statistics */
     cr_expect_eq(limn_safetensors_metadata_count(file), expected);
     limn_safetensors_close(file);
   }
@@ -182,12 +178,15 @@ Test(run_formats, tensors_have_the_documented_names) {
       {"generator.MainLayers.0.Layers.0.Basis", "generator.MainLayers.0.Layers.1.NonLinearity1.Bias",
        "discriminator.MainLayers.0.Layers.0.LinearLayer2.Layer.weight", "discriminator.ExtractionLayer.Layer.weight",
        "ema.generator.MainLayers.0.Layers.0.Basis"},
+      {"generator.main.0.weight", "discriminator.channels0.weight", "discriminator.scales3.weight",
+       "discriminator.head0.0.weight_orig", "discriminator.head3.1.running_var", "ema.generator.main.0.weight"},
       {"encoder.main.0.weight", "encoder.mu.bias", "encoder.logvar.bias", "decoder.main.0.weight", "decoder.logvar",
        "optimizer.decoder.logvar.v"},
       {"encoder.main.0.weight", "encoder.code.bias", "decoder.main.0.weight", "optimizer.encoder.code.weight.m"}};
   for (size_t k = 0; k < KIND_COUNT; ++k) {
     static const char *const extra[KIND_COUNT][2] = {
-        {"ema", "0.9"}, {"ema", "0"}, {"ema", "0.9"}, {"likelihood", "gaussian_learned"}, {"noise", "0.1"}};
+        {"ema", "0.9"},  {"ema", "0"}, {"ema", "0.9"}, {"ema", "0.9"}, {"likelihood", "gaussian_learned"},
+        {"noise", "0.1"}};
     limn_config *config = test_config(kinds[k].model, kinds[k].settings);
     test_set(config, "data", data);
     test_set(config, extra[k][0], extra[k][1]);

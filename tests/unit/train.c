@@ -1,4 +1,5 @@
 /* Whole runs: that they repeat, resume, diverge, start from weights and stop as they should. */
+#include "support/made_weights.h"
 #include "support/run_files.h"
 
 #include "config/settings.h"
@@ -8,7 +9,10 @@
 
 static char data[TEST_PATH_SIZE];
 
-static void begin(void) { test_begin_with_data(data, 40); }
+static void begin(void) {
+  test_begin_with_data(data, 40);
+  use_made_network("efficientnet_lite0");
+}
 
 TestSuite(train, .init = begin, .fini = test_folder_remove, .timeout = 240);
 
@@ -50,6 +54,8 @@ static const char *const r3gan[] = {"steps",
                                     "log_every",
                                     "1",
                                     NULL};
+static const char *const projected[] = {
+    "steps", "12", "head_filters", "2", "checkpoint_every", "6", "sample_every", "6", "log_every", "1", NULL};
 static const char *const vae[] = {"importance_samples", "3", "steps",        "12", "validation", "0.25",
                                   "checkpoint_every",   "6", "sample_every", "6",  "log_every",  "1",
                                   "validate_every",     "4", "patience",     "50", NULL};
@@ -64,6 +70,7 @@ static const struct {
     {"dcgan", dcgan, {"samples/000012.png", "samples/000006.png", NULL}},
     {"sngan", sngan, {"samples/000012.png", "samples/000006.png", NULL}},
     {"r3gan", r3gan, {"samples/000012.png", "samples/000006.png", NULL}},
+    {"projected", projected, {"samples/000012.png", "samples/000006.png", NULL}},
     {"vae", vae, {"samples/000012.png", "samples/000006-reconstructions.png", NULL}},
     {"autoencoder", autoencoder, {"samples/000012-reconstructions.png", "samples/000006.png", NULL}},
 };
@@ -74,7 +81,7 @@ _Static_assert(sizeof kinds / sizeof *kinds == KIND_COUNT, "a row for each model
  * minutes, those of residual networks with LIMN_TEST_WHOLE alone. */
 static bool takes_runs_of(size_t k) {
   return strcmp(test_device(), "cpu") == 0 || getenv("LIMN_TEST_WHOLE") ||
-         (k != LIMN_MODEL_SNGAN && k != LIMN_MODEL_R3GAN);
+         (k != LIMN_MODEL_SNGAN && k != LIMN_MODEL_R3GAN && k != LIMN_MODEL_PROJECTED);
 }
 
 /* All but the speed, which is the clock's. */

@@ -26,6 +26,9 @@ static const preset table[] = {
     {"demo",
      LIMN_MODEL_R3GAN,
      {{"steps", "2000"}, {"filters", "16"}, {"batch", "32"}, {"lr", "0.0005"}, {"sample_every", "250"}}},
+    {"demo",
+     LIMN_MODEL_PROJECTED,
+     {{"steps", "2000"}, {"filters", "32"}, {"batch", "32"}, {"head_filters", "16"}, {"sample_every", "250"}}},
     {"demo", LIMN_MODEL_VAE, {{"steps", "5000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
     {"demo", LIMN_MODEL_AUTOENCODER, {{"steps", "5000"}, {"filters", "32"}, {"latent", "32"}, {"batch", "64"}}},
     /* Radford et al. 2015, section 4 and figure 1: 1024 filters at the 4x4 layer, so 128 next to a 64x64 picture. */
