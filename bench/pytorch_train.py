@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Trains the DCGAN of PyTorch's example on pictures of an IDX file, as that example does, and draws pictures: the other side
-of docs/evaluation.md.
+"""Trains the DCGAN of PyTorch's example on pictures of an IDX file or a folder, as that example does, and draws pictures: the other side
+of docs/evaluation.md and of bench/recipes.
 
-    python3 bench/pytorch_train.py IMAGES.idx OUT [--steps N] [--batch 64] [--filters 64] [--number 10000] [--seed 1]
+    python3 bench/pytorch_train.py PICTURES OUT [--size 64] [--steps N | --seconds N] [--batch 64] [--filters 64] [--number 10000] [--seed 1]
 
 The networks are those of `limn train dcgan` at the pictures' size (bench/pytorch_step.py), with the example's initial weights,
 losses and Adam (2e-4, 0.5); pixels go to [-1, 1]. After the last step --number pictures are drawn in evaluation mode and
 in training mode, as the example draws its own (batch statistics), into OUT/eval.npz and OUT/train.npz, which `limn evaluate`
-reads; the generator goes into OUT/generator.pth. Prints a line now and then. Needs torch and numpy.
+reads; the generator goes into OUT/generator.pth. Pictures of a folder are cut to their middle square and resized to --size, before the clock of
+--seconds runs. Prints a line now and then. Needs torch and numpy, and Pillow for a folder.
 """
 import argparse
 import gzip
+import itertools
 import pathlib
 import time
 
@@ -33,6 +35,24 @@ def read_idx(path):
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=16).reshape(count, 1, height, width).copy())
 
 
+def read_folder(path, size):
+    from PIL import Image
+
+    pictures = []
+    for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
+        picture = Image.open(file).convert("RGB")
+        side = min(picture.size)
+        left, top = ((length - side) // 2 for length in picture.size)
+        pictures.append(np.asarray(picture.crop((left, top, left + side, top + side)).resize((size, size), Image.BICUBIC)))
+    return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy())
+
+
+def read(args):
+    if args.pictures.is_dir():
+        return read_folder(args.pictures, args.size)
+    return read_idx(args.pictures)
+
+
 def initialise(module):
     for child in module.modules():
         if isinstance(child, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -47,7 +67,10 @@ def train(model, pictures, args):
     adams = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (g, d)]
     began, order, at = time.monotonic(), torch.randperm(len(pictures)), 0
     loss = lambda logits, real: F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, real))
-    for step in range(1, args.steps + 1):
+    for step in itertools.count(1):
+        done = step > args.steps if args.steps else time.monotonic() - began > args.seconds
+        if done:
+            break
         if at + args.batch > len(order):
             order, at = torch.randperm(len(pictures)), 0
         x = pictures[order[at:at + args.batch]].float().div(127.5).sub(1)
@@ -62,7 +85,7 @@ def train(model, pictures, args):
         loss_g.backward()
         adams[0].step()
         if step % 200 == 0 or step == args.steps:
-            print(f"step {step}/{args.steps}  {step * args.batch / (time.monotonic() - began):.0f} images/s  "
+            print(f"step {step}  {step * args.batch / (time.monotonic() - began):.0f} images/s  "
                   f"loss_d {loss_d.item():.3f}  loss_g {loss_g.item():.3f}", flush=True)
 
 
@@ -77,14 +100,16 @@ def draw(g, args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("images"), parser.add_argument("out", type=pathlib.Path)
-    for name, value in (("steps", 8000), ("batch", 64), ("filters", 64), ("latent", 100), ("number", 10000), ("seed", 1)):
+    parser.add_argument("pictures", type=pathlib.Path), parser.add_argument("out", type=pathlib.Path)
+    for name, value in (("steps", 0), ("seconds", 0), ("size", 64), ("batch", 64), ("filters", 64), ("latent", 100), ("number", 10000), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
     args = parser.parse_args()
+    if not args.steps and not args.seconds:
+        parser.error("give --steps or --seconds")
     torch.manual_seed(args.seed)
     torch.set_flush_denormal(True)
-    pictures = read_idx(args.images)
-    model = Dcgan(1, pictures.shape[-1], args.filters, args.latent)
+    pictures = read(args)
+    model = Dcgan(pictures.shape[1], pictures.shape[-1], args.filters, args.latent)
     initialise(model)
     train(model, pictures, args)
     args.out.mkdir(parents=True, exist_ok=True)
