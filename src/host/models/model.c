@@ -1,8 +1,12 @@
 #include "models/model.h"
 
+#include "base/error.h"
+#include "models/pretrained_encoder.h"
+
 limn_status limn_model_init(limn_model *model, const limn_config *config) {
   *model = (limn_model){.row = limn_model_row_of(config), .config = config};
-  return limn_trunk_find(&model->trunk, config->height, config->width);
+  LIMN_TRY(limn_trunk_find(&model->trunk, config->height, config->width));
+  return limn_pretrained_encoder_check(config);
 }
 
 limn_shape limn_model_input(const limn_model *model, int index, int count) {

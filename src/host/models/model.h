@@ -11,7 +11,8 @@ struct limn_model {
   limn_trunk trunk;
 };
 
-/* LIMN_USAGE when the size cannot be served. config is to outlive the model. */
+/* LIMN_USAGE when the size cannot be served, or a pretrained encoder (pretrained_encoder.h). config is to outlive the
+ * model. */
 limn_status limn_model_init(limn_model *model, const limn_config *config);
 
 /* The shape of `count` codes or pictures, whichever network `index` reads; a discriminator's have the channels of as

@@ -7,6 +7,7 @@
 
 #include "data/batch.h"
 #include "devices/device.h"
+#include "infer/encoder_file.h"
 #include "infer/sampler.h"
 #include "models/model.h"
 
@@ -65,6 +66,7 @@ typedef struct limn_session {
    * applies the sums of them, and `update_generator` those of that one. */
   limn_program *generator, *update, *update_generator;
   limn_sampler *sampler;
+  char encoder[LIMN_SHA256_SIZE];   /* of the file with a frozen encoder's weights; "": there is none */
   bool settled;                     /* the average's statistics are those of its weights */
   int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
   float *pixels, *inputs, *targets; /* host memory for drawings */
