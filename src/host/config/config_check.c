@@ -32,6 +32,11 @@ static limn_status check_likelihood(const limn_config *config) {
 
 /* What is said of a pretrained network wants one. */
 static limn_status check_encoder(const limn_config *config) {
+  if (strchr(config->encoder, '/') || strchr(config->encoder, '.'))
+    return limn_fail(LIMN_USAGE,
+                     "encoder names a network, and %s looks like a file of weights: set encoder to the network that it "
+                     "is of, and encoder_file to it",
+                     config->encoder);
   if (limn_config_has_pretrained_encoder(config))
     return LIMN_OK;
   const char *name = strcmp(config->encoder_tap, "auto") != 0 ? "encoder_tap"
