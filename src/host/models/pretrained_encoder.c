@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/error.h"
-
 #include "models/outline.h"
 
 #define EPS 1e-6f /* under the mean square, so that a map of zeros stays one */
