@@ -184,7 +184,7 @@ static int compare(session *s) {
 
 /* The pretrained network that a projected discriminator looks through has the weights of tests/fixtures/features. */
 static void fill_projector(session *s) {
-  if (!s->config->projector[0])
+  if (!limn_config_has_projector(s->config))
     return;
   const limn_feature_network *network = network_of(s->config->projector);
   made_file *file = make_file(network, "");

@@ -7,7 +7,8 @@
 #include "config/config.h"
 #include "limn/safetensors.h"
 
-#define LIMN_BEST_BY 128
+#define LIMN_BEST_BY  128
+#define LIMN_CHECKSUM 65
 
 /* What the loop must remember beside the tensors. */
 typedef struct limn_progress_state {
@@ -18,6 +19,8 @@ typedef struct limn_progress_state {
   uint64_t worse;             /* measurements since then without improvement */
   bool pending;               /* the step's validation and pictures are still due: it was stopped before them */
   bool settled;               /* the average, where one is kept, has statistics of its own (average.h) */
+  char frozen[LIMN_CHECKSUM]; /* SHA-256 of the file with the weights of a frozen network that it is trained with; "":
+                                 there is none */
 } limn_progress_state;
 
 /* Bytes of a checkpoint, a little more than less. */
@@ -42,6 +45,8 @@ limn_status limn_checkpoint_read_config(const limn_safetensors *file, const char
                                         uint64_t *step);
 /* Whether the average in it has statistics of its own (average.h); older checkpoints hold averaged ones. */
 bool limn_checkpoint_is_settled(const limn_safetensors *file);
+/* Of a frozen encoder, as in limn_progress_state; "": there is none. Borrowed. */
+const char *limn_checkpoint_frozen(const limn_safetensors *file);
 /* A store's tensors, PARAMETER, BUFFER and OPTIMIZER, from a file, which must have each of them. */
 limn_status limn_checkpoint_fill_store(limn_store *store, const limn_weights *weights);
 /* The same for an averaged generator, whose statistics are taken anew where the file is an older one. `batch` is that

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/contents.h"
 #include "checkpoint/spelling.h"
 #include "config/config.h"
 #include "formats/safetensors.h"
@@ -93,6 +94,8 @@ static void describe(struct description *d, const limn_safetensors *checkpoint, 
   add_pair(d, "network", network);
   add_pair(d, "output", limn_model_row_of(config)->describe_output(config, network));
   add_pair(d, "step", limn_safetensors_metadata(checkpoint, "step"));
+  if (strcmp(network, "encoder") == 0)
+    add_pair(d, LIMN_CHECKPOINT_FROZEN, limn_safetensors_metadata(checkpoint, LIMN_CHECKPOINT_FROZEN));
   for (size_t i = 0; i < limn_setting_count(); ++i)
     add_pair(d, limn_setting_at(i)->name, limn_safetensors_metadata(checkpoint, limn_setting_at(i)->name));
 }

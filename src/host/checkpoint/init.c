@@ -1,6 +1,7 @@
 /* Initial weights from a file (--init). */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
@@ -28,11 +29,32 @@ static limn_status load_network(limn_store *store, const limn_outline *network, 
   return search->found == 1 ? limn_weights_load(&weights, network, store) : LIMN_OK;
 }
 
+/* Heads fit one map alone: that of the file's network, and with its weights. */
+static limn_status check_encoder(const limn_config *config, const limn_safetensors *file, const char *path) {
+  static const char *const settings[] = {"encoder", "encoder_tap"};
+  const char *rate = limn_safetensors_metadata(file, "encoder_lr");
+  char ours[128];
+  for (int i = 0; i < 2; ++i) {
+    const char *theirs = limn_safetensors_metadata(file, settings[i]);
+    limn_config_get(config, settings[i], ours, sizeof ours);
+    if (theirs && strcmp(theirs, ours) != 0)
+      return limn_fail(LIMN_DATA, "--init %s: its %s is %.64s and not %s; set it so", path, settings[i], theirs, ours);
+  }
+  if (limn_config_has_frozen_encoder(config) && rate && strcmp(rate, "0") != 0)
+    return limn_fail(LIMN_DATA,
+                     "--init %s: its %s was trained further, and a frozen one is the published one: set encoder_lr "
+                     "over 0",
+                     path, config->encoder);
+  return LIMN_OK;
+}
+
 static limn_status load_weights(limn_store *store, const limn_model *model, const limn_safetensors *file,
                                 const char *path) {
   limn_weights_search search = {.score = INT_MIN};
   const limn_network *networks = model->row->networks;
   int loaded = 0;
+  if (limn_config_has_pretrained_encoder(model->config))
+    LIMN_TRY(check_encoder(model->config, file, path));
   for (int i = 0; i < 2; ++i) {
     limn_outline outline;
     LIMN_TRY(limn_outline_take(&outline, model, i));

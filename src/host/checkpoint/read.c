@@ -31,6 +31,11 @@ bool limn_checkpoint_is_settled(const limn_safetensors *file) {
   return limn_safetensors_metadata(file, LIMN_CHECKPOINT_STATISTICS) != NULL;
 }
 
+const char *limn_checkpoint_frozen(const limn_safetensors *file) {
+  const char *sum = limn_safetensors_metadata(file, LIMN_CHECKPOINT_FROZEN);
+  return sum ? sum : "";
+}
+
 limn_status limn_checkpoint_fill_average(limn_store *store, const limn_model *model, int batch,
                                          const limn_weights *weights) {
   limn_program *program = NULL;
@@ -65,6 +70,7 @@ limn_status limn_checkpoint_load(limn_store *store, limn_progress_state *state, 
                                  .settled = limn_checkpoint_is_settled(file)};
   const char *by = limn_safetensors_metadata(file, "best_by");
   snprintf(state->best_by, sizeof state->best_by, "%s", by ? by : "");
+  snprintf(state->frozen, sizeof state->frozen, "%s", limn_checkpoint_frozen(file));
   if (status == LIMN_OK && !limn_safetensors_metadata(file, "step"))
     status = limn_fail(LIMN_DATA, "%s does not say which step it is of; is it a checkpoint of Limn's?", path);
   if (objective && !limn_text_to_double(objective, &state->best_objective))

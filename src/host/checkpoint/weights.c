@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "checkpoint/average.h"
+#include "checkpoint/contents.h"
 #include "checkpoint/spelling.h"
+#include "models/pretrained_encoder.h"
 
 #define NAME_SIZE 192
 
@@ -248,12 +250,20 @@ void limn_weights_locate(limn_weights *weights, const limn_outline *network, lim
     }
 }
 
+/* Whether the network that the file is of read the tensor frozen, from elsewhere. */
+static bool is_published(const limn_safetensors *file, const char *name) {
+  return limn_safetensors_metadata(file, LIMN_CHECKPOINT_FROZEN) &&
+         strncmp(name, LIMN_PRETRAINED ".", sizeof LIMN_PRETRAINED) == 0;
+}
+
 limn_status limn_weights_load(const limn_weights *weights, const limn_outline *network, limn_store *store) {
   for (int i = 0; i < network->leaf_count; ++i) {
     const char *name = network->leaves[i].name;
     const limn_stored_tensor *stored = limn_weights_find(weights, name);
     limn_tensor *average = limn_average_find(store, name);
     if (!stored && is_companion(network, name_within(network->network->name, name)))
+      continue;
+    if (!stored && is_published(weights->file, name)) /* the store has it already */
       continue;
     if (!stored)
       return limn_fail(LIMN_DATA, "--init %s: the network is not whole: %s is missing", weights->path, name);

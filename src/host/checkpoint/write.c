@@ -58,6 +58,8 @@ static void describe(struct metadata *m, const limn_config *config, const limn_p
   }
   if (state->pending)
     add_pair(m, "pending", "1");
+  if (state->frozen[0])
+    add_pair(m, LIMN_CHECKPOINT_FROZEN, "%s", state->frozen);
   for (size_t i = 0; i < limn_setting_count(); ++i) {
     const limn_setting *setting = limn_setting_at(i);
     if (limn_checkpoint_describes(setting, config))

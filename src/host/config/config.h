@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "limn/config.h"
 
@@ -82,6 +83,9 @@ struct limn_config {
   int projector_size;    /* side of the pictures that it is shown */
   int head_filters;      /* of the first convolution of each small discriminator */
   int residual_blocks;   /* at each resolution; vae, autoencoder */
+  char *encoder;         /* "convolutions", or a pretrained network by name; vae, autoencoder */
+  char *encoder_tap;     /* "auto", or one of its maps */
+  char *pretrained_file; /* of its weights; "": the one in the cache */
 
   /* length */
   int64_t steps;   /* 0: from epochs or time */
@@ -124,8 +128,9 @@ struct limn_config {
   int pack;                        /* pictures that the discriminator sees at once */
 
   /* optimiser */
-  int optimizer;   /* limn_optimizer_kind */
-  double lr, lr_d; /* lr_d: discriminator's rate, 0: lr */
+  int optimizer;     /* limn_optimizer_kind */
+  double lr, lr_d;   /* lr_d: discriminator's rate, 0: lr */
+  double encoder_lr; /* of a pretrained encoder; 0: it is frozen */
   double beta1, beta2, eps, weight_decay, momentum;
   int schedule;  /* limn_schedule_kind */
   double lr_end; /* part of the rates at which it ends */
@@ -178,8 +183,26 @@ unsigned limn_config_augment_kinds(const limn_config *config);
 /* The colour of the setting `background`. */
 void limn_config_background(const limn_config *config, uint8_t rgb[3]);
 
+/* The settings of the run that the path is, or lies in as its checkpoints do. *out is yours; NULL where there is no
+ * such run: a file alone. */
+limn_status limn_config_of_run(limn_config **out, const char *path);
+
 /* *out is yours; free it with limn_config_destroy. */
 limn_status limn_config_copy(limn_config **out, const limn_config *config);
+
+#define LIMN_OWN_ENCODER "convolutions" /* the model's own, of the setting encoder */
+/* Whether the encoder reads a map of a pretrained network; and whether that stays as it is. */
+static inline bool limn_config_has_pretrained_encoder(const limn_config *config) {
+  return config->encoder && strcmp(config->encoder, LIMN_OWN_ENCODER) != 0;
+}
+static inline bool limn_config_has_frozen_encoder(const limn_config *config) {
+  return limn_config_has_pretrained_encoder(config) && config->encoder_lr <= 0;
+}
+/* Whether the discriminator looks through a pretrained network, which stays as it is; and whether anything does. */
+static inline bool limn_config_has_projector(const limn_config *config) { return config->projector[0] != '\0'; }
+static inline bool limn_config_has_frozen_network(const limn_config *config) {
+  return limn_config_has_frozen_encoder(config) || limn_config_has_projector(config);
+}
 
 /* Pictures that are worked through at once (train/accumulation.h); 0: as many as turn out to fit. */
 static inline int limn_config_micro_batch(const limn_config *config) { return config->batch / config->accumulate; }

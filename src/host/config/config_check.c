@@ -30,6 +30,26 @@ static limn_status check_likelihood(const limn_config *config) {
   return LIMN_OK;
 }
 
+/* What is said of a pretrained network wants one. */
+static limn_status check_encoder(const limn_config *config) {
+  if (strchr(config->encoder, '/') || strchr(config->encoder, '.'))
+    return limn_fail(LIMN_USAGE,
+                     "encoder names a network, and %s looks like a file of weights: set encoder to the network that it "
+                     "is of, and pretrained_file to it",
+                     config->encoder);
+  if (limn_config_has_pretrained_encoder(config))
+    return LIMN_OK;
+  const char *name = strcmp(config->encoder_tap, "auto") != 0 ? "encoder_tap"
+                     : config->pretrained_file[0]             ? "pretrained_file"
+                     : config->encoder_lr > 0                 ? "encoder_lr"
+                                                              : NULL;
+  return name ? limn_fail(LIMN_USAGE,
+                          "%s is of a pretrained network, and the encoder is the model's own: set encoder to one that "
+                          "limn features lists, or leave %s out",
+                          name, name)
+              : LIMN_OK;
+}
+
 /* Of several codes a picture, and of codes together. */
 static limn_status check_codes(const limn_config *config) {
   if (config->importance_samples > 1 && (config->beta != 1 || config->beta_warmup > 0 || config->free_bits > 0))
@@ -214,6 +234,8 @@ limn_status limn_config_check(const limn_config *config) {
   LIMN_TRY(check_augmentation(config));
   if (limn_setting_find("likelihood")->models >> config->model & 1)
     LIMN_TRY(check_likelihood(config));
+  if (limn_setting_find("encoder")->models >> config->model & 1)
+    LIMN_TRY(check_encoder(config));
   if (limn_setting_find("loss")->models >> config->model & 1)
     LIMN_TRY(check_stabilisers(config));
   LIMN_TRY(check_codes(config));

@@ -7,6 +7,7 @@
 #include "base/philox.h"
 #include "checkpoint/checkpoint.h"
 #include "infer/explainer.h"
+#include "infer/frozen_file.h"
 #include "infer/generator_file.h"
 #include "infer/sampler.h"
 #include "models/likelihood.h"
@@ -117,7 +118,8 @@ static limn_status make_codec(void *context, const limn_generator_file *file) {
     LIMN_TRY(limn_explainer_create(&c->one, c->store, &c->model, c->info.codes, true));
   }
   LIMN_TRY(make_room(c));
-  return limn_checkpoint_fill_store(c->store, &file->weights);
+  LIMN_TRY(limn_checkpoint_fill_store(c->store, &file->weights));
+  return limn_frozen_file_restore(c->store, config, &file->weights);
 }
 
 limn_status limn_codec_open(limn_codec **out, const char *path, const limn_codec_options *options) {

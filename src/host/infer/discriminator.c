@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "devices/device.h"
+#include "infer/frozen_file.h"
 #include "infer/generator_file.h"
 
 #define BYTES "judged.bytes" /* leaves */
@@ -121,7 +122,8 @@ static limn_status make_discriminator(void *context, const limn_generator_file *
   LIMN_TRY(limn_generator_file_make_store(file, o->device, o->threads, &d->device, &d->store));
   LIMN_TRY(make_program(d));
   LIMN_TRY(make_room(d));
-  return limn_checkpoint_fill_store(d->store, &file->weights);
+  LIMN_TRY(limn_checkpoint_fill_store(d->store, &file->weights));
+  return limn_frozen_file_restore(d->store, d->config, &file->weights);
 }
 
 limn_status limn_discriminator_open(limn_discriminator **out, const char *path,

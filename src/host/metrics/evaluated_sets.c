@@ -148,7 +148,7 @@ limn_status limn_evaluated_sets_open(limn_evaluated_sets *s, const limn_evaluate
   if (generator && o->height)
     status = limn_fail(LIMN_USAGE, "%s draws pictures of its own size; leave --size out", o->pictures);
   else if (generator)
-    status = limn_run_data_config(&s->run, o->pictures);
+    status = limn_config_of_run(&s->run, o->pictures);
   if (status == LIMN_OK && o->prior == LIMN_PRIOR_MIXTURE && !options.undrawn)
     status = generator ? fit_prior(o)
                        : limn_fail(LIMN_USAGE,

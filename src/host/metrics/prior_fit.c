@@ -42,7 +42,7 @@ static void release(fitting *f) {
 static limn_status open_pictures(fitting *f) {
   const limn_prior_options *o = f->options;
   const limn_data_watch watch = {.stop = o->stop};
-  LIMN_TRY(limn_run_data_config(&f->run, f->checkpoint));
+  LIMN_TRY(limn_config_of_run(&f->run, f->checkpoint));
   if (!f->run) /* a checkpoint alone, which says all but where the pictures are */
     LIMN_TRY(limn_config_copy(&f->run, f->info.config));
   if (o->data)

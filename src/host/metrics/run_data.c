@@ -1,26 +1,9 @@
 #include "metrics/run_data.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "data/loader.h"
-
-limn_status limn_run_data_config(limn_config **out, const char *path) {
-  const char *slash = strrchr(path, '/');
-  char file[4096];
-  struct stat info;
-  bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-  snprintf(file, sizeof file, "%.*s%sconfig.yaml",
-           folder  ? 4000
-           : slash ? (int)(slash - path + 1)
-                   : 0,
-           path, folder ? "/" : "../");
-  *out = NULL;
-  return stat(file, &info) == 0 ? limn_config_create_from_file(out, file) : LIMN_OK;
-}
 
 void limn_run_data_options(const limn_config *config, const limn_data_watch *watch, limn_dataset_options *out) {
   *out = (limn_dataset_options){.height = config->height ? config->height + config->crop : 0,

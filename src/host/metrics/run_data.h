@@ -12,10 +12,6 @@ typedef struct limn_data_watch {
   const volatile sig_atomic_t *stop;
 } limn_data_watch;
 
-/* The settings of the run that the path is, or lies in as its checkpoints do. *out is yours; NULL where there is no
- * such run: a file alone. */
-limn_status limn_run_data_config(limn_config **out, const char *path);
-
 /* How a run with this config opens its data. watch may be NULL; texts are borrowed from the config. */
 void limn_run_data_options(const limn_config *config, const limn_data_watch *watch, limn_dataset_options *out);
 

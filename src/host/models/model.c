@@ -1,8 +1,21 @@
 #include "models/model.h"
 
+#include "base/error.h"
+#include "models/pretrained_encoder.h"
+#include "models/projected.h"
+
 limn_status limn_model_init(limn_model *model, const limn_config *config) {
   *model = (limn_model){.row = limn_model_row_of(config), .config = config};
-  return limn_trunk_find(&model->trunk, config->height, config->width);
+  LIMN_TRY(limn_trunk_find(&model->trunk, config->height, config->width));
+  LIMN_TRY(limn_projector_check(config));
+  return limn_pretrained_encoder_check(config);
+}
+
+limn_status limn_model_pretrained_part(const limn_config *config, limn_feature_part *part) {
+  *part = (limn_feature_part){.network = NULL};
+  if (limn_config_has_projector(config))
+    return limn_projector_part(config, part);
+  return limn_config_has_pretrained_encoder(config) ? limn_pretrained_encoder_part(config, part) : LIMN_OK;
 }
 
 limn_shape limn_model_input(const limn_model *model, int index, int count) {

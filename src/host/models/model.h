@@ -2,6 +2,7 @@
 #ifndef LIMN_MODELS_MODEL_H
 #define LIMN_MODELS_MODEL_H
 
+#include "models/features/features.h"
 #include "models/registry.h"
 #include "models/trunk.h"
 
@@ -11,12 +12,17 @@ struct limn_model {
   limn_trunk trunk;
 };
 
-/* LIMN_USAGE when the size cannot be served. config is to outlive the model. */
+/* LIMN_USAGE when the size cannot be served, or a pretrained encoder (pretrained_encoder.h). config is to outlive the
+ * model. */
 limn_status limn_model_init(limn_model *model, const limn_config *config);
 
 /* The shape of `count` codes or pictures, whichever network `index` reads; a discriminator's have the channels of as
  * many pictures as it sees at once (setting pack). */
 limn_shape limn_model_input(const limn_model *model, int index, int count);
+
+/* The pretrained network that it is made with, an encoder's or a discriminator's, up to where it is read; .network is
+ * NULL where there is none. LIMN_USAGE for one that there is not. Its published weights: infer/frozen_file.h. */
+limn_status limn_model_pretrained_part(const limn_config *config, limn_feature_part *part);
 
 /* Where network `index` is built, from its first layer on. */
 limn_scope limn_model_scope(limn_graph *graph, const limn_model *model, int index, limn_network_mode mode);

@@ -13,6 +13,7 @@
 
 #define STAGES    LIMN_PROJECTIONS
 #define MIXED     64 /* channels of the first mixture over channels, doubled at each stage */
+#define DEEPEST   32 /* of the stages: how much smaller its map is */
 #define LAST      4  /* kernel of a head's last convolution */
 #define SLOPE     0.2f
 #define DEVIATION 0.02f /* of the heads' initial weights, which spectral normalisation makes irrelevant */
@@ -22,18 +23,28 @@ limn_value limn_projected_generator(limn_scope *s, const limn_model *model, limn
                                                           : limn_sngan_generator(s, model, z);
 }
 
-/* Pictures in [-1, 1] as the pretrained network was trained to read them: of its size, three channels, each with its
- * scale and shift. */
-static limn_value to_input(limn_graph *graph, const limn_feature_network *network, limn_value x, int size) {
-  limn_value colours[3];
-  const limn_shape shape = limn_graph_shape(graph, x);
-  const bool grey = shape.c == 1;
-  if (shape.h != size || shape.w != size)
-    x = limn_graph_resample(graph, x, LIMN_BILINEAR, size, size);
-  for (int c = 0; c < 3; ++c)
-    colours[c] = limn_graph_affine(graph, grey ? x : limn_graph_slice(graph, x, c, 1), 127.5f * network->scale[c],
-                                   127.5f * network->scale[c] + network->shift[c]);
-  return limn_graph_concat(graph, colours, 3);
+limn_status limn_projector_part(const limn_config *config, limn_feature_part *part) {
+  const limn_feature_network *network;
+  LIMN_TRY(limn_feature_network_find(&network, config->projector));
+  if (!network->stages[0])
+    return limn_fail(
+        LIMN_USAGE,
+        "projector %s has no four stages that a discriminator looks at: take efficientnet_lite0 or a ResNet",
+        config->projector);
+  *part = (limn_feature_part){.network = network, .tap = network->stages[STAGES - 1], .prefix = LIMN_PROJECTOR};
+  return LIMN_OK;
+}
+
+limn_status limn_projector_check(const limn_config *config) {
+  limn_feature_part part;
+  if (!limn_config_has_projector(config))
+    return LIMN_OK;
+  if (config->projector_size % DEEPEST != 0)
+    return limn_fail(
+        LIMN_USAGE,
+        "projector_size %d is no multiple of %d, to a part of which the network's maps are halved: the nearest is %d",
+        config->projector_size, DEEPEST, (config->projector_size + DEEPEST / 2) / DEEPEST * DEEPEST);
+  return limn_projector_part(config, &part);
 }
 
 /* A 1x1 convolution that stays as it began (He et al. 2015). */
@@ -107,20 +118,18 @@ static limn_value head(limn_scope *s, int filters, int stage, limn_value x, int 
 /* The mixtures of x, or those that were made of it before. */
 static void project(limn_scope *s, const limn_config *config, limn_value x, limn_value maps[STAGES]) {
   limn_projection *kept = s->mode.projection;
-  const limn_feature_network *network;
+  limn_feature_part part = {.network = NULL};
   if (kept && kept->pictures == x) {
     memcpy(maps, kept->maps, sizeof kept->maps);
     return;
   }
-  if (limn_feature_network_find(&network, config->projector) != LIMN_OK) {
-    limn_graph_refuse(s->graph, LIMN_USAGE, "%s", limn_error_message());
+  if (limn_projector_part(config, &part) != LIMN_OK) /* no model is made with another */
     return;
-  }
-  if (limn_features_build(network, s->graph, LIMN_PROJECTOR, to_input(s->graph, network, x, config->projector_size),
-                          network->stages, STAGES, maps) != LIMN_OK) {
-    limn_graph_refuse(s->graph, LIMN_USAGE, "%s", limn_error_message());
+  const limn_feature_network *network = part.network;
+  limn_value shown =
+      limn_features_input(s->graph, network, limn_graph_affine(s->graph, x, 0.5f, 0.5f), config->projector_size);
+  if (limn_features_build(network, s->graph, LIMN_PROJECTOR, shown, network->stages, STAGES, maps) != LIMN_OK)
     return;
-  }
   limn_outline_note(s->outline, s->graph, network->name, maps[STAGES - 1], "pretrained, frozen");
   mix_stages(s, maps);
   limn_outline_note(s->outline, s->graph, "mix", maps[0], "random, frozen");

@@ -10,6 +10,13 @@
 /* The leaves of the pretrained network: "projector.LAYER.weight". */
 #define LIMN_PROJECTOR "projector"
 
+/* The pretrained network, up to its last stage. LIMN_USAGE for a network that there is not, or whose stages are not
+ * known. */
+limn_status limn_projector_part(const limn_config *config, limn_feature_part *part);
+/* The same of the settings; and LIMN_USAGE for a size that it cannot be shown. Does nothing where there is no
+ * projector. */
+limn_status limn_projector_check(const limn_config *config);
+
 limn_value limn_projected_generator(limn_scope *scope, const limn_model *model, limn_value z);
 /* (N, 4, S, S): scores of the four discriminators; S is the side of the smallest mixture, less 3. */
 limn_value limn_projected_discriminator(limn_scope *scope, const limn_model *model, limn_value x);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "models/pretrained_encoder.h"
+
 /* He et al. 2015: variance gain / (inputs of one output). */
 static float he(double gain, double taps, int channels) { return (float)sqrt(gain / (taps * channels)); }
 
@@ -39,17 +41,32 @@ static limn_value halve(limn_scope *s, const limn_model *model, limn_value x, in
   return limn_layer_activation(s, LIMN_PW_RELU, residual_blocks(s, model, limn_layer_conv(s, NULL, x, &layer)), 0);
 }
 
-/* The heads read the whole base. */
+/* The heads read the whole base, or the whole map of a pretrained network. */
 static limn_value head(limn_scope *s, const char *name, const limn_model *model, limn_value x) {
   const limn_trunk *t = &model->trunk;
+  if (limn_config_has_pretrained_encoder(model->config)) {
+    const limn_shape map = limn_graph_shape(s->graph, x);
+    return limn_layer_linear(s, name, x,
+                             &(limn_conv_layer){.channels = model->config->latent,
+                                                .bias = true,
+                                                .deviation = he(1, (double)map.h * map.w, map.c)});
+  }
   const limn_conv_layer layer =
       limn_trunk_whole(t, model->config->latent, true, he(1, t->base_height * t->base_width, channels_of(s, x)));
   return limn_layer_conv(s, name, x, &layer);
 }
 
-static limn_encoding encode(limn_scope *s, const limn_model *model, limn_value x) {
+/* What the heads read. */
+static limn_value see(limn_scope *s, const limn_model *model, limn_value x) {
+  if (limn_config_has_pretrained_encoder(model->config))
+    return limn_pretrained_encoder_map(s, model->config, x);
   for (int level = 0; level < model->trunk.levels; ++level)
     x = halve(s, model, x, limn_trunk_channels(model->config->filters, level));
+  return x;
+}
+
+static limn_encoding encode(limn_scope *s, const limn_model *model, limn_value x) {
+  x = see(s, model, x);
   if (model->config->model != LIMN_MODEL_VAE)
     return (limn_encoding){.mu = head(s, "code", model, x), .log_variance = LIMN_NONE};
   limn_value mu = head(s, "mu", model, x);
@@ -99,6 +116,11 @@ limn_value limn_vae_pixels(limn_graph *graph, const limn_model *model, limn_valu
 }
 
 const char *limn_vae_describe_output(const limn_config *config, const char *network) {
+  if (strcmp(network, "encoder") == 0 && limn_config_has_frozen_encoder(config))
+    return config->model == LIMN_MODEL_VAE ? "mean and log-variance of the code, of a map of the pretrained network, "
+                                             "whose frozen weights are not in the file"
+                                           : "the code, of a map of the pretrained network, whose frozen weights are "
+                                             "not in the file";
   if (strcmp(network, "encoder") == 0)
     return config->model == LIMN_MODEL_VAE ? "mean and log-variance of the code" : "the code";
   return config->likelihood == LIMN_LIKELIHOOD_BERNOULLI ? "logits; apply a sigmoid for pictures in [0, 1]"

@@ -1,6 +1,7 @@
 /* Kingma & Welling 2014 with convolutions: 4x4 stride-2 convolutions with ReLU, no batchnorm, so that a picture's ELBO
  * does not depend on the others of its batch; between them, where the setting residual_blocks asks for them, residual
- * blocks. Autoencoders are the same with one head. */
+ * blocks. Autoencoders are the same with one head. The encoder may read a map of a pretrained network instead
+ * (pretrained_encoder.h): its heads are then linear layers over all of that map. */
 #ifndef LIMN_MODELS_VAE_H
 #define LIMN_MODELS_VAE_H
 

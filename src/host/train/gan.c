@@ -6,10 +6,8 @@
 #include "base/error.h"
 #include "base/philox.h"
 #include "checkpoint/average.h"
-#include "models/projected.h"
 #include "train/accumulation.h"
 #include "train/augment.h"
-#include "train/frozen_load.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/penalties.h"
@@ -240,12 +238,6 @@ static limn_status build_penalty(limn_session *s, limn_graph *graph) {
   return limn_program_create(&s->penalty, s->store, graph, NULL);
 }
 
-/* Weights of the pretrained network that the discriminator looks through, where it has one. */
-static limn_status load_projector(limn_session *s) {
-  return s->planning || !s->config->projector[0] ? LIMN_OK
-                                                 : limn_frozen_load(s->store, s->config->projector, LIMN_PROJECTOR);
-}
-
 static limn_status build(limn_session *s) {
   LIMN_TRY(accumulates(s->config) ? build_accumulated(s) : limn_session_build(s, build_step));
   if (s->config->d_steps > 1)
@@ -254,7 +246,6 @@ static limn_status build(limn_session *s) {
     LIMN_TRY(limn_session_build(s, build_penalty));
   if (s->config->ema > 0)
     LIMN_TRY(limn_average_create_program(&s->statistics, s->store, &s->model, s->batch.n));
-  LIMN_TRY(load_projector(s));
   return limn_session_build_samples(s);
 }
 

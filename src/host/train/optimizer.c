@@ -107,6 +107,10 @@ static void add_update(limn_graph *graph, const limn_config *config, limn_value 
   limn_graph_adam(graph, w, moment(graph, w, "m"), moment(graph, w, "v"), inputs, attrs);
 }
 
+static bool is_pretrained(const limn_graph *graph, limn_value w) {
+  return strncmp(limn_graph_node(graph, w)->name, LIMN_PRETRAINED ".", sizeof LIMN_PRETRAINED) == 0;
+}
+
 /* The leaves, latch and updates once the gradients are there. With a loss scale, *norm is that of the scaled gradients
  * before and of the true ones afterwards, 0 where they overflowed. */
 static void add_updates(limn_graph *graph, const limn_config *config, const char *prefix, struct minimization *m) {
@@ -132,8 +136,12 @@ static void add_updates(limn_graph *graph, const limn_config *config, const char
     limn_graph_latch(graph, m->gate, norm);
   limn_optimizer_inputs inputs = {
       .hyper = limn_graph_leaf(graph, LIMN_ROLE_INPUT, name, LIMN_CHANNELS(4)), .scale = scale, .gate = gate};
+  const limn_value rate = inputs.hyper;
   for (int i = 0; i < m->count; ++i) {
     inputs.gradient = m->gradients[i];
+    inputs.hyper = is_pretrained(graph, m->parameters[i])
+                       ? limn_graph_leaf(graph, LIMN_ROLE_INPUT, LIMN_PRETRAINED_RATE, LIMN_CHANNELS(4))
+                       : rate;
     add_update(graph, config, m->parameters[i], inputs);
   }
   if (scaled)

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "devices/device.h"
 #include "graph/graph.h"
+#include "models/pretrained_encoder.h"
 
 /* With precision fp16 the loss is scaled before the gradient is taken, so that small gradients do not vanish
  * (Micikevicius et al. 2018, section 3.2): a gradient that overflows is dropped and the scale halved; it doubles after
@@ -18,11 +19,14 @@ limn_value limn_optimizer_loss_scale(limn_graph *graph, const limn_config *confi
 /* 1 where a scalar is finite, else 0. */
 limn_value limn_optimizer_finite(limn_graph *graph, limn_value x);
 
+#define LIMN_PRETRAINED_RATE "hyper." LIMN_PRETRAINED
+
 /* Minimises `loss` over every PARAMETER leaf of the graph whose name begins with `prefix` ("": all): extends the graph
  * by the gradients, the latch of `gate` on a gradient that is not finite, or on `latched` (a scalar, mostly the loss;
  * LIMN_NONE: nothing), and one optimiser node a parameter. With fp16 a part of the loss that may overflow like a
  * gradient, a penalty, is not to be latched on. The input leaf "hyper.PREFIX" takes limn_optimizer_hyper's values each
- * step. *norm is the Euclidean norm of the gradient before clipping; 0 in a step whose scaled gradient overflowed. */
+ * step; parameters of a pretrained network in an encoder take theirs from LIMN_PRETRAINED_RATE. *norm is the Euclidean
+ * norm of the gradient before clipping; 0 in a step whose scaled gradient overflowed. */
 limn_status limn_optimizer_minimize(limn_graph *graph, const limn_config *config, limn_value loss, limn_value latched,
                                     const char *prefix, limn_value gate, limn_value *norm);
 

@@ -34,7 +34,9 @@ static inline bool limn_penalties_lazy(const limn_config *c) {
 }
 /* Of a lazy penalty: the discriminator's steps from one to the next, and how many times as strong it is. */
 static inline int limn_penalties_period(const limn_config *c) { return c->penalty_every * c->d_steps; }
-static inline bool limn_penalties_apart(const limn_config *c) { return (c->r1 > 0) != (c->r2 > 0) || c->projector[0]; }
+static inline bool limn_penalties_apart(const limn_config *c) {
+  return (c->r1 > 0) != (c->r2 > 0) || limn_config_has_projector(c);
+}
 
 /* The penalties of the settings: each without its weight, for people (LIMN_NONE: not asked for), and their weighted
  * sum. */

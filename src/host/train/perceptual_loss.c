@@ -1,23 +1,12 @@
 #include "train/perceptual_loss.h"
 
 #include "base/error.h"
+#include "checkpoint/pretrained.h"
+#include "infer/feature_files.h"
 #include "models/features/features.h"
-#include "train/frozen_load.h"
 
 #define PREFIX "perceptual" /* of the leaves */
 #define EPS    1e-6f        /* under the squared length of a vector, so that the gradient of none is bounded */
-
-/* Pictures in [0, 1] as the network was trained to read them: three channels, each with its scale and shift. */
-static limn_value to_input(limn_graph *graph, const limn_feature_network *network, limn_value x, int size) {
-  limn_value colours[3];
-  const bool grey = limn_graph_shape(graph, x).c == 1;
-  if (size > 0)
-    x = limn_graph_resample(graph, x, LIMN_BILINEAR, size, size);
-  for (int c = 0; c < 3; ++c)
-    colours[c] = limn_graph_affine(graph, grey ? x : limn_graph_slice(graph, x, c, 1), 255 * network->scale[c],
-                                   network->shift[c]);
-  return limn_graph_concat(graph, colours, 3);
-}
 
 /* Vectors of channels at length 1. */
 static limn_value normalise(limn_graph *graph, limn_value map) {
@@ -35,7 +24,7 @@ limn_status limn_loss_perceptual(limn_graph *graph, const limn_config *config, l
   LIMN_TRY(limn_feature_network_find(&network, config->perceptual_network));
   for (int i = 0; i < 2; ++i) {
     const char *tap = config->perceptual_tap;
-    limn_value input = to_input(graph, network, pictures[i], config->perceptual_size);
+    limn_value input = limn_features_input(graph, network, pictures[i], config->perceptual_size);
     LIMN_TRY(limn_features_build(network, graph, PREFIX, input, &tap, 1, &maps[i]));
   }
   const limn_shape map = limn_graph_shape(graph, maps[0]);
@@ -46,5 +35,11 @@ limn_status limn_loss_perceptual(limn_graph *graph, const limn_config *config, l
 }
 
 limn_status limn_perceptual_load(limn_store *store, const limn_config *config) {
-  return limn_frozen_load(store, config->perceptual_network, PREFIX);
+  const limn_feature_network *network;
+  limn_safetensors *file = NULL;
+  char path[4096];
+  LIMN_TRY(limn_feature_file_open(&file, config->perceptual_network, &network, path, sizeof path));
+  limn_status status = limn_pretrained_load(store, network, PREFIX, file, path);
+  limn_safetensors_close(file);
+  return status;
 }

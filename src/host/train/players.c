@@ -39,7 +39,7 @@ limn_value limn_players_judge(const limn_players *p, limn_value pictures, limn_l
   return score(p, limn_view_of(p->graph, p->config, pictures, look, groups), groups, NULL);
 }
 
-static bool projects(const limn_players *p) { return p->config->projector[0] != '\0'; }
+static bool projects(const limn_players *p) { return limn_config_has_projector(p->config); }
 
 /* The view of fake pictures that both players are judged by, with what the pretrained network makes of it. */
 static limn_value score_projected(limn_players *p, limn_look look) {

@@ -150,6 +150,9 @@ limn_status limn_session_begin(limn_session *s, const limn_config *config, uint6
     status = initialise_networks(s);
   if (status == LIMN_OK && !data->blank)
     status = initialise_loss_scales(s);
+  /* What is trained of a pretrained network is in a checkpoint; what is frozen is not. */
+  if (status == LIMN_OK && !data->planning && (!data->blank || limn_config_has_frozen_network(config)))
+    status = limn_frozen_file_load(s->store, config, s->frozen);
   return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "data/batch.h"
 #include "devices/device.h"
+#include "infer/frozen_file.h"
 #include "infer/sampler.h"
 #include "models/model.h"
 
@@ -65,8 +66,10 @@ typedef struct limn_session {
    * applies the sums of them, and `update_generator` those of that one. */
   limn_program *generator, *update, *update_generator;
   limn_sampler *sampler;
-  bool settled;                     /* the average's statistics are those of its weights */
-  int drawn, validation_batch;      /* reconstructions shown; pictures of a validation batch */
+  char frozen[LIMN_SHA256_SIZE]; /* of the file with a frozen network's weights (infer/frozen_file.h); "": there is none
+                                  */
+  bool settled;                  /* the average's statistics are those of its weights */
+  int drawn, validation_batch;   /* reconstructions shown; pictures of a validation batch */
   float *pixels, *inputs, *targets; /* host memory for drawings */
   float *labels;                    /* (N), those of a micro-batch on their way */
 } limn_session;

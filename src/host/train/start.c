@@ -130,6 +130,7 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     LIMN_TRY(load_initial_weights(t));
   } else {
     LIMN_TRY(limn_checkpoint_load(t->session.store, &t->state, checkpoint));
+    LIMN_TRY(limn_frozen_file_compare(checkpoint, t->config, t->state.frozen, t->session.frozen));
     t->session.settled = t->state.settled;
     t->result->checkpoint = t->result->step = t->state.step;
     forget_other_best(t);
@@ -255,6 +256,7 @@ limn_status limn_trainer_start(limn_trainer *t) {
   LIMN_TRY(make_absolute(&t->config->data));
   LIMN_TRY(make_absolute(&t->config->labels));
   LIMN_TRY(make_absolute(&t->config->init));
+  LIMN_TRY(make_absolute(&t->config->pretrained_file));
   if (t->config->features && access(t->config->features, F_OK) == 0) /* a file, and no name */
     LIMN_TRY(make_absolute(&t->config->features));
   LIMN_TRY(limn_training_evaluation_open(&t->evaluation, t->config));
@@ -264,6 +266,7 @@ limn_status limn_trainer_start(limn_trainer *t) {
   LIMN_TRY(status);
   bool goes_on = find_checkpoint(t, checkpoint, sizeof checkpoint);
   LIMN_TRY(open_session(t, goes_on ? checkpoint : NULL));
+  snprintf(t->state.frozen, sizeof t->state.frozen, "%s", t->session.frozen);
   if (limn_trainer_stopping(t))
     return LIMN_OK;
   LIMN_TRY(begin_evaluation(t));

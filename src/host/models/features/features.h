@@ -1,5 +1,5 @@
 /* Pretrained networks as functions from pictures to named feature maps: a table, a row a network. Metrics, perceptual
- * losses, projected discriminators read it. Their weights: checkpoint/pretrained.h. */
+ * losses, encoders read it. Their weights: checkpoint/pretrained.h. */
 #ifndef LIMN_MODELS_FEATURES_FEATURES_H
 #define LIMN_MODELS_FEATURES_FEATURES_H
 
@@ -15,15 +15,16 @@ typedef struct limn_feature_file {
 #define LIMN_FEATURE_FILES 3
 
 typedef struct limn_feature_network {
-  const char *name;                            /* "resnet18" */
-  const char *title;                           /* "ResNet-18, trained on ImageNet" */
-  const char *short_name;                      /* "lite0", behind "FD-"; NULL: the name */
-  const char *distance;                        /* "FID": what the distance by published weights is called; NULL: FD- */
-  const char *taps[LIMN_MAX_TAPS + 1];         /* in the order of the network; NULL behind the last */
-  const char *stages[4];                       /* of the taps: maps at strides 4, 8, 16, 32; NULL: not said */
-  const char *judge, *logits;                  /* of the taps: which is compared by default, and which tells classes */
-  int size;                                    /* side of the pictures that it was trained with */
-  float scale[3], shift[3];                    /* of each channel: x = scale v + shift, for v in 0 ... 255 */
+  const char *name;                    /* "resnet18" */
+  const char *title;                   /* "ResNet-18, trained on ImageNet" */
+  const char *short_name;              /* "lite0", behind "FD-"; NULL: the name */
+  const char *distance;                /* "FID": what the distance by published weights is called; NULL: FD- */
+  const char *taps[LIMN_MAX_TAPS + 1]; /* in the order of the network; NULL behind the last */
+  const char *stages[4];               /* of the taps: maps at strides 4, 8, 16, 32; NULL: not said */
+  const char *judge, *logits;          /* of the taps: which is compared by default, and which tells classes */
+  const char *last_map;                /* and the deepest that still has places, for what reads them by default */
+  int size;                            /* side of the pictures that it was trained with */
+  float scale[3], shift[3];            /* of each channel: x = scale v + shift, for v in 0 ... 255 */
   limn_feature_file files[LIMN_FEATURE_FILES]; /* the first is the one to take; url NULL: no more */
   const char *package; /* of the Python package that holds files[0], "name==version"; NULL: none */
   const char *licence; /* of the weights */
@@ -42,6 +43,21 @@ limn_status limn_feature_network_find(const limn_feature_network **out, const ch
  * (N, C, H', W') or, of what is no map, (N, C, 1, 1). */
 limn_status limn_features_build(const limn_feature_network *network, limn_graph *graph, const char *prefix,
                                 limn_value x, const char *const *taps, int count, limn_value *out);
+
+/* Pictures (N, 1 or 3, H, W) in [0, 1] as the network was trained to read them: three channels, each with its scale and
+ * shift; resized to `size` a side, unless that is 0. */
+limn_value limn_features_input(limn_graph *graph, const limn_feature_network *network, limn_value x, int size);
+
+/* A part of a network: from its input to one of its maps. */
+typedef struct limn_feature_part {
+  const limn_feature_network *network;
+  const char *tap;
+  const char *prefix; /* of its leaves */
+  bool trained;       /* which are parameters then, and not frozen */
+} limn_feature_part;
+limn_status limn_feature_part_build(const limn_feature_part *part, limn_graph *graph, limn_value x, limn_value *map);
+/* LIMN_USAGE, with a way out, where the tap is none, is no map, or wants larger pictures than height x width. */
+limn_status limn_feature_part_check(const limn_feature_part *part, int height, int width);
 
 /* All layers of the network, and what they are made of in a file. *layers is yours (free). */
 limn_status limn_features_layers(const limn_feature_network *network, const char *prefix, limn_frozen_layer **layers,

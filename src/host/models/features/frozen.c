@@ -35,10 +35,12 @@ static void name_leaf(limn_frozen *f, char *to, const char *name, const char *wh
 static void make_leaves(limn_frozen *f, limn_frozen_layer *layer, limn_value *weight, limn_value *bias) {
   name_leaf(f, layer->weight, layer->name, "weight");
   name_leaf(f, layer->bias, layer->name, "bias");
-  *weight = limn_graph_leaf(f->graph, LIMN_ROLE_FROZEN, layer->weight, layer->shape);
+  const limn_role role = f->trained ? LIMN_ROLE_PARAMETER : LIMN_ROLE_FROZEN;
+  *weight = limn_graph_leaf(f->graph, role, layer->weight, layer->shape);
+  limn_graph_set_form(f->graph, *weight, layer->dense ? LIMN_FORM_ROWS : LIMN_FORM_KERNEL);
   *bias = LIMN_NONE;
   if (layer->biased || layer->norm[0])
-    *bias = limn_graph_leaf(f->graph, LIMN_ROLE_FROZEN, layer->bias, LIMN_CHANNELS(layer->shape.n));
+    *bias = limn_graph_leaf(f->graph, role, layer->bias, LIMN_CHANNELS(layer->shape.n));
   note(f, layer);
 }
 

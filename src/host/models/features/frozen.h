@@ -1,6 +1,6 @@
-/* Layers of a frozen network: one that somebody else has trained, that nobody trains further, and whose batch
- * normalisation is therefore part of its convolutions' weights. Such a network is a function that calls these one after
- * the other and names the values that are worth looking at: its taps. */
+/* Layers of a frozen network: one that somebody else has trained, that nobody trains further, or by its weights alone,
+ * and whose batch normalisation is therefore part of its convolutions' weights. Such a network is a function that calls
+ * these one after the other and names the values that are worth looking at: its taps. */
 #ifndef LIMN_MODELS_FEATURES_FROZEN_H
 #define LIMN_MODELS_FEATURES_FROZEN_H
 
@@ -25,6 +25,7 @@ typedef struct limn_frozen_layer {
 typedef struct limn_frozen {
   limn_graph *graph;
   const char *prefix; /* of its leaves' names: PREFIX.NAME.weight */
+  bool trained;       /* they are PARAMETERs, from which a training goes on */
   /* Taps: what is asked for, and what was found of it. */
   const char *const *wanted;
   int wanted_count, found;
