@@ -20,7 +20,7 @@
 #define MOST_BYTES    (4 << 20) /* of a file of such a run */
 #define LONGEST_RUN_S 120
 
-const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder"};
+const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder", "sngan", "r3gan"};
 
 #define COMMON                                                                                                         \
   "--filters", "4", "--latent", "8", "--batch", "8", "--threads", "1", "--steps", "150", "--deterministic", "--out",   \
@@ -31,6 +31,12 @@ const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder"};
 #define STABILISED                                                                                                     \
   "--augment", "ada", "--set", "ada_target=0", "--set", "ada_pictures=400", "--set", "norm_d=none", "--set", "r1=1",   \
       "--set", "penalty_every=4", "--set", "pack=2", "--set", "spectral_norm=true", "--set", "instance_noise=0.1"
+/* With every stabiliser that goes with it. */
+#define RESIDUAL                                                                                                       \
+  "--filters", "2", "--steps", "40", "--set", "log_every=3", "--set", "checkpoint_every=6", "--set", "keep_every=18",  \
+      "--set", "sample_every=7", "--augment", "ada", "--set", "ada_target=0", "--set", "ada_pictures=400", "--set",    \
+      "pack=2", "--set", "instance_noise=0.1", "--set", "minibatch_stddev=true", "--set", "schedule=cosine", "--set",  \
+      "lr_end=0.25", "--set", "penalty_end=0.5", "--set", "ema=0.9"
 #define VALIDATED "--set", "validation=0.25", "--set", "validate_every=25", "--patience", "100"
 
 /* One model waits on a full disk, and one trains on picture files, which it keeps decoded beside its run. */
@@ -39,9 +45,12 @@ static const char *const settings[RUN_MODELS][MOST_WORDS] = {
      "warmup=9"},
     {COMMON, LOGGED, VALIDATED, "--set", "schedule=linear", "--set", "beta_warmup=50", "--set", "on_full_disk=wait"},
     {COMMON, LOGGED, VALIDATED, "--set", "noise=0.3", "--set", "clip=1", "--cache", "cache"},
+    {COMMON, RESIDUAL, "--set", "d_steps=2", "--set", "gradient_penalty=1", "--set", "penalty_every=4"},
+    {COMMON, RESIDUAL, "--accumulate", "2"},
 };
-static const char *const data[RUN_MODELS] = {"pictures-idx3-ubyte", "pictures-idx3-ubyte", "pictures"};
-static const bool is_quiet[RUN_MODELS] = {true, false, true}; /* the one that waits says so */
+static const char *const data[RUN_MODELS] = {"pictures-idx3-ubyte", "pictures-idx3-ubyte", "pictures",
+                                             "pictures-idx3-ubyte", "pictures-idx3-ubyte"};
+static const bool is_quiet[RUN_MODELS] = {true, false, true, true, true}; /* the one that waits says so */
 
 static void give_up(const char *what) {
   perror(what);

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define RUN_MODELS       3
+#define RUN_MODELS       5
+#define RUN_MODELS_USUAL 3 /* the first of them; residual networks, whose steps take longer, are the others */
 #define MODEL_WITH_CACHE 2 /* which keeps decoded pictures in FOLDER/NAME/cache */
 #define RUN_TIMED_OUT    (-1000)
 

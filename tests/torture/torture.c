@@ -8,7 +8,8 @@
  *   torture full LIMN FAULTS COUNT SEED     a disk that is full when the run has filled so many pages, COUNT sizes a
  *                                           model, 0: every one; exit code 77 where the kernel permits no such disk
  *
- * LIMN is the program, FAULTS the library that faults.c makes. A failure names the seed and the point. */
+ * The models are the three usual ones; LIMN_TORTURE_MODELS in the environment asks for "all", or for the "residual"
+ * ones alone. LIMN is the program, FAULTS the library that faults.c makes. A failure names the seed and the point. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ typedef struct torture {
   run_setting setting;
   char whole[RUN_MODELS][32]; /* names of the unbroken runs */
   double seconds[RUN_MODELS]; /* that they took */
+  int first, end;             /* models that are tried */
   unsigned long count;
   const char *only;         /* kind of calls; NULL: all */
   unsigned long long state; /* of the random numbers */
@@ -67,7 +69,7 @@ static bool ends_well(torture *t, int model, const char *name) {
 
 /* The unbroken runs. fault: counted, and none strikes. */
 static bool make_whole_runs(torture *t, const char *fault) {
-  for (int model = 0; model < RUN_MODELS; ++model) {
+  for (int model = t->first; model < t->end; ++model) {
     snprintf(t->whole[model], sizeof t->whole[model], "%s-whole", run_models[model]);
     double start = now();
     int code = run_end(run_start(&t->setting, model, t->whole[model], fault));
@@ -94,7 +96,7 @@ static bool kills(torture *t) {
     return false;
   for (int round = 0; killed < t->count; ++round) {
     char name[64];
-    int model = round % RUN_MODELS;
+    int model = t->first + round % (t->end - t->first);
     snprintf(name, sizeof name, "%s-%d", run_models[model], round);
     for (int i = 0; i < MOST_KILLS && killed < t->count; ++i) {
       double moment = t->seconds[model] * (double)random_below(t, 1000) / 1000;
@@ -118,7 +120,7 @@ static bool points(torture *t) {
   unsigned long killed = 0;
   if (!make_whole_runs(t, "disk:0:kill"))
     return false;
-  for (int model = 0; model < RUN_MODELS; ++model) {
+  for (int model = t->first; model < t->end; ++model) {
     unsigned long made = run_count(&t->setting, t->whole[model], "disk");
     for (unsigned long i = 0; i < (t->count ? t->count : made); ++i) {
       char name[64], fault[64];
@@ -173,7 +175,7 @@ static bool fail_calls(torture *t) {
   unsigned long tried = 0;
   if (!make_whole_runs(t, "disk:0:kill"))
     return false;
-  for (int model = 0; model < RUN_MODELS; ++model)
+  for (int model = t->first; model < t->end; ++model)
     for (int kind = 0; kind < FAULTS; ++kind) {
       if (t->only && strcmp(t->only, faults[kind].call) != 0)
         continue;
@@ -262,9 +264,9 @@ static bool full_of_pictures(torture *t) {
 
 static bool fill_disks(torture *t) {
   unsigned long filled = 0, times[MOMENTS] = {0};
-  if (!make_whole_runs(t, NULL) || !full_of_pictures(t))
+  if (!make_whole_runs(t, NULL) || (t->first <= MODEL_WITH_CACHE && !full_of_pictures(t)))
     return false;
-  for (int model = 0; model < RUN_MODELS; ++model) {
+  for (int model = t->first; model < t->end; ++model) {
     unsigned long too_small = run_pages(&t->setting, t->whole[model]) - 1;
     for (unsigned long i = 0; i < (t->count ? t->count : too_small); ++i, ++filled)
       if (!one_full_disk(t, model, turn_of(t, i, too_small), times))
@@ -290,6 +292,9 @@ int main(int argc, char **argv) {
     puts("skipped: this kernel lets us mount no disk of our own");
     return SKIPPED;
   }
+  const char *models = getenv("LIMN_TORTURE_MODELS");
+  t.first = models && strcmp(models, "residual") == 0 ? RUN_MODELS_USUAL : 0;
+  t.end = models ? RUN_MODELS : RUN_MODELS_USUAL;
   t.only = argv[6];
   t.count = strtoul(argv[4], NULL, 10);
   t.state = 0x9E3779B97F4A7C15u ^ strtoull(argv[5], NULL, 10);

@@ -1,56 +1,14 @@
-/* The table of settings, their values and precedence, presets, and config.yaml. */
-#include <criterion/criterion.h>
-#include <locale.h>
+/* The table of settings, their values and precedence, presets, and what a run goes on with. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
-#include "config/settings.h"
+#include "support/settings.h"
+#include "support/settings_file.h"
 
 static const char *const models[] = {"dcgan", "sngan", "r3gan", "projected", "vae", "autoencoder"};
 _Static_assert(sizeof models / sizeof *models == LIMN_MODEL_COUNT, "each model, in their order");
-static char folder[] = "/tmp/limn-config-XXXXXX";
-static char file[256];
-
-static void make_folder(void) {
-  cr_assert_not_null(mkdtemp(folder));
-  snprintf(file, sizeof file, "%s/a.yaml", folder);
-}
-
-static void remove_folder(void) {
-  unlink(file);
-  rmdir(folder);
-}
-
-TestSuite(config, .init = make_folder, .fini = remove_folder);
-
-static limn_config *create(const char *model) {
-  limn_config *config = NULL;
-  cr_assert_eq(limn_config_create(&config, model), LIMN_OK, "%s", limn_error_message());
-  return config;
-}
-
-static void write_text(const char *text) {
-  FILE *stream = fopen(file, "wb");
-  cr_assert_not_null(stream);
-  fputs(text, stream);
-  fclose(stream);
-}
-
-static const char *get(const limn_config *config, const char *name) {
-  static char buffer[512];
-  return limn_config_get(config, name, buffer, sizeof buffer);
-}
-
-static void expect_message(const char *piece) {
-  cr_expect_not_null(strstr(limn_error_message(), piece), "\"%s\" is not in: %s", piece, limn_error_message());
-}
-
-static void set(limn_config *config, const char *name, const char *value, limn_from source) {
-  cr_expect_eq(limn_config_set(config, name, value, source), LIMN_OK, "%s", limn_error_message());
-}
+TestSuite(config, .init = settings_file_begin, .fini = settings_file_end);
 
 Test(config, table_is_consistent) {
   const char *const groups[] = {"data", "network", "length", "loss", "stabilisers", "optimiser", "run", "evaluation"};
@@ -66,7 +24,7 @@ Test(config, table_is_consistent) {
       ++group;
     cr_expect_lt(group, group_count, "%s: group %s is out of order", setting->name, setting->group);
     for (int model = 0; model < LIMN_MODEL_COUNT; ++model) {
-      limn_config *config = create(models[model]);
+      limn_config *config = settings_of(models[model]);
       if (setting->models & (1u << model)) {
         cr_expect_eq(limn_config_set(config, setting->name, limn_setting_default(setting, model), LIMN_FROM_FLAG),
                      LIMN_OK, "%s", limn_error_message());
@@ -80,7 +38,7 @@ Test(config, table_is_consistent) {
 }
 
 Test(config, defaults) {
-  limn_config *dcgan = create("dcgan"), *vae = create("vae");
+  limn_config *dcgan = settings_of("dcgan"), *vae = settings_of("vae");
   cr_expect_eq(dcgan->filters, 64);
   cr_expect_eq(dcgan->latent, 100);
   cr_expect_eq(dcgan->batch, 128);
@@ -165,7 +123,7 @@ Test(config, values_read_and_written) {
       {"vae", "batch", "auto", "auto"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-    limn_config *config = create(cases[i].model);
+    limn_config *config = settings_of(cases[i].model);
     set(config, cases[i].name, cases[i].value, LIMN_FROM_FLAG);
     cr_expect_str_eq(get(config, cases[i].name), cases[i].written, "%s=%s", cases[i].name, cases[i].value);
     limn_config_destroy(config);
@@ -217,7 +175,7 @@ Test(config, bad_values_are_refused) {
       {"filtres", "1", "did you mean filters?"},
       {"zzz", "1", "there is no setting \"zzz\""},
   };
-  limn_config *config = create("vae");
+  limn_config *config = settings_of("vae");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     cr_expect_eq(limn_config_set(config, cases[i].name, cases[i].value, LIMN_FROM_SET), LIMN_USAGE, "%s=%s",
                  cases[i].name, cases[i].value);
@@ -228,7 +186,7 @@ Test(config, bad_values_are_refused) {
 }
 
 Test(config, stronger_sources_win) {
-  limn_config *config = create("vae");
+  limn_config *config = settings_of("vae");
   set(config, "lr", "0.5", LIMN_FROM_FLAG);
   set(config, "lr", "0.25", LIMN_FROM_FILE);
   cr_expect_eq(config->lr, 0.5);
@@ -249,7 +207,7 @@ Test(config, stronger_sources_win) {
 }
 
 Test(config, length_is_one_choice) {
-  limn_config *config = create("dcgan");
+  limn_config *config = settings_of("dcgan");
   cr_expect_eq(limn_config_preset(config, "demo"), LIMN_OK, "%s", limn_error_message());
   cr_expect_gt(config->steps, 0);
   cr_expect_eq(config->epochs, 0, "the preset's steps replace the default's epochs");
@@ -265,7 +223,7 @@ Test(config, length_is_one_choice) {
   cr_expect_eq(config->time, 7200, "of equal sources both hold");
   limn_config_destroy(config);
 
-  config = create("dcgan");
+  config = settings_of("dcgan");
   set(config, "steps", "0", LIMN_FROM_FLAG);
   cr_expect_eq(config->epochs, 25, "0 names no length");
   set(config, "epochs", "0", LIMN_FROM_FLAG);
@@ -275,7 +233,7 @@ Test(config, length_is_one_choice) {
 }
 
 Test(config, presets) {
-  limn_config *config = create("dcgan");
+  limn_config *config = settings_of("dcgan");
   set(config, "filters", "16", LIMN_FROM_FLAG);
   cr_expect_eq(limn_config_preset(config, "paper"), LIMN_OK, "%s", limn_error_message());
   cr_expect_eq(config->filters, 16);
@@ -285,7 +243,7 @@ Test(config, presets) {
   expect_message("demo, paper; did you mean paper?");
   limn_config_destroy(config);
   for (int i = 0; i < LIMN_MODEL_COUNT; ++i) {
-    config = create(models[i]);
+    config = settings_of(models[i]);
     cr_expect_eq(limn_config_preset(config, "demo"), LIMN_OK, "%s", limn_error_message());
     cr_expect_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
     cr_expect_eq(limn_config_preset(config, "nothing"), LIMN_USAGE);
@@ -293,186 +251,8 @@ Test(config, presets) {
   }
 }
 
-Test(config, contradictions_are_refused) {
-  static const struct {
-    const char *name, *value, *other, *other_value, *piece; /* piece NULL: they go together */
-  } cases[] = {
-      {"dequantize", "true", "likelihood", "bernoulli", "dequantize needs"},
-      {"dequantize", "true", "likelihood", "l1", "dequantize needs"},
-      {"dequantize", "true", "likelihood", "gaussian", NULL},
-      {"dequantize", "true", "likelihood", "gaussian_learned", NULL},
-      {"binarize", "threshold", "likelihood", "gaussian", "binarize needs"},
-      {"binarize", "stochastic", "likelihood", "bernoulli", NULL},
-      {"patience", "3", "validation", "0", "patience 3 needs"},
-      {"patience", "3", "validation", "0.1", NULL},
-      {"evaluate_every", "3", "patience", "3", NULL},
-      {"precision", "fp16", "device", "cpu", "precision fp16 needs a CUDA device"},
-      {"precision", "bf16", "device", "cpu", NULL},
-      {"precision", "tf32", "device", "auto", NULL},
-      {"precision", "fp16", "device", "cuda:0", NULL},
-      {"precision", "fp32", "device", "cpu", NULL},
-      {"autotune", "true", "deterministic", "true", "never deterministic"},
-      {"autotune", "true", "deterministic", "false", NULL},
-      {"schedule", "cosine", "time", "10m", "set horizon"},
-      {"schedule", "constant", "time", "10m", NULL},
-      {"steps", "10", "epochs", "10", NULL},
-      {"importance_samples", "5", "beta", "2", "importance_samples 5 bounds"},
-      {"importance_samples", "5", "free_bits", "0.1", "has no KL term to weigh"},
-      {"importance_samples", "5", "beta_warmup", "10", "beta_warmup and free_bits to 0"},
-      {"importance_samples", "5", "perceptual", "1", "or perceptual to 0"},
-      {"importance_samples", "5", "likelihood", "gaussian", NULL},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-    limn_config *config = create("vae");
-    set(config, cases[i].name, cases[i].value, LIMN_FROM_FLAG);
-    set(config, cases[i].other, cases[i].other_value, LIMN_FROM_FLAG);
-    cr_expect_eq(limn_config_check(config), cases[i].piece ? LIMN_USAGE : LIMN_OK, "%s=%s %s=%s", cases[i].name,
-                 cases[i].value, cases[i].other, cases[i].other_value);
-    if (cases[i].piece)
-      expect_message(cases[i].piece);
-    limn_config_destroy(config);
-  }
-}
-
-Test(config, an_autoencoder_draws_with_a_regularizer_alone) {
-  limn_config *config = create("autoencoder");
-  set(config, "evaluate_every", "10", LIMN_FROM_FLAG);
-  cr_expect_eq(limn_config_check(config), LIMN_USAGE);
-  expect_message("set regularizer to mmd");
-  set(config, "regularizer", "mmd", LIMN_FROM_FLAG);
-  cr_expect_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
-  set(config, "batch", "1", LIMN_FROM_FLAG);
-  cr_expect_eq(limn_config_check(config), LIMN_USAGE);
-  expect_message("set batch over 1");
-  limn_config_destroy(config);
-}
-
-/* Every setting, through the file and back. */
-static void expect_round_trip(const limn_config *config) {
-  limn_config *again = NULL;
-  cr_assert_eq(limn_config_write(config, file), LIMN_OK, "%s", limn_error_message());
-  cr_assert_eq(limn_config_create_from_file(&again, file), LIMN_OK, "%s", limn_error_message());
-  cr_expect_eq(again->model, config->model);
-  for (size_t i = 0; i < limn_setting_count(); ++i) {
-    const char *name = limn_setting_at(i)->name;
-    char before[512], after[512];
-    limn_config_get(config, name, before, sizeof before);
-    limn_config_get(again, name, after, sizeof after);
-    cr_expect_str_eq(after, before, "%s", name);
-    bool kept = (limn_setting_at(i)->models & (1u << config->model)) && strcmp(name, "out") != 0;
-    cr_expect_str_eq(limn_config_origin(again, name), kept ? file : "default", "%s", name);
-  }
-  limn_config_destroy(again);
-}
-
-Test(config, file_holds_every_setting) {
-  static const char *const paths[] = {"",
-                                      "123",
-                                      "true",
-                                      "null",
-                                      "~",
-                                      "a: b #c",
-                                      "- x",
-                                      " spaced ",
-                                      "quote\"'\\",
-                                      "new\nline",
-                                      "tab\t",
-                                      "b\xc3\xa4lle",
-                                      "*x",
-                                      "&x !y",
-                                      "{a: [b]}",
-                                      "\x01\x7f",
-                                      "\xef\xbb\xbf"
-                                      "bom",
-                                      "%TAG",
-                                      "2001-01-01",
-                                      "line\xe2\x80\xa8"
-                                      "sep",
-                                      "..."};
-  for (size_t i = 0; i < sizeof paths / sizeof *paths; ++i)
-    for (int model = 0; model < LIMN_MODEL_COUNT; ++model) {
-      limn_config *config = create(models[model]);
-      set(config, "init", paths[i], LIMN_FROM_FLAG);
-      set(config, "seed", "18446744073709551615", LIMN_FROM_FLAG);
-      set(config, "lr", "0.30000000000000004", LIMN_FROM_FLAG);
-      set(config, "size", "48x80", LIMN_FROM_FLAG);
-      set(config, "time", "90m", LIMN_FROM_FLAG);
-      expect_round_trip(config);
-      limn_config_destroy(config);
-    }
-}
-
-Test(config, file_begins_with_the_model) {
-  limn_config *config = create("vae");
-  char text[4096] = "";
-  cr_assert_eq(limn_config_write(config, file), LIMN_OK, "%s", limn_error_message());
-  FILE *stream = fopen(file, "rb");
-  cr_assert_not_null(stream);
-  cr_assert_gt(fread(text, 1, sizeof text - 1, stream), 0);
-  fclose(stream);
-  cr_expect(strncmp(text, "model: vae\ndata: \"\"\nsize: 0\n", 28) == 0, "%s", text);
-  cr_expect_not_null(strstr(text, "\neps: 1.0e-08\n"));
-  cr_expect_not_null(strstr(text, "\nbackground: \"#ffffff\"\n"));
-  cr_expect_null(strstr(text, "d_steps"), "a setting of another model");
-  limn_config_destroy(config);
-}
-
-Test(config, bad_files_are_refused) {
-  static const struct {
-    const char *text, *piece;
-  } cases[] = {
-      {"lr: 1\nfilter: 3\n", ":2: there is no setting \"filter\"; did you mean filters?"},
-      {"lr: 1\n\nlr: 2\n", ":3: lr stands in line 1 already"},
-      {"- lr\n", ":1: not a list of settings"},
-      {"hello\n", ":1: not a list of settings"},
-      {"lr: [1, 2]\n", ":1: lr must be a plain text or number"},
-      {"lr:\n  a: 1\n", "lr must be a plain text or number"},
-      {"? [a]\n: 1\n", "a name must be a plain text"},
-      {"a: &x 1\n", ":1: anchors and tags"},
-      {"lr: !!float 1\n", ":1: anchors and tags"},
-      {"seed: 1\nlr: *x\n", ":2: lr must be a plain text"},
-      {"lr: 1\n---\nlr: 2\n", "a second document"},
-      {"lr: \"1\n", "not YAML"},
-      {"lr: 1\n\tseed: 2\n", "not YAML"},
-      {"lr: 1\nseed: \xff\n", "not YAML"},
-      {"out: \"a\\0b\"\n", ":1: out holds a NUL"},
-      {"seed: 1\nlr: -1\n", ":2: lr must be a number (over 0)"},
-      {"d_steps: 2\n", ":1: d_steps is a setting of dcgan"},
-      {"model: dcgan\n", ":1: these are settings of the model dcgan, not of vae"},
-      {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1\n", "so long a name"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-    limn_config *config = create("vae");
-    write_text(cases[i].text);
-    cr_expect_eq(limn_config_load(config, file), LIMN_DATA, "%s", cases[i].text);
-    expect_message(cases[i].piece);
-    cr_expect(strncmp(limn_error_message(), file, strlen(file)) == 0, "%s", limn_error_message());
-    limn_config_destroy(config);
-  }
-  limn_config *config = NULL;
-  write_text("lr: 1\n");
-  cr_expect_eq(limn_config_create_from_file(&config, file), LIMN_DATA);
-  expect_message("no line `model");
-  write_text("model: gan\n");
-  cr_expect_eq(limn_config_create_from_file(&config, file), LIMN_DATA);
-  expect_message(":1: there is no model \"gan\"");
-  unlink(file);
-  cr_expect_eq(limn_config_create_from_file(&config, file), LIMN_DATA);
-  cr_expect_null(config);
-}
-
-Test(config, empty_file_changes_nothing) {
-  limn_config *config = create("vae");
-  write_text("# only a comment\n");
-  cr_expect_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
-  write_text("");
-  cr_expect_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
-  cr_expect_str_eq(limn_config_origin(config, "lr"), "default");
-  limn_config_destroy(config);
-}
-
 Test(config, copy_is_its_own) {
-  limn_config *config = create("vae"), *copy = NULL;
+  limn_config *config = settings_of("vae"), *copy = NULL;
   set(config, "data", "here", LIMN_FROM_FLAG);
   cr_assert_eq(limn_config_copy(&copy, config), LIMN_OK);
   set(config, "data", "there", LIMN_FROM_FLAG);
@@ -482,51 +262,12 @@ Test(config, copy_is_its_own) {
   limn_config_destroy(copy);
 }
 
-Test(config, comma_locale_changes_nothing) {
-  static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "de_DE"};
-  bool found = false;
-  for (size_t i = 0; i < sizeof names / sizeof *names && !found; ++i)
-    found = setlocale(LC_ALL, names[i]) != NULL;
-  if (!found) {
-    remove_folder(); /* skipping goes past the suite's end */
-    cr_skip_test("no locale with a decimal comma is installed");
-  }
-  limn_config *config = create("vae");
-  set(config, "lr", "0.25", LIMN_FROM_FLAG);
-  cr_expect_eq(config->lr, 0.25);
-  cr_expect_str_eq(get(config, "lr"), "0.25");
-  expect_round_trip(config);
-  limn_config_destroy(config);
-}
-
-/* A run's file is a recipe for others: where the run lies is no part of it, and its labels go with its pictures. */
-Test(config, the_file_of_a_run_serves_another) {
-  limn_config *run = create("vae"), *config = create("vae");
-  char text[256];
-  set(run, "out", "here", LIMN_FROM_FLAG);
-  set(run, "data", "pictures", LIMN_FROM_FLAG);
-  set(run, "labels", "pictures.csv", LIMN_FROM_FLAG);
-  cr_assert_eq(limn_config_write(run, file), LIMN_OK, "%s", limn_error_message());
-  cr_assert_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
-  cr_expect_str_eq(limn_config_get(config, "out", text, sizeof text), "");
-  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "pictures.csv");
-  set(config, "data", "others", LIMN_FROM_FLAG);
-  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "", "they are of other pictures");
-  cr_expect_eq(limn_config_resume(config, run), LIMN_OK, "%s", limn_error_message());
-  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "pictures.csv", "moved, not exchanged");
-  set(config, "labels", "mine.csv", LIMN_FROM_SET);
-  set(config, "data", "third", LIMN_FROM_FLAG);
-  cr_expect_str_eq(limn_config_get(config, "labels", text, sizeof text), "mine.csv", "named for themselves");
-  limn_config_destroy(config);
-  limn_config_destroy(run);
-}
-
 Test(config, truth_is_written_in_many_ways) {
   static const char *const words[2][8] = {{"false", "False", "FALSE", "no", "Off", "0", "nO", "OFF"},
                                           {"true", "True", "TRUE", "yes", "On", "1", "yEs", "ON"}};
   for (int truth = 0; truth < 2; ++truth)
     for (int i = 0; i < 8; ++i) {
-      limn_config *config = create("vae");
+      limn_config *config = settings_of("vae");
       char text[64];
       set(config, "flip", truth ? "false" : "true", LIMN_FROM_PRESET);
       set(config, "flip", words[truth][i], LIMN_FROM_SET);
@@ -536,14 +277,14 @@ Test(config, truth_is_written_in_many_ways) {
       cr_expect_eq(limn_config_load(config, file), LIMN_OK, "%s", limn_error_message());
       limn_config_destroy(config);
     }
-  limn_config *config = create("vae");
+  limn_config *config = settings_of("vae");
   cr_expect_eq(limn_config_set(config, "flip", "maybe", LIMN_FROM_FLAG), LIMN_USAGE);
   cr_expect_eq(limn_config_set(config, "flip", "", LIMN_FROM_FLAG), LIMN_USAGE);
   limn_config_destroy(config);
 }
 
 Test(config, a_run_tells_what_it_goes_on_with) {
-  limn_config *run = create("vae"), *config = create("vae");
+  limn_config *run = settings_of("vae"), *config = settings_of("vae");
   char text[256];
   set(run, "steps", "500", LIMN_FROM_FILE);
   set(run, "lr", "0.5", LIMN_FROM_FILE);
@@ -566,7 +307,7 @@ Test(config, a_run_tells_what_it_goes_on_with) {
   cr_expect_eq(limn_config_resume(config, run), LIMN_USAGE);
   cr_expect_not_null(strstr(limn_error_message(), "latent: the run has 128, the command says 5; "), "%s",
                      limn_error_message());
-  limn_config *other = create("dcgan");
+  limn_config *other = settings_of("dcgan");
   cr_expect_eq(limn_config_resume(other, run), LIMN_USAGE);
   limn_config_destroy(other);
   limn_config_destroy(config);

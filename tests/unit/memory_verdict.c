@@ -27,6 +27,24 @@ static double bytes_of(int batch) {
   return bytes;
 }
 
+static double bytes_in_parts(int accumulate) {
+  limn_config *config = make_config(256);
+  limn_session session;
+  config->accumulate = accumulate;
+  cr_assert_eq(limn_session_plan(&session, config, NULL), LIMN_OK, "%s", limn_error_message());
+  const double bytes = (double)limn_session_memory(&session).sum_bytes;
+  limn_session_release(&session);
+  limn_config_destroy(config);
+  return bytes;
+}
+
+/* The fewest parts of a batch of 256 that fit. */
+static void expect_parts(int parts, double usable) {
+  cr_assert(parts >= 2 && 256 % parts == 0, "%d", parts);
+  cr_expect_leq(bytes_in_parts(parts), usable, "%d parts take %g of %g", parts, bytes_in_parts(parts), usable);
+  cr_expect(parts == 2 || bytes_in_parts(parts / 2) > usable, "%d parts would do", parts / 2);
+}
+
 Test(memory_verdict, of_a_session) {
   limn_config *config = make_config(256);
   limn_session session;
@@ -43,11 +61,14 @@ Test(memory_verdict, of_a_session) {
   const char *told = strstr(limn_error_message(), "the fake has ");
   const char *fits = told ? strstr(told, "for it; use a smaller --batch or size: --batch ") : NULL;
   cr_assert_not_null(fits, "%s", limn_error_message());
-  const int batch = atoi(strrchr(fits, '-') + strlen("-batch "));
+  const int batch = atoi(strstr(fits, ": --batch ") + strlen(": --batch "));
   const double usable = limn_usable_memory(bytes - 1);
   cr_assert(batch > 0 && batch < 256 && bytes_of(batch) <= usable, "batch %d takes %g of %g", batch, bytes_of(batch),
             usable);
   cr_assert_gt(bytes_of(batch * 6 / 5), usable, "not much more than %d would fit", batch);
+  const char *parts = strstr(fits, " would fit, and so would --accumulate ");
+  cr_assert_not_null(parts, "%s", limn_error_message());
+  expect_parts(atoi(strrchr(parts, ' ')), usable);
   session.device->memory_bytes = 1e6; /* less than the weights */
   cr_assert_eq(limn_session_check_memory(&session), LIMN_DEVICE);
   cr_assert_null(strstr(limn_error_message(), "would fit"), "%s", limn_error_message());
@@ -139,11 +160,13 @@ Test(memory_verdict, of_every_command) {
   limit_memory((rlim_t)900 << 20);
   static const char *const refused[] = {"train " TRAIN "--batch 256 --dry-run", "train " TRAIN "--batch 256 --out r",
                                         "bench step dcgan --device cpu --threads 1 --batch 256"};
-  int batch = 0;
+  int batch = 0, parts = 0;
   for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i) {
     run(&o, refused[i]);
     batch = batch_of(o.err, "use a smaller --batch or size: --batch ");
     cr_assert(o.code == 4 && batch > 16 && batch < 256 && batch % 8 == 0, "%s: %d: %s", refused[i], o.code, o.err);
+    parts = batch_of(o.err, " would fit, and so would --accumulate ");
+    cr_assert(parts > 1 && 256 % parts == 0, "%s", o.err);
     cr_assert_eq(strchr(o.err, '\n'), o.err + strlen(o.err) - 1, "one line: %s", o.err);
   }
   cr_assert(!exists("r"));
@@ -153,6 +176,9 @@ Test(memory_verdict, of_every_command) {
   cr_assert(o.code == 0 && strstr(o.out, "it does not fit") && strstr(o.out, "largest batch"), "%d: %s%s", o.code,
             o.out, o.err);
   snprintf(line, sizeof line, "train " TRAIN "--batch %d --dry-run", batch * 9 / 10);
+  run(&o, line);
+  cr_assert_eq(o.code, 0, "%s", o.err);
+  snprintf(line, sizeof line, "train " TRAIN "--batch 256 --accumulate %d --dry-run", parts);
   run(&o, line);
   cr_assert_eq(o.code, 0, "%s", o.err);
 }

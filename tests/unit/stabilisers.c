@@ -15,7 +15,7 @@ TestSuite(stabilisers, .timeout = 240);
 static const char *const network[] = {"filters", "4",      "latent", "8",         "channels", "3",        "batch",
                                       "8",       "norm_d", "none",   "optimizer", "sgd",      "momentum", "0",
                                       "lr",      "0.2",    "beta1",  "0.5",       NULL};
-#define ADAM      "optimizer", "adam", "lr", "0.002"
+#define ADAM      "optimizer", "adam", "momentum", "0.9", "lr", "0.002"
 #define ALL_KINDS "augment_kinds", "color,flip,translation,cutout"
 
 static const struct {

@@ -53,7 +53,8 @@ enum { LIMN_AUGMENT_COLOR = 1, LIMN_AUGMENT_FLIP = 2, LIMN_AUGMENT_TRANSLATION =
 
 /* Text fields are owned by the config; "" means not set. Enumerations are stored as int. */
 struct limn_config {
-  int model; /* limn_model_kind; set at creation, not a setting */
+  int model;    /* limn_model_kind; set at creation, not a setting */
+  bool resumed; /* limn_config_resume has made it a run's, which goes on as it began; no setting either */
 
   /* data */
   char *data;
@@ -172,6 +173,9 @@ struct limn_config {
 /* Refuses settings that contradict each other or that nothing here can serve yet. LIMN_USAGE; the message names both.
  */
 limn_status limn_config_check(const limn_config *config);
+/* Part of it, but for a run that goes on: refuses what somebody set, otherwise than it is by default, and does nothing
+ * without another setting. LIMN_USAGE; the message names both. */
+limn_status limn_config_check_partners(const limn_config *config);
 
 /* The settings that are set otherwise in `config` than in the run that goes on with it, of those that make it no longer
  * bit-exact: "threads 2, then 4", into buffer, returned; "" when there are none. */

@@ -240,6 +240,8 @@ limn_status limn_config_check(const limn_config *config) {
     LIMN_TRY(check_stabilisers(config));
   LIMN_TRY(check_codes(config));
   LIMN_TRY(check_patience(config));
+  if (!config->resumed)
+    LIMN_TRY(limn_config_check_partners(config));
   if (config->steps == 0 && config->epochs == 0 && config->time == 0)
     return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");
   int64_t span = config->horizon ? config->horizon : config->steps;

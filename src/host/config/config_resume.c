@@ -42,6 +42,7 @@ limn_status limn_config_resume(limn_config *config, const limn_config *run) {
       snprintf(refused + used, sizeof refused - used, "%s: the run has %.*s, the command says %.*s; ",
                row->setting.name, SHOWN, theirs, SHOWN, ours);
   }
+  config->resumed = true;
   return refused[0] ? limn_fail(LIMN_USAGE, "%sleave it out, or start a new run from its weights by --init", refused)
                     : LIMN_OK;
 }

@@ -11,6 +11,7 @@
 #define DRAWN         32    /* held-out pictures, at most */
 #define LARGEST_BATCH 65536 /* the setting's own limit */
 #define BATCH_TRIES   3     /* plans that may go into finding a larger one: workspaces grow by jumps */
+#define PARTS_TRIES   4     /* divisions of a batch that are planned */
 #define SPARE_BYTES   7.5e8 /* of what a device says is free: libraries load code into it as they run */
 #define SPARE_PART    0.25  /* and no more than this part of it */
 
@@ -168,14 +169,44 @@ limn_status limn_fitting_batch(const limn_session *s, int *batch) {
   return status;
 }
 
-/* With the message so far and the batch that fits. */
-static limn_status say_which_batch_fits(const limn_session *s) {
-  int batch = 0;
-  char message[256];
+/* Whether the batch fits when it is worked through in that many parts. */
+static bool fits_in_parts(const limn_session *s, limn_config *config, int parts) {
+  double bytes = INFINITY, growing;
+  config->accumulate = parts;
+  config->batch = s->config->batch;
+  return limn_config_check(config) == LIMN_OK &&
+         bytes_of_batch(config, NULL, config->batch / parts, &bytes, &growing) == LIMN_OK &&
+         bytes <= limn_usable_memory(s->device->memory_bytes);
+}
+
+limn_status limn_fitting_parts(const limn_session *s, int batch, int *parts) {
+  const limn_config *c = s->config;
+  limn_config *config = NULL;
+  const int micro = batch > 0 ? batch / c->accumulate : 0;
+  *parts = 0;
+  LIMN_TRY(limn_config_copy(&config, c));
+  /* Sums of gradients take memory of their own, so that a part may have to be smaller than a batch that fits. */
+  for (int k = c->accumulate + 1, tries = 0; micro > 0 && k <= c->batch && tries < PARTS_TRIES && *parts == 0; ++k) {
+    if (c->batch % k != 0 || c->batch / k > micro || c->batch / k % c->pack != 0)
+      continue;
+    ++tries;
+    if (fits_in_parts(s, config, k))
+      *parts = k;
+  }
+  limn_config_destroy(config);
+  return LIMN_OK;
+}
+
+/* With the message so far and what fits: a smaller batch, or the same in parts. */
+static limn_status say_what_fits(const limn_session *s) {
+  int batch = 0, parts = 0;
+  char message[256], in_parts[48] = "";
   snprintf(message, sizeof message, "%s", limn_error_message());
-  if (limn_fitting_batch(s, &batch) == LIMN_OK && batch > 0 && batch < s->config->batch)
-    return limn_fail(LIMN_DEVICE, "%s: --batch %d would fit", message, batch);
-  return limn_fail(LIMN_DEVICE, "%s", message);
+  if (limn_fitting_batch(s, &batch) != LIMN_OK || batch <= 0 || batch >= s->config->batch)
+    return limn_fail(LIMN_DEVICE, "%s", message);
+  if (limn_fitting_parts(s, batch, &parts) == LIMN_OK && parts > 0)
+    snprintf(in_parts, sizeof in_parts, ", and so would --accumulate %d", parts);
+  return limn_fail(LIMN_DEVICE, "%s: --batch %d would fit%s", message, batch, in_parts);
 }
 
 limn_status limn_session_check_memory(const limn_session *s) {
@@ -184,7 +215,7 @@ limn_status limn_session_check_memory(const limn_session *s) {
   limn_fail(LIMN_DEVICE, "training takes %.1f GB of memory and %s has %.1f GB for it; use a smaller --batch or size",
             bytes_to_take(s) / 1e9, s->device->memory_of ? s->device->memory_of : s->device->description,
             s->device->memory_bytes / 1e9);
-  return say_which_batch_fits(s);
+  return say_what_fits(s);
 }
 
 limn_status limn_session_open(limn_session *s, const limn_config *config, uint64_t horizon,
@@ -193,7 +224,7 @@ limn_status limn_session_open(limn_session *s, const limn_config *config, uint64
   if (status == LIMN_OK)
     status = limn_session_check_memory(s);
   else if (status == LIMN_DEVICE && s->device && s->device->starved)
-    status = say_which_batch_fits(s);
+    status = say_what_fits(s);
   if (status != LIMN_OK)
     limn_session_release(s);
   return status;

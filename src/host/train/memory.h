@@ -23,8 +23,11 @@ double limn_usable_memory(double bytes);
 bool limn_session_fits(const limn_session *session);
 /* The largest batch that does, with a reserve; 0: none. */
 limn_status limn_fitting_batch(const limn_session *session, int *batch);
-/* LIMN_DEVICE where it does not, naming the batch that does. On a CUDA device that is told of plans alone: memory is
- * taken there when programs are made, and on the CPU not before they run. */
+/* Into how many parts (the setting `accumulate`) the session's batch has to go to fit, with a reserve, where `batch` is
+ * what fits as it is; 0: it cannot be had by parts. */
+limn_status limn_fitting_parts(const limn_session *session, int batch, int *parts);
+/* LIMN_DEVICE where it does not, naming the batch that does, and the parts. On a CUDA device that is told of plans
+ * alone: memory is taken there when programs are made, and on the CPU not before they run. */
 limn_status limn_session_check_memory(const limn_session *session);
 /* limn_session_init, and that check; where the device had no more memory to give, the message names the batch that
  * fits. */
