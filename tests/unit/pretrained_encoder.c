@@ -403,9 +403,9 @@ Test(pretrained_encoder, what_cannot_be_is_said_in_a_line) {
     const char *settings[8];
     const char *says, *way_out;
   } cases[] = {
-      {{"encoder_lr", "0.1"}, "encoder_lr is of a pretrained network", "set encoder"},
-      {{"encoder_tap", "block2"}, "encoder_tap is of a pretrained network", "set encoder"},
-      {{"pretrained_file", "w.pth"}, "pretrained_file is of a pretrained network", "set encoder"},
+      {{"encoder_lr", "0.1"}, "encoder_lr 0.1", "set encoder"},
+      {{"encoder_tap", "block2"}, "encoder_tap block2", "set encoder"},
+      {{"pretrained_file", "w.pth"}, "pretrained_file w.pth", "set encoder"},
       {{"encoder", "./w.pth"}, "looks like a file", "pretrained_file"},
       {{"encoder", "resnet19"}, "no pretrained network \"resnet19\"", "resnet18"},
       {{"encoder", "resnet18", "encoder_tap", "layer9"}, "no tap \"layer9\"", "layer4"},

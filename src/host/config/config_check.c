@@ -37,17 +37,7 @@ static limn_status check_encoder(const limn_config *config) {
                      "encoder names a network, and %s looks like a file of weights: set encoder to the network that it "
                      "is of, and pretrained_file to it",
                      config->encoder);
-  if (limn_config_has_pretrained_encoder(config))
-    return LIMN_OK;
-  const char *name = strcmp(config->encoder_tap, "auto") != 0 ? "encoder_tap"
-                     : config->pretrained_file[0]             ? "pretrained_file"
-                     : config->encoder_lr > 0                 ? "encoder_lr"
-                                                              : NULL;
-  return name ? limn_fail(LIMN_USAGE,
-                          "%s is of a pretrained network, and the encoder is the model's own: set encoder to one that "
-                          "limn features lists, or leave %s out",
-                          name, name)
-              : LIMN_OK;
+  return LIMN_OK;
 }
 
 /* Of several codes a picture, and of codes together. */

@@ -11,6 +11,8 @@ static bool adds_noise(const limn_config *c) { return c->instance_noise > 0; }
 static bool regularizes(const limn_config *c) { return c->regularizer != LIMN_REGULARIZER_NONE; }
 static bool decays(const limn_config *c) { return c->regularizer == LIMN_REGULARIZER_L2; }
 static bool perceives(const limn_config *c) { return c->perceptual > 0; }
+static bool has_encoder(const limn_config *c) { return limn_config_has_pretrained_encoder(c); }
+static bool has_network(const limn_config *c) { return has_encoder(c) || limn_config_has_projector(c); }
 static bool has_sigma(const limn_config *c) { return c->likelihood == LIMN_LIKELIHOOD_GAUSSIAN; }
 static bool has_momentum(const limn_config *c) { return c->optimizer == LIMN_OPTIMIZER_SGD; }
 static bool has_moments(const limn_config *c) { return c->optimizer != LIMN_OPTIMIZER_SGD; }
@@ -34,6 +36,9 @@ static const struct {
     {"perceptual_network", perceives, "set perceptual over 0"},
     {"perceptual_tap", perceives, "set perceptual over 0"},
     {"perceptual_size", perceives, "set perceptual over 0"},
+    {"encoder_tap", has_encoder, "set encoder to a network that limn features lists"},
+    {"encoder_lr", has_encoder, "set encoder to a network that limn features lists"},
+    {"pretrained_file", has_network, "set encoder to the network that it is of"},
     {"sigma", has_sigma, "set likelihood to gaussian"},
     {"momentum", has_momentum, "set optimizer to sgd"},
     {"beta1", has_moments, "set optimizer to adam or adamw"},
