@@ -141,6 +141,20 @@ static inline void write_pictures(void) {
 
 #define TINY "--data pictures-idx3-ubyte --filters 4 --latent 8 --batch 8 --threads 1 "
 
+/* Whether both are there, with the same bytes. */
+static inline bool same_file(const char *a, const char *b) {
+  static char x[MOST_OUTPUT], y[MOST_OUTPUT];
+  char path[2][256];
+  struct stat about[2];
+  if (stat(in_folder(a, path[0]), &about[0]) != 0 || stat(in_folder(b, path[1]), &about[1]) != 0)
+    return false;
+  FILE *first = fopen(path[0], "rb"), *second = fopen(path[1], "rb");
+  size_t size = fread(x, 1, sizeof(x), first), other = fread(y, 1, sizeof(y), second);
+  fclose(first);
+  fclose(second);
+  return about[0].st_size == about[1].st_size && size == other && memcmp(x, y, size) == 0;
+}
+
 /* Waits until the file `name` has `text` in it. */
 static inline bool comes(const char *name, const char *text) {
   static char buffer[MOST_OUTPUT];

@@ -145,19 +145,6 @@ Test(cli, missing_and_broken_files_are_data_errors) {
   cr_assert(!exists("runs"), "a run that cannot start leaves no folder");
 }
 
-static bool same_file(const char *a, const char *b) {
-  static char x[MOST_OUTPUT], y[MOST_OUTPUT];
-  char path[2][256];
-  struct stat about[2];
-  if (stat(in_folder(a, path[0]), &about[0]) != 0 || stat(in_folder(b, path[1]), &about[1]) != 0)
-    return false;
-  FILE *first = fopen(path[0], "rb"), *second = fopen(path[1], "rb");
-  size_t size = fread(x, 1, sizeof(x), first), other = fread(y, 1, sizeof(y), second);
-  fclose(first);
-  fclose(second);
-  return about[0].st_size == about[1].st_size && size == other && memcmp(x, y, size) == 0;
-}
-
 Test(cli, a_network_is_exported) {
   outcome result;
   write_pictures();

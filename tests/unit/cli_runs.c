@@ -137,3 +137,18 @@ Test(cli_runs, switches_take_a_word_that_says_true_or_false) {
   expect(&result, "train dcgan --flip pictures " TINY, 2, "\"pictures\"");
   expect(&result, "train dcgan --flip=maybe " TINY, 2, "true|false");
 }
+
+/* Of an autoencoder, whose codes follow no prior: the ends of the way are what sample draws. */
+Test(cli_runs, goes_between_codes_of_a_mixture) {
+  outcome result;
+  write_pictures();
+  expect(&result, "train autoencoder --steps 4 --out run -q " TINY, 0, NULL);
+  expect(&result, "interpolate run --from 1 --to 2 --each no", 2, "--prior gmm");
+  expect(&result, "interpolate run --from 1 --to 2 --data pictures-idx3-ubyte", 2, "--data goes with --prior gmm");
+#define MIXTURE " --prior gmm --components 2 --each "
+  expect(&result, "interpolate run --from 1 --to 2 --frames 5" MIXTURE "way", 0, "way\n");
+  expect(&result, "sample run --seed 1 -n 1" MIXTURE "one", 0, NULL);
+  expect(&result, "sample run --seed 2 -n 1" MIXTURE "two", 0, NULL);
+  cr_expect(same_file("way/0001.png", "one/0001.png") && same_file("way/0005.png", "two/0001.png"));
+  cr_expect(!same_file("way/0003.png", "way/0001.png") && !same_file("way/0003.png", "way/0005.png"));
+}

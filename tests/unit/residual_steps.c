@@ -8,7 +8,7 @@
 #define TOLERANCE 1e-4
 #define CHANGE    2e-3
 
-TestSuite(residual_steps, .timeout = 240);
+TestSuite(residual_steps, .timeout = 1200);
 
 #define COMMON "channels", "3", "batch", "8", "ema", "0"
 #define SNGAN  COMMON, "filters", "3", "d_steps", "2"
@@ -44,7 +44,7 @@ static void check(size_t index, bool reference) {
   close_fixture(&f);
 }
 
-/* On a CUDA device, where cuDNN plans for minutes, by Adam alone unless LIMN_TEST_WHOLE is set. */
+/* On a CUDA device by Adam alone unless LIMN_TEST_WHOLE is set. */
 Test(residual_steps, are_pytorchs) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
     if (test_takes(i + 1, 2))

@@ -133,6 +133,23 @@ Test(run_formats, measures_agree_with_each_other) {
   json_decref(lines);
 }
 
+/* By the importance-weighted bound, which is what is minimised. */
+Test(run_formats, bits_are_those_of_the_bound) {
+  static const char *const settings[] = {"steps",      "4",        "log_every",          "1", "dequantize", "true",
+                                         "likelihood", "gaussian", "importance_samples", "4", NULL};
+  test_train_well("vae", settings, data, "vae");
+  json_t *lines = test_read_metrics("vae");
+  cr_assert_geq(json_array_size(lines), 4);
+  for (size_t i = 0; i < json_array_size(lines); ++i) {
+    json_t *line = json_array_get(lines, i), *loss = json_object_get(line, "loss");
+    const double bits = json_number_value(json_object_get(line, "bits_per_dimension"));
+    if (!loss)
+      continue;
+    cr_expect_float_eq(bits, 8 + json_number_value(loss) / (16 * 16 * log(2)), 1e-4, "%g bits", bits);
+  }
+  json_decref(lines);
+}
+
 /* Settings that say where a run ran are not in its checkpoints: same run, same bytes. */
 Test(run_formats, checkpoints_describe_what_was_computed) {
   char *text = read_document(), *local = strstr(text, "except those that say where");

@@ -15,6 +15,7 @@ static const cli_option options[] = {
     {"seeds", 0, "A,B,...", "instead of --from and --to: two seeds or more, visited in turn", NULL},
     {"frames", 0, "N", "pictures in all, both ends counted (default 10 from seed to seed)", NULL},
     {"loop", 0, NULL, "come back to the first seed; the last picture is the one before it", NULL},
+    CLI_PICTURE_PRIOR_OPTIONS,
     CLI_PICTURE_OPTIONS,
 };
 enum { MOST_SEEDS = 256, FRAMES_A_LEG = 10 };
@@ -24,7 +25,8 @@ typedef struct path {
   int seed_count, latent;
   int64_t frames;
   bool loop;
-  float *codes; /* (seed_count, latent) */
+  bool straight; /* codes of a mixture lie around no origin, which great circles have */
+  float *codes;  /* (seed_count, latent) */
 } path;
 
 static int parse_seeds(const char *text, path *way) {
@@ -67,6 +69,13 @@ static int parse_path(const cli_args *args, path *way) {
   return cli_args_integer(args, "frames", 2, 1000000, &way->frames);
 }
 
+static void step(const path *way, const float *from, const float *to, double t, float *z) {
+  if (!way->straight)
+    limn_latent_interpolate(from, to, way->latent, t, z);
+  for (int i = 0; way->straight && i < way->latent; i++)
+    z[i] = (float)((1 - t) * (double)from[i] + t * (double)to[i]);
+}
+
 /* Frame i of an open path of s seeds stands at i (s - 1) / (frames - 1) legs; of a loop, at i s / frames. */
 static limn_status codes(const cli_pictures *pictures, const void *context, int64_t first, int count, float *z) {
   (void)pictures;
@@ -80,7 +89,7 @@ static limn_status codes(const cli_pictures *pictures, const void *context, int6
       leg = legs - 1;
     const float *from = way->codes + (size_t)leg * (size_t)way->latent;
     const float *to = way->codes + (size_t)((leg + 1) % way->seed_count) * (size_t)way->latent;
-    limn_latent_interpolate(from, to, way->latent, position - leg, z + (size_t)i * (size_t)way->latent);
+    step(way, from, to, position - leg, z + (size_t)i * (size_t)way->latent);
   }
   return LIMN_OK;
 }
@@ -103,7 +112,13 @@ static int interpolate(const cli_args *args) {
   path route = {.seed_count = 0}, *way = &route;
   cli_pictures pictures;
   char name[256];
-  int code = parse_path(args, way);
+  int code = parse_path(args, way), components;
+  limn_prior prior = LIMN_PRIOR_NORMAL;
+  if (code == CLI_OK)
+    code = cli_pictures_fit_prior(args);
+  if (code == CLI_OK)
+    code = cli_parse_prior(args, &prior, &components);
+  way->straight = prior == LIMN_PRIOR_MIXTURE;
   if (code == CLI_OK)
     code = cli_pictures_open(&pictures, args);
   if (code != CLI_OK)
@@ -137,8 +152,9 @@ const cli_command cmd_interpolate = {
              "limn interpolate RUN|CHECKPOINT|EXPORT --seeds A,B,C [--loop] [options]",
     .about =
         "Makes pictures on great circles between the latent codes of seeds (spherical interpolation) and prints where\n"
-        "they are: RUN/interpolate-SEEDS.png unless --output or --each says otherwise. limn sample --help says which\n"
-        "files it takes and writes.",
+        "they are: RUN/interpolate-SEEDS.png unless --output or --each says otherwise. With --prior gmm the codes are\n"
+        "those of a fitted mixture, and straight lines lie between them. limn sample --help says which files it takes\n"
+        "and writes, and what that mixture is.",
     CLI_OPTIONS(options),
     .run = interpolate,
 };

@@ -4,45 +4,14 @@
 
 #include "commands.h"
 #include "console.h"
-#include "parts.h"
 #include "pictures.h"
-#include "report/numbers.h"
 
 static const cli_option options[] = {
     {"number", 'n', "N", "how many (default 64)", NULL},
     {"seed", 0, "N", "of the latent codes (default: the run's seed)", NULL},
-    CLI_PRIOR_OPTIONS,
-    {"data", 0, "PATH", "of --prior gmm: where the training pictures are, if they have moved", NULL},
+    CLI_PICTURE_PRIOR_OPTIONS,
     CLI_PICTURE_OPTIONS,
 };
-
-/* One live line, on a terminal alone. */
-static void tell(void *context, const char *what, uint32_t done, uint32_t all) {
-  (void)context;
-  fprintf(stderr, done < all ? "\r%s: %s of %s\033[K" : "\r\033[K", what, LIMN_COUNT(done), LIMN_COUNT(all));
-  fflush(stderr);
-}
-
-/* The mixture beside the checkpoint, where --prior asks for one. */
-static int fit_prior(const cli_args *args) {
-  limn_prior prior;
-  int64_t threads = 0;
-  limn_prior_options asked = {.data = cli_args_value(args, "data"),
-                              .device = cli_args_value(args, "device"),
-                              .on_progress = cli_is_terminal(stderr) ? tell : NULL};
-  int code = cli_parse_prior(args, &prior, &asked.components);
-  if (code == CLI_OK)
-    code = cli_args_expect_words(args, 1, "one run folder, checkpoint or exported generator");
-  if (code == CLI_OK)
-    code = cli_args_integer(args, "threads", 1, 1024, &threads);
-  if (code != CLI_OK)
-    return code;
-  if (prior != LIMN_PRIOR_MIXTURE)
-    return asked.data ? cli_fail(CLI_USAGE, "--data goes with --prior gmm") : CLI_OK;
-  asked.threads = (int)threads;
-  limn_status status = limn_prior_fit(args->words[0], &asked, NULL);
-  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
-}
 
 static limn_status codes(const cli_pictures *pictures, const void *context, int64_t first, int count, float *z) {
   const uint64_t *seed = context;
@@ -58,7 +27,7 @@ static int sample(const cli_args *args) {
   if (code == CLI_OK)
     code = cli_args_seed(args, "seed", &seed);
   if (code == CLI_OK)
-    code = fit_prior(args);
+    code = cli_pictures_fit_prior(args);
   if (code == CLI_OK)
     code = cli_pictures_open(&pictures, args);
   if (code != CLI_OK)

@@ -10,6 +10,7 @@
 #include "console.h"
 #include "output.h"
 #include "parts.h"
+#include "report/numbers.h"
 
 enum { CHUNK = 64 }; /* pictures a call; what the generator's program is compiled for */
 
@@ -56,6 +57,33 @@ static int parse_target(cli_pictures *pictures, const cli_args *args) {
     return cli_fail_status(status);
   pictures->output = strdup(cli_output_path(output));
   return pictures->output ? CLI_OK : cli_fail_memory();
+}
+
+/* One live line, on a terminal alone. */
+static void tell(void *context, const char *what, uint32_t done, uint32_t all) {
+  (void)context;
+  fprintf(stderr, done < all ? "\r%s: %s of %s\033[K" : "\r\033[K", what, LIMN_COUNT(done), LIMN_COUNT(all));
+  fflush(stderr);
+}
+
+int cli_pictures_fit_prior(const cli_args *args) {
+  limn_prior prior;
+  int64_t threads = 0;
+  limn_prior_options asked = {.data = cli_args_value(args, "data"),
+                              .device = cli_args_value(args, "device"),
+                              .on_progress = cli_is_terminal(stderr) ? tell : NULL};
+  int code = cli_parse_prior(args, &prior, &asked.components);
+  if (code == CLI_OK)
+    code = cli_args_expect_words(args, 1, "one run folder, checkpoint or exported generator");
+  if (code == CLI_OK)
+    code = cli_args_integer(args, "threads", 1, 1024, &threads);
+  if (code != CLI_OK)
+    return code;
+  if (prior != LIMN_PRIOR_MIXTURE)
+    return asked.data ? cli_fail(CLI_USAGE, "--data goes with --prior gmm") : CLI_OK;
+  asked.threads = (int)threads;
+  limn_status status = limn_prior_fit(args->words[0], &asked, NULL);
+  return status == LIMN_OK ? CLI_OK : cli_fail_status(status);
 }
 
 int cli_pictures_open(cli_pictures *pictures, const cli_args *args) {

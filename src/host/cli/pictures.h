@@ -6,6 +6,7 @@
 
 #include "args.h"
 #include "limn/generator.h"
+#include "parts.h"
 
 /* Options of both commands. */
 #define CLI_PICTURE_OPTIONS                                                                                            \
@@ -16,6 +17,9 @@
       {"columns", 0, "N", "columns of the grid", NULL},                                                                \
       {"raw", 0, NULL, "the weights themselves, where a run also keeps an average of them", NULL}, CLI_OPTION_DEVICE,  \
       CLI_OPTION_THREADS, CLI_OPTION_JSON, CLI_OPTION_HELP
+
+#define CLI_PICTURE_PRIOR_OPTIONS                                                                                      \
+  CLI_PRIOR_OPTIONS, { "data", 0, "PATH", "of --prior gmm: where the training pictures are, if they have moved", NULL }
 
 typedef struct cli_pictures {
   limn_generator *generator;
@@ -29,6 +33,8 @@ typedef struct cli_pictures {
   bool json;
 } cli_pictures;
 
+/* Fits the mixture beside the checkpoint that the one word of args names, where --prior asks for one. */
+int cli_pictures_fit_prior(const cli_args *args);
 /* Opens the generator named by the one word of args. pictures is empty after a failure. */
 int cli_pictures_open(cli_pictures *pictures, const cli_args *args);
 void cli_pictures_close(cli_pictures *pictures);

@@ -191,8 +191,9 @@ static void record_measures(struct pass *p, void (*record)(limn_session *, limn_
   record(s, graph, "elbo", elbo);
   record(s, graph, "active_latents", active_latents(graph, p->q.mu));
   if (s->config->dequantize) { /* of bytes: the density over [0, 1) has 256 of them in it */
-    double values = (double)s->batch.c * s->batch.h * s->batch.w;
-    record(s, graph, "bits_per_dimension", limn_graph_affine(graph, elbo, (float)(-1 / (values * LN2)), 8));
+    const double values = (double)s->batch.c * s->batch.h * s->batch.w;
+    const limn_value bound = p->samples > 1 ? limn_graph_affine(graph, p->loss, -1, 0) : elbo; /* the tighter one */
+    record(s, graph, "bits_per_dimension", limn_graph_affine(graph, bound, (float)(-1 / (values * LN2)), 8));
   }
 }
 
