@@ -1,0 +1,157 @@
+#include "train/alarm.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Measured on runs that went well and on runs that were made to fail: docs/runs.md has the table. */
+#define LEAST_VARIETY 0.35
+#define LEAST_SPREAD  0.3
+#define BACK          1.2  /* times these: no longer collapsed */
+#define GROWTH        1.15 /* of the variety over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
+#define CALM          0.6  /* of the largest variety so far: what a restore may go back to */
+#define GRACE         400  /* steps in which what was never varied is no collapse yet */
+#define SMOOTHING     0.3  /* of the usual variety: one look is noisy */
+#define EXPLODED      1000 /* times the lowest mean of a gradient's norm so far */
+#define VANISHED      1e-4 /* of the largest */
+#define FOOLED        1.5  /* times the loss of a discriminator that says nothing */
+#define AHEAD         0.35 /* times it: it errs on few pictures */
+#define FIRST_NORMS   2    /* looks whose gradient norms do not count: the first steps have their own */
+
+void limn_alarm_init(limn_alarm *a) { *a = (limn_alarm){.rate_factor = 1}; }
+
+void limn_alarm_restart(limn_alarm *a, uint64_t step) {
+  *a = (limn_alarm){.since = step,
+                    .restores = a->restores,
+                    .healthy = a->healthy,
+                    .has_healthy = a->has_healthy,
+                    .rate_factor = a->rate_factor};
+}
+
+/* Of a discriminator that gives every picture the same score, between its targets. 0: there is no such. */
+static double idle_loss(const limn_config *c) {
+  switch ((limn_gan_loss)c->loss) {
+  case LIMN_GAN_WASSERSTEIN:
+    return 0;
+  case LIMN_GAN_LEAST_SQUARES:
+    return 0.25;
+  case LIMN_GAN_HINGE:
+    return 2;
+  case LIMN_GAN_RELATIVISTIC:
+    return log(2);
+  default:
+    return 2 * log(2);
+  }
+}
+
+/* The signals by their names; NULL: another measure. */
+static double *find_signal(limn_signals *s, const char *name) {
+  const struct {
+    const char *name;
+    double *field;
+  } all[] = {{"loss_d", &s->loss_d}, {"loss_g", &s->loss_g},           {"d_real", &s->d_real},
+             {"d_fake", &s->d_fake}, {"grad_norm_d", &s->grad_norm_d}, {"grad_norm_g", &s->grad_norm_g}};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
+    if (strcmp(all[i].name, name) == 0)
+      return all[i].field;
+  return NULL;
+}
+
+limn_verdict limn_alarm_add_step(limn_alarm *a, const limn_config *c, uint64_t step, const limn_measure *measures,
+                                 int count) {
+  bool won = false, known = false;
+  for (int i = 0; i < count; ++i) {
+    double *sum = find_signal(&a->sums, measures[i].name);
+    if (sum)
+      *sum += measures[i].value;
+    known = known || sum;
+    if (sum == &a->sums.loss_d)
+      won = limn_balance_add(&a->balance, (limn_gan_loss)c->loss, c->label_smoothing, step, measures[i].value);
+  }
+  a->steps += known;
+  return won ? LIMN_VERDICT_DISCRIMINATOR_WON : LIMN_VERDICT_NONE;
+}
+
+static void take_means(limn_alarm *a) {
+  const double n = a->steps ? (double)a->steps : 1;
+  a->means = (limn_signals){a->sums.loss_d / n, a->sums.loss_g / n,      a->sums.d_real / n,
+                            a->sums.d_fake / n, a->sums.grad_norm_d / n, a->sums.grad_norm_g / n};
+  a->sums = (limn_signals){0};
+  a->steps = 0;
+}
+
+/* Whether what is drawn has varied at all so far. */
+static bool has_varied(const limn_alarm *a) { return a->most_variety >= BACK * LEAST_VARIETY; }
+
+static bool is_poor(const limn_sight *s) { return s->variety < LEAST_VARIETY || s->spread < LEAST_SPREAD; }
+
+/* Too little variety: of what was varied, or of what has had time to become so and no longer does. */
+static bool speaks_for_collapse(const limn_alarm *a, uint64_t step) {
+  const bool grows =
+      a->looks < LIMN_ALARM_LOOKS || a->sight.variety > GROWTH * a->before[(a->looks - 1) % LIMN_ALARM_LOOKS];
+  return is_poor(&a->sight) && (has_varied(a) || (step - a->since >= GRACE && !grows));
+}
+
+/* Whether this look speaks for each of the verdicts. */
+static void judge(const limn_alarm *a, const limn_config *c, uint64_t step, bool speaks[LIMN_VERDICTS]) {
+  const double idle = idle_loss(c);
+  const bool known = a->looks > FIRST_NORMS;
+  speaks[LIMN_VERDICT_COLLAPSED] = speaks_for_collapse(a, step);
+  speaks[LIMN_VERDICT_DIVERGING] =
+      known && (a->means.grad_norm_d > EXPLODED * a->least_d || a->means.grad_norm_g > EXPLODED * a->least_g);
+  speaks[LIMN_VERDICT_SATURATED] = known && a->means.grad_norm_g < VANISHED * a->most_g;
+  speaks[LIMN_VERDICT_GENERATOR_WON] = idle > 0 && a->means.loss_d > FOOLED * idle;
+  speaks[LIMN_VERDICT_DISCRIMINATOR_AHEAD] = idle > 0 && a->means.loss_d < AHEAD * idle;
+}
+
+static void remember(limn_alarm *a) {
+  const double variety = a->sight.variety;
+  a->before[a->looks % LIMN_ALARM_LOOKS] = variety;
+  a->usual_variety = a->looks ? a->usual_variety + SMOOTHING * (variety - a->usual_variety) : variety;
+  a->most_variety = fmax(a->most_variety, fmin(a->usual_variety, 1)); /* data that is all alike makes it large */
+  if (a->looks >= FIRST_NORMS) {
+    const bool first = a->looks == FIRST_NORMS;
+    a->least_d = first ? a->means.grad_norm_d : fmin(a->least_d, a->means.grad_norm_d);
+    a->least_g = first ? a->means.grad_norm_g : fmin(a->least_g, a->means.grad_norm_g);
+    a->most_g = fmax(a->most_g, a->means.grad_norm_g);
+  }
+  ++a->looks;
+}
+
+/* Whether a verdict that stands is over. */
+static bool is_over(const limn_alarm *a, limn_verdict verdict, bool speaks) {
+  if (verdict == LIMN_VERDICT_COLLAPSED)
+    return a->sight.variety > BACK * LEAST_VARIETY && a->sight.spread > BACK * LEAST_SPREAD;
+  return !speaks;
+}
+
+limn_verdict limn_alarm_add_look(limn_alarm *a, const limn_config *c, uint64_t step, const limn_sight *sight) {
+  bool speaks[LIMN_VERDICTS] = {false};
+  limn_verdict news = LIMN_VERDICT_NONE;
+  a->sight = *sight;
+  take_means(a);
+  judge(a, c, step, speaks);
+  remember(a);
+  for (int v = LIMN_VERDICTS - 1; v > LIMN_VERDICT_NONE; --v) { /* the first ones count most */
+    const uint64_t bit = UINT64_C(1) << v;
+    a->in_a_row[v] = speaks[v] ? a->in_a_row[v] + 1 : 0;
+    if ((a->told & bit) && is_over(a, (limn_verdict)v, speaks[v]))
+      a->told &= ~bit;
+    if (a->in_a_row[v] < LIMN_ALARM_LOOKS || (a->told & bit))
+      continue;
+    a->told |= bit;
+    news = (limn_verdict)v;
+  }
+  return news;
+}
+
+bool limn_alarm_is_new(const limn_alarm *a) {
+  return a->steps == 0 && a->looks == 0 && a->restores == 0 && !a->has_healthy;
+}
+
+bool limn_alarm_is_calm(const limn_alarm *a) {
+  const uint64_t bad = UINT64_C(1) << LIMN_VERDICT_COLLAPSED | UINT64_C(1) << LIMN_VERDICT_DIVERGING |
+                       UINT64_C(1) << LIMN_VERDICT_SATURATED | UINT64_C(1) << LIMN_VERDICT_GENERATOR_WON;
+  return a->looks > 0 && !(a->told & bad) && !is_poor(&a->sight) && a->sight.variety >= CALM * a->most_variety;
+}
