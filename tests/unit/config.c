@@ -53,7 +53,7 @@ static void set(limn_config *config, const char *name, const char *value, limn_f
 }
 
 Test(config, table_is_consistent) {
-  const char *const groups[] = {"data", "network", "length", "loss", "stabilisers", "optimiser", "run", "evaluation"};
+  const char *const groups[] = {"data", "network", "length", "loss", "stabilisers", "optimiser", "run", "evaluation", "watch"};
   const size_t group_count = sizeof groups / sizeof *groups;
   size_t group = 0;
   for (size_t i = 0; i < limn_setting_count(); ++i) {

@@ -6,18 +6,17 @@
 #include <string.h>
 
 /* Measured on runs that went well and on runs that were made to fail: docs/runs.md has the table. */
-#define LEAST_VARIETY 0.35
-#define LEAST_SPREAD  0.3
-#define BACK          1.2  /* times these: no longer collapsed */
-#define GROWTH        1.15 /* of the variety over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
-#define CALM          0.6  /* of the largest variety so far: what a restore may go back to */
-#define GRACE         400  /* steps in which what was never varied is no collapse yet */
-#define SMOOTHING     0.3  /* of the usual variety: one look is noisy */
-#define EXPLODED      1000 /* times the lowest mean of a gradient's norm so far */
-#define VANISHED      1e-4 /* of the largest */
-#define FOOLED        1.5  /* times the loss of a discriminator that says nothing */
-#define AHEAD         0.35 /* times it: it errs on few pictures */
-#define FIRST_NORMS   2    /* looks whose gradient norms do not count: the first steps have their own */
+#define LEAST       0.3  /* of variety and spread alike */
+#define BACK        1.2  /* times it: no longer collapsed */
+#define GROWTH      0.05 /* over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
+#define CALM        0.6  /* of the most so far: what a restore may go back to */
+#define GRACE       400  /* steps in which what was never varied is no collapse yet */
+#define SMOOTHING   0.3  /* of what is usual: one look is noisy */
+#define EXPLODED    1000 /* times the lowest mean of a gradient's norm so far */
+#define VANISHED    1e-4 /* of the largest */
+#define FOOLED      1.5  /* times the loss of a discriminator that says nothing */
+#define AHEAD       3    /* mean -log D(G(z)): it takes samples for real with a probability of e^-3 */
+#define FIRST_NORMS 2    /* looks whose gradient norms do not count: the first steps have their own */
 
 void limn_alarm_init(limn_alarm *a) { *a = (limn_alarm){.rate_factor = 1}; }
 
@@ -81,16 +80,21 @@ static void take_means(limn_alarm *a) {
   a->steps = 0;
 }
 
-/* Whether what is drawn has varied at all so far. */
-static bool has_varied(const limn_alarm *a) { return a->most_variety >= BACK * LEAST_VARIETY; }
+/* The lesser of the two: pictures may be near to each other one by one, or all in one place. */
+static double difference(const limn_sight *s) { return fmin(s->variety, s->spread); }
 
-static bool is_poor(const limn_sight *s) { return s->variety < LEAST_VARIETY || s->spread < LEAST_SPREAD; }
+static bool is_poor(const limn_sight *s) { return difference(s) < LEAST; }
 
-/* Too little variety: of what was varied, or of what has had time to become so and no longer does. */
+/* Whether samples are on their way from grey to pictures. */
+static bool grows(const limn_alarm *a) {
+  const uint64_t oldest = a->looks < LIMN_ALARM_LOOKS ? 0 : a->looks % LIMN_ALARM_LOOKS;
+  return a->looks == 0 || difference(&a->sight) > a->before[oldest] + GROWTH;
+}
+
+/* Samples differ too little: after they did, or when they have had time to and no longer come nearer to it. */
 static bool speaks_for_collapse(const limn_alarm *a, uint64_t step) {
-  const bool grows =
-      a->looks < LIMN_ALARM_LOOKS || a->sight.variety > GROWTH * a->before[(a->looks - 1) % LIMN_ALARM_LOOKS];
-  return is_poor(&a->sight) && (has_varied(a) || (step - a->since >= GRACE && !grows));
+  const bool differed = a->most >= BACK * LEAST;
+  return is_poor(&a->sight) && (differed || (step - a->since >= GRACE && !grows(a)));
 }
 
 /* Whether this look speaks for each of the verdicts. */
@@ -102,14 +106,15 @@ static void judge(const limn_alarm *a, const limn_config *c, uint64_t step, bool
       known && (a->means.grad_norm_d > EXPLODED * a->least_d || a->means.grad_norm_g > EXPLODED * a->least_g);
   speaks[LIMN_VERDICT_SATURATED] = known && a->means.grad_norm_g < VANISHED * a->most_g;
   speaks[LIMN_VERDICT_GENERATOR_WON] = idle > 0 && a->means.loss_d > FOOLED * idle;
-  speaks[LIMN_VERDICT_DISCRIMINATOR_AHEAD] = idle > 0 && a->means.loss_d < AHEAD * idle;
+  speaks[LIMN_VERDICT_DISCRIMINATOR_AHEAD] =
+      c->loss == LIMN_GAN_NON_SATURATING && a->means.loss_g > AHEAD && !a->balance.lost && !is_poor(&a->sight);
 }
 
 static void remember(limn_alarm *a) {
-  const double variety = a->sight.variety;
-  a->before[a->looks % LIMN_ALARM_LOOKS] = variety;
-  a->usual_variety = a->looks ? a->usual_variety + SMOOTHING * (variety - a->usual_variety) : variety;
-  a->most_variety = fmax(a->most_variety, fmin(a->usual_variety, 1)); /* data that is all alike makes it large */
+  const double now = difference(&a->sight);
+  a->before[a->looks % LIMN_ALARM_LOOKS] = now;
+  a->usual = a->looks ? a->usual + SMOOTHING * (now - a->usual) : now;
+  a->most = fmax(a->most, a->usual);
   if (a->looks >= FIRST_NORMS) {
     const bool first = a->looks == FIRST_NORMS;
     a->least_d = first ? a->means.grad_norm_d : fmin(a->least_d, a->means.grad_norm_d);
@@ -122,7 +127,7 @@ static void remember(limn_alarm *a) {
 /* Whether a verdict that stands is over. */
 static bool is_over(const limn_alarm *a, limn_verdict verdict, bool speaks) {
   if (verdict == LIMN_VERDICT_COLLAPSED)
-    return a->sight.variety > BACK * LEAST_VARIETY && a->sight.spread > BACK * LEAST_SPREAD;
+    return difference(&a->sight) > BACK * LEAST;
   return !speaks;
 }
 
@@ -153,5 +158,5 @@ bool limn_alarm_is_new(const limn_alarm *a) {
 bool limn_alarm_is_calm(const limn_alarm *a) {
   const uint64_t bad = UINT64_C(1) << LIMN_VERDICT_COLLAPSED | UINT64_C(1) << LIMN_VERDICT_DIVERGING |
                        UINT64_C(1) << LIMN_VERDICT_SATURATED | UINT64_C(1) << LIMN_VERDICT_GENERATOR_WON;
-  return a->looks > 0 && !(a->told & bad) && !is_poor(&a->sight) && a->sight.variety >= CALM * a->most_variety;
+  return a->looks > 0 && !(a->told & bad) && !is_poor(&a->sight) && difference(&a->sight) >= CALM * fmin(a->most, 1);
 }

@@ -27,17 +27,18 @@ typedef struct limn_signals {
 
 typedef struct limn_alarm {
   limn_balance balance;
-  uint64_t steps;                     /* since the last look */
-  limn_signals sums;                  /* over them */
-  limn_signals means;                 /* over those before the last look */
-  limn_sight sight;                   /* of the last look */
-  uint64_t since;                     /* step from which looks count: 0, or that of the last restore */
-  uint64_t looks;                     /* since then */
-  double before[LIMN_ALARM_LOOKS];    /* varieties of the last looks, the newest first */
-  double usual_variety, most_variety; /* smoothed over looks; the largest that was */
-  double least_d, least_g, most_g;    /* means of gradient norms, of the looks so far */
-  uint64_t in_a_row[LIMN_VERDICTS];   /* looks that speak for a verdict */
-  uint64_t told;                      /* bits: verdicts that stand */
+  uint64_t steps;     /* since the last look */
+  limn_signals sums;  /* over them */
+  limn_signals means; /* over those before the last look */
+  limn_sight sight;   /* of the last look */
+  uint64_t since;     /* step from which looks count: 0, or that of the last restore */
+  uint64_t looks;     /* since then */
+  /* The lesser of variety and spread: of the last looks, of look n in n % LIMN_ALARM_LOOKS; smoothed; the most of that.
+   */
+  double before[LIMN_ALARM_LOOKS], usual, most;
+  double least_d, least_g, most_g;  /* means of gradient norms, of the looks so far */
+  uint64_t in_a_row[LIMN_VERDICTS]; /* looks that speak for a verdict */
+  uint64_t told;                    /* bits: verdicts that stand */
   uint64_t restores;
   uint64_t healthy, has_healthy; /* step of the newest good checkpoint; whether there is one */
   double rate_factor;

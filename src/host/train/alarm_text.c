@@ -52,8 +52,9 @@ static const char *tell_ahead(const limn_alarm *a, uint64_t step, char *text, si
   snprintf(
       text, size,
       "the discriminator is winning: it errs on few pictures (d_real %.2g, d_fake %.2g, loss_d %.2g, loss_g %.2g on "
-      "average up to step %" PRIu64 "), while samples stay varied (watch_variety %.2g); if they do not get better, "
-      "try a lower lr_d, a penalty (norm_d none with r1 1), or --augment diffaugment where pictures are few",
+      "average up to step %" PRIu64
+      "), while samples are varied (watch_variety %.2g); they may stay rough; try a lower lr_d, a penalty (norm_d none "
+      "with r1 1), or --augment diffaugment where pictures are few",
       a->means.d_real, a->means.d_fake, a->means.loss_d, a->means.loss_g, step, a->sight.variety);
   return text;
 }
@@ -110,9 +111,9 @@ static void list_signals(field_list *list, limn_signals *s) {
 
 static field_list list_fields(limn_alarm *a) {
   field_list list = {.count = 0};
-  double *const numbers[] = {&a->balance.sum,    &a->balance.mean,  &a->sight.variety, &a->sight.spread,
-                             &a->sight.distance, &a->usual_variety, &a->most_variety,  &a->least_d,
-                             &a->least_g,        &a->most_g,        &a->rate_factor};
+  double *const numbers[] = {&a->balance.sum,    &a->balance.mean, &a->sight.variety, &a->sight.spread,
+                             &a->sight.distance, &a->usual,        &a->most,          &a->least_d,
+                             &a->least_g,        &a->most_g,       &a->rate_factor};
   uint64_t *const counts[] = {&a->balance.count, &a->balance.lost, &a->steps,   &a->since,      &a->looks,
                               &a->told,          &a->restores,     &a->healthy, &a->has_healthy};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i)
