@@ -84,16 +84,17 @@ Test(watch, runs_that_were_made_to_fail) {
   const struct said fast = LISTEN("fast", "steps", "800", "lr_d", "0.02");
   cr_expect(says(&fast, COLLAPSED), "%s", fast.text[0]);
   cr_expect(says(&fast, "try lr and lr_d nearer to each other"), "%s", fast.text[0]);
-  const struct said moment = LISTEN("moment", "steps", "1000", "beta1", "0.9", "lr", "0.0005");
+  const struct said moment = LISTEN("moment", "steps", "1000", "beta1", "0.9", "filters", "8");
   cr_expect(says(&moment, COLLAPSED), "%s", moment.text[0]);
   const struct said strong = LISTEN("strong", "steps", "1000", "lr_d", "0.002", "lr", "0.00001");
   cr_expect(says(&strong, "the discriminator has won: "), "%s", strong.text[0]);
 }
 
 Test(watch, runs_that_go_well) {
-  static const char *const settings[][2] = {{"0.0005", "0"}, {"0.001", "0"}, {"0.0008", "0.0001"}};
+  static const char *const settings[][2] = {{"0.0002", "0"}, {"0.001", "0"}, {"0.0008", "0.0001"}};
   for (size_t i = 0; i < sizeof settings / sizeof *settings; ++i) {
-    const struct said said = LISTEN(settings[i][0], "steps", "800", "lr", settings[i][0], "lr_d", settings[i][1]);
+    const struct said said =
+        LISTEN(settings[i][0], "steps", "800", "filters", "8", "lr", settings[i][0], "lr_d", settings[i][1]);
     cr_expect_eq(said.count, 0, "%s: %s", settings[i][0], said.text[0]);
   }
 }

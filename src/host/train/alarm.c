@@ -6,17 +6,17 @@
 #include <string.h>
 
 /* Measured on runs that went well and on runs that were made to fail: docs/runs.md has the table. */
-#define LEAST       0.3  /* of variety and spread alike */
-#define BACK        1.2  /* times it: no longer collapsed */
-#define GROWTH      0.05 /* over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
-#define CALM        0.6  /* of the most so far: what a restore may go back to */
-#define GRACE       400  /* steps in which what was never varied is no collapse yet */
-#define SMOOTHING   0.3  /* of what is usual: one look is noisy */
-#define EXPLODED    1000 /* times the lowest mean of a gradient's norm so far */
-#define VANISHED    1e-4 /* of the largest */
-#define FOOLED      1.5  /* times the loss of a discriminator that says nothing */
-#define AHEAD       3    /* mean -log D(G(z)): it takes samples for real with a probability of e^-3 */
-#define FIRST_NORMS 2    /* looks whose gradient norms do not count: the first steps have their own */
+#define LEAST     0.3   /* of variety and spread alike */
+#define BACK      1.2   /* times it: no longer collapsed */
+#define GROWTH    0.05  /* over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
+#define CALM      0.6   /* of the most so far: what a restore may go back to */
+#define GRACE     400   /* steps in which what was never varied is no collapse yet */
+#define SMOOTHING 0.3   /* of what is usual: one look is noisy */
+#define EXPLODED  100   /* times the largest mean of a gradient's norm in the first looks, */
+#define SMALL     1     /* or times this, where that is less */
+#define VANISHED  0.005 /* of the largest so far */
+#define FOOLED    1.5   /* times the loss of a discriminator that says nothing */
+#define AHEAD     3     /* mean -log D(G(z)): it takes samples for real with a probability of e^-3 */
 
 void limn_alarm_init(limn_alarm *a) { *a = (limn_alarm){.rate_factor = 1}; }
 
@@ -100,10 +100,10 @@ static bool speaks_for_collapse(const limn_alarm *a, uint64_t step) {
 /* Whether this look speaks for each of the verdicts. */
 static void judge(const limn_alarm *a, const limn_config *c, uint64_t step, bool speaks[LIMN_VERDICTS]) {
   const double idle = idle_loss(c);
-  const bool known = a->looks > FIRST_NORMS;
+  const bool known = a->looks >= LIMN_ALARM_LOOKS;
   speaks[LIMN_VERDICT_COLLAPSED] = speaks_for_collapse(a, step);
-  speaks[LIMN_VERDICT_DIVERGING] =
-      known && (a->means.grad_norm_d > EXPLODED * a->least_d || a->means.grad_norm_g > EXPLODED * a->least_g);
+  speaks[LIMN_VERDICT_DIVERGING] = known && (a->means.grad_norm_d > EXPLODED * fmax(SMALL, a->early_d) ||
+                                             a->means.grad_norm_g > EXPLODED * fmax(SMALL, a->early_g));
   speaks[LIMN_VERDICT_SATURATED] = known && a->means.grad_norm_g < VANISHED * a->most_g;
   speaks[LIMN_VERDICT_GENERATOR_WON] = idle > 0 && a->means.loss_d > FOOLED * idle;
   speaks[LIMN_VERDICT_DISCRIMINATOR_AHEAD] =
@@ -115,12 +115,11 @@ static void remember(limn_alarm *a) {
   a->before[a->looks % LIMN_ALARM_LOOKS] = now;
   a->usual = a->looks ? a->usual + SMOOTHING * (now - a->usual) : now;
   a->most = fmax(a->most, a->usual);
-  if (a->looks >= FIRST_NORMS) {
-    const bool first = a->looks == FIRST_NORMS;
-    a->least_d = first ? a->means.grad_norm_d : fmin(a->least_d, a->means.grad_norm_d);
-    a->least_g = first ? a->means.grad_norm_g : fmin(a->least_g, a->means.grad_norm_g);
-    a->most_g = fmax(a->most_g, a->means.grad_norm_g);
+  if (a->looks < LIMN_ALARM_LOOKS) {
+    a->early_d = fmax(a->early_d, a->means.grad_norm_d);
+    a->early_g = fmax(a->early_g, a->means.grad_norm_g);
   }
+  a->most_g = fmax(a->most_g, a->means.grad_norm_g);
   ++a->looks;
 }
 

@@ -36,7 +36,7 @@ typedef struct limn_alarm {
   /* The lesser of variety and spread: of the last looks, of look n in n % LIMN_ALARM_LOOKS; smoothed; the most of that.
    */
   double before[LIMN_ALARM_LOOKS], usual, most;
-  double least_d, least_g, most_g;  /* means of gradient norms, of the looks so far */
+  double early_d, early_g, most_g;  /* largest means of gradient norms: in the first looks, and so far */
   uint64_t in_a_row[LIMN_VERDICTS]; /* looks that speak for a verdict */
   uint64_t told;                    /* bits: verdicts that stand */
   uint64_t restores;

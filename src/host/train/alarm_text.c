@@ -20,9 +20,10 @@ static const char *tell_collapse(const limn_alarm *a, const limn_config *c, uint
 static const char *tell_divergence(const limn_alarm *a, uint64_t step, char *text, size_t size) {
   snprintf(text, size,
            "the training diverges: gradient norms (d %.2g, g %.2g on average up to step %" PRIu64
-           ") are over a thousand times what they were (d %.2g, g %.2g); try a lower lr and lr_d, clip 1, or "
+           ") are over a hundred times those of the first steps (d %.2g, g %.2g at most); try a lower lr and lr_d, "
+           "clip 1, or "
            "spectral_norm",
-           a->means.grad_norm_d, a->means.grad_norm_g, step, a->least_d, a->least_g);
+           a->means.grad_norm_d, a->means.grad_norm_g, step, a->early_d, a->early_g);
   return text;
 }
 
@@ -112,8 +113,8 @@ static void list_signals(field_list *list, limn_signals *s) {
 static field_list list_fields(limn_alarm *a) {
   field_list list = {.count = 0};
   double *const numbers[] = {&a->balance.sum,    &a->balance.mean, &a->sight.variety, &a->sight.spread,
-                             &a->sight.distance, &a->usual,        &a->most,          &a->least_d,
-                             &a->least_g,        &a->most_g,       &a->rate_factor};
+                             &a->sight.distance, &a->usual,        &a->most,          &a->early_d,
+                             &a->early_g,        &a->most_g,       &a->rate_factor};
   uint64_t *const counts[] = {&a->balance.count, &a->balance.lost, &a->steps,   &a->since,      &a->looks,
                               &a->told,          &a->restores,     &a->healthy, &a->has_healthy};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i)
