@@ -138,6 +138,61 @@ Test(alarm, gradients_that_grow_or_vanish) {
   end_course(&c);
 }
 
+/* Measured on 3,926 emoji, look by look: variety, spread; means of loss_d, loss_g, d_real and d_fake. */
+typedef double measured[6];
+
+static limn_verdict play(const measured *looks, int count, uint64_t *step) {
+  course c = begin_course("dcgan");
+  limn_verdict found = LIMN_VERDICT_NONE;
+  for (int i = 0; i < count; ++i) {
+    c.loss_d = looks[i][2];
+    c.loss_g = looks[i][3];
+    c.d_real = looks[i][4];
+    c.d_fake = looks[i][5];
+    limn_verdict news = look(&c, looks[i][0], looks[i][1]);
+    cr_expect(!news || !found, "one verdict: %d at step %u", (int)news, (unsigned)c.step);
+    if (news) {
+      found = news;
+      *step = c.step;
+    }
+  }
+  end_course(&c);
+  return found;
+}
+
+/* lr 4e-4, lr_d 5e-5: what looks like an equilibrium. */
+Test(alarm, balance_is_no_quality) {
+  static const measured unequal[] = {
+      {0.0293, 0.018, 2.31, 0.27, 0.529, 0.804},   {0.0222, 0.0138, 2.29, 0.313, 0.475, 0.778},
+      {0.0168, 0.011, 2.11, 0.375, 0.466, 0.732},  {0.015, 0.00968, 1.85, 0.475, 0.484, 0.666},
+      {0.0153, 0.01, 1.71, 0.58, 0.471, 0.602},    {0.0188, 0.0131, 1.44, 0.728, 0.51, 0.52},
+      {0.0234, 0.0162, 1.49, 0.758, 0.465, 0.498}, {0.048, 0.0362, 1.39, 0.79, 0.489, 0.48},
+      {0.0631, 0.0515, 1.4, 0.787, 0.48, 0.478},   {0.119, 0.284, 1.4, 0.716, 0.503, 0.502},
+      {0.167, 0.333, 1.47, 0.695, 0.462, 0.501},   {0.186, 0.322, 1.42, 0.715, 0.478, 0.491},
+      {0.174, 0.317, 1.41, 0.698, 0.504, 0.509},   {0.161, 0.29, 1.4, 0.7, 0.499, 0.504},
+      {0.166, 0.395, 1.42, 0.704, 0.489, 0.504}};
+  uint64_t step = 0;
+  cr_expect_eq(play(unequal, 15, &step), LIMN_VERDICT_COLLAPSED);
+  cr_expect_eq(step, 800);
+}
+
+/* Equal rates, at 32 and at 64 pixels: shapes are varied, but rough. */
+Test(alarm, a_discriminator_that_is_winning_is_no_collapse) {
+  static const measured at_32[] = {{0.295, 0.306, 0.548, 3.86, 0.91, 0.324},  {0.345, 0.313, 0.148, 3.94, 0.92, 0.0481},
+                                   {0.577, 0.56, 0.42, 3.59, 0.885, 0.198},   {0.461, 0.481, 0.191, 4.8, 0.92, 0.0911},
+                                   {0.801, 0.7, 0.433, 3.48, 0.897, 0.237},   {0.883, 0.697, 0.517, 2.29, 0.833, 0.244},
+                                   {0.958, 0.774, 0.517, 3.11, 0.895, 0.295}, {0.982, 0.802, 0.533, 2.77, 0.819, 0.236},
+                                   {1.09, 0.892, 0.652, 1.98, 0.687, 0.176}},
+                        at_64[] = {{0.22, 0.279, 0.667, 8.02, 0.87, 0.313},
+                                   {0.288, 0.329, 0.305, 4.93, 0.951, 0.2},
+                                   {0.58, 0.504, 0.585, 3.43, 0.779, 0.191},
+                                   {0.635, 0.573, 0.419, 3.29, 0.774, 0.0877},
+                                   {0.724, 0.626, 0.478, 3.97, 0.941, 0.306}};
+  uint64_t step = 0;
+  cr_expect_eq(play(at_32, 9, &step), LIMN_VERDICT_DISCRIMINATOR_AHEAD);
+  cr_expect_eq(play(at_64, 5, &step), LIMN_VERDICT_DISCRIMINATOR_AHEAD);
+}
+
 /* Through a checkpoint at any moment the verdicts are the same, and come at the same steps. */
 Test(alarm, the_state_goes_through_a_checkpoint) {
   course whole = begin_course("dcgan");

@@ -6,17 +6,18 @@
 #include <string.h>
 
 /* Measured on runs that went well and on runs that were made to fail: docs/runs.md has the table. */
-#define LEAST     0.3   /* of variety and spread alike */
-#define BACK      1.2   /* times it: no longer collapsed */
-#define GROWTH    0.05  /* over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
-#define CALM      0.6   /* of the most so far: what a restore may go back to */
-#define GRACE     400   /* steps in which what was never varied is no collapse yet */
-#define SMOOTHING 0.3   /* of what is usual: one look is noisy */
-#define EXPLODED  100   /* times the largest mean of a gradient's norm in the first looks, */
-#define SMALL     1     /* or times this, where that is less */
-#define VANISHED  0.005 /* of the largest so far */
-#define FOOLED    1.5   /* times the loss of a discriminator that says nothing */
-#define AHEAD     3     /* mean -log D(G(z)): it takes samples for real with a probability of e^-3 */
+#define LEAST       0.3   /* of variety and spread alike */
+#define BACK        1.2   /* times it: no longer collapsed */
+#define GROWTH      0.05  /* over LIMN_ALARM_LOOKS looks: of samples that are only becoming pictures */
+#define CALM        0.6   /* of the most so far: what a restore may go back to */
+#define GRACE       400   /* steps in which what was never varied is no collapse yet */
+#define SMOOTHING   0.3   /* of what is usual: one look is noisy */
+#define EXPLODED    100   /* times the largest mean of a gradient's norm in the first looks, */
+#define SMALL       1     /* or times this, where that is less */
+#define VANISHED    0.005 /* of the largest so far */
+#define FOOLED      1.5   /* times the loss of a discriminator that says nothing */
+#define AHEAD_LOOKS 3     /* in a row: nothing follows from it */
+#define AHEAD       2.75  /* mean -log D(G(z)): samples count as real with a probability of 0.064 */
 
 void limn_alarm_init(limn_alarm *a) { *a = (limn_alarm){.rate_factor = 1}; }
 
@@ -142,7 +143,8 @@ limn_verdict limn_alarm_add_look(limn_alarm *a, const limn_config *c, uint64_t s
     a->in_a_row[v] = speaks[v] ? a->in_a_row[v] + 1 : 0;
     if ((a->told & bit) && is_over(a, (limn_verdict)v, speaks[v]))
       a->told &= ~bit;
-    if (a->in_a_row[v] < LIMN_ALARM_LOOKS || (a->told & bit))
+    const uint64_t needed = v == LIMN_VERDICT_DISCRIMINATOR_AHEAD ? AHEAD_LOOKS : LIMN_ALARM_LOOKS;
+    if (a->in_a_row[v] < needed || (a->told & bit))
       continue;
     a->told |= bit;
     news = (limn_verdict)v;
