@@ -63,10 +63,11 @@ limn_verdict limn_alarm_add_step(limn_alarm *a, const limn_config *c, uint64_t s
   bool won = false, known = false;
   for (int i = 0; i < count; ++i) {
     double *sum = find_signal(&a->sums, measures[i].name);
-    if (sum)
-      *sum += measures[i].value;
-    known = known || sum;
-    if (sum == &a->sums.loss_d)
+    if (!sum)
+      continue;
+    *sum += measures[i].value;
+    known = true;
+    if (strcmp(measures[i].name, "loss_d") == 0)
       won = limn_balance_add(&a->balance, (limn_gan_loss)c->loss, c->label_smoothing, step, measures[i].value);
   }
   a->steps += known;
