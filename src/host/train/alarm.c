@@ -45,28 +45,26 @@ static double idle_loss(const limn_config *c) {
   }
 }
 
-/* The signals by their names; NULL: another measure. */
-static double *find_signal(limn_signals *s, const char *name) {
+/* Adds the measure to the signal of its name; false: there is none. */
+static bool add_signal(limn_signals *s, const char *name, double value) {
   const struct {
     const char *name;
     double *field;
   } all[] = {{"loss_d", &s->loss_d}, {"loss_g", &s->loss_g},           {"d_real", &s->d_real},
              {"d_fake", &s->d_fake}, {"grad_norm_d", &s->grad_norm_d}, {"grad_norm_g", &s->grad_norm_g}};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
-    if (strcmp(all[i].name, name) == 0)
-      return all[i].field;
-  return NULL;
+    if (strcmp(all[i].name, name) == 0) {
+      *all[i].field += value;
+      return true;
+    }
+  return false;
 }
 
 limn_verdict limn_alarm_add_step(limn_alarm *a, const limn_config *c, uint64_t step, const limn_measure *measures,
                                  int count) {
   bool won = false, known = false;
   for (int i = 0; i < count; ++i) {
-    double *sum = find_signal(&a->sums, measures[i].name);
-    if (!sum)
-      continue;
-    *sum += measures[i].value;
-    known = true;
+    known = add_signal(&a->sums, measures[i].name, measures[i].value) || known;
     if (strcmp(measures[i].name, "loss_d") == 0)
       won = limn_balance_add(&a->balance, (limn_gan_loss)c->loss, c->label_smoothing, step, measures[i].value);
   }
