@@ -27,7 +27,7 @@ typedef enum limn_status {
   LIMN_USAGE = -2,    /* the caller asked for something that does not exist or is out of range */
   LIMN_DATA = -3,     /* a file or data set is missing, broken or of the wrong kind */
   LIMN_DEVICE = -4,   /* the device is absent, out of memory or lost */
-  LIMN_DIVERGED = -5, /* training produced a value that is not finite */
+  LIMN_DIVERGED = -5, /* training produced a value that is not finite, or collapsed with on_collapse */
 } limn_status;
 
 /* The message of the last failure in this thread: one line without a newline, never NULL, "" before any failure.

@@ -64,7 +64,8 @@ typedef struct limn_train_result {
 } limn_train_result;
 
 /* Trains until the config's length is reached. The same config, data, device and threads give the same bytes: on the
- * CPU always, on CUDA with the setting `deterministic`. LIMN_DIVERGED names the step and the last good checkpoint.
+ * CPU always, on CUDA with the setting `deterministic`. LIMN_DIVERGED names the step and the last good checkpoint; it
+ * also says that a GAN has collapsed, where on_collapse is to end the run for it.
  * result is filled as far as the run came, on failure too.
  *
  * Nothing is printed and no signal handler is touched: progress comes as events, an end is asked for by *stop. Threads

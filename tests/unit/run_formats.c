@@ -81,7 +81,9 @@ static void expect_documented(json_t *line, json_t *metrics, const char *model, 
   if (validation)
     return;
   json_object_foreach(metrics, key, models) if (is_for(models, model) && strncmp(key, "validation_", 11) != 0 &&
-                                                strncmp(key, "evaluation_", 11) != 0) /* in lines of their own */
+                                                strncmp(key, "evaluation_", 11) != 0 &&
+                                                strncmp(key, "watch_", 6) != 0 && strcmp(key, "restored_from") != 0 &&
+                                                strcmp(key, "rate_factor") != 0) /* in lines of their own */
       cr_expect_not_null(json_object_get(line, key), "%s: metrics.jsonl does not have %s", model, key);
 }
 
@@ -178,6 +180,8 @@ Test(run_formats, checkpoints_describe_what_was_computed) {
       cr_expect_not_null(limn_safetensors_metadata(file, "validations_since_best"));
       expected += 3;
     }
+    expected += k < LIMN_MODEL_VAE;                                 /* watch */
+    expected += k == LIMN_MODEL_PROJECTED;                          /* frozen_sha256 */
     expected += k == LIMN_MODEL_R3GAN || k == LIMN_MODEL_PROJECTED; /* which keep an average: ema_statistics */
     cr_expect_eq(limn_safetensors_metadata_count(file), expected);
     limn_safetensors_close(file);

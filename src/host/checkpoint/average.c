@@ -114,10 +114,12 @@ static limn_status store_means(struct statistics *s, int batches) {
   return LIMN_OK;
 }
 
+int limn_average_batches(int batch) { return (CODES + batch_of_codes(batch) - 1) / batch_of_codes(batch); }
+
 limn_status limn_average_take_statistics(limn_program *program, limn_store *store, const limn_model *model, int batch) {
   struct statistics s = {0};
   limn_outline generator;
-  int codes = batch_of_codes(batch), batches = (CODES + codes - 1) / codes;
+  const int batches = limn_average_batches(batch);
   LIMN_TRY(limn_outline_take(&generator, model, model->row->generator));
   limn_status status = find_statistics(&s, store, &generator);
   limn_outline_release(&generator);

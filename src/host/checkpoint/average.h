@@ -26,6 +26,9 @@ limn_tensor *limn_average_find(const limn_store *store, const char *name);
  * `batch` is that of the training: of how many pictures there is memory for. *out is yours. */
 limn_status limn_average_create_program(limn_program **out, limn_store *store, const limn_model *model, int batch);
 
+/* How many times that program runs for that. */
+int limn_average_batches(int batch);
+
 /* Takes the running statistics of the averaged weights anew, with that program: the means, over batches of codes, of
  * the batch's mean and of its unbiased variance, as PyTorch's BatchNorm takes them with momentum=None. Codes are stream
  * STATISTICS (docs/randomness.md), some 1280 of them, so that the result is a pure function of weights, seed and the

@@ -7,20 +7,22 @@
 #include "config/config.h"
 #include "limn/safetensors.h"
 
-#define LIMN_BEST_BY  128
-#define LIMN_CHECKSUM 65
+#define LIMN_BEST_BY    128
+#define LIMN_CHECKSUM   65
+#define LIMN_WATCH_TEXT 2048
 
 /* What the loop must remember beside the tensors. */
 typedef struct limn_progress_state {
   uint64_t step;      /* steps done */
   uint64_t best_step; /* of the best validation or evaluation; 0: none yet */
   double best_objective;
-  char best_by[LIMN_BEST_BY]; /* what that was measured by; "": held-out pictures */
-  uint64_t worse;             /* measurements since then without improvement */
-  bool pending;               /* the step's validation and pictures are still due: it was stopped before them */
-  bool settled;               /* the average, where one is kept, has statistics of its own (average.h) */
-  char frozen[LIMN_CHECKSUM]; /* SHA-256 of the file with the weights of a frozen network that it is trained with; "":
-                                 there is none */
+  char best_by[LIMN_BEST_BY];  /* what that was measured by; "": held-out pictures */
+  uint64_t worse;              /* measurements since then without improvement */
+  bool pending;                /* the step's validation and pictures are still due: it was stopped before them */
+  bool settled;                /* the average, where one is kept, has statistics of its own (average.h) */
+  char frozen[LIMN_CHECKSUM];  /* SHA-256 of the file with the weights of a frozen network that it is trained with; "":
+                                  there is none */
+  char watch[LIMN_WATCH_TEXT]; /* what the watch over a GAN's samples has seen (train/alarm.h); "": nothing */
 } limn_progress_state;
 
 /* Bytes of a checkpoint, a little more than less. */

@@ -71,6 +71,8 @@ limn_status limn_checkpoint_load(limn_store *store, limn_progress_state *state, 
   const char *by = limn_safetensors_metadata(file, "best_by");
   snprintf(state->best_by, sizeof state->best_by, "%s", by ? by : "");
   snprintf(state->frozen, sizeof state->frozen, "%s", limn_checkpoint_frozen(file));
+  const char *watch = limn_safetensors_metadata(file, LIMN_CHECKPOINT_WATCH);
+  snprintf(state->watch, sizeof state->watch, "%s", watch ? watch : "");
   if (status == LIMN_OK && !limn_safetensors_metadata(file, "step"))
     status = limn_fail(LIMN_DATA, "%s does not say which step it is of; is it a checkpoint of Limn's?", path);
   if (objective && !limn_text_to_double(objective, &state->best_objective))

@@ -124,6 +124,8 @@ limn_status limn_checkpoint_save(limn_store *store, const limn_config *config, c
     status = device->ops->engines(device, &engines);
   if (status == LIMN_OK) {
     describe(metadata, config, state);
+    if (state->watch[0])
+      add_long_pair(metadata, LIMN_CHECKPOINT_WATCH, state->watch);
     if (state->settled)
       add_pair(metadata, LIMN_CHECKPOINT_STATISTICS, "anew");
     if (engines)

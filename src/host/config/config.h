@@ -39,6 +39,8 @@ typedef enum limn_regularizer { LIMN_REGULARIZER_NONE, LIMN_REGULARIZER_MMD, LIM
 typedef enum limn_on_bad_image { LIMN_BAD_IMAGE_FAIL, LIMN_BAD_IMAGE_SKIP } limn_on_bad_image;
 typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
 typedef enum limn_full_disk { LIMN_FULL_DISK_STOP, LIMN_FULL_DISK_WAIT } limn_full_disk;
+/* What a collapse does: docs/runs.md. */
+typedef enum limn_on_collapse { LIMN_COLLAPSE_WARN, LIMN_COLLAPSE_STOP, LIMN_COLLAPSE_RESTORE } limn_on_collapse;
 typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_CONSTANT,
   LIMN_SCHEDULE_LINEAR,
@@ -164,6 +166,13 @@ struct limn_config {
   char *features;         /* a pretrained network by name, or a file of its weights */
   int feature_size;       /* side of what it sees; 0: chosen */
   double evaluate_share;  /* of the arithmetic of a run that its evaluations may take at most */
+
+  /* the watch over a GAN's samples */
+  int64_t watch_every; /* steps; 0: no watch */
+  int watch_count;     /* pictures that are drawn each time */
+  int on_collapse;     /* limn_on_collapse */
+  double restore_rate; /* what a restore multiplies the learning rates by */
+  int restore_limit;   /* restores of a run */
 
   /* Where the values come from, by index in the table of settings. */
   unsigned char sources[LIMN_SETTING_LIMIT]; /* limn_from */

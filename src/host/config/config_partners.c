@@ -18,6 +18,8 @@ static bool has_momentum(const limn_config *c) { return c->optimizer == LIMN_OPT
 static bool has_moments(const limn_config *c) { return c->optimizer != LIMN_OPTIMIZER_SGD; }
 static bool has_course(const limn_config *c) { return c->schedule != LIMN_SCHEDULE_CONSTANT; }
 static bool has_labels(const limn_config *c) { return c->labels && c->labels[0]; }
+static bool watches(const limn_config *c) { return c->watch_every > 0; }
+static bool restores(const limn_config *c) { return c->on_collapse == LIMN_COLLAPSE_RESTORE; }
 static bool evaluates(const limn_config *c) { return c->evaluate_every > 0 || c->evaluate_time > 0; }
 
 static const struct {
@@ -45,6 +47,10 @@ static const struct {
     {"beta2", has_moments, "set optimizer to adam or adamw"},
     {"eps", has_moments, "set optimizer to adam or adamw"},
     {"lr_end", has_course, "set schedule to linear or cosine"},
+    {"watch_count", watches, "set watch_every over 0"},
+    {"on_collapse", watches, "set watch_every over 0"},
+    {"restore_rate", restores, "set on_collapse to restore"},
+    {"restore_limit", restores, "set on_collapse to restore"},
     {"label_column", has_labels, "set labels"},
     {"evaluate_metrics", evaluates, "set evaluate_every or evaluate_time over 0"},
     {"evaluate_count", evaluates, "set evaluate_every or evaluate_time over 0"},

@@ -296,6 +296,19 @@ static const limn_setting_row table[] = {
      HELP("side of the pictures that it sees; 0: as it was trained, which takes longer")},
     {NAME("evaluate_share", "evaluation", DRAWN), FREE, NUMBER(evaluate_share), FROM_TO(0, 1), DEFAULT("0.05"),
      HELP("part of a run's arithmetic that evaluations may take: they come less often where evaluate_every asks for more; 0: any")},
+
+    {NAME("watch_every", "watch", GANS), FREE, INT64(watch_every), STEPS, DEFAULTS("", {GANS, "100"}, {ALL, "0"}),
+     HELP("steps between looks at what the generator draws, which find a collapse; or as many times it as keep them under 1 % of the "
+          "run's arithmetic; 0: none")},
+    {NAME("watch_count", "watch", GANS), FREE, INT(watch_count), FROM_TO(8, 1024), DEFAULT("64"),
+     HELP("pictures that are drawn for it, and held against as many of the training's")},
+    {NAME("on_collapse", "watch", GANS), FREE, FLAG("on-collapse"), CHOICE(on_collapse, "warn|stop|restore"), DEFAULT("warn"),
+     HELP("what follows when a run has collapsed: a line that says so; its end, with exit code 5; or the newest good checkpoint (the best, "
+          "where evaluations choose one) is taken again and trained on at lower rates")},
+    {NAME("restore_rate", "watch", GANS), FREE, NUMBER(restore_rate), FROM_TO(0.001, 1), DEFAULT("0.5"),
+     HELP("what each restore multiplies both learning rates by")},
+    {NAME("restore_limit", "watch", GANS), FREE, INT(restore_limit), FROM_TO(1, 100), DEFAULT("3"),
+     HELP("restores after which another collapse ends the run")},
 };
 /* clang-format on */
 

@@ -20,7 +20,7 @@ static const char *temporary_mark(const limn_run *run, const char *mark, char pa
 }
 
 void limn_run_clean_marks(limn_run *run) {
-  static const char *const marks[] = {"latest", "best", LIMN_RUN_TRIAL};
+  static const char *const marks[] = {"latest", "best", "healthy", LIMN_RUN_TRIAL};
   char path[PATH_MAX];
   for (size_t i = 0; i < sizeof marks / sizeof *marks; ++i)
     unlink(temporary_mark(run, marks[i], path));

@@ -45,10 +45,10 @@ const char *limn_run_sample_path(const limn_run *run, uint64_t step, const char 
 /* The newest picture of the steps up to `step`, of several of one step the one without a suffix, into buffer, returned;
  * "" where there is none. */
 const char *limn_run_newest_picture(const limn_run *run, uint64_t step, char *buffer, size_t size);
-/* Points PATH/checkpoints/latest or best (a symbolic link, or a file with the checkpoint's name where the file system
- * has no links; replaced atomically) at a checkpoint, which must exist. */
+/* Points PATH/checkpoints/latest, best or healthy (a symbolic link, or a file with the checkpoint's name where the file
+ * system has no links; replaced atomically) at a checkpoint, which must exist. */
 limn_status limn_run_mark(limn_run *run, const char *mark, uint64_t step);
-/* The step of `latest` or `best`; LIMN_DATA when there is none. Where `latest` leads nowhere, the newest checkpoint is
+/* The step of a mark; LIMN_DATA when there is none. Where `latest` leads nowhere, the newest checkpoint is
  * meant: a run that was killed just before it marked its first one, or that lost its last one, goes on from it. */
 limn_status limn_run_marked(const limn_run *run, const char *mark, uint64_t *step);
 /* Deletes checkpoints of steps up to `step` other than the newest `keep`, those of every keep_every-th step (0: none)

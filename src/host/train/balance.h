@@ -1,6 +1,6 @@
 /* Whether a GAN's discriminator has won: then its loss is next to nothing for long, and so is what the generator could
- * learn by. Judged by whole windows of steps, so by the steps alone: not by when measures are read. A run that goes on
- * begins with the next whole window. */
+ * learn by. Judged by whole windows of steps, so by the steps alone: not by when measures are read. The
+ * alarm (alarm.h) keeps the state in checkpoints. */
 #ifndef LIMN_TRAIN_BALANCE_H
 #define LIMN_TRAIN_BALANCE_H
 
@@ -14,8 +14,8 @@
 typedef struct limn_balance {
   double sum; /* of loss_d in this window */
   uint64_t count;
-  double mean; /* of the last whole window */
-  bool lost;
+  double mean;   /* of the last whole window */
+  uint64_t lost; /* 1: it is */
 } limn_balance;
 
 /* smoothing: of the target of real pictures. Takes the loss of the discriminator in that step (1: the first), in order.

@@ -268,7 +268,7 @@ static limn_status upload_discriminator_rates(limn_session *s, uint64_t step, ui
   const limn_config config = discriminator_config(s->config);
   float hyper[4];
   limn_optimizer_hyper(&config, config.lr, step, s->horizon, hyper);
-  const float rate = hyper[0];
+  const float rate = hyper[0] * (float)s->rate_factor;
   limn_optimizer_hyper(&config, 1, index, s->horizon, hyper);
   hyper[0] = rate;
   return limn_session_upload(s, "hyper.discriminator.", hyper);
@@ -279,6 +279,7 @@ static limn_status upload_generator_rates(limn_session *s, uint64_t step) {
   const float average_rate = limn_average_rate(c->ema, step);
   float hyper[4];
   limn_optimizer_hyper(c, c->lr, step, s->horizon, hyper);
+  hyper[0] *= (float)s->rate_factor;
   LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
   return c->ema > 0 ? limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate) : LIMN_OK;
 }

@@ -74,15 +74,32 @@ limn_status limn_trainer_draw(limn_trainer *t) {
   return LIMN_OK;
 }
 
+/* What the alarm knows, into the state; and whether this checkpoint is one that a restore may go back to. Only those
+ * that are due count, not those of a stop: a run that was stopped is to restore what the unbroken one would. */
+static void note_alarm(limn_trainer *t) {
+  if (t->config->on_collapse == LIMN_COLLAPSE_RESTORE && t->watch && t->state.step % t->checkpoint_every == 0 &&
+      limn_alarm_is_calm(&t->alarm)) {
+    t->alarm.has_healthy = 1;
+    t->alarm.healthy = t->state.step;
+  }
+  if (limn_alarm_is_new(&t->alarm))
+    t->state.watch[0] = '\0';
+  else
+    limn_alarm_write(&t->alarm, t->state.watch, sizeof t->state.watch);
+}
+
 /* The old checkpoints go last, when the new one is safe. */
 static limn_status write_checkpoint(limn_trainer *t, const char *path, bool best) {
   LIMN_TRY(limn_run_flush(t->run));
   LIMN_TRY(limn_session_settle_average(&t->session));
   t->state.settled = t->session.statistics != NULL;
+  note_alarm(t);
   LIMN_TRY(limn_checkpoint_save(t->session.store, t->config, &t->state, path));
   LIMN_TRY(limn_run_mark(t->run, "latest", t->state.step));
   if (best)
     LIMN_TRY(limn_run_mark(t->run, "best", t->state.step));
+  if (t->alarm.has_healthy && t->alarm.healthy == t->state.step)
+    LIMN_TRY(limn_run_mark(t->run, LIMN_HEALTHY, t->state.step));
   t->result->checkpoint = t->state.step;
   return limn_run_prune(t->run, t->state.step, t->config->keep, (uint64_t)t->config->keep_every);
 }

@@ -121,6 +121,7 @@ limn_status limn_session_begin(limn_session *s, const limn_config *config, uint6
   *s = (limn_session){.config = config,
                       .algorithm = limn_algorithm_of(config),
                       .batch = {limn_config_micro_batch(config), config->channels, config->height, config->width},
+                      .rate_factor = 1,
                       .horizon = horizon,
                       .stop = data->stop,
                       .planning = data->planning,

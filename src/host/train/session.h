@@ -49,6 +49,7 @@ typedef struct limn_session {
   limn_device *device;
   limn_store *store;
   limn_shape batch;                  /* (N, C, H, W) of a micro-batch: what of a batch is on the device at once */
+  double rate_factor;                /* what the learning rates are multiplied by: 1, less after a restore */
   uint64_t horizon;                  /* step at which schedules end */
   const volatile sig_atomic_t *stop; /* the caller's; may be NULL */
   bool planning;                     /* nothing can run */

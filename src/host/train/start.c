@@ -102,13 +102,22 @@ static void tell_whether_exact(const limn_trainer *t, const char *changes) {
     limn_trainer_notice(t, "no longer bit-exact from step %" PRIu64 " on: %s", t->state.step, changes);
 }
 
-/* What a kill may have come before, once the checkpoint was there: the mark of the best, the end of the old ones. */
-static limn_status finish_checkpoint(limn_trainer *t) {
+/* Marks that checkpoint, if it is there and is not marked. */
+static limn_status mend_mark(limn_trainer *t, const char *mark, uint64_t step) {
   char path[LIMN_PATH_SIZE];
-  uint64_t marked = 0, best = t->state.best_step;
-  bool lost = best > 0 && (limn_run_marked(t->run, "best", &marked) != LIMN_OK || marked != best);
-  if (lost && access(limn_run_checkpoint_path(t->run, best, path, sizeof path), F_OK) == 0)
-    LIMN_TRY(limn_run_mark(t->run, "best", best));
+  uint64_t marked = 0;
+  bool lost = limn_run_marked(t->run, mark, &marked) != LIMN_OK || marked != step;
+  return lost && access(limn_run_checkpoint_path(t->run, step, path, sizeof path), F_OK) == 0
+             ? limn_run_mark(t->run, mark, step)
+             : LIMN_OK;
+}
+
+/* What a kill may have come before, once the checkpoint was there: marks, the end of the old ones. */
+static limn_status finish_checkpoint(limn_trainer *t) {
+  if (t->state.best_step > 0)
+    LIMN_TRY(mend_mark(t, "best", t->state.best_step));
+  if (t->alarm.has_healthy)
+    LIMN_TRY(mend_mark(t, LIMN_HEALTHY, t->alarm.healthy));
   return limn_run_prune(t->run, t->state.step, t->config->keep, (uint64_t)t->config->keep_every);
 }
 
@@ -132,6 +141,8 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     LIMN_TRY(limn_checkpoint_load(t->session.store, &t->state, checkpoint));
     LIMN_TRY(limn_frozen_file_compare(checkpoint, t->config, t->state.frozen, t->session.frozen));
     t->session.settled = t->state.settled;
+    limn_alarm_read(&t->alarm, t->state.watch);
+    t->session.rate_factor = t->alarm.rate_factor;
     t->result->checkpoint = t->result->step = t->state.step;
     forget_other_best(t);
     LIMN_TRY(finish_checkpoint(t));
@@ -177,7 +188,8 @@ static void choose_intervals(limn_trainer *t) {
  * as if they could not be compressed. A run by time is taken for one of ten thousand steps. */
 static uint64_t disk_need(const limn_trainer *t) {
   uint64_t steps = t->steps ? t->steps : 10000;
-  uint64_t checkpoints = (uint64_t)t->config->keep + (limn_trainer_validates(t) || t->evaluation) + 1;
+  uint64_t checkpoints = (uint64_t)t->config->keep + (limn_trainer_validates(t) || t->evaluation) + 1 +
+                         (t->config->on_collapse == LIMN_COLLAPSE_RESTORE);
   if (t->config->keep_every > 0)
     checkpoints += steps / (uint64_t)t->config->keep_every;
   uint64_t picture = (uint64_t)t->session.batch.c * (uint64_t)t->session.batch.h * (uint64_t)t->session.batch.w;
@@ -248,6 +260,16 @@ static limn_status begin_evaluation(limn_trainer *t) {
   return LIMN_OK;
 }
 
+static limn_status begin_watch(limn_trainer *t) {
+  bool blind = false;
+  LIMN_TRY(limn_watch_open(&t->watch, &blind, &t->session, &t->data));
+  t->watch_every = t->watch ? limn_watch_every(t->watch) : 0;
+  if (blind)
+    limn_trainer_notice(t, "nobody watches for a collapse: it takes at least %d training pictures that differ",
+                        LIMN_WATCH_LEAST);
+  return LIMN_OK;
+}
+
 limn_status limn_trainer_start(limn_trainer *t) {
   char checkpoint[LIMN_PATH_SIZE], changes[256];
   LIMN_TRY(limn_config_copy(&t->config, t->options->config));
@@ -272,6 +294,7 @@ limn_status limn_trainer_start(limn_trainer *t) {
   LIMN_TRY(begin_evaluation(t));
   if (limn_trainer_stopping(t))
     return LIMN_OK;
+  LIMN_TRY(begin_watch(t));
   LIMN_TRY(t->run ? continue_run(t, goes_on ? checkpoint : NULL, changes) : begin_run(t));
   uint64_t first = t->state.step * (uint64_t)t->session.algorithm->batches_per_step(t->config);
   LIMN_TRY(limn_training_data_load(&t->data, t->config, first, &t->loader));

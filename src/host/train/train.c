@@ -16,20 +16,14 @@
 static double learning_rate(const limn_trainer *t, uint64_t step) {
   float hyper[4];
   limn_optimizer_hyper(t->config, t->config->lr, step, t->session.horizon, hyper);
-  return (double)hyper[0];
+  return (double)hyper[0] * t->session.rate_factor;
 }
 
-/* Says when the discriminator has won: the run goes on, but the pictures will hardly get better. */
-static void watch_balance(limn_trainer *t, uint64_t step, const limn_measure *measure) {
-  if (strcmp(measure->name, "loss_d") == 0 &&
-      limn_balance_add(&t->balance, (limn_gan_loss)t->config->loss, t->config->label_smoothing, step, measure->value))
-    limn_trainer_notice(
-        t,
-        "the discriminator has won: it errs on no picture (loss_d %.2g on average over the steps up to %" PRIu64
-        "), and the generator learns little from it; try a lower lr_d, a penalty (norm_d none with r1 1), "
-        "spectral_norm, "
-        "--augment diffaugment where pictures are few, or another loss",
-        t->balance.mean, step);
+/* A verdict of which nothing follows. */
+static void tell_verdict(const limn_trainer *t, limn_verdict verdict, uint64_t step) {
+  char text[1024];
+  if (verdict != LIMN_VERDICT_NONE)
+    limn_trainer_notice(t, "%s", limn_alarm_tell(&t->alarm, t->config, verdict, step, text, sizeof text));
 }
 
 /* One step's measures: into metrics.jsonl when it is a step to be logged. */
@@ -41,8 +35,9 @@ static limn_status log_step(limn_trainer *t, uint64_t step, const float *values,
       limn_fail(LIMN_DIVERGED, "%s is not finite", measures[i].name);
       return limn_trainer_diverged(t, step);
     }
-    watch_balance(t, step, &measures[i]);
   }
+  limn_trend_add(&t->trend, measures, count);
+  tell_verdict(t, limn_alarm_add_step(&t->alarm, t->config, step, measures, count), step);
   measures[count] = (limn_measure){"lr", learning_rate(t, step - 1)};
   measures[count + 1] = (limn_measure){"images_per_second", t->speed};
   return step % t->log_every == 0 || (t->finished && step == t->state.step)
@@ -145,6 +140,26 @@ static limn_status evaluate(limn_trainer *t, bool *best, bool *cut_off) {
   return LIMN_OK;
 }
 
+/* Looks at samples, and acts on what is found. *changed: the weights are other ones now, or the run is to end, for what
+ * t->failure says. */
+static limn_status watch(limn_trainer *t, bool *changed) {
+  limn_sight sight;
+  limn_status status = limn_watch_take(t->watch, &sight);
+  if (status == LIMN_DIVERGED)
+    return limn_trainer_diverged(t, t->state.step);
+  LIMN_TRY(status);
+  const limn_measure measures[] = {
+      {"watch_variety", sight.variety}, {"watch_spread", sight.spread}, {"watch_distance", sight.distance}};
+  LIMN_TRY(limn_trainer_log(t, t->state.step, measures, sizeof measures / sizeof *measures));
+  const limn_verdict verdict = limn_alarm_add_look(&t->alarm, t->config, t->state.step, &sight);
+  status = limn_trainer_act(t, verdict, changed);
+  if (status != LIMN_DIVERGED)
+    return status;
+  snprintf(t->failure, sizeof t->failure, "%s", limn_error_message());
+  *changed = true;
+  return LIMN_OK;
+}
+
 static limn_status save(limn_trainer *t, bool best) {
   LIMN_TRY(read_measures(t)); /* what is not finite is found here, before it could be saved */
   return limn_trainer_save(t, best);
@@ -165,7 +180,10 @@ static bool wants_save(limn_trainer *t) {
  * are made up for when the run goes on, so that it goes on as if it had not been stopped. *last: whether it ends here.
  */
 static limn_status follow_up(limn_trainer *t, bool must_save, bool *last) {
-  bool best = false, cut_off = limn_trainer_stopping(t);
+  bool best = false, changed = false;
+  if (t->watching)
+    LIMN_TRY(watch(t, &changed));
+  bool cut_off = limn_trainer_stopping(t) || t->failure[0];
   bool validating = limn_trainer_validates(t) && due(t->state.step, t->validate_every, t->finished);
   if (validating && !cut_off)
     LIMN_TRY(validate(t, &best, &cut_off));
@@ -178,8 +196,10 @@ static limn_status follow_up(limn_trainer *t, bool must_save, bool *last) {
   if (drawing && !cut_off)
     LIMN_TRY(limn_trainer_draw(t));
   t->state.pending = cut_off && (validating || evaluating || drawing);
-  if (must_save || best || limn_trainer_stopping(t) || due(t->state.step, t->checkpoint_every, *last))
+  if (must_save || changed || best || limn_trainer_stopping(t) || due(t->state.step, t->checkpoint_every, *last))
     LIMN_TRY(save(t, best));
+  if (t->failure[0])
+    return limn_fail(LIMN_DIVERGED, "%s; step %" PRIu64 " is saved", t->failure, t->state.step);
   t->result->stopped = t->state.pending || (!*last && limn_trainer_stopping(t) && is_saved(t));
   *last = *last || t->result->stopped;
   t->read_time = limn_clock(); /* the speed is that of the steps */
@@ -200,7 +220,8 @@ static limn_status after_step(limn_trainer *t, bool *last) {
   bool out_of_time = t->config->time > 0 && limn_clock() - t->started >= t->config->time;
   t->finished = out_of_time || (t->steps && step >= t->steps);
   t->evaluating = wants_evaluation(t);
-  bool pausing = asked || limn_trainer_stopping(t) || due(step, t->sample_every, t->finished) ||
+  t->watching = t->watch && step % t->watch_every == 0;
+  bool pausing = t->watching || asked || limn_trainer_stopping(t) || due(step, t->sample_every, t->finished) ||
                  due(step, t->checkpoint_every, t->finished) ||
                  (limn_trainer_validates(t) && due(step, t->validate_every, t->finished)) || t->evaluating;
   bool first = t->read == t->begun; /* a user wants to see that it runs */
@@ -242,6 +263,7 @@ static limn_status begin_steps(limn_trainer *t, bool *last) {
   if (!t->finished || !t->state.pending)
     tell_end(t);
   t->evaluated = limn_clock();
+  LIMN_TRY(limn_trainer_save_start(t));
   if (t->state.pending) {
     t->evaluating = wants_evaluation(t);
     return follow_up(t, true, last);
@@ -291,6 +313,7 @@ limn_status limn_train(const limn_train_options *options, limn_train_result *res
   *result = (limn_train_result){0};
   limn_trainer t = {
       .options = options, .result = result, .started = limn_clock(), .saves = options->save ? *options->save : 0};
+  limn_alarm_init(&t.alarm);
   limn_status status = limn_trainer_start(&t);
   if (status == LIMN_OK && !t.loader)
     result->stopped = 1;
@@ -301,6 +324,7 @@ limn_status limn_train(const limn_train_options *options, limn_train_result *res
   else if (t.run) /* the first error is the one to tell */
     limn_run_flush(t.run);
   result->seconds = limn_clock() - t.started;
+  limn_watch_close(t.watch);
   limn_training_evaluation_close(t.evaluation);
   limn_loader_destroy(t.loader);
   limn_session_release(&t.session);

@@ -30,17 +30,12 @@ void limn_trainer_pass_on_note(const limn_trainer *t) {
   note[0] = 0;
 }
 
-/* What to try: a penalty that is large for its rate is the first to overflow. */
-static const char *way_out(const limn_config *c) {
-  return c->r1 > 0 || c->r2 > 0 || c->gradient_penalty > 0 ? "a lower lr, or less of r1, r2 and gradient_penalty"
-                                                           : "a lower lr";
-}
-
 limn_status limn_trainer_diverged(const limn_trainer *t, uint64_t step) {
-  char path[LIMN_PATH_SIZE];
+  char path[LIMN_PATH_SIZE], cause[512];
+  limn_diagnose(&t->trend, t->config, cause, sizeof cause);
   if (!t->result->checkpoint)
-    return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 ", before the first checkpoint; try %s", limn_error_message(),
-                     step, way_out(t->config));
-  return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 "; the last good checkpoint is %s", limn_error_message(), step,
-                   limn_run_checkpoint_path(t->run, t->result->checkpoint, path, sizeof path));
+    return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 ", before the first checkpoint; %s", limn_error_message(),
+                     step, cause);
+  return limn_fail(LIMN_DIVERGED, "%s at step %" PRIu64 "; %s; the last good checkpoint is %s", limn_error_message(),
+                   step, cause, limn_run_checkpoint_path(t->run, t->result->checkpoint, path, sizeof path));
 }

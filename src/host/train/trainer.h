@@ -6,10 +6,12 @@
 #include "checkpoint/checkpoint.h"
 #include "limn/train.h"
 #include "run/run.h"
-#include "train/balance.h"
+#include "train/alarm.h"
+#include "train/diagnosis.h"
 #include "train/evaluation.h"
 #include "train/session.h"
 #include "train/training_data.h"
+#include "train/watch.h"
 
 #define LIMN_PATH_SIZE 4096
 
@@ -21,6 +23,7 @@ typedef struct limn_trainer {
   limn_loader *loader;
   limn_session session;
   limn_training_evaluation *evaluation; /* NULL: the run is not evaluated */
+  limn_watch *watch;                    /* NULL: nobody looks at samples */
   limn_run *run;
   limn_progress_state state;
   uint64_t steps;    /* 0: by time */
@@ -28,13 +31,16 @@ typedef struct limn_trainer {
   const char *asked; /* "steps" or "epochs" where this call gave a run that goes on another such limit; else NULL */
   uint64_t begun;    /* steps that were done before this call */
   uint64_t read;     /* steps whose measures have been read */
-  uint64_t log_every, checkpoint_every, sample_every, validate_every, evaluate_every;
+  uint64_t log_every, checkpoint_every, sample_every, validate_every, evaluate_every, watch_every;
   double started, read_time, speed;
   sig_atomic_t saves; /* value of *save that was acted on */
   bool finished;      /* the run has reached its length */
   double evaluated;   /* when, the last time */
   bool evaluating;    /* behind this step */
-  limn_balance balance;
+  bool watching;      /* likewise */
+  limn_alarm alarm;
+  char failure[1024]; /* a verdict that ends the run behind this step's checkpoint; "": none */
+  limn_trend trend;
   bool stale; /* the last validation or evaluation ended the run's patience */
 } limn_trainer;
 
@@ -60,6 +66,14 @@ limn_status limn_trainer_start(limn_trainer *trainer);
 
 /* Adds to the message that something is not finite where that was, and what is left. LIMN_DIVERGED. */
 limn_status limn_trainer_diverged(const limn_trainer *trainer, uint64_t step);
+
+/* The mark of the newest checkpoint that a restore may go back to, where on_collapse is restore. */
+#define LIMN_HEALTHY "healthy"
+/* What on_collapse says is to follow from a verdict at this step, or a line. LIMN_DIVERGED where the run is to end for
+ * it, which is left to the caller. *restored: the weights are other ones now, and are to be saved. */
+limn_status limn_trainer_act(limn_trainer *trainer, limn_verdict verdict, bool *restored);
+/* The checkpoint of step 0, where a restore may have nothing else to go back to. */
+limn_status limn_trainer_save_start(limn_trainer *trainer);
 
 /* Whether there is room for a checkpoint before the first step; waits for it where the settings say so. */
 limn_status limn_trainer_try_room(const limn_trainer *trainer);
