@@ -282,6 +282,8 @@ static void check(const network_case *c) {
     size_t compared = 0;
     if (cuda ? how == REFERENCE : how == HALF)
       continue;
+    if (how == HALF && strcmp(c->model, "projected") == 0)
+      continue;
     if (how == HALF && !c->whole && !getenv("LIMN_TEST_WHOLE")) /* the same layers as those with gradients have */
       continue;
     if (c->generator)
@@ -355,7 +357,11 @@ Test(networks, dcgan_with_all_that_may_be_in_it) {
                         false, true});
 }
 
+/* Not in half precision: sixteen blocks of made-up weights and their second derivatives leave nothing of its digits. On
+ * a CUDA device its many convolutions take minutes to plan: with LIMN_TEST_WHOLE alone. */
 Test(networks, projected) {
+  if (strcmp(test_device(), "cuda") == 0 && !getenv("LIMN_TEST_WHOLE"))
+    cr_skip_test("a pretrained network's plans take minutes");
   check(&(network_case){"projected", "projected", SETTINGS("size", "14", "channels", "1", "head_filters", "1"), false,
                         true});
 }
