@@ -11,7 +11,8 @@ _Static_assert(sizeof models / sizeof *models == LIMN_MODEL_COUNT, "each model, 
 TestSuite(config, .init = settings_file_begin, .fini = settings_file_end);
 
 Test(config, table_is_consistent) {
-  const char *const groups[] = {"data", "network", "length", "loss", "stabilisers", "optimiser", "run", "evaluation", "watch"};
+  const char *const groups[] = {"data",      "network", "length",     "loss", "stabilisers",
+                                "optimiser", "run",     "evaluation", "watch"};
   const size_t group_count = sizeof groups / sizeof *groups;
   size_t group = 0;
   for (size_t i = 0; i < limn_setting_count(); ++i) {
