@@ -111,6 +111,7 @@ static inline void open_session(limn_session *s, const fixture *f, uint64_t step
   const limn_config *c = f->config;
   *s = (limn_session){.config = c,
                       .algorithm = limn_algorithm_of(c),
+                      .rate_factor = 1,
                       .batch = {c->batch, c->channels, c->height, c->width},
                       .horizon = steps};
   s->device = reference_device_create(c->seed);

@@ -20,7 +20,7 @@ static const struct {
     {"dcgan", {"steps", "6", "log_every", "1", "norm_d", "none", STABILISED}},
     {"sngan", {"steps", "6", "log_every", "1", STABILISED}},
     {"r3gan", {"steps", "6", "log_every", "1", STABILISED}},
-    {"projected", {"steps", "6", "log_every", "1", "head_filters", "2", STABILISED}},
+    {"projected", {"steps", "6", "log_every", "1", "head_filters", "2", "augment", "ada"}},
     {"vae",
      {"steps", "6", "log_every", "1", "validate_every", "3", "likelihood", "gaussian", "dequantize", "true",
       "perceptual", "1"}},

@@ -51,28 +51,23 @@ static limn_value weigh(limn_penalties *all, limn_graph *graph, double weight, l
   return penalty;
 }
 
-/* gamma / 2 times the mean of those squares, of `count` pictures from that row on. */
-static limn_value weigh_zero(limn_penalties *all, const limn_players *p, double gamma, limn_value squares, int row) {
-  const int32_t count = p->session->batch.n;
-  return weigh(all, p->graph, gamma / 2, limn_penalty_zero(p->graph, squares, row, count, p->config->pack));
-}
-
 static limn_status take_zero(limn_penalties *all, limn_players *p, limn_value scale) {
   const limn_config *c = p->config;
-  const bool apart = limn_penalties_apart(c);
-  limn_value real = LIMN_NONE, fake = LIMN_NONE;
-  if (!apart && c->r1 > 0) { /* and r2: of one pass over both */
-    LIMN_TRY(limn_slope_squares(p->graph, p->scores, p->seen, scale, &real));
-    fake = real;
-  }
-  if (apart && c->r1 > 0)
-    LIMN_TRY(limn_slope_squares(p->graph, p->real_scores, p->real, scale, &real));
-  if (apart && c->r2 > 0)
-    LIMN_TRY(limn_slope_squares(p->graph, p->fake_scores, p->fake, scale, &fake));
+  const int32_t count = p->session->batch.n;
+  limn_value squares;
+  if (c->r1 <= 0 && c->r2 <= 0)
+    return LIMN_OK;
+  if (!limn_penalties_apart(c))
+    LIMN_TRY(limn_slope_squares(p->graph, p->scores, p->seen, scale, &squares));
+  else if (c->r1 > 0)
+    LIMN_TRY(limn_slope_squares(p->graph, p->real_scores, p->real, scale, &squares));
+  else
+    LIMN_TRY(limn_slope_squares(p->graph, p->fake_scores, p->fake, scale, &squares));
   if (c->r1 > 0)
-    all->r1 = weigh_zero(all, p, c->r1, real, 0);
+    all->r1 = weigh(all, p->graph, c->r1 / 2, limn_penalty_zero(p->graph, squares, 0, count, c->pack));
   if (c->r2 > 0)
-    all->r2 = weigh_zero(all, p, c->r2, fake, apart ? 0 : p->session->batch.n);
+    all->r2 =
+        weigh(all, p->graph, c->r2 / 2, limn_penalty_zero(p->graph, squares, c->r1 > 0 ? count : 0, count, c->pack));
   return LIMN_OK;
 }
 

@@ -25,7 +25,7 @@ limn_value limn_pictures_between(limn_graph *graph, limn_value x, limn_value y, 
 
 /* Whether the settings ask for any; whether they have a step of their own, every penalty_every-th (Karras et al. 2020,
  * StyleGAN2, section 3.2); and whether real and fake pictures are to be scored apart for them, so that no slope is
- * taken where none is asked for: a discriminator that looks through a frozen network always scores them so. */
+ * taken where none is asked for. */
 static inline bool limn_penalties_wanted(const limn_config *c) {
   return c->r1 > 0 || c->r2 > 0 || c->gradient_penalty > 0;
 }
@@ -34,9 +34,7 @@ static inline bool limn_penalties_lazy(const limn_config *c) {
 }
 /* Of a lazy penalty: the discriminator's steps from one to the next, and how many times as strong it is. */
 static inline int limn_penalties_period(const limn_config *c) { return c->penalty_every * c->d_steps; }
-static inline bool limn_penalties_apart(const limn_config *c) {
-  return (c->r1 > 0) != (c->r2 > 0) || limn_config_has_projector(c);
-}
+static inline bool limn_penalties_apart(const limn_config *c) { return (c->r1 > 0) != (c->r2 > 0); }
 
 /* The penalties of the settings: each without its weight, for people (LIMN_NONE: not asked for), and their weighted
  * sum. */
