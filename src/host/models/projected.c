@@ -141,7 +141,7 @@ static void project(limn_scope *s, const limn_config *config, limn_value x, limn
 
 limn_value limn_projected_discriminator(limn_scope *s, const limn_model *model, limn_value x) {
   const limn_config *config = model->config;
-  limn_value maps[STAGES];
+  limn_value maps[STAGES] = {LIMN_NONE, LIMN_NONE, LIMN_NONE, LIMN_NONE};
   project(s, config, x, maps);
   if (limn_graph_status(s->graph) != LIMN_OK)
     return LIMN_NONE;

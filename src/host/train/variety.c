@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/error.h"
-
 static double box_mean(const float *plane, int width, int top, int bottom, int left, int right) {
   double sum = 0;
   for (int h = top; h < bottom; ++h)
@@ -41,10 +39,8 @@ static double median(double *values, int count) {
   return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
-limn_status limn_variety_take(limn_variety *out, const float *described, int count, int length) {
-  double *nearest = malloc((size_t)count * sizeof *nearest), sum = 0;
-  if (!nearest)
-    return limn_fail_memory("distances of pictures");
+limn_variety limn_variety_take(const float *described, int count, int length, double *nearest) {
+  double sum = 0;
   for (int i = 0; i < count; ++i)
     nearest[i] = INFINITY;
   for (int i = 0; i < count; ++i)
@@ -54,23 +50,16 @@ limn_status limn_variety_take(limn_variety *out, const float *described, int cou
       nearest[i] = fmin(nearest[i], d);
       nearest[j] = fmin(nearest[j], d);
     }
-  *out = (limn_variety){.nearest = median(nearest, count), .mean = 2 * sum / ((double)count * (count - 1))};
-  free(nearest);
-  return LIMN_OK;
+  return (limn_variety){.nearest = median(nearest, count), .mean = 2 * sum / ((double)count * (count - 1))};
 }
 
-limn_status limn_variety_away(double *out, const float *of, int count, const float *others, int other_count,
-                              int length) {
-  double *nearest = malloc((size_t)count * sizeof *nearest);
-  if (!nearest)
-    return limn_fail_memory("distances of pictures");
+double limn_variety_away(const float *of, int count, const float *others, int other_count, int length,
+                         double *nearest) {
   for (int i = 0; i < count; ++i) {
     nearest[i] = INFINITY;
     for (int j = 0; j < other_count; ++j)
       nearest[i] =
           fmin(nearest[i], distance(of + (size_t)i * (size_t)length, others + (size_t)j * (size_t)length, length));
   }
-  *out = median(nearest, count);
-  free(nearest);
-  return LIMN_OK;
+  return median(nearest, count);
 }

@@ -4,8 +4,6 @@
 #ifndef LIMN_TRAIN_VARIETY_H
 #define LIMN_TRAIN_VARIETY_H
 
-#include "limn/status.h"
-
 #define LIMN_VARIETY_SIDE 8
 
 /* Floats that describe a picture of so many channels. */
@@ -18,11 +16,10 @@ typedef struct limn_variety {
   double mean;    /* mean distance of two */
 } limn_variety;
 
-/* Of `count` descriptions, 2 at least, (count, length). */
-limn_status limn_variety_take(limn_variety *out, const float *described, int count, int length);
+/* Of `count` descriptions, 2 at least, (count, length). nearest: room for `count` numbers, as below. */
+limn_variety limn_variety_take(const float *described, int count, int length, double *nearest);
 
 /* Median over the pictures `of` of the distance to the nearest of `others`. */
-limn_status limn_variety_away(double *out, const float *of, int count, const float *others, int other_count,
-                              int length);
+double limn_variety_away(const float *of, int count, const float *others, int other_count, int length, double *nearest);
 
 #endif

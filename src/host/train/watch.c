@@ -15,6 +15,7 @@ struct limn_watch {
   int count, length;     /* pictures; floats that describe one */
   float *codes, *pixels; /* (count, latent), (count, C, H, W) */
   float *data, *drawn;   /* (count, length) */
+  double *nearest;       /* (count): room for distances; a run allocates nothing once it goes */
   limn_variety of_data;
   uint64_t every;
 };
@@ -26,6 +27,7 @@ void limn_watch_close(limn_watch *w) {
   free(w->pixels);
   free(w->data);
   free(w->drawn);
+  free(w->nearest);
   free(w);
 }
 
@@ -57,7 +59,8 @@ static limn_status allocate(limn_watch *w) {
   w->pixels = malloc(count * picture * sizeof *w->pixels);
   w->data = malloc(count * (size_t)w->length * sizeof *w->data);
   w->drawn = malloc(count * (size_t)w->length * sizeof *w->drawn);
-  if (!w->codes || !w->pixels || !w->data || !w->drawn)
+  w->nearest = malloc(count * sizeof *w->nearest);
+  if (!w->codes || !w->pixels || !w->data || !w->drawn || !w->nearest)
     return limn_fail_memory("the watch over samples");
   limn_sampler_codes(w->session->config->seed, latent, 0, w->count, w->codes);
   return LIMN_OK;
@@ -86,8 +89,9 @@ static limn_status describe_data(limn_watch *w, const limn_training_data *data) 
     limn_image_release(&image);
   }
   limn_picture_set_close(set);
-  LIMN_TRY(status);
-  return limn_variety_take(&w->of_data, w->data, w->count, w->length);
+  if (status == LIMN_OK)
+    w->of_data = limn_variety_take(w->data, w->count, w->length, w->nearest);
+  return status;
 }
 
 limn_status limn_watch_open(limn_watch **out, bool *blind, limn_session *session, const limn_training_data *data) {
@@ -124,15 +128,13 @@ int limn_watch_count(const limn_watch *w) { return w->count; }
 limn_status limn_watch_take(limn_watch *w, limn_sight *out) {
   const limn_shape shape = w->session->batch;
   const size_t picture = (size_t)shape.c * (size_t)shape.h * (size_t)shape.w;
-  limn_variety drawn;
-  double away;
   LIMN_TRY(limn_session_settle_average(w->session));
   LIMN_TRY(limn_sampler_draw(w->session->sampler, w->codes, w->count, w->pixels));
   for (int i = 0; i < w->count; ++i)
     limn_variety_describe(w->pixels + (size_t)i * picture, shape.c, shape.h, shape.w,
                           w->drawn + (size_t)i * (size_t)w->length);
-  LIMN_TRY(limn_variety_take(&drawn, w->drawn, w->count, w->length));
-  LIMN_TRY(limn_variety_away(&away, w->drawn, w->count, w->data, w->count, w->length));
+  const limn_variety drawn = limn_variety_take(w->drawn, w->count, w->length, w->nearest);
+  const double away = limn_variety_away(w->drawn, w->count, w->data, w->count, w->length, w->nearest);
   if (!isfinite(drawn.mean))
     return limn_fail(LIMN_DIVERGED, "a picture that the generator draws is not finite");
   *out = (limn_sight){.variety = drawn.nearest / w->of_data.nearest,
