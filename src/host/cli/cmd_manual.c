@@ -117,9 +117,11 @@ static void put_see_also(FILE *stream, const cli_command *but) {
 static void put_program(FILE *stream) {
   put_title(stream, "limn", "train image generators and make pictures with them");
   fputs(".SH SYNOPSIS\n.B limn\n.I COMMAND\n\\&...\n.SH DESCRIPTION\n", stream);
-  put_text(stream, "Limn trains image generators (DCGAN, SNGAN, R3GAN, Projected GAN, VAE, autoencoder) on a GPU or a CPU and makes "
-                   "pictures with them.\n"
-                   "Results go to standard output, progress and messages to standard error.");
+  put_text(
+      stream,
+      "Limn trains image generators (DCGAN, SNGAN, R3GAN, Projected GAN, VAE, autoencoder) on a GPU or a CPU and makes "
+      "pictures with them.\n"
+      "Results go to standard output, progress and messages to standard error.");
   fputs(".SH COMMANDS\n", stream);
   for (size_t i = 0; cli_commands[i]; i++)
     if (cli_commands[i]->help)
