@@ -1,8 +1,6 @@
 /* config.yaml: one mapping of names to plain values, read and written through libyaml. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <yaml.h>
 
 #include "base/error.h"
@@ -197,20 +195,6 @@ cleanup:
   else
     limn_config_destroy(config);
   return status;
-}
-
-limn_status limn_config_of_run(limn_config **out, const char *path) {
-  const char *slash = strrchr(path, '/');
-  char file[4096];
-  struct stat info;
-  bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-  snprintf(file, sizeof file, "%.*s%sconfig.yaml",
-           folder  ? 4000
-           : slash ? (int)(slash - path + 1)
-                   : 0,
-           path, folder ? "/" : "../");
-  *out = NULL;
-  return stat(file, &info) == 0 ? limn_config_create_from_file(out, file) : LIMN_OK;
 }
 
 /* Texts are quoted, so that no other YAML reader takes a path for a number, a date or a truth value. */
