@@ -74,6 +74,8 @@ Test(config_check, a_setting_without_its_partner_is_refused) {
       {"vae", "sigma", "0.2", "set likelihood to gaussian", {"likelihood", "gaussian"}},
       {"vae", "momentum", "0.5", "set optimizer to sgd", {"optimizer", "sgd"}},
       {"vae", "lr_end", "0.5", "set schedule to linear or cosine", {"schedule", "cosine"}},
+      {"vae", "until_gain", "0.1", "set until to equilibrium", {"until", "equilibrium"}},
+      {"dcgan", "until_separation", "0.9", "set until to equilibrium", {"until", "equilibrium"}},
       {"vae", "label_column", "kind", "set labels", {"labels", "a.csv"}},
       {"vae", "evaluate_metrics", "kid", "set evaluate_every or evaluate_time over 0", {"evaluate_every", "9"}},
       {"vae", "evaluate_count", "500", "set evaluate_every or", {"evaluate_time", "1m"}},

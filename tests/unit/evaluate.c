@@ -409,3 +409,70 @@ Test(evaluate, an_autoencoder_is_judged_by_a_mixture_of_its_codes) {
   options.data = data;
   test_expect_refusal(&options, LIMN_USAGE, "leave --prior out");
 }
+
+static const char *const balanced[] = {"until",
+                                       "equilibrium",
+                                       "lr",
+                                       "1e-30",
+                                       "evaluate_every",
+                                       "2",
+                                       "evaluate_count",
+                                       "100",
+                                       "evaluate_share",
+                                       "1",
+                                       "patience",
+                                       "2",
+                                       "feature_size",
+                                       "32",
+                                       "validation",
+                                       "0.3",
+                                       "validate_every",
+                                       "4",
+                                       "until_separation",
+                                       "1",
+                                       NULL};
+
+static double last_separation(const char *run, size_t *count) {
+  json_t *lines = test_read_metrics(run);
+  double value = NAN;
+  *count = 0;
+  for (size_t i = 0; i < json_array_size(lines); ++i) {
+    json_t *separation = json_object_get(json_array_get(lines, i), "validation_separation");
+    if (separation) {
+      value = json_number_value(separation);
+      ++*count;
+    }
+  }
+  json_decref(lines);
+  return value;
+}
+
+/* Nothing moves: means of the evaluations of steps 2 to 6, then two no better. The discriminator is asked each time. */
+Test(evaluate, a_gan_ends_in_an_equilibrium) {
+  test_run run = {0}, strict = {0}, part = {.stop_at = 7}, rest = {0};
+  limn_config *config = evaluated_config(balanced);
+  size_t count;
+  test_set(config, "seed", "9"); /* by which an untrained discriminator happens to be right more often than not */
+  test_train(&run, config, "run", false);
+  cr_assert_eq(run.status, LIMN_OK, "%s", run.message);
+  cr_expect_eq(run.result.step, 10, "ended at %u", (unsigned)run.result.step);
+  cr_expect_not_null(strstr(run.notice, "equilibrium at step 10: the mean of 3 of fd "), "%s", run.notice);
+  const double separation = last_separation("run", &count);
+  cr_expect_eq(count, 5);
+  cr_assert(separation > 0.5 && separation <= 1, "%g: choose another seed", separation);
+
+  test_train(&part, config, "part", false);
+  cr_assert_eq(part.status, LIMN_OK, "%s", part.message);
+  test_train(&rest, config, "part", true);
+  cr_assert_eq(rest.status, LIMN_OK, "%s", rest.message);
+  cr_expect_eq(rest.result.step, 10, "a run that goes on ends where the unbroken one does, not at %u",
+               (unsigned)rest.result.step);
+  cr_expect(test_same_file("run", "part", "checkpoints/000010.safetensors"));
+
+  test_set(config, "until_separation", "0.5");
+  test_train(&strict, config, "strict", false);
+  cr_assert_eq(strict.status, LIMN_OK, "%s", strict.message);
+  cr_expect_eq(strict.result.step, 18, "three times the patience; ended at %u", (unsigned)strict.result.step);
+  cr_expect_not_null(strstr(strict.notice, "a standstill without equilibrium"), "%s", strict.notice);
+  limn_config_destroy(config);
+}

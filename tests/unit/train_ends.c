@@ -189,6 +189,17 @@ Test(train_ends, patience_stops_early) {
   limn_safetensors_close(file);
 }
 
+/* The same by the mean of three: of steps 2 to 6, then three no better. */
+Test(train_ends, a_likelihood_converges) {
+  const char *const settings[] = {"until",          "equilibrium", "lr",       "1e-30", "validation", "0.25",
+                                  "validate_every", "2",           "patience", "3",     NULL};
+  test_run run = test_train_well("vae", settings, data, "run");
+  cr_expect_eq(run.result.step, 12, "stopped at step %u", (unsigned)run.result.step);
+  cr_expect_eq(run.result.stopped, 0);
+  cr_expect_not_null(strstr(run.notice, "converged at step 12: "), "%s", run.notice);
+  cr_expect_not_null(strstr(run.notice, "the best checkpoint is that of step 2"), "%s", run.notice);
+}
+
 /* It learns: every validation is the best so far, and nothing stops. */
 Test(train_ends, improvement_goes_on) {
   const char *const settings[] = {"steps",          "60", "lr",       "0.002", "validation", "0.25",

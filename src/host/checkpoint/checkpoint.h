@@ -7,9 +7,10 @@
 #include "config/config.h"
 #include "limn/safetensors.h"
 
-#define LIMN_BEST_BY    128
-#define LIMN_CHECKSUM   65
-#define LIMN_WATCH_TEXT 2048
+#define LIMN_BEST_BY     128
+#define LIMN_CHECKSUM    65
+#define LIMN_WATCH_TEXT  2048
+#define LIMN_ENDING_TEXT 512
 
 /* What the loop must remember beside the tensors. */
 typedef struct limn_progress_state {
@@ -23,6 +24,7 @@ typedef struct limn_progress_state {
   char frozen[LIMN_CHECKSUM];  /* SHA-256 of the file with the weights of a frozen network that it is trained with; "":
                                   there is none */
   char watch[LIMN_WATCH_TEXT]; /* what the watch over a GAN's samples has seen (train/alarm.h); "": nothing */
+  char ending[LIMN_ENDING_TEXT]; /* what an end by equilibrium is decided by (train/ending.h); "": nothing yet */
 } limn_progress_state;
 
 /* Bytes of a checkpoint, a little more than less. */

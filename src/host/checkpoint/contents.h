@@ -12,6 +12,7 @@
 #define LIMN_CHECKPOINT_STATISTICS "ema_statistics"
 #define LIMN_CHECKPOINT_FROZEN     "frozen_sha256"
 #define LIMN_CHECKPOINT_WATCH      "watch"
+#define LIMN_CHECKPOINT_ENDING     "ending"
 
 /* The settings in the metadata: what the numbers follow from, not how long, where and on what a run ran. */
 static inline bool limn_checkpoint_describes(const limn_setting *setting, const limn_config *config) {

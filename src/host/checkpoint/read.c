@@ -55,6 +55,12 @@ static uint64_t read_number(const limn_safetensors *file, const char *key) {
   return text ? strtoull(text, NULL, 10) : 0;
 }
 
+/* "" where there is none. */
+static void copy_metadata(const limn_safetensors *file, const char *key, char *text, size_t size) {
+  const char *value = limn_safetensors_metadata(file, key);
+  snprintf(text, size, "%s", value ? value : "");
+}
+
 limn_status limn_checkpoint_load(limn_store *store, limn_progress_state *state, const char *path) {
   limn_safetensors *file = NULL;
   limn_status status = limn_safetensors_open(&file, path);
@@ -68,11 +74,10 @@ limn_status limn_checkpoint_load(limn_store *store, limn_progress_state *state, 
                                  .worse = read_number(file, "validations_since_best"),
                                  .pending = read_number(file, "pending") != 0,
                                  .settled = limn_checkpoint_is_settled(file)};
-  const char *by = limn_safetensors_metadata(file, "best_by");
-  snprintf(state->best_by, sizeof state->best_by, "%s", by ? by : "");
+  copy_metadata(file, "best_by", state->best_by, sizeof state->best_by);
   snprintf(state->frozen, sizeof state->frozen, "%s", limn_checkpoint_frozen(file));
-  const char *watch = limn_safetensors_metadata(file, LIMN_CHECKPOINT_WATCH);
-  snprintf(state->watch, sizeof state->watch, "%s", watch ? watch : "");
+  copy_metadata(file, LIMN_CHECKPOINT_WATCH, state->watch, sizeof state->watch);
+  copy_metadata(file, LIMN_CHECKPOINT_ENDING, state->ending, sizeof state->ending);
   if (status == LIMN_OK && !limn_safetensors_metadata(file, "step"))
     status = limn_fail(LIMN_DATA, "%s does not say which step it is of; is it a checkpoint of Limn's?", path);
   if (objective && !limn_text_to_double(objective, &state->best_objective))

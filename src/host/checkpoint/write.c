@@ -126,6 +126,8 @@ limn_status limn_checkpoint_save(limn_store *store, const limn_config *config, c
     describe(metadata, config, state);
     if (state->watch[0])
       add_long_pair(metadata, LIMN_CHECKPOINT_WATCH, state->watch);
+    if (state->ending[0])
+      add_pair(metadata, LIMN_CHECKPOINT_ENDING, "%s", state->ending);
     if (state->settled)
       add_pair(metadata, LIMN_CHECKPOINT_STATISTICS, "anew");
     if (engines)

@@ -85,12 +85,14 @@ const char *limn_config_model(const limn_config *config) { return limn_model_nam
 
 bool limn_setting_is_length(const limn_setting_row *row) {
   return row->offset == offsetof(struct limn_config, steps) || row->offset == offsetof(struct limn_config, epochs) ||
-         row->offset == offsetof(struct limn_config, time);
+         row->offset == offsetof(struct limn_config, time) || row->offset == offsetof(struct limn_config, until);
 }
 
 static bool length_is_set(const limn_config *config, const limn_setting_row *row) {
   if (row->offset == offsetof(struct limn_config, steps))
     return config->steps != 0;
+  if (row->offset == offsetof(struct limn_config, until))
+    return config->until != LIMN_UNTIL_LENGTH;
   return row->offset == offsetof(struct limn_config, epochs) ? config->epochs != 0 : config->time != 0;
 }
 
@@ -157,7 +159,8 @@ limn_status limn_config_assign(limn_config *config, size_t index, const char *va
   }
   if (row->offset == offsetof(struct limn_config, data))
     LIMN_TRY(settle_labels(config, index, source, origin));
-  return put(config, index, &parsed, source, origin);
+  LIMN_TRY(put(config, index, &parsed, source, origin));
+  return row->offset == offsetof(struct limn_config, until) ? limn_config_imply_until(config) : LIMN_OK;
 }
 
 limn_status limn_config_set(limn_config *config, const char *name, const char *value, limn_from source) {

@@ -40,6 +40,7 @@ typedef enum limn_on_bad_image { LIMN_BAD_IMAGE_FAIL, LIMN_BAD_IMAGE_SKIP } limn
 typedef enum limn_optimizer_kind { LIMN_OPTIMIZER_ADAM, LIMN_OPTIMIZER_ADAMW, LIMN_OPTIMIZER_SGD } limn_optimizer_kind;
 typedef enum limn_full_disk { LIMN_FULL_DISK_STOP, LIMN_FULL_DISK_WAIT } limn_full_disk;
 /* What a collapse does: docs/runs.md. */
+typedef enum limn_until { LIMN_UNTIL_LENGTH, LIMN_UNTIL_EQUILIBRIUM } limn_until;
 typedef enum limn_on_collapse { LIMN_COLLAPSE_WARN, LIMN_COLLAPSE_STOP, LIMN_COLLAPSE_RESTORE } limn_on_collapse;
 typedef enum limn_schedule_kind {
   LIMN_SCHEDULE_CONSTANT,
@@ -91,12 +92,15 @@ struct limn_config {
   char *pretrained_file; /* of its weights; "": the one in the cache */
 
   /* length */
-  int64_t steps;   /* 0: from epochs or time */
-  double epochs;   /* 0: from steps or time */
-  double time;     /* seconds, 0: no limit. Written "10m", "2h", "90s" */
-  int64_t horizon; /* steps that the schedules span; 0: the run's steps */
-  int batch;       /* pictures of an update; 0: auto */
-  int accumulate;  /* micro-batches in which it is worked through */
+  int64_t steps;           /* 0: from epochs or time */
+  double epochs;           /* 0: from steps or time */
+  double time;             /* seconds, 0: no limit. Written "10m", "2h", "90s" */
+  int until;               /* limn_until */
+  double until_gain;       /* relative improvement of the smoothed measure that counts */
+  double until_separation; /* share of pairs that the discriminator may tell apart in an equilibrium; GANs */
+  int64_t horizon;         /* steps that the schedules span; 0: the run's steps */
+  int batch;               /* pictures of an update; 0: auto */
+  int accumulate;          /* micro-batches in which it is worked through */
 
   /* loss */
   int loss;                  /* limn_gan_loss; GANs */

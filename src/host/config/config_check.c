@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "config/config.h"
+#include "config/settings.h"
 
 /* What "auto" turns out to be is not known here: the device then refuses what it does not have. */
 static limn_status check_device(const limn_config *config) {
@@ -63,20 +63,6 @@ static limn_status check_codes(const limn_config *config) {
     return limn_fail(LIMN_USAGE, "the regularizer mmd compares the codes of a %s with each other: set batch over %d",
                      config->accumulate > 1 ? "micro-batch" : "batch", config->accumulate);
   return LIMN_OK;
-}
-
-static limn_status check_patience(const limn_config *config) {
-  bool validates = limn_setting_find("validate_every")->models >> config->model & 1;
-  if (config->patience == 0 || config->evaluate_every > 0 || config->evaluate_time > 0 ||
-      (validates && config->validation > 0))
-    return LIMN_OK;
-  if (validates)
-    return limn_fail(LIMN_USAGE,
-                     "patience %" PRId64 " needs held-out pictures: set validation over 0, or patience to 0",
-                     config->patience);
-  return limn_fail(LIMN_USAGE,
-                   "patience %" PRId64 " needs a measure: set evaluate_every or evaluate_time over 0, or patience to 0",
-                   config->patience);
 }
 
 static const struct {
@@ -229,17 +215,19 @@ limn_status limn_config_check(const limn_config *config) {
   if (limn_setting_find("loss")->models >> config->model & 1)
     LIMN_TRY(check_stabilisers(config));
   LIMN_TRY(check_codes(config));
-  LIMN_TRY(check_patience(config));
+  LIMN_TRY(limn_config_check_end(config));
   if (!config->resumed)
     LIMN_TRY(limn_config_check_partners(config));
-  if (config->steps == 0 && config->epochs == 0 && config->time == 0)
-    return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0");
+  if (config->steps == 0 && config->epochs == 0 && config->time == 0 && config->until == LIMN_UNTIL_LENGTH)
+    return limn_fail(LIMN_USAGE, "the run has no length: set steps, epochs or time over 0, or until to equilibrium");
   int64_t span = config->horizon ? config->horizon : config->steps;
   if (config->schedule != LIMN_SCHEDULE_CONSTANT && span > 0 && config->warmup >= span)
     return limn_fail(LIMN_USAGE, "warmup %" PRId64 " leaves nothing of the schedule's %" PRId64 " steps: set it lower",
                      config->warmup, span);
   if (config->schedule != LIMN_SCHEDULE_CONSTANT && !has_end(config))
-    return limn_fail(LIMN_USAGE,
-                     "a run by time does not know where a schedule ends: set horizon, or schedule to constant");
+    return limn_fail(
+        LIMN_USAGE,
+        "a run by time, or until an equilibrium, does not know where a schedule ends: set horizon, or schedule to "
+        "constant");
   return LIMN_OK;
 }

@@ -20,6 +20,7 @@ static bool has_course(const limn_config *c) { return c->schedule != LIMN_SCHEDU
 static bool has_labels(const limn_config *c) { return c->labels && c->labels[0]; }
 static bool watches(const limn_config *c) { return c->watch_every > 0; }
 static bool restores(const limn_config *c) { return c->on_collapse == LIMN_COLLAPSE_RESTORE; }
+static bool seeks_equilibrium(const limn_config *c) { return c->until == LIMN_UNTIL_EQUILIBRIUM; }
 static bool evaluates(const limn_config *c) { return c->evaluate_every > 0 || c->evaluate_time > 0; }
 
 static const struct {
@@ -51,6 +52,8 @@ static const struct {
     {"on_collapse", watches, "set watch_every over 0"},
     {"restore_rate", restores, "set on_collapse to restore"},
     {"restore_limit", restores, "set on_collapse to restore"},
+    {"until_gain", seeks_equilibrium, "set until to equilibrium"},
+    {"until_separation", seeks_equilibrium, "set until to equilibrium"},
     {"label_column", has_labels, "set labels"},
     {"evaluate_metrics", evaluates, "set evaluate_every or evaluate_time over 0"},
     {"evaluate_count", evaluates, "set evaluate_every or evaluate_time over 0"},

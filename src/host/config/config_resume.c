@@ -43,6 +43,7 @@ limn_status limn_config_resume(limn_config *config, const limn_config *run) {
                row->setting.name, SHOWN, theirs, SHOWN, ours);
   }
   config->resumed = true;
+  LIMN_TRY(limn_config_imply_until(config));
   return refused[0] ? limn_fail(LIMN_USAGE, "%sleave it out, or start a new run from its weights by --init", refused)
                     : LIMN_OK;
 }

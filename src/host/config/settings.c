@@ -125,6 +125,13 @@ static const limn_setting_row table[] = {
     {NAME("time", "length", ALL), FREE, FLAG("time"), FIELD("duration", LIMN_SETTING_DURATION, time),
      RANGE("90s, 10m, 2h; 0: no limit"), .minimum = 0, .maximum = 1e9, DEFAULT("0"),
      HELP("how long to train in this call, by the clock; a resumed run has as long again")},
+    {NAME("until", "length", ALL), FREE, FLAG("until"), CHOICE(until, "length|equilibrium"), DEFAULT("length"),
+     HELP("equilibrium: until what is measured no longer gets better and, of a GAN, the discriminator no longer tells "
+          "held-out pictures from samples; sets patience, evaluate_every, evaluate_share and validation where nothing else does")},
+    {NAME("until_gain", "length", ALL), FREE, NUMBER(until_gain), FROM_TO(0, 1), DEFAULTS("", {GANS, "0.01"}, {ALL, "0.001"}),
+     HELP("what the mean of the last three measurements has to get better by to count")},
+    {NAME("until_separation", "length", GANS), FREE, NUMBER(until_separation), FROM_TO(0.5, 1), DEFAULT("0.8"),
+     HELP("share of pairs of a held-out picture and a sample that the discriminator may still tell apart at the end")},
     {NAME("horizon", "length", ALL), INEXACT, INT64(horizon), STEPS, DEFAULT("0"),
      HELP("steps over which the learning rate's schedule runs, and behind which no run goes; 0: the steps of the first "
           "call")},
@@ -136,7 +143,7 @@ static const limn_setting_row table[] = {
      HELP("micro-batches in which a batch is worked through, one in memory at a time; their gradients are summed for one "
           "update. What looks at pictures together, batch normalisation above all, sees a micro-batch")},
     {NAME("patience", "length", ALL), FREE, FLAG("patience"), INT64(patience), FROM_TO(0, 1000000), DEFAULT("0"),
-     HELP("validations, or evaluations, without improvement after which the run stops; 0: never")},
+     HELP("validations, or evaluations, without improvement after which the run stops; 0: never. With until equilibrium of their mean")},
 
     {NAME("loss", "loss", GANS), CHOICE(loss, "non_saturating|minimax|least_squares|hinge|wasserstein|relativistic"),
      DEFAULTS("Goodfellow et al. 2014; Miyato et al. 2018; Huang et al. 2024", {SNGAN | PROJECTED, "hinge"}, {R3GAN, "relativistic"}, {ALL, "non_saturating"}),
@@ -274,7 +281,7 @@ static const limn_setting_row table[] = {
      HELP("steps between sample pictures; 0: chosen from the length")},
     {NAME("log_every", "run", ALL), FREE, INT64(log_every), STEPS, DEFAULT("0"),
      HELP("steps between lines of metrics.jsonl; 0: 10")},
-    {NAME("validate_every", "run", LIKELIHOODS), FREE, INT64(validate_every), STEPS, DEFAULT("0"),
+    {NAME("validate_every", "run", ALL), FREE, INT64(validate_every), STEPS, DEFAULT("0"),
      HELP("steps between validations; 0: chosen from the length")},
     {NAME("sample_count", "run", ALL), INT(sample_count), FROM_TO(1, 1024), DEFAULT("64"),
      HELP("pictures in a sample grid")},

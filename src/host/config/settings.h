@@ -59,9 +59,14 @@ const char *limn_setting_format(const limn_setting_row *row, const struct limn_c
                                 size_t size);
 /* Whether the field is a char * that the config owns. */
 bool limn_setting_is_text(const limn_setting_row *row);
-/* Whether it is one of steps, epochs and time, the limits of a run: in a new command one of them drops those that
- * weaker sources named. */
+/* Whether it is one of steps, epochs, time and until, the limits of a run: in a new command one of them drops those
+ * that weaker sources named. */
 bool limn_setting_is_length(const limn_setting_row *row);
+
+/* config_until.c: sets what `until equilibrium` needs and nobody has set; LIMN_USAGE where a run that is to end by a
+ * measure has none. */
+limn_status limn_config_imply_until(limn_config *config);
+limn_status limn_config_check_end(const limn_config *config);
 
 /* limn_config_set with a row and the text for limn_config_origin. */
 limn_status limn_config_assign(limn_config *config, size_t index, const char *value, limn_from source,

@@ -1,11 +1,9 @@
 /* What the alarm says, and how it lies in checkpoints. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/text.h"
 #include "train/alarm.h"
+#include "train/state_text.h"
 
 static const char *tell_collapse(const limn_alarm *a, const limn_config *c, uint64_t step, char *text, size_t size) {
   const char *rates = c->lr_d > 0 && c->lr_d != c->lr ? "lr and lr_d nearer to each other" : "a lower lr";
@@ -91,40 +89,27 @@ const char *limn_alarm_tell(const limn_alarm *a, const limn_config *c, limn_verd
   return buffer;
 }
 
-/* Every number of the state, in the order of the text: where it is written and where it is read alike. */
-typedef struct field_list {
-  struct {
-    uint64_t *count; /* one of the two */
-    double *number;
-  } fields[64];
-  int count;
-} field_list;
-
-static void list_count(field_list *list, uint64_t *count) { list->fields[list->count++].count = count; }
-
-static void list_number(field_list *list, double *number) { list->fields[list->count++].number = number; }
-
-static void list_signals(field_list *list, limn_signals *s) {
+static void list_signals(limn_state_list *list, limn_signals *s) {
   double *const all[] = {&s->loss_d, &s->loss_g, &s->d_real, &s->d_fake, &s->grad_norm_d, &s->grad_norm_g};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
-    list_number(list, all[i]);
+    limn_state_number(list, all[i]);
 }
 
-static field_list list_fields(limn_alarm *a) {
-  field_list list = {.count = 0};
+static limn_state_list list_fields(limn_alarm *a) {
+  limn_state_list list = {.count = 0};
   double *const numbers[] = {&a->balance.sum,    &a->balance.mean, &a->sight.variety, &a->sight.spread,
                              &a->sight.distance, &a->usual,        &a->most,          &a->early_d,
                              &a->early_g,        &a->most_g,       &a->rate_factor};
   uint64_t *const counts[] = {&a->balance.count, &a->balance.lost, &a->steps,   &a->since,      &a->looks,
                               &a->told,          &a->restores,     &a->healthy, &a->has_healthy};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; ++i)
-    list_count(&list, counts[i]);
+    limn_state_count(&list, counts[i]);
   for (int v = 0; v < LIMN_VERDICTS; ++v)
-    list_count(&list, &a->in_a_row[v]);
+    limn_state_count(&list, &a->in_a_row[v]);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i)
-    list_number(&list, numbers[i]);
+    limn_state_number(&list, numbers[i]);
   for (int i = 0; i < LIMN_ALARM_LOOKS; ++i)
-    list_number(&list, &a->before[i]);
+    limn_state_number(&list, &a->before[i]);
   list_signals(&list, &a->sums);
   list_signals(&list, &a->means);
   return list;
@@ -132,37 +117,15 @@ static field_list list_fields(limn_alarm *a) {
 
 const char *limn_alarm_write(const limn_alarm *alarm, char *buffer, size_t size) {
   limn_alarm copy = *alarm;
-  const field_list list = list_fields(&copy);
-  size_t used = 0;
-  buffer[0] = '\0';
-  for (int i = 0; i < list.count && used < size; ++i) {
-    char number[40];
-    if (list.fields[i].count)
-      snprintf(number, sizeof number, "%" PRIu64, *list.fields[i].count);
-    else
-      limn_text_from_double(*list.fields[i].number, 17, number, sizeof number);
-    used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? " " : "", number);
-  }
-  return buffer;
+  const limn_state_list list = list_fields(&copy);
+  return limn_state_write(&list, buffer, size);
 }
 
 void limn_alarm_read(limn_alarm *alarm, const char *text) {
   limn_alarm read;
   limn_alarm_init(&read);
-  const field_list list = list_fields(&read);
+  const limn_state_list list = list_fields(&read);
   limn_alarm_init(alarm);
-  for (int i = 0; i < list.count; ++i) {
-    char number[40];
-    const size_t length = strcspn(text, " ");
-    if (length == 0 || length >= sizeof number)
-      return;
-    memcpy(number, text, length);
-    number[length] = '\0';
-    const bool good = list.fields[i].count ? limn_text_to_uint64(number, list.fields[i].count)
-                                           : limn_text_to_double(number, list.fields[i].number);
-    if (!good)
-      return;
-    text += length + (text[length] == ' ');
-  }
-  *alarm = read;
+  if (limn_state_read(&list, text))
+    *alarm = read;
 }

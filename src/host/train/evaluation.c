@@ -134,6 +134,8 @@ double limn_training_evaluation_wait(const limn_training_evaluation *e) {
   return time > 0 ? (time > least ? time : least) : INFINITY;
 }
 
+const char *limn_training_evaluation_measure(const limn_training_evaluation *e) { return limn_metrics[e->first].name; }
+
 const char *limn_training_evaluation_by(const limn_training_evaluation *e) { return e->by; }
 
 const char *limn_training_evaluation_tell(const limn_training_evaluation *e, char *buffer, size_t size) {

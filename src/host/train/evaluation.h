@@ -27,7 +27,9 @@ limn_status limn_training_evaluation_begin(limn_training_evaluation *evaluation,
 uint64_t limn_training_evaluation_every(const limn_training_evaluation *evaluation);
 /* Seconds that have to lie between two: evaluate_time, or more to keep to evaluate_share; infinite: not by time. */
 double limn_training_evaluation_wait(const limn_training_evaluation *evaluation);
-/* What decides which is the best: "fd of efficientnet_lite0 57934424 pool at 96, 2000 against 10000". */
+/* The measure that decides which is the best: "fd". */
+const char *limn_training_evaluation_measure(const limn_training_evaluation *evaluation);
+/* The same with how it is taken: "fd of efficientnet_lite0 57934424 pool at 96, 2000 against 10000". */
 const char *limn_training_evaluation_by(const limn_training_evaluation *evaluation);
 /* A line on what it does and takes, into buffer, returned. */
 const char *limn_training_evaluation_tell(const limn_training_evaluation *evaluation, char *buffer, size_t size);

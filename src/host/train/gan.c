@@ -12,6 +12,7 @@
 #include "train/optimizer.h"
 #include "train/penalties.h"
 #include "train/players.h"
+#include "train/separation.h"
 #include "train/session.h"
 
 #define PI 3.14159265358979323846
@@ -246,6 +247,8 @@ static limn_status build(limn_session *s) {
     LIMN_TRY(limn_session_build(s, build_penalty));
   if (s->config->ema > 0)
     LIMN_TRY(limn_average_create_program(&s->statistics, s->store, &s->model, s->batch.n));
+  if (s->held_out_count)
+    LIMN_TRY(limn_session_build(s, limn_separation_build));
   return limn_session_build_samples(s);
 }
 
@@ -331,10 +334,19 @@ static limn_status draw(limn_session *s, limn_drawing *drawings, int *count) {
   return limn_session_draw_samples(s, drawings);
 }
 
+/* A measure, but nothing to choose the best checkpoint by: a discriminator may fail for being poor. */
+static limn_status validate(limn_session *s, limn_validation *out) {
+  out->measures[0] = (limn_measure){"separation", NAN};
+  out->count = 1;
+  out->objective = NAN;
+  return limn_separation_take(s, &out->measures[0].value);
+}
+
 const limn_algorithm limn_gan_algorithm = {
     .batches_per_step = batches_per_step,
     .pixel_scale = pixel_scale,
     .build = build,
     .step = step,
     .draw = draw,
+    .validate = validate,
 };

@@ -32,6 +32,7 @@ static limn_status restore(limn_trainer *t, uint64_t target, const char *why) {
   LIMN_TRY(limn_checkpoint_load(t->session.store, &old, limn_run_checkpoint_path(t->run, target, path, sizeof path)));
   t->session.settled = old.settled;
   t->state.worse = 0; /* patience begins anew */
+  t->ending = (limn_ending){0};
   limn_alarm_restart(&t->alarm, t->state.step);
   ++t->alarm.restores;
   t->alarm.rate_factor *= t->config->restore_rate;

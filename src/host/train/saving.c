@@ -94,6 +94,7 @@ static limn_status write_checkpoint(limn_trainer *t, const char *path, bool best
   LIMN_TRY(limn_session_settle_average(&t->session));
   t->state.settled = t->session.statistics != NULL;
   note_alarm(t);
+  limn_ending_write(&t->ending, t->state.ending, sizeof t->state.ending);
   LIMN_TRY(limn_checkpoint_save(t->session.store, t->config, &t->state, path));
   LIMN_TRY(limn_run_mark(t->run, "latest", t->state.step));
   if (best)

@@ -9,6 +9,7 @@
 #include "devices/device.h"
 #include "infer/frozen_file.h"
 #include "infer/sampler.h"
+#include "limn/train.h"
 #include "models/model.h"
 
 #define LIMN_MAX_MEASURES 16
@@ -23,6 +24,13 @@ typedef struct limn_drawing {
   int count, columns;
 } limn_drawing;
 
+/* What was measured on held-out pictures. */
+typedef struct limn_validation {
+  limn_measure measures[LIMN_MAX_MEASURES];
+  size_t count;
+  double objective; /* what decides which checkpoint is the best: lower is better. NAN: nothing here does */
+} limn_validation;
+
 /* What a training algorithm gives to the session: the only code that knows the paper. */
 typedef struct limn_algorithm {
   int (*batches_per_step)(const limn_config *config);            /* parts of a step, each of which takes a batch */
@@ -31,10 +39,10 @@ typedef struct limn_algorithm {
   limn_status (*step)(struct limn_session *session, uint64_t step, int part, const limn_batch *batch);
   /* Fills up to 2 drawings. */
   limn_status (*draw)(struct limn_session *session, limn_drawing *drawings, int *count);
-  /* Measures the held-out part; values[i] belongs to session->measures[i]; what a stop is decided by in *objective
-   * (lower is better). Ends early, with nothing measured, once *session->stop is set. NULL: the algorithm has no such
-   * measure. */
-  limn_status (*validate)(struct limn_session *session, float *values, double *objective);
+  /* Measures the held-out part. Ends early, with nothing measured, once *session->stop is set. */
+  limn_status (*validate)(struct limn_session *session, limn_validation *out);
+  bool validation_decides; /* it has an objective */
+  bool reconstructs;       /* draw shows held-out pictures; where none is held out, a few training pictures */
 } limn_algorithm;
 
 extern const limn_algorithm limn_gan_algorithm, limn_vae_algorithm;

@@ -123,13 +123,13 @@ static limn_status finish_checkpoint(limn_trainer *t) {
 
 /* A best that was decided by something else is none. */
 static void forget_other_best(limn_trainer *t) {
-  bool measures = t->evaluation || limn_trainer_validates(t);
-  if (t->state.best_step == 0 || !measures || strcmp(t->state.best_by, limn_trainer_best_by(t)) == 0)
+  if (t->state.best_step == 0 || !limn_trainer_decides(t) || strcmp(t->state.best_by, limn_trainer_best_by(t)) == 0)
     return;
   limn_trainer_notice(t, "the best checkpoint so far, of step %" PRIu64 ", was chosen by %s: it is chosen anew by %s",
                       t->state.best_step, t->state.best_by[0] ? t->state.best_by : "held-out pictures",
                       t->evaluation ? limn_training_evaluation_by(t->evaluation) : "held-out pictures");
   t->state.best_step = t->state.worse = 0;
+  t->ending = (limn_ending){0};
 }
 
 static limn_status continue_run(limn_trainer *t, const char *checkpoint, const char *changes) {
@@ -142,6 +142,7 @@ static limn_status continue_run(limn_trainer *t, const char *checkpoint, const c
     LIMN_TRY(limn_frozen_file_compare(checkpoint, t->config, t->state.frozen, t->session.frozen));
     t->session.settled = t->state.settled;
     limn_alarm_read(&t->alarm, t->state.watch);
+    limn_ending_read(&t->ending, t->state.ending);
     t->session.rate_factor = t->alarm.rate_factor;
     t->result->checkpoint = t->result->step = t->state.step;
     forget_other_best(t);
@@ -188,8 +189,8 @@ static void choose_intervals(limn_trainer *t) {
  * as if they could not be compressed. A run by time is taken for one of ten thousand steps. */
 static uint64_t disk_need(const limn_trainer *t) {
   uint64_t steps = t->steps ? t->steps : 10000;
-  uint64_t checkpoints = (uint64_t)t->config->keep + (limn_trainer_validates(t) || t->evaluation) + 1 +
-                         (t->config->on_collapse == LIMN_COLLAPSE_RESTORE);
+  uint64_t checkpoints =
+      (uint64_t)t->config->keep + limn_trainer_decides(t) + 1 + (t->config->on_collapse == LIMN_COLLAPSE_RESTORE);
   if (t->config->keep_every > 0)
     checkpoints += steps / (uint64_t)t->config->keep_every;
   uint64_t picture = (uint64_t)t->session.batch.c * (uint64_t)t->session.batch.h * (uint64_t)t->session.batch.w;

@@ -78,6 +78,14 @@ static limn_status read_measures(limn_trainer *t) {
   return LIMN_OK;
 }
 
+static bool by_equilibrium(const limn_trainer *t) { return t->config->until == LIMN_UNTIL_EQUILIBRIUM; }
+
+/* Whether what was measured so far says that the run is done. */
+static bool is_stale(const limn_trainer *t) {
+  return by_equilibrium(t) ? limn_ending_of(&t->ending, t->config, limn_trainer_separates(t)) != LIMN_ENDING_NONE
+                           : t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience;
+}
+
 /* *best: whether this is the best so far, by the measure that decides. */
 static void compare(limn_trainer *t, double objective, bool *best) {
   *best = t->state.best_step == 0 || objective < t->state.best_objective;
@@ -87,37 +95,34 @@ static void compare(limn_trainer *t, double objective, bool *best) {
     t->state.best_objective = objective;
     snprintf(t->state.best_by, sizeof t->state.best_by, "%s", limn_trainer_best_by(t));
   }
-  t->stale = t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience;
+  if (by_equilibrium(t))
+    limn_ending_add(&t->ending, t->config, t->state.step, objective);
+  t->stale = is_stale(t);
 }
 
 /* *best: whether this is the best so far, and hence to be kept. *cut_off: whether a stop came before its end; then
  * nothing has come of it. */
 static limn_status validate(limn_trainer *t, bool *best, bool *cut_off) {
-  float values[LIMN_MAX_MEASURES];
   char names[LIMN_MAX_MEASURES][48];
-  limn_measure measures[LIMN_MAX_MEASURES] = {{"loss", 0}};
-  double objective;
-  size_t count = 0;
-  LIMN_TRY(t->session.algorithm->validate(&t->session, values, &objective));
+  limn_validation v;
+  LIMN_TRY(t->session.algorithm->validate(&t->session, &v));
   *cut_off = limn_trainer_stopping(t);
   if (*cut_off)
     return LIMN_OK;
-  for (int i = 0; i < t->session.measure_count; ++i) {
-    const char *name = t->session.measures[i];
-    if (strcmp(name, "grad_norm") == 0 || strcmp(name, "beta") == 0) /* of training alone */
-      continue;
-    snprintf(names[count], sizeof names[count], "validation_%s", name);
-    measures[count] = (limn_measure){names[count], (double)values[i]};
-    ++count;
+  for (size_t i = 0; i < v.count; ++i) {
+    snprintf(names[i], sizeof names[i], "validation_%s", v.measures[i].name);
+    v.measures[i].name = names[i];
+    if (!isfinite(v.measures[i].value)) {
+      limn_fail(LIMN_DIVERGED, "%s is not finite", names[i]);
+      return limn_trainer_diverged(t, t->state.step);
+    }
   }
-  if (!isfinite(objective)) {
-    limn_fail(LIMN_DIVERGED, "%s is not finite", measures[0].name);
-    return limn_trainer_diverged(t, t->state.step);
-  }
-  if (!t->evaluation)
-    compare(t, objective, best);
-  LIMN_TRY(limn_trainer_log(t, t->state.step, measures, count));
-  limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_VALIDATION, .measures = measures, .measure_count = count});
+  if (!t->evaluation && t->session.algorithm->validation_decides)
+    compare(t, v.objective, best);
+  if (by_equilibrium(t) && limn_trainer_separates(t))
+    limn_ending_add_separation(&t->ending, v.measures[0].value);
+  LIMN_TRY(limn_trainer_log(t, t->state.step, v.measures, v.count));
+  limn_trainer_tell(t, (limn_event){.kind = LIMN_EVENT_VALIDATION, .measures = v.measures, .measure_count = v.count});
   return LIMN_OK;
 }
 
@@ -176,6 +181,12 @@ static bool wants_save(limn_trainer *t) {
   return true;
 }
 
+/* The discriminator is asked whenever samples are judged, too. */
+static bool wants_validation(const limn_trainer *t) {
+  return limn_trainer_validates(t) &&
+         (due(t->state.step, t->validate_every, t->finished) || (t->evaluating && limn_trainer_separates(t)));
+}
+
 /* What is due behind this step. A stop waits for the checkpoint alone: the validation and the pictures that it cuts off
  * are made up for when the run goes on, so that it goes on as if it had not been stopped. *last: whether it ends here.
  */
@@ -184,7 +195,7 @@ static limn_status follow_up(limn_trainer *t, bool must_save, bool *last) {
   if (t->watching)
     LIMN_TRY(watch(t, &changed));
   bool cut_off = limn_trainer_stopping(t) || t->failure[0];
-  bool validating = limn_trainer_validates(t) && due(t->state.step, t->validate_every, t->finished);
+  const bool validating = wants_validation(t);
   if (validating && !cut_off)
     LIMN_TRY(validate(t, &best, &cut_off));
   const bool evaluating = t->evaluating;
@@ -222,8 +233,7 @@ static limn_status after_step(limn_trainer *t, bool *last) {
   t->evaluating = wants_evaluation(t);
   t->watching = t->watch && step % t->watch_every == 0;
   bool pausing = t->watching || asked || limn_trainer_stopping(t) || due(step, t->sample_every, t->finished) ||
-                 due(step, t->checkpoint_every, t->finished) ||
-                 (limn_trainer_validates(t) && due(step, t->validate_every, t->finished)) || t->evaluating;
+                 due(step, t->checkpoint_every, t->finished) || wants_validation(t) || t->evaluating;
   bool first = t->read == t->begun; /* a user wants to see that it runs */
   if (pausing || first || limn_clock() - t->read_time >= READ_INTERVAL || step - t->read >= LIMN_RING_ROWS)
     LIMN_TRY(read_measures(t));
@@ -268,9 +278,10 @@ static limn_status begin_steps(limn_trainer *t, bool *last) {
     t->evaluating = wants_evaluation(t);
     return follow_up(t, true, last);
   }
-  if (!*last && t->config->patience > 0 && t->state.worse >= (uint64_t)t->config->patience) {
+  if (!*last && is_stale(t)) {
     *last = true;
-    limn_trainer_notice(t, "the run was stopped early; use --patience to go on");
+    limn_trainer_notice(t, "the run %s; use a higher --patience to go on",
+                        by_equilibrium(t) ? "is at its end" : "was stopped early");
   }
   return LIMN_OK;
 }
@@ -294,6 +305,17 @@ static void tell_evaluations(const limn_trainer *t) {
                         times > 1 ? "s" : "", seconds, 100 * seconds / (limn_clock() - t->started), t->state.best_step);
 }
 
+/* What an end by equilibrium went by, or why it did not come. */
+static void tell_ending(const limn_trainer *t) {
+  char text[1024], best[96] = "";
+  if (t->state.best_step > 0)
+    snprintf(best, sizeof best, "; the best checkpoint is that of step %" PRIu64, t->state.best_step);
+  limn_ending_tell(&t->ending, t->config, limn_trainer_separates(t),
+                   t->evaluation ? limn_training_evaluation_measure(t->evaluation) : "the held-out loss", t->state.step,
+                   text, sizeof text);
+  limn_trainer_notice(t, "%s%s", text, best);
+}
+
 static limn_status run_steps(limn_trainer *t) {
   bool last;
   LIMN_TRY(begin_steps(t, &last));
@@ -302,10 +324,12 @@ static limn_status run_steps(limn_trainer *t) {
     t->result->step = ++t->state.step;
     LIMN_TRY(after_step(t, &last));
   }
-  if (t->stale)
+  tell_evaluations(t);
+  if (by_equilibrium(t) && !t->result->stopped)
+    tell_ending(t);
+  else if (t->stale)
     limn_trainer_notice(t, "stopped early: no better %s in %" PRIu64 " measurements; the best was at step %" PRIu64,
                         t->evaluation ? "evaluation" : "validation", t->state.worse, t->state.best_step);
-  tell_evaluations(t);
   return LIMN_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "run/run.h"
 #include "train/alarm.h"
 #include "train/diagnosis.h"
+#include "train/ending.h"
 #include "train/evaluation.h"
 #include "train/session.h"
 #include "train/training_data.h"
@@ -42,6 +43,7 @@ typedef struct limn_trainer {
   char failure[1024]; /* a verdict that ends the run behind this step's checkpoint; "": none */
   limn_trend trend;
   bool stale; /* the last validation or evaluation ended the run's patience */
+  limn_ending ending;
 } limn_trainer;
 
 /* Calls the caller's on_event with the step filled in. */
@@ -55,6 +57,11 @@ static inline bool limn_trainer_validates(const limn_trainer *t) {
   return t->session.algorithm->validate && t->data.validation_count > 0;
 }
 
+/* Whether anything says which checkpoint is the best. */
+static inline bool limn_trainer_decides(const limn_trainer *t) {
+  return t->evaluation || (limn_trainer_validates(t) && t->session.algorithm->validation_decides);
+}
+
 /* What decides which checkpoint is the best: limn_progress_state.best_by. */
 static inline const char *limn_trainer_best_by(const limn_trainer *t) {
   return t->evaluation ? limn_training_evaluation_by(t->evaluation) : "";
@@ -63,6 +70,11 @@ static inline const char *limn_trainer_best_by(const limn_trainer *t) {
 /* Everything up to the first step: data, session, run folder, and what a run that goes on left there. Returns early,
  * with LIMN_OK, when it is to stop. */
 limn_status limn_trainer_start(limn_trainer *trainer);
+
+/* Whether a discriminator's separation is measured, which `until equilibrium` goes by. */
+static inline bool limn_trainer_separates(const limn_trainer *t) {
+  return limn_trainer_validates(t) && !t->session.algorithm->validation_decides;
+}
 
 /* Adds to the message that something is not finite where that was, and what is left. LIMN_DIVERGED. */
 limn_status limn_trainer_diverged(const limn_trainer *trainer, uint64_t step);

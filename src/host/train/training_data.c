@@ -88,7 +88,7 @@ static limn_status open_data(limn_training_data *d, limn_config *config, const l
                      "%s has %u picture%s of %dx%dx%d to train on, fewer than one batch of %d; use --batch %u%s", named,
                      d->training_count, d->training_count == 1 ? "" : "s", config->channels, config->height,
                      config->width, config->batch, d->training_count, d->training_count == 1 ? "" : " or fewer");
-  return limn_algorithm_of(config)->validate ? read_held_out(d, crop) : LIMN_OK;
+  return d->validation_count > 0 || limn_algorithm_of(config)->reconstructs ? read_held_out(d, crop) : LIMN_OK;
 }
 
 limn_status limn_training_data_open(limn_training_data *d, limn_config *config, const limn_picture_source *pictures,

@@ -24,7 +24,7 @@
 #define ACTIVE_VARIANCE 0.01f /* of mu over the pictures (Burda et al. 2016, section 5.3) */
 #define PAIRS           32    /* pictures shown with their reconstructions */
 #define PAIR_COLUMNS    8
-#define BETA            "beta" /* the leaf */
+#define BETA            "beta" /* the leaf, and the measure */
 #define LN2             0.69314718055994531
 
 static int batches_per_step(const limn_config *config) {
@@ -208,7 +208,7 @@ static bool is_measured(const limn_session *s, const char *name) {
 static void record_update(limn_session *s, limn_graph *graph, limn_value beta, limn_value norm) {
   limn_session_measure(s, graph, "grad_norm", norm);
   if (is_measured(s, "kl"))
-    limn_session_measure(s, graph, "beta", beta);
+    limn_session_measure(s, graph, BETA, beta);
 }
 
 static limn_status build_train(limn_session *s, limn_graph *graph) {
@@ -323,8 +323,11 @@ static limn_status step(limn_session *s, uint64_t step_index, int part, const li
   return s->update ? limn_program_run(s->update, step_index) : LIMN_OK;
 }
 
-static limn_status validate(limn_session *s, float *values, double *objective) {
-  float sums[LIMN_MAX_MEASURES];
+static bool is_of_training_alone(const char *measure) {
+  return strcmp(measure, "grad_norm") == 0 || strcmp(measure, BETA) == 0;
+}
+
+static limn_status validate(limn_session *s, limn_validation *out) {
   int batches = (int)(s->held_out_count / (uint32_t)s->validation_batch);
   for (int b = 0; b < batches; ++b) {
     if (s->stop && *s->stop)
@@ -337,17 +340,16 @@ static limn_status validate(limn_session *s, float *values, double *objective) {
   if (!ring)
     return limn_fail_memory("a validation");
   limn_status status = limn_tensor_download(limn_store_find(s->store, "measures.validation"), ring);
+  out->count = 0;
   for (int i = 0; status == LIMN_OK && i < s->measure_count; ++i) {
     double sum = 0;
     for (int b = 0; b < batches; ++b)
       sum += (double)ring[b * LIMN_MAX_MEASURES + i];
-    sums[i] = (float)(sum / batches);
+    if (!is_of_training_alone(s->measures[i]))
+      out->measures[out->count++] = (limn_measure){s->measures[i], (double)(float)(sum / batches)};
   }
   free(ring);
-  if (status == LIMN_OK) {
-    memcpy(values, sums, (size_t)s->measure_count * sizeof *values);
-    *objective = (double)values[0]; /* the loss at the full beta */
-  }
+  out->objective = out->measures[0].value; /* the loss at the full beta */
   return status;
 }
 
@@ -401,4 +403,6 @@ const limn_algorithm limn_vae_algorithm = {
     .step = step,
     .draw = draw,
     .validate = validate,
+    .validation_decides = true,
+    .reconstructs = true,
 };

@@ -19,6 +19,8 @@ typedef enum limn_look {
   LIMN_LOOK_EXTRA, /* the discriminator's further steps: as the first three */
   LIMN_LOOK_EXTRA_FAKE,
   LIMN_LOOK_EXTRA_BETWEEN,
+  LIMN_LOOK_HELD_OUT, /* held-out pictures; step = batch */
+  LIMN_LOOK_HELD_OUT_FAKE,
   LIMN_LOOKS
 } limn_look;
 
