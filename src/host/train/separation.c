@@ -69,7 +69,7 @@ static limn_status score_batches(limn_session *s, size_t batches, size_t rows, f
 limn_status limn_separation_take(limn_session *s, double *separation) {
   const size_t batches = s->held_out_count / (uint32_t)s->validation_batch;
   const size_t rows = (size_t)(s->validation_batch / s->config->pack);
-  float *real = malloc(batches * rows * sizeof *real), *fake = malloc(batches * rows * sizeof *fake);
+  float *real = calloc(batches * rows, sizeof *real), *fake = calloc(batches * rows, sizeof *fake);
   size_t count = 0;
   limn_status status =
       real && fake ? score_batches(s, batches, rows, real, fake, &count) : limn_fail_memory("a validation");
