@@ -134,6 +134,15 @@ Test(ending, it_brings_what_it_needs_and_drops_the_default_length) {
   expect_value(config, "patience", "7");
   cr_expect_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
   limn_config_destroy(config);
+  config = fresh("dcgan"); /* the settings of an old run */
+  cr_assert_eq(limn_config_set(config, "patience", "0", LIMN_FROM_FILE), LIMN_OK);
+  cr_assert_eq(limn_config_set(config, "evaluate_share", "0.5", LIMN_FROM_FILE), LIMN_OK);
+  cr_assert_eq(limn_config_set(config, "validation", "0", LIMN_FROM_FILE), LIMN_OK);
+  test_set(config, "until", "equilibrium");
+  expect_value(config, "patience", "5");
+  expect_value(config, "evaluate_share", "0.5");
+  expect_value(config, "validation", "0");
+  limn_config_destroy(config);
   config = fresh("vae");
   test_set(config, "steps", "50");
   test_set(config, "until", "equilibrium");

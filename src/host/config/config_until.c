@@ -23,20 +23,29 @@ static bool is_missing(const limn_config *config, const char *name) {
     return false;
   if (strcmp(name, "evaluate_share") ==
       0) /* they are what the run is for, and small networks would wait long for one */
-    return config->evaluate_share > 0;
+    return config->evaluate_share > 0 && config->evaluate_share < 0.2;
   return strcmp(name, "validation") == 0 ? config->validation == 0
                                          : config->evaluate_every == 0 && config->evaluate_time == 0;
 }
 
+/* Whether it may be set here. What a file says is taken for what was off when nobody thought of an equilibrium, as in
+ * the settings of a run that goes on; but which pictures are held out is not changed behind a file. */
+static bool may_imply(const limn_config *config, size_t index) {
+  const limn_setting *setting = limn_setting_at(index);
+  const int source = config->sources[index];
+  return setting->models >> config->model & 1 &&
+         (setting->resume == LIMN_RESUME_FREE ? source <= LIMN_FROM_FILE
+                                              : source == LIMN_FROM_DEFAULT && !config->resumed);
+}
+
 limn_status limn_config_imply_until(limn_config *config) {
+  if (config->until != LIMN_UNTIL_EQUILIBRIUM)
+    return LIMN_OK;
   for (size_t i = 0; i < sizeof implied / sizeof *implied; ++i) {
     size_t index = 0;
     LIMN_TRY(limn_setting_look_up(implied[i].name, &index));
-    const limn_setting *setting = limn_setting_at(index);
-    const bool may = config->sources[index] == LIMN_FROM_DEFAULT && setting->models >> config->model & 1 &&
-                     (!config->resumed || setting->resume == LIMN_RESUME_FREE);
-    if (config->until == LIMN_UNTIL_EQUILIBRIUM && may && is_missing(config, implied[i].name))
-      LIMN_TRY(limn_config_assign(config, index, implied[i].value, LIMN_FROM_DEFAULT, ORIGIN));
+    if (may_imply(config, index) && is_missing(config, implied[i].name))
+      LIMN_TRY(limn_config_assign(config, index, implied[i].value, config->sources[index], ORIGIN));
   }
   return LIMN_OK;
 }

@@ -49,6 +49,10 @@ static void tell_quality(const limn_ending *e, const limn_config *c, const char 
     snprintf(text, size, "%s was measured %" PRIu64 " times, and it takes %d", measure, e->count, LIMN_ENDING_SMOOTH);
     return;
   }
+  if (e->without == 0) {
+    snprintf(text, size, "the mean of %d of %s is %.4g, the best so far", LIMN_ENDING_SMOOTH, measure, fabs(e->mean));
+    return;
+  }
   snprintf(text, size,
            "the mean of %d of %s is %.4g and was %.4g at step %" PRIu64 ": not %g %% better for %" PRIu64
            " measurement%s",
