@@ -263,8 +263,8 @@ typedef struct limn_trained {
   int64_t count;
 } limn_trained;
 
-/* hyper (4): lr, 1 - beta1^t, 1 - beta2^t, unused. The gradient is multiplied by *scale (NULL: 1); nothing is written
- * while *gate is not 0 (NULL: never). */
+/* hyper (4): lr, 1 - beta1^t, 1 - beta2^t, what is added to beta2. The gradient is multiplied by *scale (NULL: 1);
+ * nothing is written while *gate is not 0 (NULL: never). */
 typedef struct limn_optimizer_values {
   const float *hyper, *scale, *gate;
   float beta1, beta2, eps, weight_decay, momentum;

@@ -23,7 +23,7 @@ __device__ static inline adam_step make_adam_step(const limn_optimizer_values &p
           lr / p.hyper[1],
           1 / sqrtf(p.hyper[2]),
           p.beta1,
-          p.beta2,
+          p.beta2 + p.hyper[3],
           p.eps};
 }
 

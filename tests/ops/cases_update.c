@@ -7,9 +7,9 @@
 typedef enum optimizer { SGD_PLAIN, SGD_MOMENTUM, ADAM, ADAMW } optimizer;
 typedef enum guard { GUARD_NONE, GUARD_SCALE, GUARD_OPEN, GUARD_SHUT } guard;
 
-/* Adam's third step: (lr, 1 - beta1^3, 1 - beta2^3, 0). The rate is large, so that an update shows beside its weight.
- */
-static const float hyper_values[4] = {0.5f, 1 - 0.125f, 1 - 0.997002999f, 0};
+/* Adam's third step: (lr, 1 - beta1^3, 1 - beta2^3, what is added to beta2). The rate is large, so that an update shows
+ * beside its weight; beta2 is far from its attribute, for the same reason. */
+static const float hyper_values[4] = {0.5f, 1 - 0.125f, 1 - 0.997002999f, -0.25f};
 
 static limn_value state(case_graph *g, limn_role role, const char *name, limn_shape shape, case_range range) {
   return case_leaf_of(g, role, name, shape, range, false);

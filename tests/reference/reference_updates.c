@@ -53,11 +53,12 @@ static void sgd(const limn_node *node, const reference_array *in, const referenc
   }
 }
 
-/* inputs as SGD's; targets: w, m, v. hyper = (lr, 1 - beta1^t, 1 - beta2^t, 0). */
+/* inputs as SGD's; targets: w, m, v. hyper = (lr, 1 - beta1^t, 1 - beta2^t, what is added to
+ * beta2). */
 static void adam(const limn_node *node, const reference_array *in, const reference_array *targets) {
   double lr = in[1].data[0], correction1 = in[1].data[1], correction2 = in[1].data[2];
   double scale = in[2].data ? in[2].data[0] : 1, decay = node->weight_decay;
-  double beta1 = node->beta1, beta2 = node->beta2;
+  double beta1 = node->beta1, beta2 = node->beta2 + in[1].data[3];
   if (is_shut(in[3]))
     return;
   for (int64_t i = 0; i < limn_shape_count(targets[0].shape); ++i) {

@@ -36,7 +36,7 @@ const char *const run_models[RUN_MODELS] = {"dcgan", "vae", "autoencoder", "snga
   "--filters", "2", "--steps", "40", "--set", "log_every=3", "--set", "checkpoint_every=6", "--set", "keep_every=18",  \
       "--set", "sample_every=7", "--augment", "ada", "--set", "ada_target=0", "--set", "ada_pictures=400", "--set",    \
       "pack=2", "--set", "instance_noise=0.1", "--set", "minibatch_stddev=true", "--set", "schedule=cosine", "--set",  \
-      "lr_end=0.25", "--set", "penalty_end=0.5", "--set", "ema=0.9"
+      "lr_end=0.25", "--set", "penalty_end=0.5", "--set", "beta2_end=0.9", "--set", "ema_half_life=200"
 #define VALIDATED "--set", "validation=0.25", "--set", "validate_every=25", "--patience", "100"
 
 /* One model waits on a full disk, and one trains on picture files, which it keeps decoded beside its run. */

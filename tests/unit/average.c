@@ -372,3 +372,40 @@ Test(average, the_decay_warms_up) {
                        (size_t)cases[i].t, (double)limn_average_rate(0.999, cases[i].t));
   cr_expect_float_eq((double)limn_average_rate(0.05, 0), 0.95, 1e-7, "never above the setting");
 }
+
+Test(average, the_half_life_is_told_in_pictures) {
+  static const struct {
+    double pictures;
+    int batch;
+    double rate;
+  } cases[] = {{512, 512, 0.5}, {1024, 512, 0.2928932}, {5e6, 512, 7.0976e-5}, {0, 64, 1}, {16, 64, 0.9375}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i)
+    cr_expect_float_eq((double)limn_average_rate_of_half_life(cases[i].pictures, cases[i].batch), cases[i].rate,
+                       1e-6 * cases[i].rate + 1e-9, "%g pictures: %g", cases[i].pictures,
+                       (double)limn_average_rate_of_half_life(cases[i].pictures, cases[i].batch));
+}
+
+static double value_at(const char *run, uint64_t step, const char *name) {
+  float value;
+  limn_safetensors *file = test_open_checkpoint(run, step);
+  const limn_stored_tensor *tensor = limn_safetensors_find(file, name);
+  cr_assert_not_null(tensor, "%s", name);
+  memcpy(&value, tensor->data, sizeof value);
+  limn_safetensors_close(file);
+  return (double)value;
+}
+
+/* In each step what is added to the average is what a half-life says that has risen that far. */
+Test(average, its_half_life_rises_over_the_run) {
+  test_train_well("dcgan",
+                  (const char *const[]){"steps", "6", "lr", "0.01", "batch", "8", "ema_half_life", "32",
+                                        "checkpoint_every", "1", "keep", "6", NULL},
+                  data, "rising");
+  double average = 0;
+  for (int t = 0; t < 6; ++t) {
+    const double half_life = 32 * (1 - cos(acos(-1) * t / 6)) / 2;
+    const double kept = half_life > 0 ? pow(0.5, 8 / half_life) : 0;
+    average = kept * average + (1 - kept) * value_at("rising", (uint64_t)t + 1, "generator.main.0.weight");
+    cr_expect_float_eq(value_at("rising", (uint64_t)t + 1, "ema.generator.main.0.weight"), average, 1e-6, "step %d", t);
+  }
+}

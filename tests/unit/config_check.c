@@ -104,8 +104,20 @@ Test(config_check, a_setting_without_its_partner_is_refused) {
   }
 }
 
+Test(config_check, an_average_is_told_by_steps_or_by_pictures) {
+  limn_config *config = settings_of("r3gan");
+  set(config, "ema_half_life", "500000", LIMN_FROM_SET);
+  expect_check(config, NULL);
+  set(config, "ema", "0.9", LIMN_FROM_SET);
+  expect_check(config, "ema 0.9");
+  expect_message("set ema_half_life to 0, or ema to 0.999");
+  set(config, "ema_half_life", "0", LIMN_FROM_SET);
+  expect_check(config, NULL);
+  limn_config_destroy(config);
+}
+
 Test(config_check, moments_are_adams) {
-  static const char *const names[] = {"beta1", "beta2", "eps"};
+  static const char *const names[] = {"beta1", "beta2", "beta2_end", "eps"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     limn_config *config = settings_of("vae");
     set(config, names[i], "0.25", LIMN_FROM_SET);

@@ -219,7 +219,7 @@ Test(optimizer, rates_follow_warm_up_and_schedule) {
     limn_config *config = test_config("vae", NULL);
     test_set(config, "schedule", cases[i].schedule);
     test_set(config, "warmup", cases[i].warmup);
-    limn_optimizer_hyper(config, 2, cases[i].step, cases[i].horizon, hyper);
+    limn_optimizer_hyper(config, 2, cases[i].step, cases[i].step, cases[i].horizon, hyper);
     cr_expect_float_eq((double)hyper[0], 2 * cases[i].factor, 1e-4, "%s, warm-up %s, step %u of %u: %g",
                        cases[i].schedule, cases[i].warmup, (unsigned)cases[i].step, (unsigned)cases[i].horizon,
                        (double)hyper[0]);
@@ -227,6 +227,26 @@ Test(optimizer, rates_follow_warm_up_and_schedule) {
     cr_expect_float_eq((double)hyper[2], 1 - pow(0.999, (double)cases[i].step + 1), 1e-6);
     limn_config_destroy(config);
   }
+}
+
+/* From 0.9 to 0.99, as Huang et al. 2024: in step 0, a quarter, half and all of the way, and behind it. */
+Test(optimizer, the_second_decay_rises) {
+  static const struct {
+    uint64_t step, index, horizon;
+    double beta2;
+  } cases[] = {{0, 0, 100, 0.9},      {25, 25, 100, 0.9131802}, {50, 101, 100, 0.945},
+               {100, 100, 100, 0.99}, {400, 400, 100, 0.99},    {400, 400, 0, 0.9}};
+  limn_config *config = test_config("vae", (const char *const[]){"beta2", "0.9", "beta2_end", "0.99", NULL});
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    float hyper[4];
+    limn_optimizer_hyper(config, 2, cases[i].step, cases[i].index, cases[i].horizon, hyper);
+    cr_expect_float_eq((double)hyper[3], cases[i].beta2 - 0.9, 1e-7, "step %u: %g", (unsigned)cases[i].step,
+                       (double)hyper[3]);
+    cr_expect_float_eq((double)hyper[2], 1 - pow(cases[i].beta2, (double)cases[i].index + 1), 1e-6);
+    cr_expect_float_eq((double)hyper[1], 1 - pow(0.9, (double)cases[i].index + 1), 1e-6);
+    cr_expect_eq(hyper[0], 2);
+  }
+  limn_config_destroy(config);
 }
 
 static float *copy_of(const limn_store *store, const char *prefix, const char *name, size_t *count) {

@@ -46,6 +46,7 @@ static const struct {
     {"course",
      false,
      {"r1", "4", "penalty_end", "0.1", "schedule", "cosine", "lr_end", "0.25", "lr_d", "0.1", "steps", "5"}},
+    {"moments", true, {"r1", "1", "penalty_every", "2", "beta2_end", "0.75", "steps", "5", ADAM}},
     {"spectral", false, {"loss", "hinge", "spectral_norm", "true", "minibatch_stddev", "true"}},
     {"everything",
      true,
@@ -195,6 +196,8 @@ Test(stabilisers, contradictions_are_refused_and_name_the_way_out) {
       {"r3gan", "minibatch_stddev compares pictures in groups", {"minibatch_stddev", "true", "batch", "25"}},
       {"r3gan", NULL, {"minibatch_stddev", "true", "batch", "27"}},
       {"r3gan", "set horizon, or penalty_end to 1", {"penalty_end", "0.1", "epochs", "0", "time", "10m"}},
+      {"r3gan", "set horizon, or beta2_end to 0", {"beta2_end", "0.9", "epochs", "0", "time", "10m"}},
+      {"r3gan", "set horizon, or ema_half_life to 0", {"ema_half_life", "1000", "epochs", "0", "time", "10m"}},
       {"r3gan", "set instance_noise_steps", {"instance_noise", "0.1", "epochs", "0", "time", "10m"}},
   };
   for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i) {

@@ -171,6 +171,10 @@ Test(train, a_stabilised_run_goes_on_as_if_it_had_not_been) {
                                                "cosine",
                                                "lr_end",
                                                "0.1",
+                                               "beta2_end",
+                                               "0.9",
+                                               "ema_half_life",
+                                               "32",
                                                NULL});
 }
 

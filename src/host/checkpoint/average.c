@@ -1,5 +1,6 @@
 #include "checkpoint/average.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,11 +8,12 @@
 #include "base/philox.h"
 #include "models/outline.h"
 
-#define CODES       1280 /* that statistics are taken from, in whole batches */
-#define FEWEST      32   /* codes a batch: fewer know too little of how pictures differ */
-#define MOST        64
-#define LONGEST     192 /* name of a leaf */
-#define FIRST_DECAY 10  /* of the average's warming up: (1 + t) / (10 + t) */
+#define CODES         1280 /* that statistics are taken from, in whole batches */
+#define FEWEST        32   /* codes a batch: fewer know too little of how pictures differ */
+#define MOST          64
+#define LONGEST       192 /* name of a leaf */
+#define FIRST_DECAY   10  /* of the average's warming up: (1 + t) / (10 + t) */
+#define SHORTEST_LIFE 1e-8
 
 /* Codes a batch: as many as the training has pictures, within bounds. */
 static int batch_of_codes(int batch) { return batch < FEWEST ? FEWEST : batch > MOST ? MOST : batch; }
@@ -19,6 +21,10 @@ static int batch_of_codes(int batch) { return batch < FEWEST ? FEWEST : batch > 
 float limn_average_rate(double ema, uint64_t t) {
   double decay = (1 + (double)t) / (FIRST_DECAY + (double)t);
   return (float)(1 - (decay < ema ? decay : ema));
+}
+
+float limn_average_rate_of_half_life(double pictures, int batch) {
+  return (float)-expm1(-log(2) * batch / fmax(pictures, SHORTEST_LIFE));
 }
 
 static const char *average_name(const char *name, char buffer[LONGEST]) {

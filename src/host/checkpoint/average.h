@@ -9,11 +9,14 @@
 #include "devices/device.h"
 #include "models/model.h"
 
-#define LIMN_AVERAGE_RATE "hyper.average" /* input leaf, a scalar: limn_average_rate of the step */
+#define LIMN_AVERAGE_RATE "hyper.average" /* input leaf, a scalar: limn_average_rate... of the step */
 
 /* 1 - decay at update t = 0, 1, ... : decay = min(ema, (1 + t) / (10 + t)), so that the first steps, which are far from
  * what comes of them, are soon forgotten. */
 float limn_average_rate(double ema, uint64_t t);
+
+/* The same where the average is to forget half of what it holds every so many pictures: 1 - 0.5^(batch / pictures). */
+float limn_average_rate_of_half_life(double pictures, int batch);
 
 /* Adds to a training step, behind the generator's update: average += rate (w - average) for its parameters, unless the
  * gate is shut. */

@@ -193,7 +193,7 @@ limn_status limn_export_as(const char *path, const char *network, limn_export_na
   LIMN_TRY_OR_CLEANUP(status, limn_checkpoint_read_config(stored, checkpoint, &config, &step));
   LIMN_TRY_OR_CLEANUP(status, find_prefix(config, checkpoint, network, prefix, sizeof prefix));
   LIMN_TRY_OR_CLEANUP(status, refuse_itself(checkpoint, file));
-  if (strcmp(network, "ema") == 0 && config->ema > 0 && !limn_checkpoint_is_settled(stored))
+  if (strcmp(network, "ema") == 0 && limn_config_averages(config) && !limn_checkpoint_is_settled(stored))
     LIMN_TRY_OR_CLEANUP(status, settle(&device, &store, config, &(limn_weights){.file = stored, .path = checkpoint}));
   describe(&description, stored, config, network);
   status = write_network(stored,

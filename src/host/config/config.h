@@ -139,11 +139,13 @@ struct limn_config {
   double lr, lr_d;   /* lr_d: discriminator's rate, 0: lr */
   double encoder_lr; /* of a pretrained encoder; 0: it is frozen */
   double beta1, beta2, eps, weight_decay, momentum;
-  int schedule;  /* limn_schedule_kind */
-  double lr_end; /* part of the rates at which it ends */
+  double beta2_end; /* to which beta2 goes; 0: it stays */
+  int schedule;     /* limn_schedule_kind */
+  double lr_end;    /* part of the rates at which it ends */
   int64_t warmup;
-  double clip; /* largest gradient norm, 0: no clipping */
-  double ema;  /* decay of the average of G's weights, 0: none */
+  double clip;          /* largest gradient norm, 0: no clipping */
+  double ema;           /* decay of the average of G's weights, 0: none */
+  double ema_half_life; /* of the average, in pictures; 0: by ema */
 
   /* the run */
   uint64_t seed;
@@ -214,6 +216,14 @@ static inline bool limn_config_has_pretrained_encoder(const limn_config *config)
 }
 static inline bool limn_config_has_frozen_encoder(const limn_config *config) {
   return limn_config_has_pretrained_encoder(config) && config->encoder_lr <= 0;
+}
+/* Whether the generator's weights are averaged; and whether anything changes over the run by the step of its end. */
+static inline bool limn_config_averages(const limn_config *config) {
+  return config->ema > 0 || config->ema_half_life > 0;
+}
+static inline bool limn_config_has_course(const limn_config *config) {
+  return config->schedule != LIMN_SCHEDULE_CONSTANT || config->penalty_end < 1 || config->beta2_end > 0 ||
+         config->ema_half_life > 0;
 }
 /* Whether the discriminator looks through a pretrained network, which stays as it is; and whether anything does. */
 static inline bool limn_config_has_projector(const limn_config *config) { return config->projector[0] != '\0'; }

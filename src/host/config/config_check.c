@@ -126,6 +126,26 @@ static bool has_end(const limn_config *config) {
   return config->horizon > 0 || config->steps > 0 || config->epochs > 0;
 }
 
+/* What falls or rises over the run. */
+static limn_status check_courses(const limn_config *config) {
+  const struct {
+    const char *what, *way_out;
+    bool on;
+  } courses[] = {
+      {"where a schedule ends", "set horizon, or schedule to constant", config->schedule != LIMN_SCHEDULE_CONSTANT},
+      {"where penalty_end is", "set horizon, or penalty_end to 1", config->penalty_end < 1},
+      {"where beta2_end is", "set horizon, or beta2_end to 0", config->beta2_end > 0},
+      {"until when ema_half_life rises", "set horizon, or ema_half_life to 0", config->ema_half_life > 0},
+      {"where instance_noise ends", "set instance_noise_steps",
+       config->instance_noise > 0 && config->instance_noise_steps == 0},
+  };
+  for (size_t i = 0; i < sizeof courses / sizeof *courses && !has_end(config); ++i)
+    if (courses[i].on)
+      return limn_fail(LIMN_USAGE, "a run by time, or until an equilibrium, does not know %s: %s", courses[i].what,
+                       courses[i].way_out);
+  return LIMN_OK;
+}
+
 static limn_status check_losses(const limn_config *config) {
   const bool logits = config->loss == LIMN_GAN_NON_SATURATING || config->loss == LIMN_GAN_MINIMAX;
   if (config->label_smoothing > 0 && !logits && config->loss != LIMN_GAN_LEAST_SQUARES)
@@ -178,10 +198,6 @@ static limn_status check_stabilisers(const limn_config *config) {
                      "batch to %d, or pack to 1",
                      config->pack, config->accumulate > 1 ? "micro-batch" : "batch", limn_config_micro_batch(config),
                      (config->batch + unit - 1) / unit * unit);
-  if (config->penalty_end < 1 && !has_end(config))
-    return limn_fail(LIMN_USAGE, "a run by time does not know where penalty_end is: set horizon, or penalty_end to 1");
-  if (config->instance_noise > 0 && config->instance_noise_steps == 0 && !has_end(config))
-    return limn_fail(LIMN_USAGE, "a run by time does not know where instance_noise ends: set instance_noise_steps");
   return LIMN_OK;
 }
 
@@ -224,10 +240,5 @@ limn_status limn_config_check(const limn_config *config) {
   if (config->schedule != LIMN_SCHEDULE_CONSTANT && span > 0 && config->warmup >= span)
     return limn_fail(LIMN_USAGE, "warmup %" PRId64 " leaves nothing of the schedule's %" PRId64 " steps: set it lower",
                      config->warmup, span);
-  if (config->schedule != LIMN_SCHEDULE_CONSTANT && !has_end(config))
-    return limn_fail(
-        LIMN_USAGE,
-        "a run by time, or until an equilibrium, does not know where a schedule ends: set horizon, or schedule to "
-        "constant");
-  return LIMN_OK;
+  return check_courses(config);
 }

@@ -17,6 +17,7 @@ static bool has_sigma(const limn_config *c) { return c->likelihood == LIMN_LIKEL
 static bool has_momentum(const limn_config *c) { return c->optimizer == LIMN_OPTIMIZER_SGD; }
 static bool has_moments(const limn_config *c) { return c->optimizer != LIMN_OPTIMIZER_SGD; }
 static bool has_course(const limn_config *c) { return c->schedule != LIMN_SCHEDULE_CONSTANT; }
+static bool counts_steps(const limn_config *c) { return c->ema_half_life <= 0; }
 static bool has_labels(const limn_config *c) { return c->labels && c->labels[0]; }
 static bool watches(const limn_config *c) { return c->watch_every > 0; }
 static bool restores(const limn_config *c) { return c->on_collapse == LIMN_COLLAPSE_RESTORE; }
@@ -47,6 +48,8 @@ static const struct {
     {"beta1", has_moments, "set optimizer to adam or adamw"},
     {"beta2", has_moments, "set optimizer to adam or adamw"},
     {"eps", has_moments, "set optimizer to adam or adamw"},
+    {"beta2_end", has_moments, "set optimizer to adam or adamw"},
+    {"ema", counts_steps, "set ema_half_life to 0"},
     {"lr_end", has_course, "set schedule to linear or cosine"},
     {"watch_count", watches, "set watch_every over 0"},
     {"on_collapse", watches, "set watch_every over 0"},

@@ -133,8 +133,8 @@ static const limn_setting_row table[] = {
     {NAME("until_separation", "length", GANS), FREE, NUMBER(until_separation), FROM_TO(0.5, 1), DEFAULT("0.8"),
      HELP("share of pairs of a held-out picture and a sample that the discriminator may still tell apart at the end")},
     {NAME("horizon", "length", ALL), INEXACT, INT64(horizon), STEPS, DEFAULT("0"),
-     HELP("steps over which the learning rate's schedule runs, and behind which no run goes; 0: the steps of the first "
-          "call")},
+     HELP("steps over which the learning rate's schedule runs, and behind which no run goes whose rate is then 0; 0: the steps of "
+          "the first call")},
     {NAME("batch", "length", ALL), FLAG("batch"), FIELD("integer", LIMN_SETTING_BATCH, batch),
      RANGE("1 to 65536, or auto"), .minimum = 1, .maximum = 65536,
      DEFAULTS("DCGAN: Radford et al. 2015", {DCGAN, "128"}, {ALL, "64"}),
@@ -230,6 +230,8 @@ static const limn_setting_row table[] = {
     {NAME("beta2", "optimiser", ALL), NUMBER(beta2), FROM_UNDER(0, 1),
      DEFAULTS("SNGAN, R3GAN: their authors; else Kingma & Ba 2015", {SNGAN, "0.9"}, {R3GAN | PROJECTED, "0.99"}, {ALL, "0.999"}),
      HELP("decay of Adam's second moment")},
+    {NAME("beta2_end", "optimiser", ALL), NUMBER(beta2_end), FROM_UNDER(0, 1), DEFAULT("0"),
+     HELP("value at the end of the run to which beta2 goes along a cosine (Huang et al. 2024: from 0.9 to 0.99); 0: it stays")},
     {NAME("eps", "optimiser", ALL), NUMBER(eps), OVER(0), DEFAULTS("Kingma & Ba 2015", {ALL, "1e-8"}),
      HELP("what Adam adds to the square root of its second moment")},
     {NAME("weight_decay", "optimiser", ALL), NUMBER(weight_decay), AT_LEAST(0), DEFAULT("0"),
@@ -247,6 +249,9 @@ static const limn_setting_row table[] = {
     {NAME("ema", "optimiser", GANS), NUMBER(ema), FROM_UNDER(0, 1), DEFAULTS("", {R3GAN | PROJECTED, "0.999"}, {ALL, "0"}),
      HELP("decay of the moving average of the generator's weights, from which samples are drawn; at step t, from 0, "
           "at most (1 + t) / (10 + t); 0: no average")},
+    {NAME("ema_half_life", "optimiser", GANS), NUMBER(ema_half_life), AT_LEAST(0), DEFAULT("0"),
+     HELP("training pictures after which that average has forgotten half, instead of ema: from 0 it rises to so many along a cosine "
+          "over the run (Huang et al. 2024); 0: ema says")},
 
     {NAME("seed", "run", ALL), FLAG("seed"), FIELD("integer", LIMN_SETTING_UINT64, seed),
      RANGE("0 to 18446744073709551615"), DEFAULT("1"), HELP("key of every random number of the run")},

@@ -311,9 +311,9 @@ limn_value limn_graph_assign_gated(limn_graph *graph, limn_value target, limn_va
 void limn_graph_latch(limn_graph *graph, limn_value gate, limn_value scalar);
 void limn_graph_record(limn_graph *graph, limn_value ring, int32_t column, limn_value scalar);
 
-/* One optimiser step on the leaf w. hyper (1, 4, 1, 1) = (lr, 1 - beta1^t, 1 - beta2^t, 0) is written by the host
- * before each run; the gradient is multiplied by the scalar `scale`, and nothing is written while the scalar `gate` is
- * not 0 (both may be LIMN_NONE; a gate needs a scale). */
+/* One optimiser step on the leaf w. hyper (1, 4, 1, 1) = (lr, 1 - beta1^t, 1 - beta2^t, what is added to beta2) is
+ * written by the host before each run; the gradient is multiplied by the scalar `scale`, and nothing is written while
+ * the scalar `gate` is not 0 (both may be LIMN_NONE; a gate needs a scale). */
 typedef struct limn_optimizer_inputs {
   limn_value gradient, hyper, scale, gate;
 } limn_optimizer_inputs;

@@ -32,7 +32,7 @@ static limn_status choose_weights(limn_generator *g, const limn_generator_file *
   if (file->averaged && options->raw)
     return limn_fail(LIMN_USAGE, "%s holds the average alone; name its run for the weights themselves",
                      file->weights.path);
-  *average = !file->single && file->config->ema > 0 && !options->raw;
+  *average = !file->single && limn_config_averages(file->config) && !options->raw;
   g->info.averaged = *average || file->averaged;
   return LIMN_OK;
 }

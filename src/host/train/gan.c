@@ -8,14 +8,13 @@
 #include "checkpoint/average.h"
 #include "train/accumulation.h"
 #include "train/augment.h"
+#include "train/course.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/penalties.h"
 #include "train/players.h"
 #include "train/separation.h"
 #include "train/session.h"
-
-#define PI 3.14159265358979323846
 
 #define REAL          "real" /* the leaf of real pictures */
 #define GENERATOR     "generator."
@@ -55,6 +54,7 @@ static limn_config discriminator_config(const limn_config *config) {
     c.lr *= part;
     c.beta1 = pow(config->beta1, part);
     c.beta2 = pow(config->beta2, part);
+    c.beta2_end = config->beta2_end > 0 ? pow(config->beta2_end, part) : 0;
   }
   return c;
 }
@@ -162,7 +162,8 @@ static limn_status end_step(limn_session *s, limn_graph *graph, limn_value sign)
     measure_last_penalties(s, graph);
   if (s->config->augment == LIMN_AUGMENT_ADA)
     limn_session_measure(s, graph, "ada_p", limn_augment_adapt(graph, s->config, sign, limn_session_gate(graph)));
-  return s->config->ema > 0 ? limn_average_add_update(graph, &s->model, limn_session_gate(graph)) : LIMN_OK;
+  return limn_config_averages(s->config) ? limn_average_add_update(graph, &s->model, limn_session_gate(graph))
+                                         : LIMN_OK;
 }
 
 static limn_status build_step(limn_session *s, limn_graph *graph) {
@@ -245,7 +246,7 @@ static limn_status build(limn_session *s) {
     LIMN_TRY(limn_session_build(s, build_extra));
   if (limn_penalties_lazy(s->config))
     LIMN_TRY(limn_session_build(s, build_penalty));
-  if (s->config->ema > 0)
+  if (limn_config_averages(s->config))
     LIMN_TRY(limn_average_create_program(&s->statistics, s->store, &s->model, s->batch.n));
   if (s->held_out_count)
     LIMN_TRY(limn_session_build(s, limn_separation_build));
@@ -260,9 +261,8 @@ static limn_status upload_course(limn_session *s, uint64_t step) {
     return LIMN_OK;
   const uint64_t fading = c->instance_noise_steps ? (uint64_t)c->instance_noise_steps : s->horizon;
   const double faded = fading ? fmin(1, (double)step / (double)fading) : 0;
-  const double done = s->horizon ? fmin(1, (double)step / (double)s->horizon) : 0;
   course[LIMN_COURSE_NOISE] = (float)(c->instance_noise * (1 - faded));
-  course[LIMN_COURSE_PENALTY] = (float)(c->penalty_end + (1 - c->penalty_end) * 0.5 * (1 + cos(PI * done)));
+  course[LIMN_COURSE_PENALTY] = (float)limn_course_cosine(1, c->penalty_end, step, s->horizon);
   return limn_session_upload(s, LIMN_VIEW_COURSE, course);
 }
 
@@ -270,21 +270,27 @@ static limn_status upload_course(limn_session *s, uint64_t step) {
 static limn_status upload_discriminator_rates(limn_session *s, uint64_t step, uint64_t index) {
   const limn_config config = discriminator_config(s->config);
   float hyper[4];
-  limn_optimizer_hyper(&config, config.lr, step, s->horizon, hyper);
-  const float rate = hyper[0] * (float)s->rate_factor;
-  limn_optimizer_hyper(&config, 1, index, s->horizon, hyper);
-  hyper[0] = rate;
+  limn_optimizer_hyper(&config, config.lr, step, index, s->horizon, hyper);
+  hyper[0] *= (float)s->rate_factor;
   return limn_session_upload(s, "hyper.discriminator.", hyper);
+}
+
+/* The half-life begins at 0, so that the average is at first the weights themselves (Huang et al. 2024). */
+static float average_rate_at(const limn_session *s, uint64_t step) {
+  const limn_config *c = s->config;
+  return c->ema_half_life > 0
+             ? limn_average_rate_of_half_life(limn_course_cosine(0, c->ema_half_life, step, s->horizon), c->batch)
+             : limn_average_rate(c->ema, step);
 }
 
 static limn_status upload_generator_rates(limn_session *s, uint64_t step) {
   const limn_config *c = s->config;
-  const float average_rate = limn_average_rate(c->ema, step);
+  const float average_rate = average_rate_at(s, step);
   float hyper[4];
-  limn_optimizer_hyper(c, c->lr, step, s->horizon, hyper);
+  limn_optimizer_hyper(c, c->lr, step, step, s->horizon, hyper);
   hyper[0] *= (float)s->rate_factor;
   LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
-  return c->ema > 0 ? limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate) : LIMN_OK;
+  return limn_config_averages(c) ? limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate) : LIMN_OK;
 }
 
 /* On all micro-batches of the batch; NULL: of pictures that are there already, or that the program does not read. */

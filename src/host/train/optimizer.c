@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/course.h"
 
-#define PI             3.14159265358979323846
 #define LONGEST_NAME   160
 #define SUM            "sum." /* before a parameter's name: its summed gradient */
 #define SCALE_INTERVAL 2000   /* steps, as Micikevicius et al. 2018 and PyTorch's GradScaler */
@@ -259,16 +259,19 @@ static double scheduled(const limn_config *config, uint64_t step, uint64_t horiz
   switch (config->schedule) {
   case LIMN_SCHEDULE_LINEAR:
     return warm * (1 - done * (1 - config->lr_end));
-  case LIMN_SCHEDULE_COSINE: /* Loshchilov & Hutter 2017, equation 5, one period down to lr_end */
-    return warm * (config->lr_end + (1 - config->lr_end) * 0.5 * (1 + cos(PI * done)));
+  case LIMN_SCHEDULE_COSINE:
+    return warm * limn_course_cosine(1, config->lr_end, step, horizon);
   default:
     return warm;
   }
 }
 
-void limn_optimizer_hyper(const limn_config *config, double lr, uint64_t step, uint64_t horizon, float hyper[4]) {
+void limn_optimizer_hyper(const limn_config *config, double lr, uint64_t step, uint64_t index, uint64_t horizon,
+                          float hyper[4]) {
+  const double last = config->beta2_end > 0 ? config->beta2_end : config->beta2;
+  const double beta2 = limn_course_cosine(config->beta2, last, step, horizon), updates = (double)(index + 1);
   hyper[0] = (float)(lr * scheduled(config, step, horizon));
-  hyper[1] = (float)(1 - pow(config->beta1, (double)(step + 1)));
-  hyper[2] = (float)(1 - pow(config->beta2, (double)(step + 1)));
-  hyper[3] = 0;
+  hyper[1] = (float)(1 - pow(config->beta1, updates));
+  hyper[2] = (float)(1 - pow(beta2, updates));
+  hyper[3] = (float)(beta2 - config->beta2);
 }

@@ -38,8 +38,10 @@ limn_status limn_optimizer_gather(limn_graph *graph, const limn_config *config, 
 limn_status limn_optimizer_apply(limn_graph *graph, const limn_config *config, const limn_store *store,
                                  const char *prefix, limn_value gate, limn_value *norm);
 
-/* The values of the hyper leaf for step 0, 1, ...: learning rate after warm-up and schedule, and Adam's bias
- * corrections. horizon is the step at which a schedule ends. */
-void limn_optimizer_hyper(const limn_config *config, double lr, uint64_t step, uint64_t horizon, float hyper[4]);
+/* The values of the hyper leaf for step 0, 1, ...: learning rate after warm-up and schedule, Adam's bias corrections of
+ * the network's update number `index`, from 0, and how far beta2 has moved towards beta2_end. horizon is the step at
+ * which a schedule ends. As in PyTorch, a correction is by the beta2 of the step, as if it had always been that. */
+void limn_optimizer_hyper(const limn_config *config, double lr, uint64_t step, uint64_t index, uint64_t horizon,
+                          float hyper[4]);
 
 #endif

@@ -325,7 +325,8 @@ limn_status limn_session_build(limn_session *s, limn_status (*build)(limn_sessio
 limn_status limn_session_build_samples(limn_session *s) {
   const limn_config *c = s->config;
   int count = c->sample_count;
-  LIMN_TRY(limn_sampler_create(&s->sampler, s->store, &s->model, count < s->batch.n ? count : s->batch.n, c->ema > 0));
+  LIMN_TRY(limn_sampler_create(&s->sampler, s->store, &s->model, count < s->batch.n ? count : s->batch.n,
+                               limn_config_averages(c)));
   size_t codes = (size_t)count * (size_t)c->latent;
   s->inputs = malloc(codes * sizeof *s->inputs);
   s->pixels = malloc((size_t)count * (size_t)s->batch.c * (size_t)s->batch.h * (size_t)s->batch.w * sizeof *s->pixels);

@@ -235,7 +235,7 @@ static limn_status open_session(limn_trainer *t, const char *checkpoint) {
   t->limit = end.limit;
   uint64_t horizon = t->config->horizon > 0 ? (uint64_t)t->config->horizon : t->steps;
   /* What falls over the run is fixed at its start: more steps do not stretch it. */
-  if (t->config->schedule != LIMN_SCHEDULE_CONSTANT || t->config->penalty_end < 1)
+  if (limn_config_has_course(t->config))
     t->config->horizon = (int64_t)horizon;
   if (t->config->instance_noise > 0 && t->config->instance_noise_steps == 0)
     t->config->instance_noise_steps = (int64_t)horizon;

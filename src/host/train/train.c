@@ -15,7 +15,7 @@
 
 static double learning_rate(const limn_trainer *t, uint64_t step) {
   float hyper[4];
-  limn_optimizer_hyper(t->config, t->config->lr, step, t->session.horizon, hyper);
+  limn_optimizer_hyper(t->config, t->config->lr, step, step, t->session.horizon, hyper);
   return (double)hyper[0] * t->session.rate_factor;
 }
 

@@ -128,7 +128,9 @@ static uint64_t steps_of_epochs(const limn_config *config, uint32_t training_cou
 limn_status limn_training_find_end(const limn_config *config, uint32_t training_count, int batches_per_step,
                                    limn_training_end *out) {
   char asked[64];
-  uint64_t horizon = config->schedule == LIMN_SCHEDULE_CONSTANT ? 0 : (uint64_t)config->horizon;
+  /* A rate that does not fall to 0 stays at its end. */
+  const bool ends = config->schedule != LIMN_SCHEDULE_CONSTANT && config->lr_end <= 0;
+  uint64_t horizon = ends ? (uint64_t)config->horizon : 0;
   *out = (limn_training_end){(uint64_t)config->steps, "steps"};
   if (config->epochs > 0) {
     uint64_t by_epochs = steps_of_epochs(config, training_count, batches_per_step);

@@ -309,9 +309,9 @@ static float beta_at(const limn_config *config, uint64_t step) {
 static limn_status step(limn_session *s, uint64_t step_index, int part, const limn_batch *batch) {
   (void)part; /* a step is one */
   float hyper[4], beta = beta_at(s->config, step_index);
-  limn_optimizer_hyper(s->config, s->config->lr, step_index, s->horizon, hyper);
+  limn_optimizer_hyper(s->config, s->config->lr, step_index, step_index, s->horizon, hyper);
   LIMN_TRY(limn_session_upload(s, "hyper.", hyper));
-  limn_optimizer_hyper(s->config, s->config->encoder_lr, step_index, s->horizon, hyper);
+  limn_optimizer_hyper(s->config, s->config->encoder_lr, step_index, step_index, s->horizon, hyper);
   if (limn_store_find(s->store, LIMN_PRETRAINED_RATE))
     LIMN_TRY(limn_session_upload(s, LIMN_PRETRAINED_RATE, hyper));
   if (limn_store_find(s->store, BETA))

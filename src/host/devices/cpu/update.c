@@ -68,7 +68,7 @@ static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
                                       .bias1 = hyper[1],
                                       .bias2 = hyper[2],
                                       .beta1 = n->beta1,
-                                      .beta2 = n->beta2,
+                                      .beta2 = n->beta2 + hyper[3],
                                       .eps = n->eps,
                                       .weight_decay = n->weight_decay,
                                       .scale = scale,
