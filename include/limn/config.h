@@ -80,7 +80,18 @@ LIMN_API const char *limn_config_get(const limn_config *config, const char *name
 /* "default", "preset demo", "my.yaml", "--set", "--lr". Borrowed from the config. */
 LIMN_API const char *limn_config_origin(const limn_config *config, const char *name);
 
-/* "demo" and others: named groups of settings. The text lists them when the name is unknown. */
+/* A named group of settings of one model; docs/reproduce.md says where each comes from. Several models have a "demo".
+ * Texts are static. */
+typedef struct limn_preset {
+  const char *name; /* "demo", "sngan-cifar10" */
+  const char *help; /* one line */
+  int model;        /* index of limn_model_name */
+} limn_preset;
+/* NULL: there is no such index. */
+LIMN_API const limn_preset *limn_preset_at(size_t index);
+
+/* Sets what that preset of the config's model says. LIMN_USAGE: the model has none of that name; the message lists what
+ * it has, or names the model that has it. */
 LIMN_API limn_status limn_config_preset(limn_config *config, const char *preset);
 /* A YAML file of `name: value` lines; a key `model` must agree with the config's model. */
 LIMN_API limn_status limn_config_load(limn_config *config, const char *path);

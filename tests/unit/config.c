@@ -241,7 +241,9 @@ Test(config, presets) {
   cr_expect_eq(config->height, 64);
   cr_expect_str_eq(limn_config_origin(config, "size"), "preset paper");
   cr_expect_eq(limn_config_preset(config, "papr"), LIMN_USAGE);
-  expect_message("demo, paper; did you mean paper?");
+  expect_message("did you mean paper?");
+  cr_expect_eq(limn_config_preset(config, "sngan-cifar10"), LIMN_USAGE);
+  expect_message("is one of sngan, not of dcgan: limn train sngan --preset sngan-cifar10");
   limn_config_destroy(config);
   for (int i = 0; i < LIMN_MODEL_COUNT; ++i) {
     config = settings_of(models[i]);

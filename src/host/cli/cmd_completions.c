@@ -29,6 +29,18 @@ static void add_alternatives(value *v, const char *text) {
   }
 }
 
+/* A name that several models have comes once. */
+static void add_presets(value *v) {
+  const limn_preset *preset;
+  char word[64];
+  for (size_t i = 0; (preset = limn_preset_at(i)) != NULL; i++) {
+    const size_t used = strlen(v->words);
+    snprintf(word, sizeof(word), "%s ", preset->name);
+    if (!strstr(v->words, word) && used + strlen(word) < sizeof(v->words))
+      snprintf(v->words + used, sizeof(v->words) - used, "%s", word);
+  }
+}
+
 static value value_of(const cli_option *option) {
   static const char *const files[] = {"FILE", "DIR", "RUN", "PATH", ".yaml"};
   const char *range = option->setting ? option->setting->range : option->value;
@@ -36,6 +48,8 @@ static value value_of(const cli_option *option) {
   value v = {.setting = option->value && strcmp(option->value, "NAME=VALUE") == 0};
   if (option->value && strcmp(option->value, "MODEL") == 0)
     snprintf(v.words, sizeof(v.words), "%s ", limn_model_names(~0u, " ", " ", names, sizeof(names)));
+  if (strcmp(option->name, "preset") == 0)
+    add_presets(&v);
   for (size_t i = 0; option->value && i < sizeof(files) / sizeof(files[0]); i++)
     v.file = v.file || strstr(option->value, files[i]);
   if (option->value && strchr(range, '|'))

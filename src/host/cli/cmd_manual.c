@@ -99,6 +99,16 @@ static void put_models(FILE *stream) {
     put_item(stream, limn_model_name(i), limn_model_help(i));
 }
 
+static void put_presets(FILE *stream) {
+  const limn_preset *preset;
+  fputs(".SH PRESETS\n", stream);
+  for (size_t i = 0; (preset = limn_preset_at(i)) != NULL; i++) {
+    char text[160];
+    snprintf(text, sizeof(text), "%s: %s", limn_model_name(preset->model), preset->help);
+    put_item(stream, preset->name, text);
+  }
+}
+
 static void put_see_also(FILE *stream, const cli_command *but) {
   fputs(".SH SEE ALSO\n", stream);
   const char *before = "";
@@ -150,6 +160,8 @@ static void put_page(FILE *stream, const cli_command *command) {
   put_text(stream, command->about);
   if (command->takes_model)
     put_models(stream);
+  if (cli_command_takes_preset(command))
+    put_presets(stream);
   fputs(".SH OPTIONS\n", stream);
   for (size_t i = 0; i < command->option_count; i++)
     put_option(stream, &command->options[i]);

@@ -40,6 +40,27 @@ const char *cli_command_words(const cli_command *command, char *buffer, size_t s
   return buffer;
 }
 
+bool cli_command_takes_preset(const cli_command *command) {
+  for (size_t i = 0; i < command->option_count; i++)
+    if (strcmp(command->options[i].name, "preset") == 0)
+      return true;
+  return false;
+}
+
+/* model -1: of all models. */
+static void print_presets(int model) {
+  const limn_preset *preset;
+  puts("\nPresets");
+  for (size_t i = 0; (preset = limn_preset_at(i)) != NULL; i++) {
+    char head[64], text[160];
+    if (model >= 0 && preset->model != model)
+      continue;
+    snprintf(head, sizeof(head), "      %s", preset->name);
+    snprintf(text, sizeof(text), "%s: %s", limn_model_name(preset->model), preset->help);
+    cli_item_print(head, model >= 0 ? preset->help : text);
+  }
+}
+
 static void print_help(const cli_command *command, const cli_args *args) {
   const char *before = "usage: ";
   for (const char *line = command->usage; *line; before = "       ") {
@@ -55,6 +76,8 @@ static void print_help(const cli_command *command, const cli_args *args) {
     snprintf(head, sizeof(head), "      %s", limn_model_name(i));
     cli_item_print(head, limn_model_help(i));
   }
+  if (cli_command_takes_preset(command))
+    print_presets(args->word_count ? limn_model_index(args->words[0]) : -1);
   puts("\nOptions");
   cli_options_print(command->options, command->option_count);
   if (command->settings != CLI_SETTINGS_LISTED)

@@ -36,6 +36,9 @@ extern const cli_command *const cli_commands[];
 /* NULL when there is none of that name. */
 const cli_command *cli_command_find(const char *name);
 
+/* Whether it has the option --preset: --help and the manual then list them. */
+bool cli_command_takes_preset(const cli_command *command);
+
 /* The words that completions offer; NULL: files. */
 const char *cli_command_words(const cli_command *command, char *buffer, size_t size);
 
