@@ -88,6 +88,19 @@ Test(cli_runs, no_run_goes_on_behind_its_schedule) {
             result.err);
 }
 
+/* Where it ends over 0 there is a rate left, and a run by time or with more steps stays at it. */
+Test(cli_runs, a_run_goes_on_at_the_rate_that_its_schedule_leaves) {
+  outcome result;
+  write_pictures();
+  expect(&result, "train dcgan --steps 9 --set schedule=cosine --set lr_end=0.5 --set horizon=6 --out run -q " TINY, 0,
+         "000009.png");
+  expect(&result, "train --resume run --steps 12 -q", 0, "000012.png");
+  cr_expect(has_setting("run", "horizon: 6") && !said(&result, "bit-exact"), "%s", result.err);
+  expect(&result, "train dcgan --steps 12 --set schedule=cosine --set lr_end=0.5 --set horizon=6 --out whole -q " TINY,
+         0, "000012.png");
+  cr_expect(same_file("run/checkpoints/000012.safetensors", "whole/checkpoints/000012.safetensors"));
+}
+
 static bool same_bytes(const char *a, const char *b) {
   static char x[2][MOST_OUTPUT];
   size_t sizes[2];

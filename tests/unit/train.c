@@ -173,6 +173,8 @@ Test(train, a_stabilised_run_goes_on_as_if_it_had_not_been) {
                                                "0.1",
                                                "beta2_end",
                                                "0.9",
+                                               "ema",
+                                               "0",
                                                "ema_half_life",
                                                "32",
                                                NULL});
