@@ -28,6 +28,7 @@ typedef struct limn_step_memory {
   size_t arena_bytes;                   /* activations, gradients, workspaces of all programs, */
   size_t unshared_arena_bytes;          /* and what they would be if no two shared their place */
   size_t staging_bytes;                 /* for transfers */
+  size_t judge_bytes;                   /* of the network that evaluations judge with, on the same device */
   size_t reserve_bytes;                 /* kept free for the driver, CUDA and its libraries: an estimate */
   size_t sum_bytes;
 } limn_step_memory;

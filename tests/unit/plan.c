@@ -249,9 +249,10 @@ Test(plan, as_a_table) {
 /* What a run would take is the same whoever tells it: --dry-run, which reads the data, and limn plan, which does not.
  */
 Test(plan, its_memory_is_that_of_the_dry_run) {
-  static const char *const models[] = {"dcgan --set ema=0.9", "vae"};
+  static const char *const models[] = {"dcgan --set ema=0.9", "vae",
+                                       "dcgan --set evaluate_every=8 --features efficientnet_lite0"};
   test_write_data(test_path("data"), 400, 1, 16, 16);
-  for (size_t i = 0; i < 2; ++i) {
+  for (size_t i = 0; i < sizeof models / sizeof *models; ++i) {
     char arguments[256];
     snprintf(arguments, sizeof arguments, "plan %s " SMALL "--json", models[i]);
     json_t *plan = plan_json(arguments);
@@ -260,6 +261,9 @@ Test(plan, its_memory_is_that_of_the_dry_run) {
     const char *key;
     const json_t *bytes;
     cr_expect(number_at(memory, "sum_bytes") > 0);
+    /* 3.4 million weights, which need not be there, and as much again for what passes through. */
+    const double judge = number_at(memory, "judge_bytes");
+    cr_expect(i == 2 ? judge > 2 * 3.4e6 * sizeof(float) && judge < 1e8 : judge == 0, "%s: %g", models[i], judge);
     cr_expect_eq(number_at(memory, "data_bytes"), 400 * 16 * 16 + (i == 1 ? 40 * 16 * 16 : 0), "of the pictures");
     json_object_foreach(json_object_get(plan, "memory"), key, bytes) {
       /* A validation notes a row for each of its batches, of which the data has as many as it has. */
@@ -305,6 +309,14 @@ Test(plan, for_a_card_that_is_not_here) {
   cr_expect(sum > 1e9 && sum < 4e9, "%g bytes", sum);
   cr_expect(json_is_null(json_object_get(root, "largest_batch")));
   cr_expect(json_is_null(json_object_get(root, "note")));
+  json_decref(root);
+  root = plan_json("plan dcgan --device-spec h100 --size 64 --batch 128 --precision bf16 --no-largest --json --set "
+                   "evaluate_every=8 --features resnet18");
+  const double judge = number_at(json_object_get(root, "memory"), "judge_bytes");
+  expect_consistent(root);
+  /* 11.2 million weights in fp32, whatever the training is in. */
+  cr_expect(judge > 11.1e6 * sizeof(float) && judge < 2e9, "%g bytes", judge);
+  cr_expect_eq(number_at(json_object_get(root, "memory"), "sum_bytes"), sum + judge);
   json_decref(root);
 }
 

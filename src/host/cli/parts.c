@@ -102,6 +102,7 @@ void cli_say_memory(limn_report *report, const limn_step_memory *memory, const s
                {"arena_bytes", "activations, gradients, workspaces", memory->arena_bytes, memory->unshared_arena_bytes},
                {"unshared_arena_bytes", NULL, memory->unshared_arena_bytes, 0},
                {"staging_bytes", "transfers", memory->staging_bytes, 0},
+               {"judge_bytes", "judge of evaluations", memory->judge_bytes, 0},
                {"reserve_bytes", "driver and libraries, about", memory->reserve_bytes, 0},
                {"sum_bytes", "sum", memory->sum_bytes, 0}};
   limn_report_headed(report, "lrl", "memory", NULL);

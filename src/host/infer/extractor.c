@@ -100,13 +100,17 @@ static limn_status take_options(limn_extractor *e, const limn_extractor_options 
 static limn_status open_extractor(limn_extractor *e, const limn_safetensors *weights, const limn_extractor_options *o) {
   LIMN_TRY(take_options(e, o));
   /* Numbers that are published are fp32's, on a GPU too. */
-  LIMN_TRY(limn_device_create(&e->device,
-                              &(limn_device_options){.name = o->device, .threads = o->threads, .precision = "fp32"}));
+  LIMN_TRY(limn_device_create(
+      &e->device,
+      &(limn_device_options){
+          .name = o->device, .threads = o->threads, .precision = "fp32", .card = o->card, .planning = o->planning}));
   snprintf(e->info.device, sizeof e->info.device, "%s", e->device->description);
   if (!e->info.batch)
     e->info.batch = choose_batch(e->device, e->info.size);
   LIMN_TRY(limn_store_create(&e->store, e->device));
   LIMN_TRY(build(e, o->maps));
+  if (o->planning)
+    return LIMN_OK;
   LIMN_TRY(allocate(e));
   for (int i = 0; i < e->info.tap_count; ++i) /* which are the caller's names so far */
     for (int k = 0; e->info.network->taps[k]; ++k)
@@ -122,9 +126,12 @@ limn_status limn_extractor_open(limn_extractor **out, const limn_extractor_optio
   limn_extractor *e = calloc(1, sizeof *e);
   if (!e)
     return limn_fail_memory("a feature extractor");
-  limn_status status = limn_feature_file_open(&weights, options.features ? options.features : LIMN_DEFAULT_FEATURES,
-                                              &e->info.network, e->info.path, sizeof e->info.path);
-  if (status == LIMN_OK)
+  const char *features = options.features ? options.features : LIMN_DEFAULT_FEATURES;
+  const bool named = limn_feature_network_find(&e->info.network, features) == LIMN_OK;
+  limn_status status = LIMN_OK;
+  if (!options.planning || !named)
+    status = limn_feature_file_open(&weights, features, &e->info.network, e->info.path, sizeof e->info.path);
+  if (status == LIMN_OK && !options.planning)
     status = limn_sha256_file(e->info.path, e->info.checksum);
   if (status == LIMN_OK)
     status = open_extractor(e, weights, &options);
@@ -149,6 +156,17 @@ void limn_extractor_close(limn_extractor *e) {
 }
 
 void limn_extractor_get_info(const limn_extractor *e, limn_extractor_info *out) { *out = e->info; }
+
+size_t limn_extractor_bytes(const limn_extractor *e) {
+  limn_program_info info;
+  size_t bytes = 0;
+  limn_program_get_info(e->program, &info);
+  for (size_t i = 0; i < limn_store_count(e->store); ++i) {
+    const char *name;
+    bytes += (size_t)limn_shape_count(limn_store_at(e->store, i, &name)->shape) * sizeof(float);
+  }
+  return bytes + info.arena_bytes;
+}
 
 double limn_extractor_flops(const limn_extractor *e) {
   limn_program_info info;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "devices/device.h"
 #include "infer/sha256.h"
 #include "models/features/features.h"
 
@@ -18,7 +19,9 @@ typedef struct limn_extractor_options {
   int batch;               /* pictures a pass; 0: chosen */
   const char *const *taps; /* names; NULL: the judge alone */
   int tap_count;
-  bool maps; /* of maps the pixels themselves, (C, H, W), not their means */
+  bool maps;             /* of maps the pixels themselves, (C, H, W), not their means */
+  bool planning;         /* nothing can run: a network that is named needs no weights */
+  const limn_card *card; /* planning: for this card, which need not be there; NULL: for the device */
 } limn_extractor_options;
 
 typedef struct limn_extractor_info {
@@ -39,6 +42,9 @@ typedef struct limn_extractor_info {
 limn_status limn_extractor_open(limn_extractor **out, const limn_extractor_options *options);
 void limn_extractor_close(limn_extractor *extractor);
 void limn_extractor_get_info(const limn_extractor *extractor, limn_extractor_info *out);
+
+/* What it takes of the device's memory. */
+size_t limn_extractor_bytes(const limn_extractor *extractor);
 
 /* What a picture costs: 2 x multiply-accumulates. */
 double limn_extractor_flops(const limn_extractor *extractor);

@@ -70,8 +70,10 @@ static limn_status judge_fold(double *right, const limn_linear_algebra *algebra,
   limn_linear_model model;
   limn_status status = LIMN_OK;
   if (!has_two_classes(learn))
-    return limn_fail(LIMN_DATA, "%s: with %d folds, those left when one is held out have one class; take fewer folds",
-                     limn_feature_set_name(&learn->data->features), options->folds);
+    return limn_fail(
+        LIMN_DATA,
+        "%s: where a fold (of %d) is held out, the others have a single class: give more pictures of the rest",
+        limn_feature_set_name(&learn->data->features), options->folds);
   LIMN_TRY(limn_linear_model_begin(&model, learn));
   for (int i = 0; i < options->count && status == LIMN_OK; ++i) {
     limn_linear_options fit = options->fit;

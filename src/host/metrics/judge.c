@@ -14,11 +14,12 @@
 #define AT_ONCE 64 /* pictures that are read, resized and passed through together, about: whole passes */
 
 static limn_status choose_taps(limn_judge *j, const limn_judge_options *options) {
+  const char *features = options->features ? options->features : LIMN_DEFAULT_FEATURES;
   const limn_feature_network *network;
   char path[4096];
-  limn_safetensors *file;
-  LIMN_TRY(limn_feature_file_open(&file, options->features ? options->features : LIMN_DEFAULT_FEATURES, &network, path,
-                                  sizeof path));
+  limn_safetensors *file = NULL;
+  if (!options->planning || limn_feature_network_find(&network, features) != LIMN_OK)
+    LIMN_TRY(limn_feature_file_open(&file, features, &network, path, sizeof path));
   limn_safetensors_close(file);
   j->taps[0] = options->tap ? options->tap : network->judge;
   j->tap_count = 1;
@@ -36,6 +37,8 @@ limn_status limn_judge_open(limn_judge *j, const limn_judge_options *options) {
                                                                         .device = options->device,
                                                                         .threads = options->threads,
                                                                         .size = options->size,
+                                                                        .planning = options->planning,
+                                                                        .card = options->card,
                                                                         .taps = j->taps,
                                                                         .tap_count = j->tap_count}));
   limn_extractor_get_info(j->extractor, &j->info);

@@ -19,6 +19,8 @@ typedef struct limn_judge_options {
   bool logits;          /* class scores too */
   const char *device;
   int threads;
+  bool planning; /* as in limn_extractor_options, and the card */
+  const limn_card *card;
 } limn_judge_options;
 
 typedef struct limn_judge {

@@ -50,8 +50,9 @@ static limn_status make_dry_run(limn_dry_run *dry_run, limn_config *config, limn
       &(limn_session_data){
           .held_out = data->held_out, .held_out_count = data->held_out_count, .blank = true, .planning = true}));
   limn_status status = describe_layers(dry_run, &session.model);
+  if (status == LIMN_OK)
+    status = limn_training_memory(&session, NULL, &dry_run->memory);
   if (status == LIMN_OK) {
-    dry_run->memory = limn_session_memory(&session);
     dry_run->step_flops = limn_session_flops(&session);
     snprintf(dry_run->device, sizeof dry_run->device, "%s", session.device->description);
     snprintf(dry_run->data_kind, sizeof dry_run->data_kind, "%s", data->info.kind);

@@ -40,7 +40,7 @@ static void add_rows(limn_plan *plan, const limn_step_part *part, const limn_dev
   }
 }
 
-static limn_status describe(limn_plan *plan, const limn_session *s) {
+static limn_status describe(limn_plan *plan, const limn_session *s, const limn_card *card) {
   limn_step_part parts[LIMN_SESSION_PARTS];
   int part_count;
   plan->rows = calloc(limn_step_parts(s, parts, &part_count) + 1, sizeof *plan->rows);
@@ -58,9 +58,8 @@ static limn_status describe(limn_plan *plan, const limn_session *s) {
     plan->least_bytes += parts[i].times * info.least_bytes;
     add_rows(plan, &parts[i], s->device);
   }
-  plan->memory = limn_session_memory(s);
   plan->available_bytes = plan->card.name ? 0 : s->device->memory_bytes;
-  return LIMN_OK;
+  return limn_training_memory(s, card, &plan->memory);
 }
 
 static limn_step_card card_of(const limn_card_file *file, const char *precision) {
@@ -74,10 +73,11 @@ static limn_step_card card_of(const limn_card_file *file, const char *precision)
 
 static limn_status make_plan(struct whole_plan *plan, const limn_config *config) {
   limn_session session;
-  LIMN_TRY(limn_session_plan(&session, config, plan->card ? &plan->card->card : NULL));
+  const limn_card *card = plan->card ? &plan->card->card : NULL;
+  LIMN_TRY(limn_session_plan(&session, config, card));
   if (plan->card)
     plan->base.card = card_of(plan->card, config->precision);
-  limn_status status = describe(&plan->base, &session);
+  limn_status status = describe(&plan->base, &session, card);
   limn_session_release(&session);
   return status;
 }
@@ -122,9 +122,9 @@ limn_status limn_plan_largest_batch(const limn_plan *base, const limn_config *wa
   if (!card && base->available_bytes <= 0)
     return limn_fail(LIMN_USAGE, "the largest batch cannot be told: the memory of %s is not known", base->device);
   limn_status status = planned_config(&config, wanted, card);
+  const double capacity = card ? card->memory_bytes : limn_usable_memory(base->available_bytes);
   if (status == LIMN_OK)
-    status =
-        limn_largest_batch(config, card, card ? card->memory_bytes : limn_usable_memory(base->available_bytes), batch);
+    status = limn_largest_batch(config, card, capacity - (double)base->memory.judge_bytes, batch);
   limn_config_destroy(config);
   return status;
 }

@@ -34,10 +34,36 @@ struct limn_training_evaluation {
   int times;
 };
 
+static bool evaluates(const limn_config *config) { return config->evaluate_every > 0 || config->evaluate_time > 0; }
+
+static limn_judge_options judge_of(const limn_config *config, unsigned metrics) {
+  return (limn_judge_options){.features = config->features,
+                              .size = config->feature_size,
+                              .logits = limn_metrics_needs(metrics) & LIMN_NEEDS_LOGITS,
+                              .device = config->device,
+                              .threads = config->threads};
+}
+
+limn_status limn_training_evaluation_bytes(const limn_config *config, const limn_card *card, size_t *bytes) {
+  unsigned metrics;
+  limn_judge judge;
+  *bytes = 0;
+  if (!evaluates(config))
+    return LIMN_OK;
+  LIMN_TRY(limn_metrics_parse(config->evaluate_metrics, &metrics));
+  limn_judge_options options = judge_of(config, metrics);
+  options.planning = true;
+  options.card = card;
+  LIMN_TRY(limn_judge_open(&judge, &options));
+  *bytes = limn_extractor_bytes(judge.extractor);
+  limn_judge_close(&judge);
+  return LIMN_OK;
+}
+
 limn_status limn_training_evaluation_open(limn_training_evaluation **out, const limn_config *config) {
   unsigned metrics;
   *out = NULL;
-  if (config->evaluate_every == 0 && config->evaluate_time == 0)
+  if (!evaluates(config))
     return LIMN_OK;
   LIMN_TRY(limn_metrics_parse(config->evaluate_metrics, &metrics));
   if (limn_metrics_needs(metrics) & LIMN_NEEDS_SETS)
@@ -53,12 +79,9 @@ limn_status limn_training_evaluation_open(limn_training_evaluation **out, const 
   e->first = limn_metrics_first(config->evaluate_metrics);
   e->options = (limn_evaluate_options){.seed = config->seed};
   limn_status status = limn_linear_algebra_open(&e->algebra, config->threads);
+  const limn_judge_options options = judge_of(config, metrics);
   if (status == LIMN_OK)
-    status = limn_judge_open(&e->judge, &(limn_judge_options){.features = config->features,
-                                                              .size = config->feature_size,
-                                                              .logits = limn_metrics_needs(metrics) & LIMN_NEEDS_LOGITS,
-                                                              .device = config->device,
-                                                              .threads = config->threads});
+    status = limn_judge_open(&e->judge, &options);
   if (status != LIMN_OK) {
     limn_training_evaluation_close(e);
     return status;

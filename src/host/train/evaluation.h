@@ -14,6 +14,9 @@ typedef struct limn_training_evaluation limn_training_evaluation;
 /* Opens the judge, so that what the settings name and is not there is said before anything is done. *out is NULL where
  * evaluate_every and evaluate_time are 0. */
 limn_status limn_training_evaluation_open(limn_training_evaluation **out, const limn_config *config);
+/* What the judge takes of the memory of the config's device, or of a card (NULL: none): by planning alone, for which a
+ * network that is named needs no weights. 0 where nothing is evaluated. */
+limn_status limn_training_evaluation_bytes(const limn_config *config, const limn_card *card, size_t *bytes);
 void limn_training_evaluation_close(limn_training_evaluation *evaluation);
 
 /* Sees the training's pictures. The session and the data are borrowed until it is closed. LIMN_FAILED once the

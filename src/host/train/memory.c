@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/evaluation.h"
 
 /* What a driver, a CUDA context, cuDNN and cuBLAS keep for themselves: some 0.5 to 0.8 GB on cards of today. */
 #define RESERVE_BYTES ((size_t)1 << 30)
@@ -77,6 +78,13 @@ limn_step_memory limn_session_memory(const limn_session *s) {
   memory.sum_bytes = memory.weight_bytes + memory.optimizer_bytes + memory.exchange_bytes + memory.arena_bytes +
                      memory.staging_bytes + memory.reserve_bytes;
   return memory;
+}
+
+limn_status limn_training_memory(const limn_session *s, const limn_card *card, limn_step_memory *memory) {
+  *memory = limn_session_memory(s);
+  LIMN_TRY(limn_training_evaluation_bytes(s->config, card, &memory->judge_bytes));
+  memory->sum_bytes += memory->judge_bytes;
+  return LIMN_OK;
 }
 
 static int round_batch(double batch, int largest) {

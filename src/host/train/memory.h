@@ -6,6 +6,8 @@
 #include "train/session.h"
 
 limn_step_memory limn_session_memory(const limn_session *session);
+/* The same with the judge of its evaluations, on that card or (NULL) the session's device. */
+limn_status limn_training_memory(const limn_session *session, const limn_card *card, limn_step_memory *memory);
 
 /* A session whose programs are planned and cannot run: for a card that need not be there, or (NULL) for the config's
  * device. */
