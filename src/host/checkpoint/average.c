@@ -37,24 +37,25 @@ limn_tensor *limn_average_find(const limn_store *store, const char *name) {
   return limn_store_find(store, average_name(name, buffer));
 }
 
-/* rate: 0 once the gate is shut. */
-static void add_update(limn_graph *graph, const limn_outline_leaf *leaf, limn_value rate) {
+/* A step down 1/2 |average - w|^2, whose gradient is -w and a decay of 1: optimisers take all tensors in one launch. */
+static void add_update(limn_graph *graph, const limn_outline_leaf *leaf, limn_optimizer_inputs inputs) {
   char buffer[LONGEST];
-  limn_value w = limn_graph_leaf(graph, leaf->role, leaf->name, leaf->shape);
+  inputs.gradient = limn_graph_leaf(graph, leaf->role, leaf->name, leaf->shape);
   limn_value kept = limn_graph_leaf(graph, LIMN_ROLE_OPTIMIZER, average_name(leaf->name, buffer), leaf->shape);
   limn_graph_set_form(graph, kept, leaf->form);
-  limn_value moved = limn_graph_mul(graph, limn_graph_sub(graph, w, kept), rate);
-  limn_graph_assign(graph, kept, limn_graph_add(graph, kept, moved));
+  limn_graph_sgd(graph, kept, LIMN_NONE, inputs, 0, 1);
 }
 
 limn_status limn_average_add_update(limn_graph *graph, const limn_model *model, limn_value gate) {
   limn_outline outline;
-  limn_value rate = limn_graph_leaf(graph, LIMN_ROLE_INPUT, LIMN_AVERAGE_RATE, LIMN_SCALAR);
-  rate = limn_graph_mul(graph, limn_graph_affine(graph, gate, -1, 1), rate);
+  const limn_optimizer_inputs inputs = {
+      .hyper = limn_graph_leaf(graph, LIMN_ROLE_INPUT, LIMN_AVERAGE_RATE, LIMN_CHANNELS(4)),
+      .scale = limn_graph_fill(graph, LIMN_SCALAR, -1),
+      .gate = gate};
   LIMN_TRY(limn_outline_take(&outline, model, model->row->generator));
   for (int i = 0; i < outline.leaf_count; ++i)
     if (outline.leaves[i].role == LIMN_ROLE_PARAMETER)
-      add_update(graph, &outline.leaves[i], rate);
+      add_update(graph, &outline.leaves[i], inputs);
   limn_outline_release(&outline);
   return limn_graph_status(graph);
 }

@@ -9,7 +9,7 @@
 #include "devices/device.h"
 #include "models/model.h"
 
-#define LIMN_AVERAGE_RATE "hyper.average" /* input leaf, a scalar: limn_average_rate... of the step */
+#define LIMN_AVERAGE_RATE "hyper.average" /* input leaf (1, 4, 1, 1): limn_average_rate... of the step, and 0 */
 
 /* 1 - decay at update t = 0, 1, ... : decay = min(ema, (1 + t) / (10 + t)), so that the first steps, which are far from
  * what comes of them, are soon forgotten. */

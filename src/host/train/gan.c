@@ -285,12 +285,12 @@ static float average_rate_at(const limn_session *s, uint64_t step) {
 
 static limn_status upload_generator_rates(limn_session *s, uint64_t step) {
   const limn_config *c = s->config;
-  const float average_rate = average_rate_at(s, step);
+  const float average_hyper[4] = {average_rate_at(s, step)};
   float hyper[4];
   limn_optimizer_hyper(c, c->lr, step, step, s->horizon, hyper);
   hyper[0] *= (float)s->rate_factor;
   LIMN_TRY(limn_session_upload(s, "hyper.generator.", hyper));
-  return limn_config_averages(c) ? limn_session_upload(s, LIMN_AVERAGE_RATE, &average_rate) : LIMN_OK;
+  return limn_config_averages(c) ? limn_session_upload(s, LIMN_AVERAGE_RATE, average_hyper) : LIMN_OK;
 }
 
 /* On all micro-batches of the batch; NULL: of pictures that are there already, or that the program does not read. */
