@@ -66,6 +66,7 @@ constexpr form FORMS[] = {
     make_form(ELEMENTS, {VALUES, CHANNELS}, {{LIMN_PW_ADD, 0, 1}}, {2}, {}),
     make_form(ELEMENTS, {VALUES, CHANNELS}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_RELU, 2, 2}}, {3}, {}),
     make_form(ELEMENTS, {VALUES, CHANNELS}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_LEAKY_RELU, 2, 2}}, {3}, {}),
+    make_form(ELEMENTS, {VALUES, CHANNELS}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_CLAMP, 2, 2}}, {3}, {}), /* ReLU6 */
     make_form(ELEMENTS, {VALUES, CHANNELS}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_SIGMOID, 2, 2}}, {3}, {}),
     make_form(ELEMENTS, {VALUES, CHANNELS}, {{LIMN_PW_ADD, 0, 1}, {LIMN_PW_TANH, 2, 2}}, {3}, {}),
     /* Batch normalisation by running statistics, with ReLU. */

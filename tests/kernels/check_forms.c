@@ -56,6 +56,12 @@ static const struct program_case programs[] = {
      {{LIMN_PW_ADD, 0, 1, 0, 0}, {LIMN_PW_LEAKY_RELU, R(0), -1, 0.2f, 0}},
      {{'v', R(1)}},
      {{3, 5, 7, 3}, {2, 30, 30, 8}}},
+    {"bias and ReLU6",
+     "vc",
+     2,
+     {{LIMN_PW_ADD, 0, 1, 0, 0}, {LIMN_PW_CLAMP, R(0), -1, 0, 0.75f}},
+     {{'v', R(1)}},
+     {{3, 5, 7, 3}, {2, 30, 30, 8}}},
     {"bias and sigmoid",
      "vc",
      2,
@@ -267,7 +273,7 @@ static void run_others_summed(const void *context) {
   const limn_extents d = {2, 4, 4, 8}, three = {2, 4, 4, 3}, channels = {1, 1, 1, 8}, thirds = {1, 1, 1, 3},
                      one = {1, 1, 1, 1};
   const float *values[3];
-  struct form_case s = {&programs[7], d, LIMN_BF16}; /* ReLU and bias gradient */
+  struct form_case s = {&programs[8], d, LIMN_BF16}; /* ReLU and bias gradient */
   limn_group group = make_group(&s, values), other = group;
   const limn_result results[] = {{R(0), d, NULL, LIMN_BF16}, {R(0), channels, NULL, LIMN_F32}};
   const limn_result of_input[] = {{R(0), d, NULL, LIMN_BF16}, {0, channels, NULL, LIMN_F32}};
@@ -280,7 +286,7 @@ static void run_others_summed(const void *context) {
   other = group;
   other.instructions[0].y = 0;
   check_other(false, &other, results, 2, "another second operand");
-  s = (struct form_case){&programs[11], three, LIMN_F32}; /* cross-entropy and its gradient */
+  s = (struct form_case){&programs[12], three, LIMN_F32}; /* cross-entropy and its gradient */
   group = make_group(&s, values);
   const limn_result loss[] = {
       {R(8), three, NULL, LIMN_F32}, {R(2), one, NULL, LIMN_F32}, {R(8), thirds, NULL, LIMN_F32}};
