@@ -117,6 +117,20 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
+def middle(values):
+    """Median and range, as text."""
+    return f"{statistics.median(values):.3g} ({min(values):.3g}-{max(values):.3g})" if len(values) > 1 else f"{values[0]:.3g}"
+
+
+def judge(args, features, drawn, metrics, *words):
+    """What `limn evaluate` says of drawn pictures against args.data: {score: value}. features: NAME|FILE, @SIZE behind it for pictures of other than the
+    network's own size."""
+    name, _, size = features.partition("@")
+    words = [args.limn, "evaluate", drawn, "--data", args.data, "--data-number", args.data_number, "--features", name,
+             *(["--feature-size", size] if size else []), "--metrics", ",".join(metrics), "--json", *words]
+    return {score["name"]: score["value"] for score in json.loads(output(words))["scores"]}
+
+
 def pairwise(ours, theirs):
     """The spread of the ratios of what was measured side by side. One more on one side has no partner, and is left out."""
     return spread([a / b for a, b in zip(ours, theirs)])

@@ -34,12 +34,15 @@ static inline bool test_takes(size_t number, size_t count) {
   return strcmp(test_device(), "cpu") == 0 || getenv("LIMN_TEST_WHOLE") || number % count == 0;
 }
 
-/* A tiny network on two threads. The data is 16x16 grey unless the settings say otherwise. */
+/* A tiny network on two threads, a DCGAN with one rate for both and no average, as its paper has it. The data is 16x16
+ * grey unless the settings say otherwise. */
 static inline limn_config *test_config(const char *model, const char *const *settings) {
   static const char *const tiny[] = {"size",    "16", "channels", "1", "filters",      "4", "latent", "8", "batch", "4",
                                      "threads", "2",  "seed",     "7", "sample_count", "4", NULL};
   limn_config *config = NULL;
   if (limn_config_create(&config, model) != LIMN_OK)
+    abort();
+  if (strcmp(model, "dcgan") == 0 && limn_config_preset(config, "paper") != LIMN_OK)
     abort();
   test_set_all(config, tiny);
   test_set(config, "device", test_device());

@@ -303,10 +303,10 @@ Test(accumulation, batch_auto) {
   config->accumulate = 6;
   cr_assert_eq(limn_config_check(config), LIMN_OK, "%s", limn_error_message());
   cr_assert_eq(limn_choose_batch(config, NULL, 1000), LIMN_OK, "%s", limn_error_message());
-  cr_expect_eq(config->batch, 132, "the default, 128, and what lacks");
+  cr_expect_eq(config->batch, 36, "the default, 32, and what lacks");
   config->batch = 0;
-  cr_assert_eq(limn_choose_batch(config, NULL, 40), LIMN_OK, "%s", limn_error_message());
-  cr_expect_eq(config->batch, 36);
+  cr_assert_eq(limn_choose_batch(config, NULL, 30), LIMN_OK, "%s", limn_error_message());
+  cr_expect_eq(config->batch, 24);
   cr_expect_eq(limn_choose_batch(config, NULL, 11), LIMN_DATA);
   config->batch = 12;
   int batch;

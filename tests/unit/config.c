@@ -42,8 +42,10 @@ Test(config, defaults) {
   limn_config *dcgan = settings_of("dcgan"), *vae = settings_of("vae");
   cr_expect_eq(dcgan->filters, 64);
   cr_expect_eq(dcgan->latent, 100);
-  cr_expect_eq(dcgan->batch, 128);
-  cr_expect_eq(dcgan->lr, 2e-4);
+  cr_expect_eq(dcgan->batch, 32);
+  cr_expect_eq(dcgan->lr, 8e-4);
+  cr_expect_eq(dcgan->lr_d, 2e-4);
+  cr_expect_eq(dcgan->ema, 0.999);
   cr_expect_eq(dcgan->beta1, 0.5);
   cr_expect_eq(dcgan->eps, 1e-8);
   cr_expect_eq(dcgan->epochs, 25);

@@ -124,6 +124,7 @@ Test(memory_verdict, says_how_one_picture_was_understood) {
 #ifndef __SANITIZE_ADDRESS__ /* which takes terabytes of addresses for itself */
 
 #define TRAIN "dcgan --data p.npy --device cpu --threads 1 --steps 1 "
+#define LARGE TRAIN "--size 256 --filters 16 " /* of few weights, and many pixels */
 
 /* count colour pictures of 64 x 64. */
 static void write_array(int count) {
@@ -186,16 +187,16 @@ Test(memory_verdict, of_every_command) {
 Test(memory_verdict, of_batch_auto) {
   outcome o;
   write_array(300);
-  run(&o, "train " TRAIN "--batch auto --dry-run");
-  cr_assert(o.code == 0 && strstr(o.out, "steps of 128 images"), "%s%s", o.out, o.err);
-  limit_memory((rlim_t)500 << 20);
-  run(&o, "train " TRAIN "--batch 128 --dry-run");
+  run(&o, "train " LARGE "--batch auto --dry-run");
+  cr_assert(o.code == 0 && strstr(o.out, "steps of 32 images"), "%s%s", o.out, o.err);
+  limit_memory((rlim_t)700 << 20);
+  run(&o, "train " LARGE "--batch 32 --dry-run");
   cr_assert_eq(o.code, 4, "%s", o.err);
-  run(&o, "train " TRAIN "--batch auto --dry-run");
+  run(&o, "train " LARGE "--batch auto --dry-run");
   const int batch = batch_of(o.out, "steps of ");
-  cr_assert(o.code == 0 && batch >= 8 && batch < 128, "%d: %s%s", o.code, o.out, o.err);
-  limit_memory((rlim_t)200 << 20);
-  run(&o, "train " TRAIN "--batch auto --dry-run");
+  cr_assert(o.code == 0 && batch >= 8 && batch < 32, "%d: %s%s", o.code, o.out, o.err);
+  limit_memory((rlim_t)330 << 20);
+  run(&o, "train " LARGE "--batch auto --dry-run");
   cr_assert(o.code == 4 && strstr(o.err, "not even one picture fits"), "%d: %s", o.code, o.err);
 }
 

@@ -174,7 +174,7 @@ Test(train, a_stabilised_run_goes_on_as_if_it_had_not_been) {
                                                "beta2_end",
                                                "0.9",
                                                "ema",
-                                               "0",
+                                               "0.999",
                                                "ema_half_life",
                                                "32",
                                                NULL});

@@ -67,8 +67,8 @@
 
 static const limn_preset_row table[] = {
     /* A few minutes on two CPU cores: pictures that show what the model can do, not the best that it can. */
-    {PRESET("demo", DCGAN, "a few minutes on two CPU cores") =
-         {{"steps", "8000"}, {"filters", "32"}, {"batch", "64"}, {"sample_every", "500"}, {"ema", "0.999"}}},
+    {PRESET("demo", DCGAN,
+            "a few minutes on two CPU cores") = {{"steps", "16000"}, {"filters", "32"}, {"sample_every", "1000"}}},
     {PRESET("demo", SNGAN, "a few minutes on two CPU cores") =
          {{"steps", "2000"}, {"filters", "32"}, {"d_steps", "1"}, {"ema", "0.999"}, {"sample_every", "250"}}},
     {PRESET("demo", R3GAN, "a few minutes on two CPU cores") =
