@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -129,6 +130,38 @@ def judge(args, features, drawn, metrics, *words):
     words = [args.limn, "evaluate", drawn, "--data", args.data, "--data-number", args.data_number, "--features", name,
              *(["--feature-size", size] if size else []), "--metrics", ",".join(metrics), "--json", *words]
     return {score["name"]: score["value"] for score in json.loads(output(words))["scores"]}
+
+
+def settings_of(limn, words):
+    """All settings of a training as they are, {name: value}, defaults too."""
+    told = json.loads(output([limn, "train", *words, "--dry-run", "--json"]))
+    return told["settings"] | {"batch": {"value": told["batch"]}}
+
+
+def fresh_folder(path):
+    """Its name, whose parent is there and which is not itself."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+class Results:
+    """What was measured already, in FOLDER/results.jsonl: a script that is stopped goes on, and measures nothing twice."""
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "results.jsonl"
+        lines = [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+        self.known = {line["key"]: line for line in lines}
+
+    def take(self, key, measure):
+        """The line of a key, which is anything that becomes JSON; what is in none is what measure() gives, and is kept."""
+        key = json.dumps(key)
+        if key not in self.known:
+            self.known[key] = {"key": key} | measure() | machine()
+            with open(self.path, "a") as file:
+                file.write(json.dumps(self.known[key]) + "\n")
+        return self.known[key]
 
 
 def pairwise(ours, theirs):

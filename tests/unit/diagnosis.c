@@ -31,6 +31,8 @@ Test(diagnosis, norms_that_rose_are_named) {
   expect(rose, "gradient norms rose ");
   expect(rose, "(grad_norm_d 8.9e+03): try a lower lr, or clip 1");
   expect(DIAGNOSE("dcgan", "grad_norm_d", 500, 10, 1e4, "clip", "1", "lr_d", "0.01"), "try a lower lr_d");
+  expect(DIAGNOSE("dcgan", "grad_norm_d", 500, 10, 1e4, "clip", "1", "lr_d", "0.0001"), "try a lower lr_d");
+  expect(DIAGNOSE("dcgan", "grad_norm_g", 500, 10, 1e4, "seed", "1", "lr_d", "0.01"), "try a lower lr, or");
   cr_expect_null(strstr(DIAGNOSE("dcgan", "grad_norm_d", 500, 10, 1e4, "clip", "1"), "clip"));
   expect(DIAGNOSE("vae", "grad_norm", 500, 10, 1e4, "seed", "1"), "(grad_norm 8.9e+03)");
   expect(DIAGNOSE("r3gan", "grad_norm_g", 500, 10, 1e4, "seed", "1"), "less of r1, r2 and gradient_penalty");

@@ -169,7 +169,7 @@ Test(linear_model, what_cannot_be_fitted_is_said) {
   labels[4] = 2;
   FAILS(limn_cross_validate(&best, accuracies, &algebra, &train,
                             &(limn_cross_validation_options){.c = (double[]){1}, .count = 1, .folds = 2}),
-        LIMN_DATA, "give more pictures of the rest");
+        LIMN_DATA, "give more pictures of other classes");
   free(labels);
 }
 

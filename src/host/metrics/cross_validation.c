@@ -72,7 +72,7 @@ static limn_status judge_fold(double *right, const limn_linear_algebra *algebra,
   if (!has_two_classes(learn))
     return limn_fail(
         LIMN_DATA,
-        "%s: where a fold (of %d) is held out, the others have a single class: give more pictures of the rest",
+        "%s: where a fold (of %d) is held out, the others have a single class: give more pictures of other classes",
         limn_feature_set_name(&learn->data->features), options->folds);
   LIMN_TRY(limn_linear_model_begin(&model, learn));
   for (int i = 0; i < options->count && status == LIMN_OK; ++i) {

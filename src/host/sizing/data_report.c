@@ -224,9 +224,12 @@ static limn_status plan_training(limn_data_need *need, limn_config *config, uint
   LIMN_TRY(limn_session_plan(&session, config, NULL));
   snprintf(need->device, sizeof need->device, "%s", session.device->description);
   need->batch = config->batch;
-  need->memory_bytes = limn_session_memory(&session).sum_bytes;
+  limn_step_memory memory;
+  limn_status status = limn_training_memory(&session, NULL, &memory);
+  need->memory_bytes = memory.sum_bytes;
   need->available_bytes = session.device->memory_bytes;
-  limn_status status = limn_session_fits(&session) ? LIMN_OK : limn_fitting_batch(&session, &need->fitting_batch);
+  if (status == LIMN_OK && !limn_session_fits(&session))
+    status = limn_fitting_batch(&session, &need->fitting_batch);
   need->checkpoint_bytes = limn_checkpoint_bytes(session.store);
   limn_session_release(&session);
   return status;

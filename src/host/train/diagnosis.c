@@ -37,9 +37,10 @@ const char *limn_diagnose(const limn_trend *t, const limn_config *c, char *buffe
   const bool penalised = c->r1 > 0 || c->r2 > 0 || c->gradient_penalty > 0;
   const char *penalties = penalised ? ", less of r1, r2 and gradient_penalty" : "";
   const char *clip = c->clip > 0 ? "" : ", or clip 1";
-  const char *rate = c->lr_d > c->lr ? "a lower lr_d" : "a lower lr";
   double times;
   const int risen = find_risen(t, &times);
+  const bool of_discriminator = risen >= 0 ? risen == 0 && c->lr_d > 0 : c->lr_d > c->lr;
+  const char *rate = of_discriminator ? "a lower lr_d" : "a lower lr";
   if (strcmp(c->precision, "fp16") == 0)
     snprintf(buffer, size, "fp16 ends at 65504, which activations have likely passed: try precision bf16, or %s%s",
              rate, penalties);

@@ -157,10 +157,20 @@ double limn_usable_memory(double bytes) { return bytes - fmin(SPARE_BYTES, SPARE
 
 static bool is_cuda(const limn_session *s) { return strcmp(s->device->ops->kind, "cuda") == 0; }
 
-/* What has to be free, of a device whose libraries have taken theirs. */
+/* 0 also where there is none to be had: the run will say why. */
+static double judge_bytes(const limn_config *config, const limn_card *card) {
+  size_t bytes = 0;
+  return limn_training_evaluation_bytes(config, card, &bytes) == LIMN_OK ? (double)bytes : 0;
+}
+
+/* What has to be free, of a device whose libraries have taken theirs. A run has opened its judge by then. */
 static double bytes_to_take(const limn_session *s) {
   const limn_step_memory memory = limn_session_memory(s);
-  return (double)(memory.sum_bytes - memory.reserve_bytes);
+  return (double)(memory.sum_bytes - memory.reserve_bytes) + (s->planning ? judge_bytes(s->config, NULL) : 0);
+}
+
+static double usable_memory_of(const limn_session *s) {
+  return limn_usable_memory(s->device->memory_bytes) - (s->planning ? judge_bytes(s->config, NULL) : 0);
 }
 
 bool limn_session_fits(const limn_session *s) {
@@ -172,7 +182,7 @@ limn_status limn_fitting_batch(const limn_session *s, int *batch) {
   *batch = 0;
   limn_status status = limn_config_copy(&config, s->config);
   if (status == LIMN_OK && s->device->memory_bytes > 0)
-    status = limn_largest_batch(config, NULL, limn_usable_memory(s->device->memory_bytes), batch);
+    status = limn_largest_batch(config, NULL, usable_memory_of(s), batch);
   limn_config_destroy(config);
   return status;
 }
@@ -184,7 +194,7 @@ static bool fits_in_parts(const limn_session *s, limn_config *config, int parts)
   config->batch = s->config->batch;
   return limn_config_check(config) == LIMN_OK &&
          bytes_of_batch(config, NULL, config->batch / parts, &bytes, &growing) == LIMN_OK &&
-         bytes <= limn_usable_memory(s->device->memory_bytes);
+         bytes <= usable_memory_of(s);
 }
 
 limn_status limn_fitting_parts(const limn_session *s, int batch, int *parts) {
@@ -256,7 +266,7 @@ limn_status limn_choose_batch(limn_config *config, const limn_card *card, uint32
   tried->batch = batch;
   limn_status status = limn_session_plan(&session, tried, card);
   if (status == LIMN_OK) {
-    double capacity = card ? card->memory_bytes : limn_usable_memory(session.device->memory_bytes);
+    double capacity = card ? card->memory_bytes - judge_bytes(tried, card) : usable_memory_of(&session);
     bool search = is_cuda(&session) || !limn_session_fits(&session);
     limn_session_release(&session);
     if (search)
