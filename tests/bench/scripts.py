@@ -24,8 +24,8 @@ def script(name):
     return module
 
 
-common, vs_pytorch, regress, kernels, ops, evaluate = (
-    script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels", "ops", "evaluate"))
+common, vs_pytorch, regress, kernels, ops, evaluate, recipes = (
+    script(name) for name in ("common.py", "vs_pytorch", "regress", "kernels", "ops", "evaluate", "recipes"))
 Failed = sys.modules["common"].Failed
 
 
@@ -81,6 +81,39 @@ class Refusals(Script):
         self.expect_line(self.call("scaling", "--batches", "1,x"), 2, "--batches")
         self.expect_line(self.call("scaling", "--draw", "--json", self.folder / "none"), 1, "none", "--draw")
         self.expect_line(self.call("kernels", "--limn", LIMN, "--models", "vea"), 1, "did you mean vae?")
+
+
+    def test_recipes(self):
+        file = self.folder / "recipes"
+        for text, said in ("dcgan --lr 1\n", "line 1"), ("a: dcgan\n# b\na: vae\n", "line 3"), ("a:\n", "line 1"):
+            file.write_text(text)
+            self.expect_line(self.call("recipes", "--limn", LIMN, "--data", "x", "--recipes", file), 1, said)
+        file.write_text("a: dcgan\n")
+        self.expect_line(self.call("recipes", "--limn", LIMN, "--data", "x", "--recipes", file, "--only", "b"), 1, "no recipe b")
+        self.expect_line(self.call("vae", "--limn", LIMN, "--data", "x", "--pytorch-data", "x", "--test", "nowhere"), 1, "nowhere")
+
+
+class Results(Script):
+    def test_nothing_is_measured_twice(self):
+        asked = []
+
+        def measure():
+            asked.append(1)
+            return {"value": len(asked)}
+
+        for _ in range(2):
+            results = common.Results(self.folder / "out")
+            self.assertEqual(results.take(["a", {"lr": 1}], measure)["value"], 1)
+        self.assertEqual(results.take(["a", {"lr": 2}], measure)["value"], 2)
+
+    def test_a_key_has_every_setting(self):
+        args = types.SimpleNamespace(limn=LIMN, data=self.folder / "p.npy", common="--filters 4", pictures=8, seconds=None, number=1, data_number=1, features="x")
+        header = "{'descr': '|u1', 'fortran_order': False, 'shape': (40, 16, 16), }".ljust(117) + "\n"
+        args.data.write_bytes(b"\x93NUMPY\1\0\x76\0" + header.encode() + bytes(40 * 256))
+        key = recipes.key(args, "a", ["dcgan", "--batch", "8"], 1)
+        self.assertEqual((key[2]["batch"], key[2]["filters"], key[2]["lr_d"]), (8, 4, 0.0002))
+        self.assertNotEqual(key, recipes.key(args, "a", ["dcgan", "--batch", "8", "--set", "ema=0"], 1))
+        self.assertEqual(recipes.batch_of(args, ["dcgan", "--batch", "8"]), 8)
 
 
 class Arithmetic(unittest.TestCase):
