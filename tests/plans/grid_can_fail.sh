@@ -7,10 +7,13 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/scripts" "$work/build/tests/plans"
 cp "$root/scripts/plans" "$work/scripts/plans"
 
-# The arguments: plan MODEL --size S --channels C --precision P --device-spec CARD --no-largest --all [--set NAME=VALUE]...
+# The arguments: plan MODEL --size S --channels C --precision P --device-spec CARD --no-largest --all [--set NAME=VALUE]...,
+# of a dcgan --batch 128 --set ema=0 in front of the last.
 cat >"$work/build/limn" <<'END'
 #!/bin/sh
-step="$2${14:++${14}} $4 $8 ${10}"
+setting="${14:-}"
+[ "$2" != dcgan ] || setting="${18:-}"
+step="$2${setting:++$setting} $4 $8 ${10}"
 [ "$step" != "$FAILS" ] || { echo "limn: no engine" >&2; exit 4; }
 echo "kernel                        makes  launches  engine"
 echo "dense                16 x 8 x 1 x 1         1  cuBLAS"
