@@ -330,3 +330,25 @@ Test(metrics, what_cannot_be_measured_is_said) {
   limn_moments_release(&of_tied);
   free(rows);
 }
+
+Test(metrics, a_signal_ends_what_takes_long) {
+  float *rows = cloud(60, 3, 7, NULL, NULL);
+  const limn_feature_set set = {.rows = rows, .count = 60, .width = 3};
+  volatile sig_atomic_t stop = 1;
+  limn_linear_algebra impatient = algebra;
+  limn_manifold manifold;
+  limn_kernel_distance kid;
+  limn_interval interval;
+  limn_moments moments;
+  impatient.stop = &stop;
+  OK(limn_moments_of(&moments, &algebra, &set));
+  FAILS(limn_prdc(&manifold, &impatient, &set, &set, 5), LIMN_FAILED, "stopped while distances");
+  FAILS(limn_kernel_distance_of(&kid, &impatient, &set, &set,
+                                &(limn_kernel_distance_options){.subsets = 2, .subset_size = 20}),
+        LIMN_FAILED, "stopped while kernels");
+  FAILS(limn_frechet_bootstrap(&interval, &impatient, &set, &moments,
+                               &(limn_bootstrap_options){.resamples = 9, .confidence = 0.9}),
+        LIMN_FAILED, "stopped while pictures were resampled");
+  limn_moments_release(&moments);
+  free(rows);
+}

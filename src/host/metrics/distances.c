@@ -89,6 +89,7 @@ static limn_status pack(void *context, uint32_t i) {
 
 static limn_status take(const limn_distances *distances, limn_distance_side *side, uint32_t first) {
   const uint32_t left = side->set->count - first;
+  LIMN_TRY(limn_linear_algebra_go_on(distances->algebra, "distances between pictures were measured"));
   side->first = first;
   side->count = left < LIMN_DISTANCE_BLOCK ? left : LIMN_DISTANCE_BLOCK;
   return limn_parallel_for(side->count, distances->algebra->threads, pack,

@@ -32,7 +32,7 @@ limn_status limn_distances_init(limn_distances *distances, const limn_linear_alg
                                 const limn_feature_set *a, const limn_feature_set *b);
 void limn_distances_release(limn_distances *distances); /* also of one that is all zeros */
 
-/* The block of a, or of b, that begins with row `first`. */
+/* The block of a, or of b, that begins with row `first`. LIMN_FAILED once *algebra->stop is set. */
 limn_status limn_distances_take_a(limn_distances *distances, uint32_t first);
 limn_status limn_distances_take_b(limn_distances *distances, uint32_t first);
 

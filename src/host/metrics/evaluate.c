@@ -183,6 +183,7 @@ static limn_status evaluate(evaluator *e) {
   LIMN_TRY(choose_metrics(e));
   if (needs_judge(e) || (limn_metrics_needs(e->metrics) & LIMN_NEEDS_DATA_SET))
     LIMN_TRY(limn_linear_algebra_open(&e->measured.algebra, o->threads));
+  e->measured.algebra.stop = o->stop;
   LIMN_TRY(open_judge(e));
   LIMN_TRY(open_sets(e));
   LIMN_TRY(look(e));

@@ -166,6 +166,7 @@ limn_status limn_frechet_bootstrap(limn_interval *out, const limn_linear_algebra
   if (!values || !times)
     LIMN_TRY_OR_CLEANUP(status, limn_fail_memory("resamples"));
   for (uint32_t i = 0; i < options->resamples; ++i) {
+    LIMN_TRY_OR_CLEANUP(status, limn_linear_algebra_go_on(algebra, "pictures were resampled"));
     draw(times, set->count, options->seed, i);
     LIMN_TRY_OR_CLEANUP(status, resample(&values[i], algebra, set, times, to, &root_to));
   }

@@ -113,6 +113,7 @@ static limn_status add_pairs(kernels *k, const pool *left, const pool *right, in
   k->right = right;
   k->which = which;
   for (k->first = 0; k->first < left->count; k->first += ROWS) {
+    LIMN_TRY(limn_linear_algebra_go_on(k->algebra, "kernels of pictures were added"));
     k->rows = left->count - k->first < ROWS ? left->count - k->first : ROWS;
     k->begin = left == right ? k->first : 0; /* within a set, what lies to the left has been met */
     k->columns = right->count - k->begin;

@@ -85,6 +85,10 @@ limn_status limn_linear_algebra_open(limn_linear_algebra *out, int threads) {
   return status;
 }
 
+limn_status limn_linear_algebra_go_on(const limn_linear_algebra *algebra, const char *what) {
+  return algebra->stop && *algebra->stop ? limn_fail(LIMN_FAILED, "stopped while %s", what) : LIMN_OK;
+}
+
 /* By rows, c = a b is by columns c' = b' a'. */
 void limn_matrix_product(const limn_linear_algebra *algebra, double *c, limn_matrix a, limn_matrix b, double beta) {
   gemm_double *gemm = (gemm_double *)algebra->functions[DGEMM];

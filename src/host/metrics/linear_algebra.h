@@ -3,6 +3,7 @@
 #ifndef LIMN_METRICS_LINEAR_ALGEBRA_H
 #define LIMN_METRICS_LINEAR_ALGEBRA_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "metrics/feature_set.h"
@@ -11,8 +12,13 @@
  * linear_algebra.c alone. */
 typedef struct limn_linear_algebra {
   int threads; /* of the library, and of the measures' own loops; at least 1 */
+  const volatile sig_atomic_t
+      *stop; /* not 0: long measures give up, with LIMN_FAILED. NULL after opening: they do not */
   void *functions[7];
 } limn_linear_algebra;
+
+/* LIMN_FAILED, "stopped while ...", where they have to. */
+limn_status limn_linear_algebra_go_on(const limn_linear_algebra *algebra, const char *what);
 
 /* threads: at most so many are used (0: one a processor). LIMN_FAILED, naming the package, where the machine has no
  * BLAS and LAPACK. The limit is the library's and so the process's: the last call holds for all. Nothing is to be
