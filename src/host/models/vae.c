@@ -86,11 +86,13 @@ static limn_value twice(limn_scope *s, limn_value x, int channels, double gain) 
   return limn_layer_transposed(s, NULL, limn_layer_activation(s, LIMN_PW_RELU, x, 0), &layer);
 }
 
+/* The first layer begins at a tenth of He's deviation: what a code says counts for little at first, and so does its
+ * noise. With all of it an epoch of Fashion-MNIST ends 9 nats behind. */
 limn_value limn_vae_decoder(limn_scope *s, const limn_model *model, limn_value z) {
   const limn_config *config = model->config;
   int level = model->trunk.levels - 1;
   const limn_conv_layer base =
-      limn_trunk_whole(&model->trunk, limn_trunk_channels(config->filters, level), true, he(2, 1, config->latent));
+      limn_trunk_whole(&model->trunk, limn_trunk_channels(config->filters, level), true, he(0.02, 1, config->latent));
   limn_value x = residual_blocks(s, model, limn_layer_transposed(s, NULL, z, &base));
   for (; level > 0; --level)
     x = residual_blocks(s, model, twice(s, x, limn_trunk_channels(config->filters, level - 1), 2));
