@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
-"""Trains a classifier on labelled IDX pictures, as a second judge for `limn evaluate --features FILE`: one that knows the data, and that no
+"""Trains a classifier on labelled pictures, as a second judge for `limn evaluate --features FILE`: one that knows the data, and that no
 model was trained with.
 
     python3 bench/pytorch_classifier.py IMAGES.idx LABELS.idx OUT.pth [--epochs 3] [--size 32] [--seed 1]
+    python3 bench/pytorch_classifier.py FOLDER LABELS.csv OUT.pth ...
 
 torchvision's ResNet-18 from random weights, on the pictures at --size pixels a side, three equal channels, ImageNet's scale, as
 `limn evaluate --feature-size SIZE` shows them. Adam 1e-3, a cosine to 0, batches of 128, moved by up to two pixels. Its features are of its last pooling (512).
-Needs torch, torchvision and numpy."""
+Pictures of a folder that the labels (`bench/emoji.py --labels`) do not name are left out. Needs torch, torchvision and numpy, and Pillow for a folder."""
 import argparse
+import csv
 import math
+import pathlib
 
 import torch
 import torchvision
 from torch.nn import functional as F
 
-from pytorch_train import read_idx, unzip
+from pytorch_train import picture_files, read_files, read_idx, unzip
 
 
 def to_input(pictures, size):
@@ -23,15 +26,32 @@ def to_input(pictures, size):
     return (x - mean.view(1, 3, 1, 1)) / deviation.view(1, 3, 1, 1)
 
 
+def read_labelled_folder(folder, table, size):
+    with open(table, newline="") as file:
+        named = dict(list(csv.reader(file))[1:])
+    files = [file for file in picture_files(folder) if file.name in named]
+    classes = sorted(set(named.values()))
+    return read_files(files, size), torch.tensor([classes.index(named[file.name]) for file in files])
+
+
+def read(args):
+    """Pictures and labels, in an order of its own where classes may lie together."""
+    if not args.images.is_dir():
+        return read_idx(args.images), torch.frombuffer(bytearray(unzip(args.labels)), dtype=torch.uint8, offset=8).long()
+    pictures, labels = read_labelled_folder(args.images, args.labels, args.size)
+    order = torch.randperm(len(pictures))
+    return pictures[order], labels[order]
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("images"), parser.add_argument("labels"), parser.add_argument("out")
+    parser.add_argument("images", type=pathlib.Path), parser.add_argument("labels"), parser.add_argument("out")
     for name, value in (("epochs", 3), ("size", 32), ("seed", 1), ("batch", 128)):
         parser.add_argument(f"--{name}", type=int, default=value)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_flush_denormal(True)
-    pictures, labels = read_idx(args.images), torch.frombuffer(bytearray(unzip(args.labels)), dtype=torch.uint8, offset=8).long()
+    pictures, labels = read(args)
     model = torchvision.models.resnet18(num_classes=1000)
     held = len(pictures) // 30
     adam = torch.optim.Adam(model.parameters(), 1e-3)

@@ -35,11 +35,15 @@ def read_idx(path):
     return torch.from_numpy(np.frombuffer(data, np.uint8, offset=16).reshape(count, 1, height, width).copy())
 
 
-def read_folder(path, size):
+def picture_files(folder):
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
+
+
+def read_files(files, size):
     from PIL import Image
 
     pictures = []
-    for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")):
+    for file in files:
         picture = Image.open(file).convert("RGB")
         side = min(picture.size)
         left, top = ((length - side) // 2 for length in picture.size)
@@ -49,7 +53,7 @@ def read_folder(path, size):
 
 def read(args):
     if args.pictures.is_dir():
-        return read_folder(args.pictures, args.size)
+        return read_files(picture_files(args.pictures), args.size)
     return read_idx(args.pictures)
 
 

@@ -1,20 +1,19 @@
 /* Times a pretrained network for bench/evaluate: feature_times WEIGHTS PICTURES BATCH THREADS, where PICTURES is
  * (count, 3, side, side) bytes of the network's own side and BATCH is how many a pass takes (0: the extractor chooses).
- * Says what it runs on, and then answers each line of standard input with one:
+ * Its lines (side.h):
  *
  *   features FILE   writes the features of the first pictures, up to 4: floats as they are; says how many numbers
- *   memory          the most memory that the process has had, in bytes
  *   (empty)         milliseconds that all pictures take, once
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "infer/extractor.h"
+#include "side.h"
 
 #define CHECKED 4
 
@@ -26,17 +25,20 @@ typedef struct feature_times {
   float *x, *features;   /* of a pass */
 } feature_times;
 
-static limn_status feature_times_init(feature_times *t, char **argv) {
+static limn_status begin(void *context, char **arguments) {
+  feature_times *t = context;
   size_t size;
-  LIMN_TRY(limn_extractor_open(
-      &t->extractor, &(limn_extractor_options){
-                         .features = argv[1], .device = "cpu", .threads = atoi(argv[4]), .batch = atoi(argv[3])}));
+  LIMN_TRY(limn_extractor_open(&t->extractor, &(limn_extractor_options){.features = arguments[0],
+                                                                        .device = "cpu",
+                                                                        .threads = atoi(arguments[3]),
+                                                                        .batch = atoi(arguments[2])}));
   limn_extractor_get_info(t->extractor, &t->info);
-  LIMN_TRY(limn_read_file(argv[2], (size_t)1 << 30, &t->bytes, &size));
+  LIMN_TRY(limn_read_file(arguments[1], (size_t)1 << 30, &t->bytes, &size));
   t->picture = 3 * (size_t)t->info.size * (size_t)t->info.size;
   t->count = size / t->picture;
   t->x = malloc((size_t)t->info.batch * t->picture * sizeof *t->x);
   t->features = malloc((size_t)t->info.batch * (size_t)t->info.widths[0] * sizeof *t->features);
+  printf("%s: %s, %d pictures a pass\n", t->info.network->name, t->info.device, t->info.batch);
   return t->x && t->features ? LIMN_OK : limn_fail_memory("pictures");
 }
 
@@ -62,10 +64,10 @@ static size_t pass(const feature_times *t, size_t first, size_t end) {
 }
 
 static limn_status time_all(feature_times *t) {
-  const double begin = limn_clock();
+  const double start = limn_clock();
   for (size_t first = 0; first < t->count; first += pass(t, first, t->count))
     LIMN_TRY(run(t, first, pass(t, first, t->count)));
-  printf("%.3f\n", 1e3 * (limn_clock() - begin));
+  printf("%.3f\n", 1e3 * (limn_clock() - start));
   return LIMN_OK;
 }
 
@@ -86,31 +88,15 @@ static limn_status write_features(feature_times *t, const char *path) {
   return status;
 }
 
-static limn_status answer(feature_times *t, const char *line) {
-  struct rusage usage;
-  if (strncmp(line, "features ", 9) == 0)
-    return write_features(t, line + 9);
-  if (strcmp(line, "memory") != 0)
-    return time_all(t);
-  getrusage(RUSAGE_SELF, &usage);
-  printf("%zu\n", (size_t)usage.ru_maxrss * 1024);
-  return LIMN_OK;
+static limn_status answer(void *context, const char *line) {
+  feature_times *t = context;
+  return strncmp(line, "features ", 9) == 0 ? write_features(t, line + 9) : time_all(t);
 }
 
 int main(int argc, char **argv) {
   feature_times times = {0};
-  char line[4096];
-  setvbuf(stdout, NULL, _IOLBF, 0);
-  limn_status status =
-      argc == 5 ? feature_times_init(&times, argv) : limn_fail(LIMN_USAGE, "WEIGHTS PICTURES BATCH THREADS");
-  if (status == LIMN_OK)
-    printf("%s: %s, %d pictures a pass\n", times.info.network->name, times.info.device, times.info.batch);
-  while (status == LIMN_OK && fgets(line, sizeof line, stdin)) {
-    line[strcspn(line, "\n")] = '\0';
-    status = answer(&times, line);
-  }
-  if (status != LIMN_OK)
-    fprintf(stderr, "feature_times: %s\n", limn_error_message());
+  const side here = {"feature_times", "WEIGHTS PICTURES BATCH THREADS", begin, answer, &times};
+  const int code = side_serve(&here, argc, argv);
   feature_times_release(&times);
-  return status == LIMN_OK ? 0 : 1;
+  return code;
 }

@@ -1,4 +1,4 @@
-/* Times single ops of a device for bench/ops, which asks for them on standard input, a line each:
+/* Times single ops of a device for bench/ops, which asks for them by lines (side.h):
  *
  *   conv x=8,64,56,56 w=64,64,3,3 stride=1,1 pad=1,1 more=0,0 groups=1 pass=forward
  *
@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "devices/device.h"
 #include "graph/node.h"
 #include "limn/status.h"
+#include "side.h"
 
 #define SECONDS     0.02
 #define LEAST_RUNS  1
@@ -203,32 +205,41 @@ static limn_status time_runs(const op_program *p, double *seconds) {
   return status;
 }
 
-int main(int argc, char **argv) {
-  limn_device *device = NULL;
-  op_program program = {0};
-  char line[512];
-  const limn_device_options options = {
-      .name = "cpu", .threads = argc > 1 ? atoi(argv[1]) : 0, .isa = argc > 2 ? argv[2] : "auto"};
-  limn_status status = limn_device_create(&device, &options);
-  setvbuf(stdout, NULL, _IOLBF, 0);
-  if (status == LIMN_OK)
-    printf("%s\n", device->description);
-  while (status == LIMN_OK && fgets(line, sizeof line, stdin)) {
-    double seconds = NAN;
-    line[strcspn(line, "\n")] = '\0';
-    if (line[0]) {
-      program_release(&program);
-      status = program_init(&program, device, line);
-      if (status == LIMN_OK)
-        print_kernels(&program);
-    } else if (program.program) {
-      status = time_runs(&program, &seconds);
-      printf("%.6f\n", 1e3 * seconds);
-    }
+typedef struct op_times {
+  limn_device *device;
+  op_program program;
+} op_times;
+
+static limn_status begin(void *context, char **arguments) {
+  op_times *t = context;
+  const limn_device_options options = {.name = "cpu", .threads = atoi(arguments[0]), .isa = arguments[1]};
+  LIMN_TRY(limn_device_create(&t->device, &options));
+  printf("%s\n", t->device->description);
+  return LIMN_OK;
+}
+
+static limn_status answer(void *context, const char *line) {
+  op_times *t = context;
+  double seconds = NAN;
+  if (line[0]) {
+    program_release(&t->program);
+    const limn_status status = program_init(&t->program, t->device, line);
+    if (status == LIMN_OK)
+      print_kernels(&t->program);
+    return status == LIMN_USAGE ? limn_fail(LIMN_USAGE, "there is no such op, or not so") : status;
   }
-  if (status != LIMN_OK)
-    fprintf(stderr, "op_times: %s\n", status == LIMN_USAGE ? "there is no such op, or not so" : limn_error_message());
-  program_release(&program);
-  limn_device_destroy(device);
-  return status == LIMN_OK ? 0 : 1;
+  if (!t->program.program)
+    return limn_fail(LIMN_USAGE, "no op is there to be timed");
+  LIMN_TRY(time_runs(&t->program, &seconds));
+  printf("%.6f\n", 1e3 * seconds);
+  return LIMN_OK;
+}
+
+int main(int argc, char **argv) {
+  op_times times = {0};
+  const side here = {"op_times", "THREADS ISA", begin, answer, &times};
+  const int code = side_serve(&here, argc, argv);
+  program_release(&times.program);
+  limn_device_destroy(times.device);
+  return code;
 }

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import random
 import select
 import subprocess
 import sys
@@ -62,6 +63,7 @@ class Refusals(Script):
         self.expect_line(self.call("ops", "--op-times", OP_TIMES, "--python", python), 1, "PyTorch", "No module named 'torch'")
         self.expect_line(self.call("ops", "--op-times", OP_TIMES, "--python", self.folder / "none"), 1, "No such file")
         self.expect_line(self.call("evaluate", "--feature-times", OP_TIMES, "--python", python), 1, "PyTorch", "$PYTHON", "No module named 'torch'")
+        self.expect_line(self.call("measures", "--measure-times", OP_TIMES, "--python", python), 1, "torch-fidelity", "$PYTHON", "No module named 'torch'")
 
     def test_no_limn(self):
         for name in ("vs_pytorch", "kernels", "scaling"):
@@ -69,11 +71,14 @@ class Refusals(Script):
 
         self.expect_line(self.call("ops", "--op-times", self.folder / "none"), 1, "scripts/build", "--op-times")
         self.expect_line(self.call("evaluate", "--feature-times", self.folder / "none"), 1, "scripts/build", "--feature-times")
+        self.expect_line(self.call("measures", "--measure-times", self.folder / "none"), 1, "scripts/build", "--measure-times")
 
     def test_words(self):
         self.expect_line(self.call("ops", "resnet19"), 2, "resnet19", "resnet18, vgg16")
         self.expect_line(self.call("evaluate", "resnet51"), 2, "resnet51", "inception_fid, resnet50")
         self.expect_line(self.call("evaluate", "--modes", "eager,graph"), 2, "graph", "channels_last")
+        self.expect_line(self.call("measures", "fid"), 2, "fid", "fd, kid, is, pr, prdc")
+        self.expect_line(self.call("measures", "--number", "999"), 2, "1,000")
         self.expect_line(self.call("ops", "--passes", "forward,back"), 2, "back", "forward, data, weights")
         self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, sngan32, r3gan32, dcgan28")
         self.expect_line(self.call("vs_pytorch", "--modes", "eager,graph"), 2, "graph", "channels_last")
@@ -207,13 +212,34 @@ class Running(Script):
         """Each line is answered by one; all of a network's ops are known; an op that is not ends it."""
         lines = [ops.words_of(name, shapes, 1, kind) for _, name, shapes in ops.NETWORKS["efficientnet_lite0"][-3:] for kind in ("forward", "data")]
         asked = "".join(f"{line}\n\n" for line in ["conv x=1,16,9,9 w=16,1,5,5 pad=2,2 groups=16 pass=weights", *lines])
-        done = subprocess.run([OP_TIMES, "1"], input=asked, capture_output=True, text=True)
+        done = subprocess.run([OP_TIMES, "1", "auto"], input=asked, capture_output=True, text=True)
         said = done.stdout.splitlines()
         self.assertEqual((done.returncode, len(said)), (0, 3 + 2 * len(lines)), done.stderr)
         self.assertIn("convolution backward weights by ", said[1])
         for text in said[2::2]:
             self.assertGreater(float(text), 0)
-        self.assertEqual(subprocess.run([OP_TIMES, "1"], input="convolve x=1\n", capture_output=True, text=True).returncode, 1)
+        self.assertEqual(subprocess.run([OP_TIMES, "1", "auto"], input="convolve x=1\n", capture_output=True, text=True).returncode, 1)
+
+    def test_measure_times(self):
+        """Each measure is answered by its time and its value; a set against itself is 0 apart, and covered."""
+        count, width = 1100, 3
+        chance = random.Random(1)
+        rows = array.array("f", (chance.random() for _ in range(count * width)))
+        for name in ("pictures", "data", "logits"):
+            (self.folder / name).write_bytes(rows.tobytes())
+        words = [pathlib.Path(OP_TIMES).parent / "measure_times", self.folder, str(count), str(width), str(width), "1"]
+        done = subprocess.run(words, input="fd\nkid\nis\npr\nprdc\nmemory\n", capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        _, *answers, memory = done.stdout.splitlines()
+        fd, kid, score, precision, coverage = (float(answer.split()[1]) for answer in answers)
+        self.assertAlmostEqual(fd, 0, places=6)
+        self.assertAlmostEqual(kid, 0, places=2)
+        self.assertTrue(1 < score < 1.2 and int(memory) > 1e6, done.stdout)
+        self.assertEqual((precision, coverage), (1, 1))
+        done = subprocess.run(words, input="fid\n", capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (1, "measure_times: there is no measure fid\n"))
+        (self.folder / "data").write_bytes(b"short")
+        self.assertIn("too short", subprocess.run(words, input="fd\n", capture_output=True, text=True).stderr)
 
     def test_paced(self):
         """Nothing happens between the rounds, and the result comes behind the last."""
