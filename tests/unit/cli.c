@@ -279,6 +279,8 @@ Test(cli, dry_run_shows_networks_memory_data_and_settings) {
                                       "optimiser",     "64 images", "--filters"};
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
     cr_assert(strstr(result.out, words[i]), "no \"%s\" in the plan: %s", words[i], result.out);
+  expect(&result, "train vae --dry-run --until equilibrium " TINY, 0, "images, until equilibrium\n");
+  expect(&result, "train vae --dry-run --until equilibrium --time 1h " TINY, 0, "until equilibrium or by time\n");
   json_t *root = expect_json("train vae --dry-run --json --steps 3 " TINY);
   const char *network;
   json_t *plan;

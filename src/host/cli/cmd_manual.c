@@ -21,7 +21,7 @@ static const struct {
                   {"2", "usage: an unknown option, a value out of range"},
                   {"3", "data: a file or data set is missing, broken or of the wrong kind"},
                   {"4", "device: absent, out of memory or lost"},
-                  {"5", "training diverged: a value is not finite"},
+                  {"5", "training failed: a value is not finite, or it collapsed and on_collapse is stop"},
                   {"128+N", "stopped by signal N, after the run was saved"}},
   environment[] = {{"LIMN_CACHE",
                     "folder of plans and of other things that can be made again; else limn in the user's cache folder"},

@@ -77,6 +77,18 @@ static void say_cache(limn_report *report, const limn_dry_run *dry_run) {
                    dry_run->cache_found ? "there already" : "made just now");
 }
 
+static bool has(const limn_config *config, const char *setting, const char *value) {
+  char text[CLI_VALUE_SIZE];
+  return strcmp(limn_config_get(config, setting, text, sizeof text), value) == 0;
+}
+
+/* What ends a run whose steps nobody knows. */
+static const char *end_of(const limn_config *config) {
+  if (!has(config, "until", "equilibrium"))
+    return "by time";
+  return has(config, "time", "0") ? "until equilibrium" : "until equilibrium or by time";
+}
+
 static void say_run(limn_report *report, const limn_dry_run *dry_run, const limn_config *config) {
   char path[CLI_VALUE_SIZE];
   limn_report_section(report, NULL, "ll");
@@ -86,7 +98,7 @@ static void say_run(limn_report *report, const limn_dry_run *dry_run, const limn
   if (dry_run->steps)
     limn_report_show(report, "length", "%s steps of %d images", LIMN_COUNT(dry_run->steps), dry_run->batch);
   else
-    limn_report_show(report, "length", "steps of %d images, by time", dry_run->batch);
+    limn_report_show(report, "length", "steps of %d images, %s", dry_run->batch, end_of(config));
   limn_report_count(report, "steps", NULL, dry_run->steps);
   limn_report_count(report, "batch", NULL, dry_run->batch);
   limn_report_number(report, "step_flops", NULL, dry_run->step_flops, NULL);
