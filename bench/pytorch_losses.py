@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains in PyTorch what `limn train` can repeat: the same weights, pictures and noise, for bench/vs_pytorch.
 
-    python3 bench/pytorch_losses.py FOLDER dcgan|sngan|r3gan|vae [--steps 6] [options of pytorch_step.py]
+    python3 bench/pytorch_losses.py FOLDER dcgan|sngan|r3gan|projected|vae [--steps 6] [options of pytorch_step.py]
 
 Into FOLDER go weights.safetensors, with the names that `limn train --init` reads, and pictures.npy, a batch for each step. The
 step is the one that pytorch_step.py times; z or epsilon and the order of the pictures are those of `limn train --seed 7`

