@@ -313,6 +313,9 @@ static void add_gemm(case_table *table) {
       {{9, 64, 1, 1}, 18, TAIL_BIAS},
       {{6, 16, 2, 7}, 15, TAIL_SIGMOID},
       {{16, 32, 2, 2}, 64, TAIL_BIAS_TANH},
+      /* Few pictures, and few outputs, of many sums. */
+      {{2, 32, 2, 2}, 37, TAIL_BIAS},
+      {{21, 32, 2, 2}, 5, TAIL_NONE},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
     add_three(table, rows[i].x, (limn_shape){rows[i].o, rows[i].x.c, rows[i].x.h, rows[i].x.w},

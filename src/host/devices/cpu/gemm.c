@@ -8,12 +8,15 @@
 #include "base/error.h"
 #include "devices/cpu/cpu.h"
 
-#define CHUNK 64 /* outputs that a thread takes at a time */
+#define CHUNK   64 /* outputs that a thread takes at a time */
+#define FEW     8  /* rows: with so few, a product reads b once from memory and does little else */
+#define STREAMS 16 /* rows of b that are read side by side */
 
 struct gemm {
   const limn_gemm *loops;
   int n, outputs, threads;
   size_t depth; /* D */
+  bool few;     /* backward: rows of the result, so that multiply_few computes it */
   size_t panel; /* floats of a thread's panel; 0: there is none */
   limn_pointwise activation;
   float slope, limit;
@@ -49,19 +52,36 @@ static void run_forward(const limn_kernel *k, const struct limn_call *call) {
     }
 }
 
-/* out (rows, D) = a (rows, sum) b (sum, D), two vectors of D at a time. What of b one call needs is packed first: its
+/* out (rows, D) = a (rows, sum) b (sum, D) for a few rows: b is read along its own, as memory is quick at, and out is
+ * summed up where it lies. */
+static void multiply_few(const struct gemm *g, int rows, int sum, const float *a, size_t a_row, size_t a_sum,
+                         const float *b, float *out) {
+  const size_t columns = 2 * (size_t)g->loops->lanes, count = g->depth / columns, threads = (size_t)g->threads;
+#pragma omp parallel for num_threads(g->threads) schedule(static)
+  for (size_t t = 0; t < threads; ++t)
+    for (int k = 0; k < sum; k += STREAMS)
+      for (size_t d = count * t / threads * columns; d < count * (t + 1) / threads * columns; d += columns)
+        g->loops->product(rows, smaller(STREAMS, sum - k), a + (size_t)k * a_sum, a_row, a_sum,
+                          b + (size_t)k * g->depth + d, g->depth, out + d, g->depth, k > 0);
+}
+
+/* The same for any number of rows, two vectors of D at a time. What of b one call needs is packed first: its
  * rows are some power of two apart, so that their lines push each other out of the cache. */
 static void multiply(const struct gemm *g, int rows, int sum, const float *a, size_t a_row, size_t a_sum,
                      const float *b, float *out, float *panels) {
   const size_t columns = 2 * (size_t)g->loops->lanes;
+  if (g->few) {
+    multiply_few(g, rows, sum, a, a_row, a_sum, b, out);
+    return;
+  }
 #pragma omp parallel for num_threads(g->threads) schedule(static)
   for (size_t d = 0; d < g->depth; d += columns) {
     if (g->panel) {
       float *panel = panels + (size_t)omp_get_thread_num() * g->panel;
       g->loops->pack(sum, b + d, g->depth, panel);
-      g->loops->product(rows, sum, a, a_row, a_sum, panel, columns, out + d, g->depth);
+      g->loops->product(rows, sum, a, a_row, a_sum, panel, columns, out + d, g->depth, false);
     } else {
-      g->loops->product(rows, sum, a, a_row, a_sum, b + d, g->depth, out + d, g->depth);
+      g->loops->product(rows, sum, a, a_row, a_sum, b + d, g->depth, out + d, g->depth, false);
     }
   }
 }
@@ -112,7 +132,8 @@ limn_status limn_cpu_build_gemm(limn_builder *b, const limn_step *step) {
   }
   /* A panel that is used by one call of the innermost product would only be one pass more. */
   const int rows = data ? g->n : g->outputs, sum = data ? g->outputs : g->n;
-  g->panel = rows > g->loops->product_rows ? cpu_odd_lines((size_t)sum * 2 * (size_t)g->loops->lanes) : 0;
+  g->few = rows <= FEW;
+  g->panel = !g->few && rows > g->loops->product_rows ? cpu_odd_lines((size_t)sum * 2 * (size_t)g->loops->lanes) : 0;
   int panels = g->panel ? limn_builder_scratch(b, (size_t)g->threads * g->panel * sizeof(float)) : LIMN_ABSENT;
   LIMN_TRY(limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_GEMM, g, data ? run_data : run_weights}, 4,
                                     (const int[]){out, first, second, panels}));

@@ -47,8 +47,8 @@ static void dots(int x_rows, int w_rows, size_t depth, const float *x, const flo
 }
 
 static void product(int rows, int depth, const float *a, size_t a_row, size_t a_depth, const float *b, size_t b_depth,
-                    float *c, size_t c_row) {
-  multiply(rows, depth, &(factors){a, a_row, a_depth, b, b_depth}, c, c_row, false);
+                    float *c, size_t c_row, bool add) {
+  multiply(rows, depth, &(factors){a, a_row, a_depth, b, b_depth}, c, c_row, add);
 }
 
 static void pack(int depth, const float *b, size_t b_depth, float *c) {

@@ -3,6 +3,7 @@
 #ifndef LIMN_DEVICES_CPU_SIMD_GEMM_H
 #define LIMN_DEVICES_CPU_SIMD_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct limn_gemm {
@@ -12,9 +13,10 @@ typedef struct limn_gemm {
   /* y[i * y_row + j] = x row i times w row j, i below `x_rows`, j below `w_rows`. depth: D, a multiple of lanes; so far
    * apart rows lie. */
   void (*dots)(int x_rows, int w_rows, size_t depth, const float *x, const float *w, float *y, size_t y_row);
-  /* c (rows, 2 lanes) = a (rows, depth) b (depth, 2 lanes), with the distances given between neighbours along them. */
+  /* c (rows, 2 lanes) = a (rows, depth) b (depth, 2 lanes), or += with `add`, with the distances given between
+   * neighbours along them. */
   void (*product)(int rows, int depth, const float *a, size_t a_row, size_t a_depth, const float *b, size_t b_depth,
-                  float *c, size_t c_row);
+                  float *c, size_t c_row, bool add);
   /* c (depth, 2 lanes) without gaps = b with b_depth between its rows. */
   void (*pack)(int depth, const float *b, size_t b_depth, float *c);
 } limn_gemm;
