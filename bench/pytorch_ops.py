@@ -55,8 +55,40 @@ def unary(forward, backward):
     return op
 
 
+def pooled(r):
+    """x, and the window, stride and padding of its pooling."""
+    return r.random(r.numbers("x")), *(2 * r.numbers(key, default) for key, default in (("window", (1,)), ("stride", (1,)), ("pad", (0,))))
+
+
+def max_pool(r):
+    x, *how = pooled(r)
+    y, indices = torch.ops.aten.max_pool2d_with_indices(x, *how)
+    g = r.random(y.shape)
+    backward = lambda: torch.ops.aten.max_pool2d_with_indices_backward(g, x, *how, (1, 1), False, indices)  # noqa: E731
+    return (lambda: F.max_pool2d(x, *how)) if r.kind == "forward" else backward
+
+
+def avg_pool(r):
+    x, *how = pooled(r)
+    g = r.random(F.avg_pool2d(x, *how).shape)
+    backward = lambda: torch.ops.aten.avg_pool2d_backward(g, x, *how, False, True, None)  # noqa: E731
+    return (lambda: F.avg_pool2d(x, *how)) if r.kind == "forward" else backward
+
+
+def resample(mode, backward):
+    def op(r):
+        x, side = r.random(r.numbers("x")), r.numbers("to")[0]
+        g = r.random((*x.shape[:2], side, side))
+        return (lambda: F.interpolate(x, (side, side), mode=mode)) if r.kind == "forward" else lambda: backward(g, [side, side], list(x.shape))
+    return op
+
+
 OPS = {
     "conv": conv,
+    "max_pool": max_pool,
+    "avg_pool": avg_pool,
+    "nearest": resample("nearest", torch.ops.aten.upsample_nearest2d_backward),
+    "bilinear": resample("bilinear", lambda g, to, of: torch.ops.aten.upsample_bilinear2d_backward(g, to, of, False)),
     "clamp": unary(lambda x: F.hardtanh(x, 0, 6), lambda g, x, y: torch.ops.aten.hardtanh_backward(g, x, 0, 6)),
     "log_softmax": unary(lambda x: F.log_softmax(x, 1), lambda g, x, y: torch.ops.aten._log_softmax_backward_data(g, y, 1, torch.float32)),
 }

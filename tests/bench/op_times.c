@@ -109,10 +109,59 @@ static void build_log_softmax(op_request *r) {
   result(r, limn_graph_sub(r->graph, x, limn_graph_mul(r->graph, softmax, sum)), LIMN_ROLE_OUTPUT);
 }
 
+/* The window, stride and pad of a pooling, each the same in both directions, and its result's shape. */
+static limn_pool_attrs read_pool(const op_request *r, limn_shape x, limn_shape *y) {
+  int32_t window = 1, stride = 1, pad = 0;
+  read_numbers(r, "window", &window, 1);
+  read_numbers(r, "stride", &stride, 1);
+  read_numbers(r, "pad", &pad, 1);
+  *y = (limn_shape){x.n, x.c, (x.h + 2 * pad - window) / stride + 1, (x.w + 2 * pad - window) / stride + 1};
+  return (limn_pool_attrs){window, window, stride, stride, pad, pad, 0, 0, true};
+}
+
+/* x, window, stride, pad; pass: forward or data. */
+static void build_max_pool(op_request *r) {
+  const limn_value x = tensor(r);
+  limn_shape y;
+  const limn_pool_attrs a = read_pool(r, limn_graph_shape(r->graph, x), &y);
+  result(r,
+         has_word(r, "pass=data") ? limn_graph_max_pool_dx(r->graph, x, leaf(r, LIMN_ROLE_INPUT, y), a)
+                                  : limn_graph_max_pool(r->graph, x, a),
+         LIMN_ROLE_OUTPUT);
+}
+
+static void build_avg_pool(op_request *r) {
+  const limn_shape x = read_shape(r, "x");
+  limn_shape y;
+  const limn_pool_attrs a = read_pool(r, x, &y);
+  result(r,
+         has_word(r, "pass=data") ? limn_graph_avg_pool_dx(r->graph, leaf(r, LIMN_ROLE_INPUT, y), a, x)
+                                  : limn_graph_avg_pool(r->graph, leaf(r, LIMN_ROLE_INPUT, x), a),
+         LIMN_ROLE_OUTPUT);
+}
+
+/* x, and `to`, the side that its pictures get; pass: forward or data. */
+static void build_resample(op_request *r, limn_resampling how) {
+  const limn_shape x = read_shape(r, "x");
+  int32_t to = x.h;
+  read_numbers(r, "to", &to, 1);
+  const limn_shape y = {x.n, x.c, to, to};
+  result(r,
+         has_word(r, "pass=data") ? limn_graph_resample_dx(r->graph, leaf(r, LIMN_ROLE_INPUT, y), how, x.h, x.w)
+                                  : limn_graph_resample(r->graph, leaf(r, LIMN_ROLE_INPUT, x), how, to, to),
+         LIMN_ROLE_OUTPUT);
+}
+static void build_nearest(op_request *r) { build_resample(r, LIMN_NEAREST); }
+static void build_bilinear(op_request *r) { build_resample(r, LIMN_BILINEAR); }
+
 static const struct {
   const char *name;
   void (*build)(op_request *r);
-} ops[] = {{"conv", build_conv}, {"clamp", build_clamp}, {"log_softmax", build_log_softmax}};
+} ops[] = {
+    {"conv", build_conv},         {"clamp", build_clamp},       {"log_softmax", build_log_softmax},
+    {"max_pool", build_max_pool}, {"avg_pool", build_avg_pool}, {"nearest", build_nearest},
+    {"bilinear", build_bilinear},
+};
 
 typedef struct op_program {
   limn_store *store;

@@ -27,9 +27,9 @@ INLINE struct window window_at(const limn_pool_plane *p, int32_t h, int32_t w) {
                          (right > p->x.w ? p->x.w : right) - column};
 }
 
-/* The largest of a window and, in `at`, how many pixels it lies behind the first. A NaN is larger than what came before
- * it. */
-INLINE void find_one(const float *x, int32_t width, struct window s, float *most, int32_t *at) {
+/* The largest of a window and, in `at`, how many pixels it lies behind the first: a whole number, as a float that
+ * vectors can compare. A NaN is larger than what came before it. */
+INLINE void find_one(const float *x, int32_t width, struct window s, float *most, float *at) {
   float best = x[s.first];
   int32_t place = 0;
   for (int32_t h = 0; h < s.height; ++h)
@@ -41,7 +41,7 @@ INLINE void find_one(const float *x, int32_t width, struct window s, float *most
       place = larger ? pixel : place;
     }
   *most = best;
-  *at = place;
+  *at = (float)place;
 }
 
 /* With `block` known: 1, or what fills a vector. */
@@ -54,26 +54,19 @@ INLINE void find_one(const float *x, int32_t width, struct window s, float *most
       call(VECTOR_LANES, __VA_ARGS__);                                                                                 \
   } while (0)
 
-/* Pixels are whole numbers that lie in vectors of floats, which only moves them about. */
-INLINE vector vector_of_pixel(int32_t pixel) {
-  float bits;
-  memcpy(&bits, &pixel, sizeof bits);
-  return vector_of(bits);
-}
-
 /* The same of a block of channels, and of `count` windows side by side, `stride` apart, whose comparisons do not wait
  * for each other. */
-INLINE void find_blocks(int count, const float *x, int32_t width, int32_t stride, struct window s,
-                        float most[][MOST_LANES], int32_t at[][MOST_LANES]) {
+INLINE void find_blocks(struct window s, int count, const float *x, int32_t width, int32_t stride,
+                        float most[][MOST_LANES], float at[][MOST_LANES]) {
   vector best[MOST_WINDOWS], place[MOST_WINDOWS];
   UNROLL for (int i = 0; i < count; ++i) {
     best[i] = vector_load(x + (size_t)(s.first + i * stride) * VECTOR_LANES);
-    place[i] = vector_of_pixel(0);
+    place[i] = vector_of(0);
   }
-  for (int32_t h = 0; h < s.height; ++h)
-    for (int32_t w = 0; w < s.width; ++w) {
+  UNROLL for (int32_t h = 0; h < s.height; ++h) {
+    UNROLL for (int32_t w = 0; w < s.width; ++w) {
       const int32_t pixel = h * width + w;
-      const vector here = vector_of_pixel(pixel);
+      const vector here = vector_of((float)pixel);
       UNROLL for (int i = 0; i < count; ++i) {
         const vector value = vector_load(x + (size_t)(s.first + i * stride + pixel) * VECTOR_LANES);
         const vector_mask larger = vector_is_larger_or_nan(value, best[i]);
@@ -81,13 +74,35 @@ INLINE void find_blocks(int count, const float *x, int32_t width, int32_t stride
         place[i] = vector_select(larger, here, place[i]);
       }
     }
+  }
   UNROLL for (int i = 0; i < count; ++i) {
-    float places[VECTOR_LANES];
     vector_store(most[i], best[i]);
-    vector_store(places, place[i]);
-    memcpy(at[i], places, sizeof places);
+    vector_store(at[i], place[i]);
   }
 }
+
+/* The gradient in a window of its own: dy where the largest was, else 0. */
+INLINE void flow(struct window s, float *dx, const float *dy, int32_t width, const float *at) {
+  const vector place = vector_load(at), g = vector_load(dy), none = vector_of(0);
+  UNROLL for (int32_t h = 0; h < s.height; ++h) {
+    UNROLL for (int32_t w = 0; w < s.width; ++w) {
+      const int32_t pixel = h * width + w;
+      vector_store(dx + (size_t)(s.first + pixel) * VECTOR_LANES,
+                   none + vector_select(vector_is_equal(place, vector_of((float)pixel)), g, none));
+    }
+  }
+}
+
+/* What it does for a window, with the commonest ones' sides known. */
+#define FOR_WINDOW(s, call, ...)                                                                                       \
+  do {                                                                                                                 \
+    if ((s).height == 2 && (s).width == 2)                                                                             \
+      call(((struct window){(s).first, 2, 2}), __VA_ARGS__);                                                           \
+    else if ((s).height == 3 && (s).width == 3)                                                                        \
+      call(((struct window){(s).first, 3, 3}), __VA_ARGS__);                                                           \
+    else                                                                                                               \
+      call(s, __VA_ARGS__);                                                                                            \
+  } while (0)
 #else
 #define FOR_BLOCK(block, call, ...) call(1, __VA_ARGS__)
 #endif
@@ -95,7 +110,7 @@ INLINE void find_blocks(int count, const float *x, int32_t width, int32_t stride
 /* The windows of pixels w ... of a row of y, of as many as the result says: several where none of them is cut off.
  * *first is where that of w begins; the others lie stride_w apart. */
 INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, int32_t w, float most[][MOST_LANES],
-                int32_t at[][MOST_LANES], int32_t *first) {
+                float at[][MOST_LANES], int32_t *first) {
   const struct window s = window_at(p, h, w);
   *first = s.first;
 #if defined __AVX2__
@@ -104,9 +119,9 @@ INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, 
     const bool inside = s.width == a->window_w && w + MOST_WINDOWS <= p->y.w &&
                         (w + MOST_WINDOWS - 1) * a->stride_w - a->pad_w + a->window_w <= p->x.w;
     if (inside)
-      find_blocks(MOST_WINDOWS, x, p->x.w, a->stride_w, s, most, at);
+      FOR_WINDOW(s, find_blocks, MOST_WINDOWS, x, p->x.w, a->stride_w, most, at);
     else
-      find_blocks(1, x, p->x.w, 0, s, most, at);
+      find_blocks(s, 1, x, p->x.w, 0, most, at);
     return inside ? MOST_WINDOWS : 1;
   }
 #endif
@@ -117,7 +132,7 @@ INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, 
 
 INLINE void max_pool_of(int block, float *y, const float *x, const limn_pool_plane *p) {
   float most[MOST_WINDOWS][MOST_LANES];
-  int32_t at[MOST_WINDOWS][MOST_LANES];
+  float at[MOST_WINDOWS][MOST_LANES];
   for (int32_t h = 0; h < p->y.h; ++h)
     for (int32_t w = 0, count, first; w < p->y.w; w += count) {
       count = find(block, x, p, h, w, most, at, &first);
@@ -126,35 +141,51 @@ INLINE void max_pool_of(int block, float *y, const float *x, const limn_pool_pla
     }
 }
 
+/* Whether each pixel lies in one window and no more. */
+INLINE bool tiled(const limn_pool_plane *p) {
+  const limn_pool_attrs *a = &p->attrs;
+  return a->window_h == a->stride_h && a->window_w == a->stride_w && a->pad_h == 0 && a->pad_w == 0 &&
+         p->y.h * a->stride_h == p->x.h && p->y.w * a->stride_w == p->x.w;
+}
+
 INLINE void max_pool_dx_of(int block, float *dx, const float *x, const float *dy, const limn_pool_plane *p) {
   float most[MOST_WINDOWS][MOST_LANES];
-  int32_t at[MOST_WINDOWS][MOST_LANES];
+  float at[MOST_WINDOWS][MOST_LANES];
   const size_t row = (size_t)p->x.w * (size_t)block;
+  const bool alone = block > 1 && tiled(p);
   for (int32_t h = 0, cleared = 0; h < p->y.h; ++h) {
     /* Rows of dx become 0 when a window first comes to them, and are still in the cache when dy flows there. */
     const int32_t bottom = h * p->attrs.stride_h - p->attrs.pad_h + p->attrs.window_h,
                   end = h + 1 == p->y.h || bottom > p->x.h ? p->x.h : bottom;
-    if (end > cleared)
+    if (end > cleared && !alone)
       memset(dx + (size_t)cleared * row, 0, (size_t)(end - cleared) * row * sizeof *dx);
     cleared = end > cleared ? end : cleared;
     for (int32_t w = 0, count, first; w < p->y.w; w += count) {
       count = find(block, x, p, h, w, most, at, &first);
-      for (int k = 0; k < count; ++k, dy += block, first += p->attrs.stride_w)
+      for (int k = 0; k < count; ++k, dy += block, first += p->attrs.stride_w) {
+#if defined __AVX2__
+        if (alone) {
+          const struct window s = {first, p->attrs.window_h, p->attrs.window_w};
+          FOR_WINDOW(s, flow, dx, dy, p->x.w, at[k]);
+          continue;
+        }
+#endif
         for (int i = 0; i < block; ++i)
-          dx[(size_t)(first + at[k][i]) * (size_t)block + (size_t)i] += dy[i];
+          dx[(size_t)(first + (int32_t)at[k][i]) * (size_t)block + (size_t)i] += dy[i];
+      }
     }
   }
 }
 
 INLINE void max_pool_pick_of(int block, float *y, const float *x, const float *v, const limn_pool_plane *p) {
   float most[MOST_WINDOWS][MOST_LANES];
-  int32_t at[MOST_WINDOWS][MOST_LANES];
+  float at[MOST_WINDOWS][MOST_LANES];
   for (int32_t h = 0; h < p->y.h; ++h)
     for (int32_t w = 0, count, first; w < p->y.w; w += count) {
       count = find(block, x, p, h, w, most, at, &first);
       for (int k = 0; k < count; ++k, y += block, first += p->attrs.stride_w)
         for (int i = 0; i < block; ++i)
-          y[i] = v[(size_t)(first + at[k][i]) * (size_t)block + (size_t)i];
+          y[i] = v[(size_t)(first + (int32_t)at[k][i]) * (size_t)block + (size_t)i];
     }
 }
 
@@ -217,9 +248,24 @@ INLINE void sum_columns(int block, float *y, const float *row, const limn_taps *
   }
 }
 
+/* Whether each pixel stands twice, as nearest neighbours do at twice the side. */
+static bool doubles(const limn_taps *t) {
+  bool twice = t->to == 2 * t->from;
+  for (int32_t j = 0; twice && j < t->to; ++j)
+    twice = t->start[j] == j && t->first[j] == j / 2 && t->weights[j] == 1;
+  return twice && t->start[t->to] == t->to;
+}
+
+INLINE void double_columns(int block, float *y, const float *row, int32_t from) {
+  for (int32_t j = 0; j < from; ++j, row += block, y += (ptrdiff_t)2 * block)
+    for (int i = 0; i < block; ++i)
+      y[i] = y[block + i] = row[i];
+}
+
 static void separable(float *y, const float *x, float *row, int block, const limn_taps *rows,
                       const limn_taps *columns) {
   const size_t from = (size_t)columns->from * (size_t)block, to = (size_t)columns->to * (size_t)block;
+  const bool twice = doubles(columns);
   for (int32_t i = 0; i < rows->to; ++i, y += to) {
     const float *weights = rows->weights + rows->start[i], *sum = x + (size_t)rows->first[i] * from;
     const int32_t count = rows->start[i + 1] - rows->start[i];
@@ -236,7 +282,10 @@ static void separable(float *y, const float *x, float *row, int block, const lim
       sum_rows(row, sum, from, weights, count);
       sum = row;
     }
-    FOR_BLOCK(block, sum_columns, y, sum, columns);
+    if (twice)
+      FOR_BLOCK(block, double_columns, y, sum, columns->from);
+    else
+      FOR_BLOCK(block, sum_columns, y, sum, columns);
   }
 }
 

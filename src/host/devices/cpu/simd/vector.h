@@ -23,11 +23,12 @@ static inline vector bf16_load(const void *p) {
 BF16 static inline void bf16_store(void *p, vector v) {
   _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(v));
 }
-/* For each lane: whether x is larger than y, or a NaN. */
+/* For each lane: whether x is larger than y, or a NaN; whether they are equal. */
 typedef __mmask16 vector_mask;
 static inline vector_mask vector_is_larger_or_nan(vector x, vector y) {
   return _mm512_cmp_ps_mask(x, y, _CMP_GT_OQ) | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
 }
+static inline vector_mask vector_is_equal(vector x, vector y) { return _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ); }
 static inline vector vector_select(vector_mask first, vector a, vector b) { return _mm512_mask_blend_ps(first, b, a); }
 /* x > 0 ? x : slope x */
 static inline vector vector_leaky(vector x, vector slope) {
@@ -72,6 +73,7 @@ typedef __m256 vector_mask;
 static inline vector_mask vector_is_larger_or_nan(vector x, vector y) {
   return _mm256_or_ps(_mm256_cmp_ps(x, y, _CMP_GT_OQ), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
+static inline vector_mask vector_is_equal(vector x, vector y) { return _mm256_cmp_ps(x, y, _CMP_EQ_OQ); }
 static inline vector vector_select(vector_mask first, vector a, vector b) { return _mm256_blendv_ps(b, a, first); }
 static inline vector vector_leaky(vector x, vector slope) {
   return _mm256_blendv_ps(_mm256_mul_ps(x, slope), x, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ));
