@@ -21,17 +21,17 @@ struct instruction {
   float alpha, beta;
 };
 
-#define LIMN_SLOTS (LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS)
+#define LIMN_SLOTS (LIMN_MAX_TASK_INPUTS + LIMN_MAX_INSTRUCTIONS)
 
 /* What is left of the slots: stored, or summed by whoever runs the program. */
 struct pass_results {
   int stored_count, summed_count;
-  uint8_t stored[LIMN_MAX_STEP_OUTPUTS], summed[LIMN_MAX_STEP_OUTPUTS]; /* slots */
-  target<void> to[LIMN_MAX_STEP_OUTPUTS];                               /* (stored_count) */
+  uint8_t stored[LIMN_MAX_TASK_OUTPUTS], summed[LIMN_MAX_TASK_OUTPUTS]; /* slots */
+  target<void> to[LIMN_MAX_TASK_OUTPUTS];                               /* (stored_count) */
 };
 
 struct program {
-  operand inputs[LIMN_MAX_STEP_INPUTS];
+  operand inputs[LIMN_MAX_TASK_INPUTS];
   instruction instructions[LIMN_MAX_INSTRUCTIONS];
   int input_count, instruction_count;
   pass_results left;
@@ -99,7 +99,7 @@ __device__ inline void load_operand(float (&v)[V], const program &p, const opera
 
 /* What a kernel knows of its program as it is compiled. Here: nothing. forms.cuh: everything but numbers and places. */
 struct any_form {
-  static constexpr int SLOTS = LIMN_SLOTS, SUMS = LIMN_MAX_STEP_OUTPUTS, UNROLL = 1;
+  static constexpr int SLOTS = LIMN_SLOTS, SUMS = LIMN_MAX_TASK_OUTPUTS, UNROLL = 1;
   __device__ static int input_count(const program &p) { return p.input_count; }
   __device__ static int instruction_count(const program &p) { return p.instruction_count; }
   __device__ static int stored_count(const program &p) { return p.left.stored_count; }

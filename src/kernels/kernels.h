@@ -44,7 +44,7 @@ typedef struct limn_group_input {
 typedef struct limn_group {
   limn_extents domain;
   int32_t input_count, instruction_count;
-  limn_group_input inputs[LIMN_MAX_STEP_INPUTS];
+  limn_group_input inputs[LIMN_MAX_TASK_INPUTS];
   limn_instruction instructions[LIMN_MAX_INSTRUCTIONS];
 } limn_group;
 
@@ -57,7 +57,7 @@ typedef struct limn_result {
   limn_type type;
 } limn_result;
 
-/* Up to LIMN_MAX_STEP_OUTPUTS results in one pass over the inputs, and a second small launch behind it where a sum was
+/* Up to LIMN_MAX_TASK_OUTPUTS results in one pass over the inputs, and a second small launch behind it where a sum was
  * taken in parts. Sums go to the same extents, or to a single number. What is not summed may lie where an input of the
  * same extents and type lies. scratch has limn_pass_scratch bytes (0: none is needed, and there is no second
  * launch); outs do not matter to that. */

@@ -24,8 +24,8 @@ static spread find_spread(const limn_group *group, const limn_group_input *input
 }
 
 static bool place_operand(uint8_t *slot, int operand, const program *p, int done) {
-  bool is_input = operand < LIMN_MAX_STEP_INPUTS;
-  int index = is_input ? operand : operand - LIMN_MAX_STEP_INPUTS;
+  bool is_input = operand < LIMN_MAX_TASK_INPUTS;
+  int index = is_input ? operand : operand - LIMN_MAX_TASK_INPUTS;
   *slot = (uint8_t)(is_input ? index : p->input_count + index);
   return index >= 0 && index < (is_input ? p->input_count : done);
 }
@@ -33,7 +33,7 @@ static bool place_operand(uint8_t *slot, int operand, const program *p, int done
 static bool place_results(program *p, const limn_group *group, const limn_result *wanted, int count) {
   const limn_extents e = group->domain;
   pass_results *left = &p->left;
-  if (count < 1 || count > LIMN_MAX_STEP_OUTPUTS)
+  if (count < 1 || count > LIMN_MAX_TASK_OUTPUTS)
     return false;
   for (int k = 0; k < count; ++k) {
     const limn_result *r = &wanted[k];
@@ -52,7 +52,7 @@ bool limn_make_program(program *out, const limn_group *group, const limn_result 
   const limn_extents e = group->domain;
   *out = {};
   if (e.n < 1 || e.h < 1 || e.w < 1 || e.c < 1 || group->input_count < 0 || group->instruction_count < 0 ||
-      group->input_count > LIMN_MAX_STEP_INPUTS || group->instruction_count > LIMN_MAX_INSTRUCTIONS ||
+      group->input_count > LIMN_MAX_TASK_INPUTS || group->instruction_count > LIMN_MAX_INSTRUCTIONS ||
       group->input_count + group->instruction_count == 0)
     return false;
   out->input_count = group->input_count;
@@ -193,11 +193,11 @@ cudaError_t limn_run_pass(const limn_group *group, const limn_result *results, i
 bool limn_pass_is_compiled(const limn_group *group, const limn_result *results, int count) {
   alignas(16) static char anywhere[16];
   limn_group placed = *group;
-  limn_result made[LIMN_MAX_STEP_OUTPUTS];
+  limn_result made[LIMN_MAX_TASK_OUTPUTS];
   program p;
-  for (int k = 0; k < LIMN_MAX_STEP_INPUTS; ++k)
+  for (int k = 0; k < LIMN_MAX_TASK_INPUTS; ++k)
     placed.inputs[k].data = anywhere;
-  for (int k = 0; k < count && k < LIMN_MAX_STEP_OUTPUTS; ++k) {
+  for (int k = 0; k < count && k < LIMN_MAX_TASK_OUTPUTS; ++k) {
     made[k] = results[k];
     made[k].out = anywhere;
   }

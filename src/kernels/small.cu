@@ -19,7 +19,7 @@ cudaError_t limn_small_table_fill(void *table, const limn_small_group *groups, i
     small_entry *e = &entries[i];
     *e = {};
     const limn_group *group = &groups[i].group;
-    int last = group->instruction_count ? LIMN_MAX_STEP_INPUTS + group->instruction_count - 1 : 0;
+    int last = group->instruction_count ? LIMN_MAX_TASK_INPUTS + group->instruction_count - 1 : 0;
     const limn_result result = {last, groups[i].to, groups[i].out.data, LIMN_F32};
     if (!limn_make_program(&e->p, group, &result, 1) || !find_axes(&e->axes, group->domain, groups[i].to))
       return cudaErrorInvalidValue;

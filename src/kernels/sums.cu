@@ -84,8 +84,8 @@ struct merge_job {
 
 /* Where the pass leaves each of its sums, and what then remains to be done. */
 struct sum_outputs {
-  float *to[LIMN_MAX_STEP_OUTPUTS];
-  merge_job jobs[LIMN_MAX_STEP_OUTPUTS];
+  float *to[LIMN_MAX_TASK_OUTPUTS];
+  merge_job jobs[LIMN_MAX_TASK_OUTPUTS];
   int job_count;
   unsigned blocks;
   size_t scratch_floats;
@@ -187,7 +187,7 @@ __global__ static void __launch_bounds__(LIMN_BLOCK)
   LIMN_SHARED(float, space, [32]);
   for (int64_t k = blockIdx.x; k < a.kept; k += gridDim.x) {
     int64_t first = element_of(a, 0, k);
-    float total[LIMN_MAX_STEP_OUTPUTS] = {};
+    float total[LIMN_MAX_TASK_OUTPUTS] = {};
     for (int64_t i = threadIdx.x; i < a.summed; i += LIMN_BLOCK) {
       int64_t at = first + element_of(a, 1, i);
       float slots[LIMN_SLOTS][1];

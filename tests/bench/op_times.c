@@ -227,7 +227,7 @@ static bool is_copy(const op_program *p, int row) {
 static void print_kernels(const op_program *p) {
   limn_program_info info;
   limn_program_get_info(p->program, &info);
-  for (int i = 0; i < info.step_count; ++i) {
+  for (int i = 0; i < info.row_count; ++i) {
     limn_program_row r;
     limn_program_get_row(p->program, i, &r);
     if (!is_copy(p, i))
@@ -240,13 +240,13 @@ static void print_kernels(const op_program *p) {
 static limn_status time_runs(const op_program *p, double *seconds) {
   limn_program_info info;
   limn_program_get_info(p->program, &info);
-  double *rows = malloc((size_t)info.step_count * sizeof *rows), total = 0;
+  double *rows = malloc((size_t)info.row_count * sizeof *rows), total = 0;
   const double begin = limn_clock();
   limn_status status = rows ? LIMN_OK : LIMN_FAILED;
   int runs = 0;
   for (; status == LIMN_OK && (runs < LEAST_RUNS || limn_clock() - begin < SECONDS); ++runs) {
     status = limn_program_trace(p->program, 1, rows);
-    for (int i = 0; i < info.step_count; ++i)
+    for (int i = 0; i < info.row_count; ++i)
       total += is_copy(p, i) ? 0 : rows[i];
   }
   free(rows);

@@ -103,16 +103,16 @@ static limn_status time_program(const struct race *race, const char *asked, limn
   double total = 0;
   bool passed = false; /* by a kernel of Limn's behind it */
   limn_program_get_info(program, &info);
-  double *seconds = calloc((size_t)info.step_count * ROUNDS + 1, sizeof *seconds);
+  double *seconds = calloc((size_t)info.row_count * ROUNDS + 1, sizeof *seconds);
   limn_status status = seconds ? limn_program_trace(program, ROUNDS, seconds) : limn_fail_memory("times");
-  for (int i = 0; i < info.step_count && status == LIMN_OK; ++i) {
+  for (int i = 0; i < info.row_count && status == LIMN_OK; ++i) {
     limn_program_get_row(program, i, &row);
     const bool is_it = strcmp(row.name, race->row) == 0;
     if (!is_it && (total == 0 || strcmp(row.name, "bias and activation") != 0))
       continue;
     double best = seconds[i];
     for (int round = 1; round < ROUNDS; ++round)
-      best = seconds[round * info.step_count + i] < best ? seconds[round * info.step_count + i] : best;
+      best = seconds[round * info.row_count + i] < best ? seconds[round * info.row_count + i] : best;
     total += best;
     passed = passed || !is_it;
     if (is_it)

@@ -5,7 +5,7 @@
 
 #include "kernel_tests.h"
 
-#define R(k) (LIMN_MAX_STEP_INPUTS + (k)) /* the operand that instruction k makes */
+#define R(k) (LIMN_MAX_TASK_INPUTS + (k)) /* the operand that instruction k makes */
 
 struct result {
   char kept; /* 'v'alues; sums to 'c'hannels, to 1 number */
@@ -182,8 +182,8 @@ static double *expected(limn_group group, const float *const *values, limn_exten
   const limn_extents d = group.domain;
   double *want = kt_host(kt_elements(to) * sizeof *want);
   size_t i = 0;
-  if (operand >= LIMN_MAX_STEP_INPUTS) /* the value of a group is that of its last instruction */
-    group.instruction_count = operand - LIMN_MAX_STEP_INPUTS + 1;
+  if (operand >= LIMN_MAX_TASK_INPUTS) /* the value of a group is that of its last instruction */
+    group.instruction_count = operand - LIMN_MAX_TASK_INPUTS + 1;
   *most = 0;
   for (int n = 0; n < d.n; ++n)
     for (int h = 0; h < d.h; ++h)

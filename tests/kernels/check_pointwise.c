@@ -63,7 +63,7 @@ static double function_value(int function, double x, double y, double a, double 
 }
 
 double kt_group_value(const limn_group *group, const float *const *values, int n, int h, int w, int c) {
-  double slots[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
+  double slots[LIMN_MAX_TASK_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
   for (int k = 0; k < group->input_count; ++k) {
     const int64_t *s = group->inputs[k].stride;
     slots[k] = (double)values[k][n * s[0] + h * s[1] + w * s[2] + c * s[3]];
@@ -74,7 +74,7 @@ double kt_group_value(const limn_group *group, const float *const *values, int n
     bool constant = (int)s->function == LIMN_CONSTANT;
     value = function_value((int)s->function, constant ? 0 : slots[s->x], constant || s->y < 0 ? 0 : slots[s->y],
                            (double)s->alpha, (double)s->beta);
-    slots[LIMN_MAX_STEP_INPUTS + k] = value;
+    slots[LIMN_MAX_TASK_INPUTS + k] = value;
   }
   return value;
 }
@@ -102,7 +102,7 @@ float *kt_scratch(const limn_group *group, const limn_result *results, int count
 }
 
 static cudaError_t run_one(const limn_group *group, limn_extents to, void *out, limn_type type) {
-  int last = group->instruction_count ? LIMN_MAX_STEP_INPUTS + group->instruction_count - 1 : 0;
+  int last = group->instruction_count ? LIMN_MAX_TASK_INPUTS + group->instruction_count - 1 : 0;
   const limn_result result = {last, to, out, type};
   return limn_run_pass(group, &result, 1, kt_scratch(group, &result, 1), kt_stream());
 }
@@ -193,8 +193,8 @@ static void run_broadcast(const void *context) {
   values[1] = kt_add_input(&group, e, s->types[1], -1, 1);
   values[2] = kt_add_input(&group, (limn_extents){1, 1, 1, d.c}, LIMN_F32, -1, 1);
   kt_add_instruction(&group, LIMN_PW_ADD, 0, 1, 0, 0);
-  kt_add_instruction(&group, LIMN_PW_TANH, LIMN_MAX_STEP_INPUTS, -1, 0, 0);
-  kt_add_instruction(&group, LIMN_PW_MUL, LIMN_MAX_STEP_INPUTS + 1, 2, 0, 0);
+  kt_add_instruction(&group, LIMN_PW_TANH, LIMN_MAX_TASK_INPUTS, -1, 0, 0);
+  kt_add_instruction(&group, LIMN_PW_MUL, LIMN_MAX_TASK_INPUTS + 1, 2, 0, 0);
   void *out = kt_device(kt_elements(d) * kt_size(s->types[2]));
   KT_OK(kt_map(&group, out, s->types[2]));
   compare_map(&group, values, out, s->types[2], 1e-6);
@@ -222,13 +222,13 @@ static void run_constant(const void *context) {
 /* As many inputs and instructions as there may be, each result used later. */
 static void run_longest(const void *context) {
   limn_group group = {.domain = {2, 3, 3, 6}};
-  const float *values[LIMN_MAX_STEP_INPUTS];
+  const float *values[LIMN_MAX_TASK_INPUTS];
   (void)context;
-  for (int k = 0; k < LIMN_MAX_STEP_INPUTS; ++k)
+  for (int k = 0; k < LIMN_MAX_TASK_INPUTS; ++k)
     values[k] = kt_add_input(&group, k % 3 ? group.domain : (limn_extents){1, 1, 1, 6}, types[k % 3], -1, 1);
   for (int k = 0; k < LIMN_MAX_INSTRUCTIONS; ++k) {
-    int last = LIMN_MAX_STEP_INPUTS + k - 1;
-    if (k < LIMN_MAX_STEP_INPUTS)
+    int last = LIMN_MAX_TASK_INPUTS + k - 1;
+    if (k < LIMN_MAX_TASK_INPUTS)
       kt_add_instruction(&group, LIMN_PW_AFFINE, k, -1, 0.5f, (float)k);
     else
       kt_add_instruction(&group, k % 2 ? LIMN_PW_ADD : LIMN_PW_SUB, last, k, 0, 0);
@@ -246,7 +246,7 @@ static void run_refusals(const void *context) {
   kt_add_input(&group, group.domain, LIMN_F32, 0, 1);
   kt_add_instruction(&group, LIMN_PW_ADD, 0, 1, 0, 0);
   kt_refused(kt_map(&group, out, LIMN_F32), "an input that is not there");
-  group.instructions[0].y = LIMN_MAX_STEP_INPUTS;
+  group.instructions[0].y = LIMN_MAX_TASK_INPUTS;
   kt_refused(kt_map(&group, out, LIMN_F32), "a result that is not there yet");
   group.instructions[0] = (limn_instruction){.function = (limn_pointwise)(LIMN_CONSTANT + 1)};
   kt_refused(kt_map(&group, out, LIMN_F32), "an unknown function");

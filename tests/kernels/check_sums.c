@@ -22,7 +22,7 @@ static void run_sum(const void *context) {
   if (s->two) {
     values[1] = kt_add_input(&group, (limn_extents){1, 1, 1, d.c}, LIMN_F32, -1, 1);
     kt_add_instruction(&group, LIMN_PW_SUB, 0, 1, 0, 0);
-    kt_add_instruction(&group, LIMN_PW_SQUARE, LIMN_MAX_STEP_INPUTS, -1, 0, 0);
+    kt_add_instruction(&group, LIMN_PW_SQUARE, LIMN_MAX_TASK_INPUTS, -1, 0, 0);
   }
   size_t count = kt_elements(to);
   double *want = kt_host(count * sizeof *want), *size = kt_host(count * sizeof *size), most = 0;
@@ -78,7 +78,7 @@ static void run_pass(const void *context) {
   const float *values[2];
   values[0] = kt_add_input(&group, d, s->type, 0.1f, 1);
   values[1] = kt_add_input(&group, (limn_extents){1, 1, 1, d.c}, LIMN_F32, 0.1f, 1);
-  const int e = LIMN_MAX_STEP_INPUTS, f = e + 1;
+  const int e = LIMN_MAX_TASK_INPUTS, f = e + 1;
   kt_add_instruction(&group, LIMN_PW_ADD, 0, 1, 0, 0);
   kt_add_instruction(&group, LIMN_PW_SQUARE, e, -1, 0, 0);
   void *stored = s->in_place ? (void *)group.inputs[0].data : kt_device(count * kt_size(s->type));
@@ -110,7 +110,7 @@ static void run_pass_refusals(const void *context) {
   results[1].to = (limn_extents){1, 1, 1, 1};
   kt_refused(limn_run_pass(&group, results, 2, NULL, kt_stream()), "no scratch");
   kt_refused(limn_run_pass(&group, results, 0, scratch, kt_stream()), "no result");
-  results[1].operand = LIMN_MAX_STEP_INPUTS;
+  results[1].operand = LIMN_MAX_TASK_INPUTS;
   kt_refused(limn_run_pass(&group, results, 2, scratch, kt_stream()), "an operand that is not there");
   results[1].operand = 0;
   results[1].type = LIMN_BF16;

@@ -259,7 +259,7 @@ static void add_sources(case_table *table) {
 }
 
 static void add_passes(case_table *table) {
-  /* Few elements, of which the CUDA device makes small steps, and more. */
+  /* Few elements, of which the CUDA device makes small tasks, and more. */
   static const limn_shape shapes[] = {{2, 3, 5, 7},    {1, 1, 67, 71}, {2, 3, 33, 41}, {3, 16, 13, 11},
                                       {1, 20, 15, 15}, {9, 500, 1, 1}, {1, 1, 3, 3}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)

@@ -45,30 +45,30 @@ enum { LAYERS = sizeof layers / sizeof *layers };
 typedef struct fusion {
   const char *name;
   int layer;
-  limn_step_kind kind;
+  limn_task_kind kind;
   bool bias;
   limn_pointwise activation;
   bool sample;
 } fusion;
 
 static const fusion fusions[] = {
-    {"D first leaky", 0, LIMN_STEP_CONV, false, LIMN_PW_LEAKY_RELU, true},
-    {"G last tanh", 0, LIMN_STEP_CONV_DX, false, LIMN_PW_TANH, true},
-    {"D leaky 64-128", 1, LIMN_STEP_CONV, false, LIMN_PW_LEAKY_RELU, false},
-    {"VAE bias relu 3-32", 6, LIMN_STEP_CONV, true, LIMN_PW_RELU, false},
-    {"VAE bias relu 64-128", 1, LIMN_STEP_CONV, true, LIMN_PW_RELU, false},
-    {"VAE dx bias relu 64-128", 1, LIMN_STEP_CONV_DX, true, LIMN_PW_RELU, false},
-    {"VAE dx bias sigmoid 3-32", 6, LIMN_STEP_CONV_DX, true, LIMN_PW_SIGMOID, false},
-    {"VAE dx bias 3-32", 6, LIMN_STEP_CONV_DX, true, LIMN_PW_COUNT, false},
-    {"VAE dense bias", 7, LIMN_STEP_CONV, true, LIMN_PW_COUNT, false},
-    {"VAE dense dx bias relu", 7, LIMN_STEP_CONV_DX, true, LIMN_PW_RELU, false},
-    {"grey bias leaky 28-14", 8, LIMN_STEP_CONV, true, LIMN_PW_LEAKY_RELU, false},
-    {"grey dx bias tanh 28-14", 8, LIMN_STEP_CONV_DX, true, LIMN_PW_TANH, false},
-    {"D last bias 512-1", 4, LIMN_STEP_CONV, true, LIMN_PW_COUNT, false},
+    {"D first leaky", 0, LIMN_TASK_CONV, false, LIMN_PW_LEAKY_RELU, true},
+    {"G last tanh", 0, LIMN_TASK_CONV_DX, false, LIMN_PW_TANH, true},
+    {"D leaky 64-128", 1, LIMN_TASK_CONV, false, LIMN_PW_LEAKY_RELU, false},
+    {"VAE bias relu 3-32", 6, LIMN_TASK_CONV, true, LIMN_PW_RELU, false},
+    {"VAE bias relu 64-128", 1, LIMN_TASK_CONV, true, LIMN_PW_RELU, false},
+    {"VAE dx bias relu 64-128", 1, LIMN_TASK_CONV_DX, true, LIMN_PW_RELU, false},
+    {"VAE dx bias sigmoid 3-32", 6, LIMN_TASK_CONV_DX, true, LIMN_PW_SIGMOID, false},
+    {"VAE dx bias 3-32", 6, LIMN_TASK_CONV_DX, true, LIMN_PW_COUNT, false},
+    {"VAE dense bias", 7, LIMN_TASK_CONV, true, LIMN_PW_COUNT, false},
+    {"VAE dense dx bias relu", 7, LIMN_TASK_CONV_DX, true, LIMN_PW_RELU, false},
+    {"grey bias leaky 28-14", 8, LIMN_TASK_CONV, true, LIMN_PW_LEAKY_RELU, false},
+    {"grey dx bias tanh 28-14", 8, LIMN_TASK_CONV_DX, true, LIMN_PW_TANH, false},
+    {"D last bias 512-1", 4, LIMN_TASK_CONV, true, LIMN_PW_COUNT, false},
 };
 enum { FUSIONS = sizeof fusions / sizeof *fusions };
 
-static cuda_operation convolution(const layer *l, limn_step_kind kind, limn_type type) {
+static cuda_operation convolution(const layer *l, limn_task_kind kind, limn_type type) {
   const int out = (l->side + 2 * l->pad + l->more - l->kernel) / l->stride + 1, groups = l->groups ? l->groups : 1;
   return (cuda_operation){.kind = kind,
                           .x = {l->batch, l->from, l->side, l->side},
@@ -83,7 +83,7 @@ static cuda_operation convolution(const layer *l, limn_step_kind kind, limn_type
 /* Four plain cases a layer: forward, data, weights, and weights with an fp32 result from half inputs. */
 static bool plain_case(int index, limn_type type, plan_case *out) {
   static const char *const suffixes[4] = {"", " dx", " dw", " dw->fp32"};
-  static const limn_step_kind kinds[4] = {LIMN_STEP_CONV, LIMN_STEP_CONV_DX, LIMN_STEP_CONV_DW, LIMN_STEP_CONV_DW};
+  static const limn_task_kind kinds[4] = {LIMN_TASK_CONV, LIMN_TASK_CONV_DX, LIMN_TASK_CONV_DW, LIMN_TASK_CONV_DW};
   static const int bits[4] = {FORWARD, DATA, WEIGHTS, WEIGHTS};
   const layer *l = &layers[index / 4];
   const int k = index % 4;
@@ -108,7 +108,7 @@ static bool batchnorm_case(int index, limn_type type, plan_case *out) {
     return false;
   *out = (plan_case){.need = PLAN_MUST, .sample = index == 1};
   snprintf(out->name, sizeof out->name, "%s", norms[index].name);
-  out->convolution = (cuda_operation){.kind = LIMN_STEP_BATCHNORM,
+  out->convolution = (cuda_operation){.kind = LIMN_TASK_BATCHNORM,
                                       .x = norms[index].shape,
                                       .y = norms[index].shape,
                                       .type = type,

@@ -259,7 +259,7 @@ static void long_sums_are_split(void) {
     cuda_planner_destroy(planner);
   }
   cuda_planner *planner = planner_on("h100", true, true, NULL);
-  cuda_operation c = {.kind = LIMN_STEP_CONV_DW, .x = {256, 256, 8, 8}, .w = {512, 256, 4, 4}, .y = {256, 512, 4, 4}};
+  cuda_operation c = {.kind = LIMN_TASK_CONV_DW, .x = {256, 256, 8, 8}, .w = {512, 256, 4, 4}, .y = {256, 512, 4, 4}};
   c.attrs = (limn_conv_attrs){.stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1};
   c.type = LIMN_BF16;
   c.activation = LIMN_PW_COUNT;
@@ -388,7 +388,7 @@ static void nonsense_is_refused(void) {
   c.activation = LIMN_PW_LEAKY_RELU;
   c.slope = 2;
   CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_OK && !plan && searches == before, "a slope of 2");
-  c.kind = LIMN_STEP_LATCH;
+  c.kind = LIMN_TASK_LATCH;
   CHECK(cuda_plan_create(&plan, planner, &c) == LIMN_FAILED && !plan, "a latch");
   c = named("dcgan 64-128", LIMN_BF16);
   c.y.h = 99; /* not what the convolution makes */

@@ -160,7 +160,7 @@ static void program_info(const limn_program *base, limn_program_info *out) {
     size_t bytes = (size_t)limn_shape_count(program->nodes[i].shape) * sizeof(double);
     out->arena_bytes += bytes;
     out->naive_bytes += bytes;
-    ++out->step_count;
+    ++out->row_count;
   }
 }
 

@@ -69,7 +69,7 @@ static limn_status later_download(const limn_tensor *tensor, float *nchw) {
 
 /* Kernels: 2 in the step's program, the second of which takes longer from round to round, and 1 in the other. */
 static void later_info(const limn_program *program, limn_program_info *out) {
-  *out = (limn_program_info){.step_count = program == &later_train ? 2 : 1};
+  *out = (limn_program_info){.row_count = program == &later_train ? 2 : 1};
 }
 
 static void later_row(const limn_program *program, int index, limn_program_row *out) {

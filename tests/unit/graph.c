@@ -192,8 +192,8 @@ Test(graph, every_op_is_a_row) {
       is_end = is_end || op == (int)ends[i];
     cr_assert_not_null(row->name, "op %d has no row", op);
     cr_expect_eq(row->gradient == NULL, is_end, "%s has %s gradient", row->name, row->gradient ? "a" : "no");
-    cr_expect_eq(row->schedule == NULL, op == LIMN_OP_LEAF, "%s takes %s step", row->name, row->schedule ? "a" : "no");
-    cr_expect(row->step != LIMN_STEP_CONV || op == LIMN_OP_CONV || op == LIMN_OP_LEAF, "%s has no step", row->name);
+    cr_expect_eq(row->schedule == NULL, op == LIMN_OP_LEAF, "%s takes %s task", row->name, row->schedule ? "a" : "no");
+    cr_expect(row->task != LIMN_TASK_CONV || op == LIMN_OP_CONV || op == LIMN_OP_LEAF, "%s has no task", row->name);
     cr_expect_eq(row->shape == NULL,
                  op == LIMN_OP_LEAF || op == LIMN_OP_FILL || op == LIMN_OP_NORMAL || op == LIMN_OP_UNIFORM,
                  "%s has %s shape rule", row->name, row->shape ? "a" : "no");
@@ -230,7 +230,7 @@ typedef struct counts {
   int discriminator_dw, generator_dw;    /* of conv_dw: up to the last update of D's weights; behind it */
   int code_gradients, picture_gradients; /* backward values of the shape of z; of the pictures */
   int batchnorm, backward, dgamma, running;
-  int steps[LIMN_STEP_RECORD + 1], activated[LIMN_STEP_RECORD + 1];
+  int tasks[LIMN_TASK_RECORD + 1], activated[LIMN_TASK_RECORD + 1];
 } counts;
 
 typedef struct seen {
@@ -275,9 +275,9 @@ static void see(void *context, int index, const limn_graph *of) {
     count_node(c, s, limn_graph_node(of, v), v < turn);
   limn_schedule *schedule = NULL;
   cr_assert_eq(limn_schedule_create(&schedule, of, s->fusion), LIMN_OK, "%s", limn_error_message());
-  for (int i = 0; i < schedule->step_count; ++i) {
-    ++c->steps[schedule->steps[i].kind];
-    c->activated[schedule->steps[i].kind] += schedule->steps[i].activation != LIMN_PW_COUNT;
+  for (int i = 0; i < schedule->task_count; ++i) {
+    ++c->tasks[schedule->tasks[i].kind];
+    c->activated[schedule->tasks[i].kind] += schedule->tasks[i].activation != LIMN_PW_COUNT;
   }
   limn_schedule_destroy(schedule);
 }
@@ -347,34 +347,34 @@ Test(graph, vae_step_has_no_gradient_of_the_pictures) {
 Test(graph, gan_step_is_fused) {
   seen s = see_session("dcgan", NULL, ALL_FUSED);
   const counts *c = &s.of[0];
-  cr_expect_eq(c->steps[LIMN_STEP_CONV], 8);
-  cr_expect_eq(c->activated[LIMN_STEP_CONV], 2, "D's first layer with its leaky ReLU, in two passes");
-  cr_expect_eq(c->steps[LIMN_STEP_CONV_DX], 8);
-  cr_expect_eq(c->activated[LIMN_STEP_CONV_DX], 1, "G's last layer with its tanh");
-  cr_expect_eq(c->steps[LIMN_STEP_CONV_DW], 6);
-  cr_expect_eq(c->steps[LIMN_STEP_BATCHNORM], 4);
-  cr_expect_eq(c->activated[LIMN_STEP_BATCHNORM], 4);
-  cr_expect_eq(c->steps[LIMN_STEP_BATCHNORM_BACKWARD], 4, "dx, dgamma and dbeta in one step");
-  cr_expect_eq(c->activated[LIMN_STEP_BATCHNORM_BACKWARD], 4, "the activation's gradient is in it");
-  cr_expect_eq(c->steps[LIMN_STEP_STATISTICS], 0, "the batchnorm has made them");
-  cr_expect_eq(c->steps[LIMN_STEP_UPDATE_RUNNING], 4);
-  cr_expect_eq(c->steps[LIMN_STEP_STACK], 2, "the pictures, and which of them are real");
-  cr_expect_eq(c->steps[LIMN_STEP_ROWS], 0);
-  cr_expect_eq(c->steps[LIMN_STEP_RANDOM], 1);
-  cr_expect_eq(c->steps[LIMN_STEP_OPTIMIZER], 3 + 2 + 3 + 4, "weights, gammas and betas of D and G");
-  cr_expect_eq(c->steps[LIMN_STEP_LATCH], 4);
-  cr_expect_eq(c->steps[LIMN_STEP_RECORD], 6);
-  cr_expect_eq(c->steps[LIMN_STEP_ASSIGN], 0);
+  cr_expect_eq(c->tasks[LIMN_TASK_CONV], 8);
+  cr_expect_eq(c->activated[LIMN_TASK_CONV], 2, "D's first layer with its leaky ReLU, in two passes");
+  cr_expect_eq(c->tasks[LIMN_TASK_CONV_DX], 8);
+  cr_expect_eq(c->activated[LIMN_TASK_CONV_DX], 1, "G's last layer with its tanh");
+  cr_expect_eq(c->tasks[LIMN_TASK_CONV_DW], 6);
+  cr_expect_eq(c->tasks[LIMN_TASK_BATCHNORM], 4);
+  cr_expect_eq(c->activated[LIMN_TASK_BATCHNORM], 4);
+  cr_expect_eq(c->tasks[LIMN_TASK_BATCHNORM_BACKWARD], 4, "dx, dgamma and dbeta in one task");
+  cr_expect_eq(c->activated[LIMN_TASK_BATCHNORM_BACKWARD], 4, "the activation's gradient is in it");
+  cr_expect_eq(c->tasks[LIMN_TASK_STATISTICS], 0, "the batchnorm has made them");
+  cr_expect_eq(c->tasks[LIMN_TASK_UPDATE_RUNNING], 4);
+  cr_expect_eq(c->tasks[LIMN_TASK_STACK], 2, "the pictures, and which of them are real");
+  cr_expect_eq(c->tasks[LIMN_TASK_ROWS], 0);
+  cr_expect_eq(c->tasks[LIMN_TASK_RANDOM], 1);
+  cr_expect_eq(c->tasks[LIMN_TASK_OPTIMIZER], 3 + 2 + 3 + 4, "weights, gammas and betas of D and G");
+  cr_expect_eq(c->tasks[LIMN_TASK_LATCH], 4);
+  cr_expect_eq(c->tasks[LIMN_TASK_RECORD], 6);
+  cr_expect_eq(c->tasks[LIMN_TASK_ASSIGN], 0);
 }
 
-Test(graph, without_fusion_each_op_is_a_step) {
+Test(graph, without_fusion_each_op_is_a_task) {
   seen fused = see_session("dcgan", NULL, ALL_FUSED), plain = see_session("dcgan", NULL, (limn_fusion){0});
   const counts *c = &plain.of[0];
-  for (int kind = 0; kind <= LIMN_STEP_RECORD; ++kind)
+  for (int kind = 0; kind <= LIMN_TASK_RECORD; ++kind)
     cr_expect_eq(c->activated[kind], 0);
-  cr_expect_eq(c->steps[LIMN_STEP_CONV], 8);
-  cr_expect_eq(c->steps[LIMN_STEP_BATCHNORM], 4);
-  cr_expect_geq(c->steps[LIMN_STEP_POINTWISE], fused.of[0].steps[LIMN_STEP_POINTWISE] + 2 + 1 + 4 + 4);
+  cr_expect_eq(c->tasks[LIMN_TASK_CONV], 8);
+  cr_expect_eq(c->tasks[LIMN_TASK_BATCHNORM], 4);
+  cr_expect_geq(c->tasks[LIMN_TASK_POINTWISE], fused.of[0].tasks[LIMN_TASK_POINTWISE] + 2 + 1 + 4 + 4);
 }
 
 static limn_schedule *schedule_of(limn_fusion fusion) {
@@ -383,7 +383,7 @@ static limn_schedule *schedule_of(limn_fusion fusion) {
   return schedule;
 }
 
-Test(graph, a_tree_of_functions_and_its_sum_are_one_step) {
+Test(graph, a_tree_of_functions_and_its_sum_are_one_task) {
   limn_value x = input("x", 2, 3, 4, 4), y = input("y", 2, 3, 4, 4);
   limn_value difference = limn_graph_sub(graph, limn_graph_unary(graph, LIMN_PW_EXP, x, 0, 0), y);
   limn_value square = limn_graph_unary(graph, LIMN_PW_SQUARE, difference, 0, 0);
@@ -392,13 +392,13 @@ Test(graph, a_tree_of_functions_and_its_sum_are_one_step) {
   limn_graph_unary(graph, LIMN_PW_EXP, y, 0, 0); /* nobody reads it */
   limn_graph_assign(graph, output("sum", LIMN_SCALAR), sum);
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  cr_assert_eq(schedule->step_count, 1);
-  const limn_step *step = &schedule->steps[0];
-  cr_expect_eq(step->kind, LIMN_STEP_POINTWISE);
-  cr_expect_eq(step->input_count, 2);
-  cr_expect_eq(step->instruction_count, 5, "exp, sub, square, the constant, mul");
-  cr_expect(limn_shape_equal(step->domain, (limn_shape){2, 3, 4, 4}));
-  cr_expect_eq(step->outputs[0], sum);
+  cr_assert_eq(schedule->task_count, 1);
+  const limn_task *task = &schedule->tasks[0];
+  cr_expect_eq(task->kind, LIMN_TASK_POINTWISE);
+  cr_expect_eq(task->input_count, 2);
+  cr_expect_eq(task->instruction_count, 5, "exp, sub, square, the constant, mul");
+  cr_expect(limn_shape_equal(task->domain, (limn_shape){2, 3, 4, 4}));
+  cr_expect_eq(task->outputs[0], sum);
   limn_schedule_destroy(schedule);
 }
 
@@ -409,8 +409,8 @@ Test(graph, shared_values_are_not_computed_twice) {
   limn_graph_assign(graph, output("a", LIMN_SCALAR), limn_graph_sum_all(graph, z));
   limn_graph_assign(graph, output("b", LIMN_SCALAR), limn_graph_sum_all(graph, limn_graph_mul(graph, shared, z)));
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  cr_expect_eq(schedule->step_count, 3, "exp, the convolution, both sums");
-  cr_expect_eq(schedule->steps[0].outputs[0], shared);
+  cr_expect_eq(schedule->task_count, 3, "exp, the convolution, both sums");
+  cr_expect_eq(schedule->tasks[0].outputs[0], shared);
   limn_schedule_destroy(schedule);
 }
 
@@ -421,11 +421,11 @@ Test(graph, fusion_does_not_carry_a_read_over_an_update) {
   limn_value sum = limn_graph_sum_all(graph, limn_graph_unary(graph, LIMN_PW_SQUARE, exponential, 0, 0));
   limn_graph_assign(graph, output("sum", LIMN_SCALAR), sum);
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  cr_assert_eq(schedule->step_count, 2);
-  cr_expect_eq(schedule->steps[0].kind, LIMN_STEP_POINTWISE);
-  cr_expect_eq(schedule->steps[0].inputs[0], w);
-  cr_expect_eq(schedule->steps[0].outputs[0], sum);
-  cr_expect_eq(schedule->steps[1].kind, LIMN_STEP_ASSIGN);
+  cr_assert_eq(schedule->task_count, 2);
+  cr_expect_eq(schedule->tasks[0].kind, LIMN_TASK_POINTWISE);
+  cr_expect_eq(schedule->tasks[0].inputs[0], w);
+  cr_expect_eq(schedule->tasks[0].outputs[0], sum);
+  cr_expect_eq(schedule->tasks[1].kind, LIMN_TASK_ASSIGN);
   limn_schedule_destroy(schedule);
 }
 
@@ -439,10 +439,10 @@ static limn_value chain(limn_value *activated) {
   return dw;
 }
 
-static const limn_step *gradient_of_data(const limn_schedule *schedule) {
-  for (int i = 0; i < schedule->step_count; ++i)
-    if (schedule->steps[i].kind == LIMN_STEP_CONV_DX)
-      return &schedule->steps[i];
+static const limn_task *gradient_of_data(const limn_schedule *schedule) {
+  for (int i = 0; i < schedule->task_count; ++i)
+    if (schedule->tasks[i].kind == LIMN_TASK_CONV_DX)
+      return &schedule->tasks[i];
   return NULL;
 }
 
@@ -453,12 +453,12 @@ Test(graph, an_activations_gradient_is_fused_behind_the_convolutions) {
   limn_schedule *plain = schedule_of(fusion);
   fusion.conv_gradient = true;
   limn_schedule *fused = schedule_of(fusion);
-  const limn_step *step = gradient_of_data(fused), *before = gradient_of_data(plain);
-  cr_assert(step && before);
-  cr_expect_eq(fused->step_count, plain->step_count - 1);
-  cr_expect(step->activation == LIMN_PW_LEAKY_GRAD && step->slope == 0.2f);
-  cr_expect(limn_step_activated(step) == activated && limn_step_bias(step) == LIMN_NONE);
-  cr_expect(before->activation == LIMN_PW_COUNT && limn_step_activated(before) == LIMN_NONE);
+  const limn_task *task = gradient_of_data(fused), *before = gradient_of_data(plain);
+  cr_assert(task && before);
+  cr_expect_eq(fused->task_count, plain->task_count - 1);
+  cr_expect(task->activation == LIMN_PW_LEAKY_GRAD && task->slope == 0.2f);
+  cr_expect(limn_task_activated(task) == activated && limn_task_bias(task) == LIMN_NONE);
+  cr_expect(before->activation == LIMN_PW_COUNT && limn_task_activated(before) == LIMN_NONE);
   limn_schedule_destroy(fused);
   limn_schedule_destroy(plain);
 }
@@ -468,9 +468,9 @@ Test(graph, a_clamp_is_fused_with_its_bounds) {
   limn_value clamp = limn_graph_unary(graph, LIMN_PW_CLAMP, limn_graph_conv(graph, x, w, LIMN_NONE, ONE), -1, 6);
   limn_graph_assign(graph, output("sum", LIMN_SCALAR), limn_graph_sum_all(graph, clamp));
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  const limn_step *step = &schedule->steps[0];
-  cr_expect_eq(schedule->step_count, 2);
-  cr_expect(step->activation == LIMN_PW_CLAMP && step->slope == -1 && step->limit == 6);
+  const limn_task *task = &schedule->tasks[0];
+  cr_expect_eq(schedule->task_count, 2);
+  cr_expect(task->activation == LIMN_PW_CLAMP && task->slope == -1 && task->limit == 6);
   limn_schedule_destroy(schedule);
 }
 
@@ -480,14 +480,14 @@ Test(graph, an_activation_is_fused_only_when_nobody_else_reads_below_it) {
              relu = limn_graph_unary(graph, LIMN_PW_RELU, conv, 0, 0);
   limn_graph_assign(graph, output("sum", LIMN_SCALAR), limn_graph_sum_all(graph, relu));
   limn_schedule *schedule = schedule_of(ALL_FUSED);
-  cr_expect_eq(schedule->step_count, 2);
-  cr_expect_eq(schedule->steps[0].activation, LIMN_PW_RELU);
-  cr_expect_eq(schedule->steps[0].outputs[0], relu);
+  cr_expect_eq(schedule->task_count, 2);
+  cr_expect_eq(schedule->tasks[0].activation, LIMN_PW_RELU);
+  cr_expect_eq(schedule->tasks[0].outputs[0], relu);
   limn_schedule_destroy(schedule);
   limn_graph_assign(graph, output("conv", limn_graph_shape(graph, conv)), conv);
   schedule = schedule_of(ALL_FUSED);
-  cr_expect_eq(schedule->steps[0].activation, LIMN_PW_COUNT);
-  cr_expect_eq(schedule->steps[0].outputs[0], conv);
+  cr_expect_eq(schedule->tasks[0].activation, LIMN_PW_COUNT);
+  cr_expect_eq(schedule->tasks[0].outputs[0], conv);
   limn_schedule_destroy(schedule);
 }
 
@@ -495,8 +495,8 @@ Test(graph, an_activation_is_fused_only_when_nobody_else_reads_below_it) {
 
 static int count_assigns(const limn_schedule *schedule) {
   int count = 0;
-  for (int i = 0; i < schedule->step_count; ++i)
-    count += schedule->steps[i].kind == LIMN_STEP_ASSIGN;
+  for (int i = 0; i < schedule->task_count; ++i)
+    count += schedule->tasks[i].kind == LIMN_TASK_ASSIGN;
   return count;
 }
 
@@ -550,11 +550,11 @@ Test(graph, running_statistics_do_not_part_a_latch_from_its_scalars) {
   limn_fusion late = ALL_FUSED;
   late.late_updates = true;
   limn_schedule *schedule = schedule_of(late);
-  static const limn_step_kind order[] = {LIMN_STEP_STATISTICS, LIMN_STEP_POINTWISE, LIMN_STEP_UPDATE_RUNNING,
-                                         LIMN_STEP_POINTWISE, LIMN_STEP_LATCH};
-  cr_assert_eq(schedule->step_count, 5);
+  static const limn_task_kind order[] = {LIMN_TASK_STATISTICS, LIMN_TASK_POINTWISE, LIMN_TASK_UPDATE_RUNNING,
+                                         LIMN_TASK_POINTWISE, LIMN_TASK_LATCH};
+  cr_assert_eq(schedule->task_count, 5);
   for (int i = 0; i < 5; ++i)
-    cr_expect_eq(schedule->steps[i].kind, order[i], "step %d", i);
+    cr_expect_eq(schedule->tasks[i].kind, order[i], "task %d", i);
   limn_schedule_destroy(schedule);
 }
 
@@ -578,11 +578,11 @@ Test(graph, updates_that_nothing_waits_for_come_late_and_together) {
   late.late_updates = true;
   limn_schedule *schedule = schedule_of(late);
   int order[8], count = 0, latch = -1, reader = -1;
-  for (int i = 0; i < schedule->step_count; ++i) {
-    limn_step_kind kind = schedule->steps[i].kind;
-    latch = kind == LIMN_STEP_LATCH ? i : latch;
-    reader = kind == LIMN_STEP_POINTWISE && schedule->steps[i].inputs[0] == mean ? i : reader;
-    if (kind == LIMN_STEP_UPDATE_RUNNING)
+  for (int i = 0; i < schedule->task_count; ++i) {
+    limn_task_kind kind = schedule->tasks[i].kind;
+    latch = kind == LIMN_TASK_LATCH ? i : latch;
+    reader = kind == LIMN_TASK_POINTWISE && schedule->tasks[i].inputs[0] == mean ? i : reader;
+    if (kind == LIMN_TASK_UPDATE_RUNNING)
       order[count++] = i;
   }
   cr_assert_eq(count, 3);
@@ -590,9 +590,9 @@ Test(graph, updates_that_nothing_waits_for_come_late_and_together) {
   cr_expect_eq(order[1], latch - 1);
   cr_expect_eq(order[2], reader - 1, "the last just before what reads the statistics");
   for (int i = 0; i < 3; ++i) {
-    const limn_step *step = &schedule->steps[schedule->step_count - 3 + i];
-    cr_expect_eq(step->kind, LIMN_STEP_RECORD);
-    cr_expect_eq(step->node.column, i, "in their own order");
+    const limn_task *task = &schedule->tasks[schedule->task_count - 3 + i];
+    cr_expect_eq(task->kind, LIMN_TASK_RECORD);
+    cr_expect_eq(task->node.column, i, "in their own order");
   }
   limn_schedule_destroy(schedule);
 }

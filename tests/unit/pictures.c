@@ -244,7 +244,7 @@ static double bytes_of_pictures(const limn_program *program) {
   limn_program_info info;
   limn_program_row row = {0};
   limn_program_get_info(program, &info);
-  for (int i = 0; i < info.step_count && (!row.name || strcmp(row.name, "pictures") != 0); ++i)
+  for (int i = 0; i < info.row_count && (!row.name || strcmp(row.name, "pictures") != 0); ++i)
     limn_program_get_row(program, i, &row);
   return row.bytes;
 }

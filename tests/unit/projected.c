@@ -28,7 +28,7 @@ static products count_products(const limn_program *program) {
   products p = {0};
   limn_program_info info;
   limn_program_get_info(program, &info);
-  for (int i = 0; i < info.step_count; ++i) {
+  for (int i = 0; i < info.row_count; ++i) {
     limn_program_row row;
     limn_program_get_row(program, i, &row);
     if (strncmp(row.name, "convolution", 11) != 0 && strncmp(row.name, "dense", 5) != 0)

@@ -26,7 +26,7 @@ static int failures;
     }                                                                                                                  \
   } while (0)
 
-static const cuda_operation operation = {.kind = LIMN_STEP_CONV,
+static const cuda_operation operation = {.kind = LIMN_TASK_CONV,
                                          .x = {2, 8, 8, 8},
                                          .w = {8, 8, 4, 4},
                                          .y = {2, 8, 4, 4},

@@ -34,11 +34,11 @@ typedef enum limn_pointwise {
 
 #define LIMN_CONSTANT LIMN_PW_COUNT /* as the function of an instruction: `beta` everywhere */
 
-#define LIMN_MAX_STEP_INPUTS  10
-#define LIMN_MAX_STEP_OUTPUTS 4
+#define LIMN_MAX_TASK_INPUTS  10
+#define LIMN_MAX_TASK_OUTPUTS 4
 #define LIMN_MAX_INSTRUCTIONS 24
 
-/* One scalar function of a pointwise step. Operand k < LIMN_MAX_STEP_INPUTS is input k; operand LIMN_MAX_STEP_INPUTS +
+/* One scalar function of a pointwise task. Operand k < LIMN_MAX_TASK_INPUTS is input k; operand LIMN_MAX_TASK_INPUTS +
  * i is the result of instruction i. */
 typedef struct limn_instruction {
   limn_pointwise function; /* or LIMN_CONSTANT */

@@ -60,15 +60,15 @@ int limn_builder_scratch(limn_builder *b, size_t bytes) {
   return add_buffer(b, (struct limn_buffer){.bytes = bytes ? bytes : 4, .scratch = true});
 }
 
-limn_conv_shapes limn_builder_conv_shapes(const limn_builder *b, const limn_step *step) {
-  limn_shape first = limn_builder_shape(b, step->inputs[0]), second = limn_builder_shape(b, step->inputs[1]),
-             out = limn_builder_shape(b, step->outputs[0]);
-  limn_conv_shapes s = {.x = step->kind == LIMN_STEP_CONV_DX ? out : first,
-                        .w = step->kind == LIMN_STEP_CONV_DW ? out : second,
-                        .y = step->kind == LIMN_STEP_CONV      ? out
-                             : step->kind == LIMN_STEP_CONV_DX ? first
+limn_conv_shapes limn_builder_conv_shapes(const limn_builder *b, const limn_task *task) {
+  limn_shape first = limn_builder_shape(b, task->inputs[0]), second = limn_builder_shape(b, task->inputs[1]),
+             out = limn_builder_shape(b, task->outputs[0]);
+  limn_conv_shapes s = {.x = task->kind == LIMN_TASK_CONV_DX ? out : first,
+                        .w = task->kind == LIMN_TASK_CONV_DW ? out : second,
+                        .y = task->kind == LIMN_TASK_CONV      ? out
+                             : task->kind == LIMN_TASK_CONV_DX ? first
                                                                : second};
-  const limn_conv_attrs *attrs = &step->node.conv;
+  const limn_conv_attrs *attrs = &task->node.conv;
   s.dense = s.w.h == s.x.h && s.w.w == s.x.w && attrs->pad_h == 0 && attrs->pad_w == 0 && limn_conv_is_plain(*attrs);
   s.flops = 2.0 * (double)limn_shape_count(s.y) * s.w.c * s.w.h * s.w.w;
   return s;
@@ -176,47 +176,47 @@ int limn_builder_output_copy(limn_builder *b, int value, int format) {
              add_buffer(b, (struct limn_buffer){.bytes = bytes_of(b, limn_builder_shape(b, value), format)});
 }
 
-bool limn_builder_is_operand(const limn_builder *b, const limn_step *step, int input) {
+bool limn_builder_is_operand(const limn_builder *b, const limn_task *task, int input) {
   (void)b;
   return input < 2 &&
-         (step->kind == LIMN_STEP_CONV || step->kind == LIMN_STEP_CONV_DX || step->kind == LIMN_STEP_CONV_DW);
+         (task->kind == LIMN_TASK_CONV || task->kind == LIMN_TASK_CONV_DX || task->kind == LIMN_TASK_CONV_DW);
 }
 
 limn_readers limn_builder_readers(const limn_builder *b, int value, limn_reader *ours) {
   limn_readers readers = {.others = b->schedule->alias[value] != LIMN_NONE};
-  for (int i = 0; i < b->schedule->step_count; ++i) {
-    const limn_step *step = &b->schedule->steps[i];
-    for (int in = 0; in < step->input_count; ++in)
-      if (step->inputs[in] == value)
-        *(ours(b, step, in) ? &readers.ours : &readers.others) = true;
+  for (int i = 0; i < b->schedule->task_count; ++i) {
+    const limn_task *task = &b->schedule->tasks[i];
+    for (int in = 0; in < task->input_count; ++in)
+      if (task->inputs[in] == value)
+        *(ours(b, task, in) ? &readers.ours : &readers.others) = true;
   }
   return readers;
 }
 
-bool limn_builder_is_addition(const limn_builder *b, const limn_step *step) {
-  return limn_step_is_sum_of_two(b->schedule, step) && limn_shape_count(step->domain) > 1;
+bool limn_builder_is_addition(const limn_builder *b, const limn_task *task) {
+  return limn_task_is_sum_of_two(b->schedule, task) && limn_shape_count(task->domain) > 1;
 }
 
 bool limn_builder_is_weights_gradient(const limn_builder *b, int value) {
-  for (int i = 0; i < b->schedule->step_count; ++i) {
-    const limn_step *step = &b->schedule->steps[i];
-    if (step->kind == LIMN_STEP_CONV_DW && step->outputs[0] == value)
+  for (int i = 0; i < b->schedule->task_count; ++i) {
+    const limn_task *task = &b->schedule->tasks[i];
+    if (task->kind == LIMN_TASK_CONV_DW && task->outputs[0] == value)
       return true;
   }
   return false;
 }
 
-bool limn_steps_are_apart(const limn_step *steps, int count) {
+bool limn_tasks_are_apart(const limn_task *tasks, int count) {
   for (int i = 0; i < count; ++i)
-    if (limn_step_must_precede(&steps[i], &steps[count]))
+    if (limn_task_must_precede(&tasks[i], &tasks[count]))
       return false;
   return true;
 }
 
-/* Whether two optimiser steps differ in nothing but their tensors. */
-static bool same_rule(const limn_step *a, const limn_step *b) {
+/* Whether two optimiser tasks differ in nothing but their tensors. */
+static bool same_rule(const limn_task *a, const limn_task *b) {
   const limn_node *x = &a->node, *y = &b->node;
-  bool same = b->kind == LIMN_STEP_OPTIMIZER && x->op == y->op && a->input_count == b->input_count &&
+  bool same = b->kind == LIMN_TASK_OPTIMIZER && x->op == y->op && a->input_count == b->input_count &&
               x->alpha == y->alpha && x->beta1 == y->beta1 && x->beta2 == y->beta2 && x->eps == y->eps &&
               x->weight_decay == y->weight_decay && x->decoupled == y->decoupled;
   for (int i = 1; same && i < a->input_count; ++i)
@@ -224,9 +224,9 @@ static bool same_rule(const limn_step *a, const limn_step *b) {
   return same;
 }
 
-int limn_steps_of_optimizer(const limn_step *steps, int left) {
+int limn_tasks_of_optimizer(const limn_task *tasks, int left) {
   int count = 1;
-  while (count < left && same_rule(steps, &steps[count]) && limn_steps_are_apart(steps, count))
+  while (count < left && same_rule(tasks, &tasks[count]) && limn_tasks_are_apart(tasks, count))
     ++count;
   return count;
 }
@@ -332,27 +332,27 @@ limn_status limn_code_bind(limn_code *code) {
   return LIMN_OK;
 }
 
-/* What the step makes or, if it is an update, writes. */
-static limn_shape shape_of(const limn_builder *b, const limn_step *step) {
-  for (int o = 0; o < step->output_count; ++o)
-    if (step->outputs[o] != LIMN_NONE)
-      return limn_builder_shape(b, step->outputs[o]);
-  return step->node.target_count ? limn_builder_shape(b, step->node.targets[0]) : LIMN_SCALAR;
+/* What the task makes or, if it is an update, writes. */
+static limn_shape shape_of(const limn_builder *b, const limn_task *task) {
+  for (int o = 0; o < task->output_count; ++o)
+    if (task->outputs[o] != LIMN_NONE)
+      return limn_builder_shape(b, task->outputs[o]);
+  return task->node.target_count ? limn_builder_shape(b, task->node.targets[0]) : LIMN_SCALAR;
 }
 
-static limn_status build_steps(limn_builder *b) {
+static limn_status build_tasks(limn_builder *b) {
   const limn_schedule *schedule = b->schedule;
-  for (int i = 0, taken; i < schedule->step_count; i += taken) {
+  for (int i = 0, taken; i < schedule->task_count; i += taken) {
     int first = b->code->kernel_count;
     taken = 1;
-    LIMN_TRY(b->code->backend->build(b, &schedule->steps[i], schedule->step_count - i, &taken));
+    LIMN_TRY(b->code->backend->build(b, &schedule->tasks[i], schedule->task_count - i, &taken));
     LIMN_TRY(b->status);
     for (int s = i; s < i + taken; ++s)
-      for (int o = 0; o < schedule->steps[s].output_count; ++o)
-        finish_output(b, schedule->steps[s].outputs[o]);
+      for (int o = 0; o < schedule->tasks[s].output_count; ++o)
+        finish_output(b, schedule->tasks[s].outputs[o]);
     LIMN_TRY(b->status);
     for (int k = first; k < b->code->kernel_count; ++k)
-      b->code->kernels[k].shape = shape_of(b, &schedule->steps[i]);
+      b->code->kernels[k].shape = shape_of(b, &schedule->tasks[i]);
   }
   return LIMN_OK;
 }
@@ -417,7 +417,7 @@ limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tenso
   if (status == LIMN_OK) {
     /* Extra buffers of the schedule are no leaves: the array is extended with NULLs. */
     memcpy(b.leaves, leaves, (size_t)limn_graph_count(graph) * sizeof *leaves);
-    status = build_steps(&b);
+    status = build_tasks(&b);
   }
   if (status == LIMN_OK)
     status = find_least_bytes(&b);
@@ -427,7 +427,7 @@ limn_status limn_code_build(limn_code *code, const limn_graph *graph, limn_tenso
     code->info.flops += code->kernels[k].flops;
     code->info.launches += code->kernels[k].launches ? code->kernels[k].launches : 1;
   }
-  code->info.step_count = code->kernel_count;
+  code->info.row_count = code->kernel_count;
   limn_schedule_destroy(schedule);
   free(b.leaves);
   free(b.places);

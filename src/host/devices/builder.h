@@ -1,6 +1,6 @@
 /* Programs as flat lists of kernels over one arena: what the CPU and the CUDA device share.
  *
- * A device describes itself by a limn_backend. Its `build` turns steps of a schedule into kernels, which name the
+ * A device describes itself by a limn_backend. Its `build` turns tasks of a schedule into kernels, which name the
  * buffers they touch by number. Addresses are known only at the end, when every buffer's lifetime is: limn_code_bind
  * places them. A value may lie in several formats (layouts on the CPU, number types on CUDA); it is converted when it
  * is asked for in one that it has not. */
@@ -57,8 +57,8 @@ typedef struct limn_backend {
   bool (*leaf_memory)(const limn_tensor *leaf, int format, void **address);
   /* Adds a kernel that converts buffer `from` into buffer `to`. */
   limn_status (*convert)(limn_builder *builder, limn_shape shape, const int formats[2], int from, int to);
-  /* Adds the kernels of steps[0], and of as many after it as it likes: *taken. */
-  limn_status (*build)(limn_builder *builder, const limn_step *steps, int left, int *taken);
+  /* Adds the kernels of tasks[0], and of as many after it as it likes: *taken. */
+  limn_status (*build)(limn_builder *builder, const limn_task *tasks, int left, int *taken);
   /* LIMN_DEVICE, and the device's `starved` set, when there is not so much. */
   limn_status (*allocate)(limn_device *device, size_t bytes, void **out);
   void (*free)(limn_device *device, void *memory);
@@ -89,15 +89,15 @@ void limn_code_row(const limn_code *code, int index, limn_program_row *out);
 int limn_builder_input(limn_builder *builder, int value, int format);
 /* The format in which a value lies now. */
 int limn_builder_format(const limn_builder *builder, int value);
-/* Who reads a value: of the inputs of steps that are it, whether there is one for which `ours` holds, and whether there
+/* Who reads a value: of the inputs of tasks that are it, whether there is one for which `ours` holds, and whether there
  * is another, or a leaf that is to hold it. */
-typedef bool limn_reader(const limn_builder *builder, const limn_step *step, int input);
+typedef bool limn_reader(const limn_builder *builder, const limn_task *task, int input);
 typedef struct limn_readers {
   bool ours, others;
 } limn_readers;
 limn_readers limn_builder_readers(const limn_builder *builder, int value, limn_reader *ours);
 /* An operand of a convolution, its bias aside. */
-bool limn_builder_is_operand(const limn_builder *builder, const limn_step *step, int input);
+bool limn_builder_is_operand(const limn_builder *builder, const limn_task *task, int input);
 /* The buffer that a kernel writes a value to, in that format. LIMN_ABSENT for LIMN_NONE. */
 int limn_builder_output(limn_builder *builder, int value, int format);
 /* The same value in one more format, which the same kernel writes. */
@@ -110,21 +110,21 @@ int limn_builder_scratch(limn_builder *builder, size_t bytes);
 /* Appends a kernel that takes `count` buffers; the first is what it writes. Takes ownership of state, on failure too.
  * NULL after an error, which sticks to the builder. */
 limn_kernel *limn_builder_add(limn_builder *builder, limn_kernel kernel, const int *buffers);
-/* The shapes of a convolution's step. `dense`: its kernel covers the whole picture, so that it is a matrix product. */
+/* The shapes of a convolution's task. `dense`: its kernel covers the whole picture, so that it is a matrix product. */
 typedef struct limn_conv_shapes {
   limn_shape x, w, y;
   bool dense;
   double flops;
 } limn_conv_shapes;
-limn_conv_shapes limn_builder_conv_shapes(const limn_builder *builder, const limn_step *step);
-/* limn_step_is_sum_of_two, with more than one element. */
-bool limn_builder_is_addition(const limn_builder *builder, const limn_step *step);
+limn_conv_shapes limn_builder_conv_shapes(const limn_builder *builder, const limn_task *task);
+/* limn_task_is_sum_of_two, with more than one element. */
+bool limn_builder_is_addition(const limn_builder *builder, const limn_task *task);
 /* Whether a convolution or a dense layer makes it, of its weights. */
 bool limn_builder_is_weights_gradient(const limn_builder *builder, int value);
-/* Whether steps[count] may run in one launch with steps[0 ... count), in any order. */
-bool limn_steps_are_apart(const limn_step *steps, int count);
-/* How many of steps[0 ... left), an optimiser's first, differ in nothing but their tensors and are apart. */
-int limn_steps_of_optimizer(const limn_step *steps, int left);
+/* Whether tasks[count] may run in one launch with tasks[0 ... count), in any order. */
+bool limn_tasks_are_apart(const limn_task *tasks, int count);
+/* How many of tasks[0 ... left), an optimiser's first, differ in nothing but their tensors and are apart. */
+int limn_tasks_of_optimizer(const limn_task *tasks, int left);
 limn_status limn_builder_status(const limn_builder *builder);
 /* Makes the error stick. */
 limn_status limn_builder_fail(limn_builder *builder, limn_status status);

@@ -15,7 +15,7 @@ typedef struct limn_program limn_program; /* a graph compiled for a device */
 typedef struct limn_program_info {
   size_t arena_bytes; /* working memory, reused by lifetime */
   size_t naive_bytes; /* what it would be without reuse */
-  int step_count;     /* rows of program_row */
+  int row_count;      /* rows of program_row */
   int launches;       /* of kernels and library calls, a run */
   double flops;       /* 2 x multiply-accumulates of convolutions and dense layers, a run */
   double least_bytes; /* that a run has to move however well it is fused (limn_schedule_least_bytes); 0: not known */
@@ -54,9 +54,9 @@ typedef struct limn_device_ops {
   /* Runs every live node once. `step` is the counter of the random stream and of metric rings. */
   limn_status (*program_run)(limn_program *program, uint64_t step);
   void (*program_info)(const limn_program *program, limn_program_info *out);
-  /* index < the info's step_count; may be NULL where that is 0. */
+  /* index < the info's row_count; may be NULL where that is 0. */
   void (*program_row)(const limn_program *program, int index, limn_program_row *out);
-  /* Runs the program `rounds` times, row by row, and times each: seconds[round * step_count + row]. On a GPU each row
+  /* Runs the program `rounds` times, row by row, and times each: seconds[round * row_count + row]. On a GPU each row
    * begins with cold caches, on the CPU with what the row before has left. May be NULL. */
   limn_status (*program_trace)(limn_program *program, int rounds, double *seconds);
   /* What the device does at most, measured now, in some hundred ms: FLOP/s and, to and from memory, bytes/s. NULL where

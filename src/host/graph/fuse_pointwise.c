@@ -7,12 +7,12 @@
 
 static bool takes_inlined(const limn_node *n) { return n->op == LIMN_OP_POINTWISE || n->op == LIMN_OP_SUM; }
 
-/* The shape that the instructions of a node's step run over. */
+/* The shape that the instructions of a node's task run over. */
 static limn_shape domain_of(const struct scheduling *s, const limn_node *n) {
   return n->op == LIMN_OP_SUM ? limn_graph_shape(s->graph, n->inputs[0]) : n->shape;
 }
 
-/* A constant costs nothing inside a step: it is inlined when every user can take it. */
+/* A constant costs nothing inside a task: it is inlined when every user can take it. */
 static void mark_fills(struct scheduling *s) {
   for (limn_value v = 0; v < s->count; ++v)
     s->inlined[v] =
@@ -52,7 +52,7 @@ limn_status limn_mark_inlined(struct scheduling *s) {
     struct root *root = &roots[roots[user].node];
     /* An inlined fill becomes an instruction, hence the inputs count here too. */
     if (root->instructions + root->inputs + 1 + n->input_count > LIMN_MAX_INSTRUCTIONS ||
-        root->inputs + n->input_count - 1 > LIMN_MAX_STEP_INPUTS || !limn_scheduling_can_delay(s, v, root->node))
+        root->inputs + n->input_count - 1 > LIMN_MAX_TASK_INPUTS || !limn_scheduling_can_delay(s, v, root->node))
       continue;
     s->inlined[v] = true;
     root->instructions += 1;
@@ -63,41 +63,41 @@ limn_status limn_mark_inlined(struct scheduling *s) {
   return LIMN_OK;
 }
 
-static int add_input(limn_step *step, limn_value value) {
-  for (int i = 0; i < step->input_count; ++i)
-    if (step->inputs[i] == value)
+static int add_input(limn_task *task, limn_value value) {
+  for (int i = 0; i < task->input_count; ++i)
+    if (task->inputs[i] == value)
       return i;
-  step->inputs[step->input_count] = value;
-  return step->input_count++;
+  task->inputs[task->input_count] = value;
+  return task->input_count++;
 }
 
-/* Emits what makes `value` inside the step; returns the operand that holds it. The depth of the recursion is bounded by
+/* Emits what makes `value` inside the task; returns the operand that holds it. The depth of the recursion is bounded by
  * LIMN_MAX_INSTRUCTIONS. */
-static int emit(struct scheduling *s, limn_step *step, limn_value value, bool root) {
+static int emit(struct scheduling *s, limn_task *task, limn_value value, bool root) {
   const limn_node *n = limn_graph_node(s->graph, value);
   if (!root && !s->inlined[value])
-    return add_input(step, value);
+    return add_input(task, value);
   limn_instruction instruction = {.alpha = n->alpha, .beta = n->beta};
   if (n->op == LIMN_OP_FILL) {
     instruction.function = LIMN_CONSTANT;
     instruction.beta = n->alpha;
   } else {
     instruction.function = n->pointwise;
-    instruction.x = emit(s, step, n->inputs[0], false);
-    instruction.y = n->input_count > 1 ? emit(s, step, n->inputs[1], false) : instruction.x;
+    instruction.x = emit(s, task, n->inputs[0], false);
+    instruction.y = n->input_count > 1 ? emit(s, task, n->inputs[1], false) : instruction.x;
   }
-  step->instructions[step->instruction_count] = instruction;
-  return LIMN_MAX_STEP_INPUTS + step->instruction_count++;
+  task->instructions[task->instruction_count] = instruction;
+  return LIMN_MAX_TASK_INPUTS + task->instruction_count++;
 }
 
 limn_status limn_schedule_pointwise(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
-  limn_step *step = limn_scheduling_add(s, LIMN_STEP_POINTWISE, n);
-  step->domain = domain_of(s, n);
-  step->outputs[step->output_count++] = v;
-  step->instructions = calloc(LIMN_MAX_INSTRUCTIONS, sizeof *step->instructions);
-  if (!step->instructions)
+  limn_task *task = limn_scheduling_add(s, LIMN_TASK_POINTWISE, n);
+  task->domain = domain_of(s, n);
+  task->outputs[task->output_count++] = v;
+  task->instructions = calloc(LIMN_MAX_INSTRUCTIONS, sizeof *task->instructions);
+  if (!task->instructions)
     return limn_fail_memory("a schedule");
-  step->operands[0] = n->op == LIMN_OP_SUM ? emit(s, step, n->inputs[0], false) : emit(s, step, v, true);
+  task->operands[0] = n->op == LIMN_OP_SUM ? emit(s, task, n->inputs[0], false) : emit(s, task, v, true);
   return LIMN_OK;
 }

@@ -6,72 +6,72 @@
 
 /* What only leaves a trace: measures in their ring, running statistics, which training never reads. And the sums of two
  * gradients of one weight, which are not read before all gradients are there. */
-static bool can_wait(const limn_schedule *schedule, const limn_step *step) {
-  return step->kind == LIMN_STEP_RECORD || step->kind == LIMN_STEP_UPDATE_RUNNING ||
-         (limn_step_is_sum_of_two(schedule, step) && limn_shape_count(step->domain) > 1);
+static bool can_wait(const limn_schedule *schedule, const limn_task *task) {
+  return task->kind == LIMN_TASK_RECORD || task->kind == LIMN_TASK_UPDATE_RUNNING ||
+         (limn_task_is_sum_of_two(schedule, task) && limn_shape_count(task->domain) > 1);
 }
 
-bool limn_step_is_sum_of_two(const limn_schedule *schedule, const limn_step *step) {
-  return step->kind == LIMN_STEP_POINTWISE && step->output_count == 1 && step->instruction_count == 1 &&
-         step->input_count == 2 && step->instructions[0].function == LIMN_PW_ADD &&
-         limn_shape_equal(schedule->shapes[step->outputs[0]], step->domain) &&
-         limn_shape_equal(schedule->shapes[step->inputs[0]], step->domain) &&
-         limn_shape_equal(schedule->shapes[step->inputs[1]], step->domain);
+bool limn_task_is_sum_of_two(const limn_schedule *schedule, const limn_task *task) {
+  return task->kind == LIMN_TASK_POINTWISE && task->output_count == 1 && task->instruction_count == 1 &&
+         task->input_count == 2 && task->instructions[0].function == LIMN_PW_ADD &&
+         limn_shape_equal(schedule->shapes[task->outputs[0]], task->domain) &&
+         limn_shape_equal(schedule->shapes[task->inputs[0]], task->domain) &&
+         limn_shape_equal(schedule->shapes[task->inputs[1]], task->domain);
 }
 
-static bool writes(const limn_step *step, limn_value leaf) {
-  for (int t = 0; t < step->node.target_count; ++t)
-    if (step->node.targets[t] == leaf)
+static bool writes(const limn_task *task, limn_value leaf) {
+  for (int t = 0; t < task->node.target_count; ++t)
+    if (task->node.targets[t] == leaf)
       return true;
   return false;
 }
 
-bool limn_step_reads(const limn_step *step, int value) {
-  for (int i = 0; i < step->input_count; ++i)
-    if (step->inputs[i] == value)
+bool limn_task_reads(const limn_task *task, int value) {
+  for (int i = 0; i < task->input_count; ++i)
+    if (task->inputs[i] == value)
       return true;
   return false;
 }
 
-bool limn_step_must_precede(const limn_step *step, const limn_step *next) {
-  for (int o = 0; o < step->output_count; ++o)
-    if (step->outputs[o] != LIMN_NONE && limn_step_reads(next, step->outputs[o]))
+bool limn_task_must_precede(const limn_task *task, const limn_task *next) {
+  for (int o = 0; o < task->output_count; ++o)
+    if (task->outputs[o] != LIMN_NONE && limn_task_reads(next, task->outputs[o]))
       return true;
-  for (int i = 0; i < step->input_count; ++i)
-    if (writes(next, step->inputs[i]))
+  for (int i = 0; i < task->input_count; ++i)
+    if (writes(next, task->inputs[i]))
       return true;
-  for (int t = 0; t < step->node.target_count; ++t) {
-    if (writes(next, step->node.targets[t]) || limn_step_reads(next, step->node.targets[t]))
+  for (int t = 0; t < task->node.target_count; ++t) {
+    if (writes(next, task->node.targets[t]) || limn_task_reads(next, task->node.targets[t]))
       return true;
   }
   return false;
 }
 
 /* Totals, such as the parts of a gradient's norm: sums of two stop before the first, or each would go to its own. */
-static bool is_total(const limn_schedule *schedule, const limn_step *step) {
-  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(schedule->shapes[step->outputs[0]]) == 1 &&
-         limn_shape_count(step->domain) > 1;
+static bool is_total(const limn_schedule *schedule, const limn_task *task) {
+  return task->kind == LIMN_TASK_POINTWISE && limn_shape_count(schedule->shapes[task->outputs[0]]) == 1 &&
+         limn_shape_count(task->domain) > 1;
 }
 
-static bool is_scalar(const limn_step *step) {
-  return step->kind == LIMN_STEP_POINTWISE && limn_shape_count(step->domain) == 1;
+static bool is_scalar(const limn_task *task) {
+  return task->kind == LIMN_TASK_POINTWISE && limn_shape_count(task->domain) == 1;
 }
 
 void limn_schedule_delay_updates(limn_schedule *schedule) {
-  limn_step *steps = schedule->steps;
-  for (int i = schedule->step_count - 1; i >= 0; --i) {
-    if (!can_wait(schedule, &steps[i]))
+  limn_task *tasks = schedule->tasks;
+  for (int i = schedule->task_count - 1; i >= 0; --i) {
+    if (!can_wait(schedule, &tasks[i]))
       continue;
-    limn_step moved = steps[i];
+    limn_task moved = tasks[i];
     int to = i;
-    bool sum = moved.kind == LIMN_STEP_POINTWISE;
-    while (to + 1 < schedule->step_count && !limn_step_must_precede(&moved, &steps[to + 1]) &&
-           !(sum && is_total(schedule, &steps[to + 1])))
+    bool sum = moved.kind == LIMN_TASK_POINTWISE;
+    while (to + 1 < schedule->task_count && !limn_task_must_precede(&moved, &tasks[to + 1]) &&
+           !(sum && is_total(schedule, &tasks[to + 1])))
       ++to;
-    if (to + 1 < schedule->step_count && steps[to + 1].kind == LIMN_STEP_LATCH)
-      while (to > i && is_scalar(&steps[to])) /* a latch stays with the numbers that it looks at */
+    if (to + 1 < schedule->task_count && tasks[to + 1].kind == LIMN_TASK_LATCH)
+      while (to > i && is_scalar(&tasks[to])) /* a latch stays with the numbers that it looks at */
         --to;
-    memmove(&steps[i], &steps[i + 1], (size_t)(to - i) * sizeof *steps);
-    steps[to] = moved;
+    memmove(&tasks[i], &tasks[i + 1], (size_t)(to - i) * sizeof *tasks);
+    tasks[to] = moved;
   }
 }

@@ -13,7 +13,7 @@ struct scheduling; /* scheduling.h */
 typedef void limn_shape_rule(limn_graph *graph, limn_node *node);
 /* Adds the gradients of the inputs of node n, whose value is v and has the gradient g. */
 typedef limn_status limn_gradient_rule(struct limn_sweep *sweep, const limn_node *n, limn_value v, limn_value g);
-/* Adds the steps of node v. */
+/* Adds the tasks of node v. */
 typedef limn_status limn_schedule_rule(struct scheduling *scheduling, limn_value v);
 
 typedef struct limn_op_row {
@@ -21,8 +21,8 @@ typedef struct limn_op_row {
   int least_inputs, most_inputs, least_targets, most_targets;
   limn_shape_rule *shape;       /* NULL: any shape that is not empty */
   limn_gradient_rule *gradient; /* NULL: nothing can be differentiated through it: a leaf, a source, an update */
-  limn_schedule_rule *schedule; /* NULL: it takes no step */
-  limn_step_kind step;          /* that it becomes, where it is one */
+  limn_schedule_rule *schedule; /* NULL: it takes no task */
+  limn_task_kind task;          /* that it becomes, where it is one */
 } limn_op_row;
 
 const limn_op_row *limn_op_row_of(limn_op op);

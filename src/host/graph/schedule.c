@@ -1,4 +1,4 @@
-/* From nodes to steps: what is alive, what is fused, in which order. Pointwise groups are built in fuse_pointwise.c. */
+/* From nodes to tasks: what is alive, what is fused, in which order. Pointwise groups are built in fuse_pointwise.c. */
 #include "graph/schedule.h"
 
 #include <stdlib.h>
@@ -25,22 +25,22 @@ static void find_alive(struct scheduling *s) {
   }
 }
 
-static void add_inputs(limn_step *step, const limn_node *n) {
+static void add_inputs(limn_task *task, const limn_node *n) {
   for (int i = 0; i < n->input_count; ++i)
-    step->inputs[step->input_count++] = n->inputs[i];
+    task->inputs[task->input_count++] = n->inputs[i];
 }
 
-/* If the only use of v is an activation, that becomes part of the step, which then makes the activation's value. */
-static limn_value fuse_activation(struct scheduling *s, limn_step *step, limn_value v) {
+/* If the only use of v is an activation, that becomes part of the task, which then makes the activation's value. */
+static limn_value fuse_activation(struct scheduling *s, limn_task *task, limn_value v) {
   limn_value user = s->last_user[v];
   if (user == LIMN_NONE || !limn_scheduling_is_fused_activation(s, user))
     return v;
   const limn_node *n = limn_graph_node(s->graph, user);
-  step->activation = n->pointwise;
-  step->slope = n->alpha;
-  step->limit = n->beta;
+  task->activation = n->pointwise;
+  task->slope = n->alpha;
+  task->limit = n->beta;
   if (n->input_count > 1)
-    step->inputs[step->input_count++] = n->inputs[1];
+    task->inputs[task->input_count++] = n->inputs[1];
   s->done[user] = true;
   return user;
 }
@@ -49,7 +49,7 @@ static bool is_channel_sum(const struct scheduling *s, const limn_node *n) {
   return n->op == LIMN_OP_SUM && limn_shape_equal(n->shape, LIMN_CHANNELS(limn_graph_shape(s->graph, n->inputs[0]).c));
 }
 
-/* An activation's gradient that only one batchnorm's backward step reads is computed in that step's passes. */
+/* An activation's gradient that only one batchnorm's backward task reads is computed in that task's passes. */
 static void absorb_activation_gradients(struct scheduling *s) {
   for (limn_value v = 0; v < s->count; ++v) {
     const limn_node *n = limn_graph_node(s->graph, v);
@@ -86,20 +86,20 @@ static void absorb_activation_gradients(struct scheduling *s) {
   }
 }
 
-/* A step that is its node, no more and no less. */
+/* A task that is its node, no more and no less. */
 limn_status limn_schedule_value(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
-  limn_step *step = limn_scheduling_add(s, limn_op_row_of(n->op)->step, n);
-  add_inputs(step, n);
-  step->outputs[step->output_count++] = v;
+  limn_task *task = limn_scheduling_add(s, limn_op_row_of(n->op)->task, n);
+  add_inputs(task, n);
+  task->outputs[task->output_count++] = v;
   return LIMN_OK;
 }
 
 limn_status limn_schedule_conv(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
-  limn_step *step = limn_scheduling_add(s, limn_op_row_of(n->op)->step, n);
-  add_inputs(step, n);
-  step->outputs[step->output_count++] = step->kind == LIMN_STEP_CONV_DW ? v : fuse_activation(s, step, v);
+  limn_task *task = limn_scheduling_add(s, limn_op_row_of(n->op)->task, n);
+  add_inputs(task, n);
+  task->outputs[task->output_count++] = task->kind == LIMN_TASK_CONV_DW ? v : fuse_activation(s, task, v);
   return LIMN_OK;
 }
 
@@ -107,27 +107,27 @@ static int add_statistics(struct scheduling *s, limn_value x, int32_t groups) {
   return s->statistics[x] = limn_scheduling_buffer(s, (limn_shape){2 * groups, limn_graph_shape(s->graph, x).c, 1, 1});
 }
 
-/* The buffer with the batch statistics of x; made by a step of its own where no batchnorm has made it. */
+/* The buffer with the batch statistics of x; made by a task of its own where no batchnorm has made it. */
 static int statistics_of(struct scheduling *s, limn_value x, int32_t groups) {
   if (s->statistics[x] == LIMN_NONE || s->schedule->shapes[s->statistics[x]].n != 2 * groups) {
     add_statistics(s, x, groups);
-    limn_step *step = limn_scheduling_add(s, LIMN_STEP_STATISTICS, limn_graph_node(s->graph, x));
-    step->node.groups = groups;
-    step->inputs[step->input_count++] = x;
-    step->outputs[step->output_count++] = s->statistics[x];
+    limn_task *task = limn_scheduling_add(s, LIMN_TASK_STATISTICS, limn_graph_node(s->graph, x));
+    task->node.groups = groups;
+    task->inputs[task->input_count++] = x;
+    task->outputs[task->output_count++] = s->statistics[x];
   }
   return s->statistics[x];
 }
 
 limn_status limn_schedule_batchnorm(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
-  limn_step *step = limn_scheduling_add(s, LIMN_STEP_BATCHNORM, n);
-  add_inputs(step, n);
+  limn_task *task = limn_scheduling_add(s, LIMN_TASK_BATCHNORM, n);
+  add_inputs(task, n);
   limn_value x = n->inputs[0];
-  step->outputs[0] = fuse_activation(s, step, v);
+  task->outputs[0] = fuse_activation(s, task, v);
   /* A second batchnorm of the same x makes the same statistics again, in a buffer of its own. */
-  step->outputs[1] = add_statistics(s, x, n->groups);
-  step->output_count = 2;
+  task->outputs[1] = add_statistics(s, x, n->groups);
+  task->output_count = 2;
   return LIMN_OK;
 }
 
@@ -155,21 +155,21 @@ limn_status limn_schedule_batchnorm_backward(struct scheduling *s, limn_value fi
       gamma = m->inputs[1];
   }
   int statistics = statistics_of(s, x, n.groups);
-  limn_step *step = limn_scheduling_add(s, LIMN_STEP_BATCHNORM_BACKWARD, &n);
-  step->node.shape = limn_graph_shape(s->graph, x);
+  limn_task *task = limn_scheduling_add(s, LIMN_TASK_BATCHNORM_BACKWARD, &n);
+  task->node.shape = limn_graph_shape(s->graph, x);
   const limn_node *g = limn_graph_node(s->graph, dy);
   limn_value y = LIMN_NONE;
   if (s->absorbed[dy]) {
-    step->activation = g->pointwise;
-    step->slope = g->alpha;
+    task->activation = g->pointwise;
+    task->slope = g->alpha;
     y = g->inputs[1];
     dy = g->inputs[0];
   }
   const int inputs[5] = {x, statistics, gamma, dy, y};
-  memcpy(step->inputs, inputs, sizeof inputs);
-  step->input_count = 5;
-  memcpy(step->outputs, outputs, sizeof outputs);
-  step->output_count = 3;
+  memcpy(task->inputs, inputs, sizeof inputs);
+  task->input_count = 5;
+  memcpy(task->outputs, outputs, sizeof outputs);
+  task->output_count = 3;
   return LIMN_OK;
 }
 
@@ -182,11 +182,11 @@ static void forget_statistics(struct scheduling *s, const limn_node *n) {
 limn_status limn_schedule_running(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
   const int statistics = statistics_of(s, n->inputs[0], n->groups);
-  limn_step *step = limn_scheduling_add(s, LIMN_STEP_UPDATE_RUNNING, n);
-  step->node.shape = limn_graph_shape(s->graph, n->inputs[0]);
-  step->inputs[step->input_count++] = statistics;
+  limn_task *task = limn_scheduling_add(s, LIMN_TASK_UPDATE_RUNNING, n);
+  task->node.shape = limn_graph_shape(s->graph, n->inputs[0]);
+  task->inputs[task->input_count++] = statistics;
   if (n->input_count > 1)
-    step->inputs[step->input_count++] = n->inputs[1];
+    task->inputs[task->input_count++] = n->inputs[1];
   forget_statistics(s, n);
   return LIMN_OK;
 }
@@ -195,7 +195,7 @@ limn_status limn_schedule_update(struct scheduling *s, limn_value v) {
   const limn_node *n = limn_graph_node(s->graph, v);
   const bool in_place = n->op == LIMN_OP_ASSIGN && s->schedule->alias[n->inputs[0]] == n->targets[0];
   if (!in_place)
-    add_inputs(limn_scheduling_add(s, limn_op_row_of(n->op)->step, n), n);
+    add_inputs(limn_scheduling_add(s, limn_op_row_of(n->op)->task, n), n);
   forget_statistics(s, n);
   return LIMN_OK;
 }
@@ -235,12 +235,12 @@ static limn_status scheduling_init(struct scheduling *s, limn_schedule *schedule
   s->uses = calloc(n, sizeof *s->uses);
   s->last_user = malloc(n * sizeof *s->last_user);
   s->statistics = malloc(n * sizeof *s->statistics);
-  /* At most one step and one extra buffer a node, and a statistics step each. */
-  schedule->steps = calloc(2 * n, sizeof *schedule->steps);
+  /* At most one task and one extra buffer a node, and a statistics task each. */
+  schedule->tasks = calloc(2 * n, sizeof *schedule->tasks);
   schedule->shapes = calloc(2 * n, sizeof *schedule->shapes);
   schedule->alias = malloc(2 * n * sizeof *schedule->alias);
   if (!s->alive || !s->done || !s->inlined || !s->absorbed || !s->uses || !s->last_user || !s->statistics ||
-      !schedule->steps || !schedule->shapes || !schedule->alias)
+      !schedule->tasks || !schedule->shapes || !schedule->alias)
     return limn_fail_memory("a schedule");
   for (int v = 0; v < count; ++v) {
     schedule->shapes[v] = limn_graph_shape(graph, v);
@@ -293,9 +293,9 @@ limn_status limn_schedule_create(limn_schedule **out, const limn_graph *graph, l
 void limn_schedule_destroy(limn_schedule *schedule) {
   if (!schedule)
     return;
-  for (int i = 0; i < schedule->step_count; ++i)
-    free(schedule->steps[i].instructions);
-  free(schedule->steps);
+  for (int i = 0; i < schedule->task_count; ++i)
+    free(schedule->tasks[i].instructions);
+  free(schedule->tasks);
   free(schedule->shapes);
   free(schedule->alias);
   free(schedule);

@@ -15,10 +15,10 @@ bool limn_scheduling_can_delay(const struct scheduling *s, limn_value value, lim
   return true;
 }
 
-limn_step *limn_scheduling_add(struct scheduling *s, limn_step_kind kind, const limn_node *node) {
-  limn_step *step = &s->schedule->steps[s->schedule->step_count++];
-  *step = (limn_step){.kind = kind, .node = *node, .activation = LIMN_PW_COUNT, .domain = node->shape};
-  return step;
+limn_task *limn_scheduling_add(struct scheduling *s, limn_task_kind kind, const limn_node *node) {
+  limn_task *task = &s->schedule->tasks[s->schedule->task_count++];
+  *task = (limn_task){.kind = kind, .node = *node, .activation = LIMN_PW_COUNT, .domain = node->shape};
+  return task;
 }
 
 /* The gradient of a ReLU behind the gradient of the convolution that read it. The activated value must be there by

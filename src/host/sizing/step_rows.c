@@ -10,8 +10,8 @@ size_t limn_step_parts(const limn_session *session, limn_step_part parts[LIMN_SE
     limn_program_info info = {0};
     limn_program_get_info(of_session[i].program, &info);
     parts[i] =
-        (limn_step_part){.program = of_session[i].program, .times = of_session[i].times, .row_count = info.step_count};
-    rows += (size_t)info.step_count;
+        (limn_step_part){.program = of_session[i].program, .times = of_session[i].times, .row_count = info.row_count};
+    rows += (size_t)info.row_count;
   }
   return rows;
 }

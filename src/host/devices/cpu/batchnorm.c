@@ -15,21 +15,21 @@ struct planes {
   bool rounded, rounded_y; /* what is written, and the y that backward reads, is in bf16 */
 };
 
-static struct planes *planes_create(const limn_step *step, limn_shape shape, int block) {
+static struct planes *planes_create(const limn_task *task, limn_shape shape, int block) {
   struct planes *s = malloc(sizeof *s);
   if (s)
     *s = (struct planes){.shape = shape,
                          .block = block,
                          .pixels = shape.h * shape.w,
                          .per_image = shape.c / block,
-                         .groups = step->node.groups,
-                         .group = shape.n / step->node.groups,
-                         .eps = step->node.alpha,
-                         .momentum = step->node.alpha,
-                         .slope = step->activation == LIMN_PW_COUNT ? 1
-                                  : step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_RELU_GRAD
+                         .groups = task->node.groups,
+                         .group = shape.n / task->node.groups,
+                         .eps = task->node.alpha,
+                         .momentum = task->node.alpha,
+                         .slope = task->activation == LIMN_PW_COUNT ? 1
+                                  : task->activation == LIMN_PW_RELU || task->activation == LIMN_PW_RELU_GRAD
                                       ? 0
-                                      : step->slope};
+                                      : task->slope};
   return s;
 }
 
@@ -95,10 +95,10 @@ static void run_normalize(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-static limn_status add_statistics(limn_builder *b, const limn_step *step, limn_value value, int statistics) {
+static limn_status add_statistics(limn_builder *b, const limn_task *task, limn_value value, int statistics) {
   limn_shape shape = limn_builder_shape(b, value);
   cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
-  struct planes *s = planes_create(step, shape, cpu_block(b, layout));
+  struct planes *s = planes_create(task, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
   const int buffers[] = {statistics, limn_builder_input(b, value, layout),
@@ -107,21 +107,21 @@ static limn_status add_statistics(limn_builder *b, const limn_step *step, limn_v
   return limn_builder_status(b);
 }
 
-static limn_status add_forward(limn_builder *b, const limn_step *step) {
-  limn_value x = step->inputs[0];
+static limn_status add_forward(limn_builder *b, const limn_task *task) {
+  limn_value x = task->inputs[0];
   limn_shape shape = limn_builder_shape(b, x);
   cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
-  int statistics = limn_builder_output(b, step->outputs[1], CPU_PLAIN);
-  LIMN_TRY(add_statistics(b, step, x, statistics));
-  struct planes *s = planes_create(step, shape, cpu_block(b, layout));
+  int statistics = limn_builder_output(b, task->outputs[1], CPU_PLAIN);
+  LIMN_TRY(add_statistics(b, task, x, statistics));
+  struct planes *s = planes_create(task, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  s->rounded = limn_cpu_bf16_rounds(b, step->outputs[0]);
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], s->rounded ? CPU_BLOCKED_BF16 : layout),
+  s->rounded = limn_cpu_bf16_rounds(b, task->outputs[0]);
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], s->rounded ? CPU_BLOCKED_BF16 : layout),
                          limn_builder_input(b, x, layout),
                          statistics,
-                         limn_builder_input(b, step->inputs[1], CPU_PLAIN),
-                         limn_builder_input(b, step->inputs[2], CPU_PLAIN),
+                         limn_builder_input(b, task->inputs[1], CPU_PLAIN),
+                         limn_builder_input(b, task->inputs[2], CPU_PLAIN),
                          limn_builder_scratch(b, 2 * sizeof(float) * (size_t)s->groups * (size_t)shape.c)};
   cpu_add(b, "batchnorm", run_normalize, s, 6, buffers);
   return limn_builder_status(b);
@@ -205,23 +205,23 @@ static void run_backward(const limn_kernel *k, const struct limn_call *call) {
     make_plane(s, k, call->simd, i);
 }
 
-static limn_status add_backward(limn_builder *b, const limn_step *step) {
-  limn_value x = step->inputs[0];
+static limn_status add_backward(limn_builder *b, const limn_task *task) {
+  limn_value x = task->inputs[0];
   limn_shape shape = limn_builder_shape(b, x);
   cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
-  struct planes *s = planes_create(step, shape, cpu_block(b, layout));
+  struct planes *s = planes_create(task, shape, cpu_block(b, layout));
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int dx = step->outputs[0], y = step->inputs[4];
+  const int dx = task->outputs[0], y = task->inputs[4];
   s->rounded = limn_cpu_bf16_rounds(b, dx);
   s->rounded_y = y != LIMN_NONE && limn_builder_format(b, y) == CPU_BLOCKED_BF16;
   const int buffers[] = {limn_builder_output(b, dx, s->rounded ? CPU_BLOCKED_BF16 : layout),
-                         limn_builder_output(b, step->outputs[1], CPU_PLAIN),
-                         limn_builder_output(b, step->outputs[2], CPU_PLAIN),
+                         limn_builder_output(b, task->outputs[1], CPU_PLAIN),
+                         limn_builder_output(b, task->outputs[2], CPU_PLAIN),
                          limn_builder_input(b, x, layout),
-                         limn_builder_input(b, step->inputs[1], CPU_PLAIN),
-                         limn_builder_input(b, step->inputs[2], CPU_PLAIN),
-                         limn_builder_input(b, step->inputs[3], layout),
+                         limn_builder_input(b, task->inputs[1], CPU_PLAIN),
+                         limn_builder_input(b, task->inputs[2], CPU_PLAIN),
+                         limn_builder_input(b, task->inputs[3], layout),
                          limn_builder_input(b, y, s->rounded_y ? CPU_BLOCKED_BF16 : layout),
                          limn_builder_scratch(b, 2 * sizeof(float) * (size_t)shape.n * (size_t)shape.c),
                          limn_builder_scratch(b, 3 * sizeof(float) * (size_t)s->groups * (size_t)shape.c)};
@@ -258,28 +258,28 @@ static void run_update_running(const limn_kernel *k, const struct limn_call *cal
   }
 }
 
-static limn_status add_update_running(limn_builder *b, const limn_step *step) {
-  struct planes *s = planes_create(step, step->node.shape, 1);
+static limn_status add_update_running(limn_builder *b, const limn_task *task) {
+  struct planes *s = planes_create(task, task->node.shape, 1);
   if (!s)
     return limn_fail_memory("a batchnorm");
-  const int buffers[] = {limn_builder_target(b, step->node.targets[0]), limn_builder_target(b, step->node.targets[1]),
-                         limn_builder_input(b, step->inputs[0], CPU_PLAIN),
-                         step->input_count > 1 ? limn_builder_input(b, step->inputs[1], CPU_PLAIN) : -1};
+  const int buffers[] = {limn_builder_target(b, task->node.targets[0]), limn_builder_target(b, task->node.targets[1]),
+                         limn_builder_input(b, task->inputs[0], CPU_PLAIN),
+                         task->input_count > 1 ? limn_builder_input(b, task->inputs[1], CPU_PLAIN) : -1};
   cpu_add(b, "running statistics", run_update_running, s, 4, buffers);
   return limn_builder_status(b);
 }
 
-limn_status limn_cpu_build_batchnorm(limn_builder *b, const limn_step *step) {
-  switch (step->kind) {
-  case LIMN_STEP_STATISTICS:
-    return add_statistics(b, step, step->inputs[0], limn_builder_output(b, step->outputs[0], CPU_PLAIN));
-  case LIMN_STEP_BATCHNORM:
-    return add_forward(b, step);
-  case LIMN_STEP_BATCHNORM_BACKWARD:
-    return add_backward(b, step);
-  case LIMN_STEP_UPDATE_RUNNING:
-    return add_update_running(b, step);
+limn_status limn_cpu_build_batchnorm(limn_builder *b, const limn_task *task) {
+  switch (task->kind) {
+  case LIMN_TASK_STATISTICS:
+    return add_statistics(b, task, task->inputs[0], limn_builder_output(b, task->outputs[0], CPU_PLAIN));
+  case LIMN_TASK_BATCHNORM:
+    return add_forward(b, task);
+  case LIMN_TASK_BATCHNORM_BACKWARD:
+    return add_backward(b, task);
+  case LIMN_TASK_UPDATE_RUNNING:
+    return add_update_running(b, task);
   default:
-    return limn_fail(LIMN_FAILED, "program: step kind %d is none of batchnorm's", (int)step->kind);
+    return limn_fail(LIMN_FAILED, "program: task kind %d is none of batchnorm's", (int)task->kind);
   }
 }

@@ -19,7 +19,7 @@
 #define SLICE  256                 /* of these, in the first-level cache */
 
 struct bf16 {
-  limn_step_kind kind;
+  limn_task_kind kind;
   const limn_bf16_loops *loops;
   limn_shape x, y;
   int threads;
@@ -59,7 +59,7 @@ static const void *plane(limn_shape s, const void *data, bool rounded, int n, in
 
 /* The tap of shift 2 down + right: forward counts them along the kernel, backward data against it. */
 static int tap_of(const struct bf16 *w, int phase, int shift) {
-  shift = w->kind == LIMN_STEP_CONV_DX ? SHIFTS - 1 - shift : shift;
+  shift = w->kind == LIMN_TASK_CONV_DX ? SHIFTS - 1 - shift : shift;
   return (2 * (shift >> 1) + (phase >> 1)) * 4 + 2 * (shift & 1) + (phase & 1);
 }
 
@@ -71,7 +71,7 @@ static size_t weight_at(const struct bf16 *w, int o, int i, int tap) {
 /* One tile column of a panel. Forward, a panel is 32 channels of y and the depth (phase, channels of x, shift);
  * backward data: 32 channels of x in one phase, and (channels of y, shift). */
 static void pack_weights(const struct bf16 *w, const float *weights, int panel, int right, limn_bf16 *out) {
-  bool forward = w->kind == LIMN_STEP_CONV;
+  bool forward = w->kind == LIMN_TASK_CONV;
   int side = forward ? panel : panel / PHASES, column = 2 * side + right, depths = w->x.c / SIDE;
   for (int s = 0; s < w->segments; ++s)
     for (int t = 0; t < SHIFTS; ++t, out += TILE) {
@@ -86,7 +86,7 @@ static void pack_weights(const struct bf16 *w, const float *weights, int panel, 
 
 /* The pictures first ... of the input, as the products want their rows. */
 static void pack_pictures(const struct bf16 *w, const void *in, int first, int count, limn_bf16 *out) {
-  bool forward = w->kind == LIMN_STEP_CONV;
+  bool forward = w->kind == LIMN_TASK_CONV;
   limn_shape shape = forward ? w->x : w->y;
   size_t behind = w->segment - (size_t)count * w->positions * SIDE;
   int depths = shape.c / SIDE;
@@ -109,7 +109,7 @@ struct operands {
 };
 
 static void multiply_panel(const struct bf16 *w, const struct operands *o, int first, int count, int panel) {
-  bool forward = w->kind == LIMN_STEP_CONV;
+  bool forward = w->kind == LIMN_TASK_CONV;
   limn_shape shape = forward ? w->y : w->x;
   limn_bf16_grid grid = forward ? grid_of(w, 1, 0, 0, w->y) : phase_grid(w, panel % PHASES);
   int block = 2 * (forward ? panel : panel / PHASES);
@@ -249,7 +249,7 @@ static void place_taps(struct bf16 *w, size_t each) {
 static size_t behind(const struct bf16 *w) { return (size_t)w->y.w + 2 + SIDE; }
 
 static void plan_data(struct bf16 *w) {
-  bool forward = w->kind == LIMN_STEP_CONV;
+  bool forward = w->kind == LIMN_TASK_CONV;
   place_taps(w, SIDE);
   w->segments = forward ? PHASES * w->x.c / SIDE : w->y.c / SIDE;
   w->panels = forward ? w->y.c / SIDE : PHASES * w->x.c / SIDE;
@@ -276,17 +276,17 @@ static void plan_weights(struct bf16 *w) {
   w->b = place(w, (size_t)w->y.c * w->length);
 }
 
-bool limn_cpu_bf16_suits(const limn_builder *b, const limn_step *step) {
-  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  return cpu_device_of(b)->bf16 && cpu_conv_halves(&s, &step->node.conv) && s.y.h * s.y.w > 1 && s.x.c % SIDE == 0 &&
+bool limn_cpu_bf16_suits(const limn_builder *b, const limn_task *task) {
+  limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  return cpu_device_of(b)->bf16 && cpu_conv_halves(&s, &task->node.conv) && s.y.h * s.y.w > 1 && s.x.c % SIDE == 0 &&
          s.y.c % SIDE == 0;
 }
 
-static bool reads_rounded(const limn_builder *b, const limn_step *step, int input) {
-  if (step->kind == LIMN_STEP_BATCHNORM_BACKWARD)
+static bool reads_rounded(const limn_builder *b, const limn_task *task, int input) {
+  if (task->kind == LIMN_TASK_BATCHNORM_BACKWARD)
     return input == 4; /* the sign of what was activated */
-  const bool weights = input == 1 && step->kind != LIMN_STEP_CONV_DW;
-  return limn_builder_is_operand(b, step, input) && !weights && limn_cpu_bf16_suits(b, step);
+  const bool weights = input == 1 && task->kind != LIMN_TASK_CONV_DW;
+  return limn_builder_is_operand(b, task, input) && !weights && limn_cpu_bf16_suits(b, task);
 }
 
 bool limn_cpu_bf16_rounds(const limn_builder *b, int value) {
@@ -297,24 +297,24 @@ bool limn_cpu_bf16_rounds(const limn_builder *b, int value) {
          !limn_builder_readers(b, value, reads_rounded).others;
 }
 
-limn_status limn_cpu_build_bf16(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_bf16(limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  limn_conv_shapes s = limn_builder_conv_shapes(b, task);
   struct bf16 *w = calloc(1, sizeof *w);
   if (!w)
     return limn_fail_memory("a program");
-  *w = (struct bf16){.kind = step->kind,
+  *w = (struct bf16){.kind = task->kind,
                      .loops = cpu->bf16,
                      .x = s.x,
                      .y = s.y,
                      .threads = cpu->threads,
                      .positions = (size_t)(s.y.h + 1) * (size_t)(s.y.w + 1)};
-  bool data = step->kind != LIMN_STEP_CONV_DW;
+  bool data = task->kind != LIMN_TASK_CONV_DW;
   for (int i = 0; i < (data ? 1 : 2); ++i)
-    w->rounded[i] = limn_builder_format(b, step->inputs[i]) == CPU_BLOCKED_BF16;
+    w->rounded[i] = limn_builder_format(b, task->inputs[i]) == CPU_BLOCKED_BF16;
   (data ? plan_data : plan_weights)(w);
   return limn_cpu_add_blocked_convolution(
-      b, step,
+      b, task,
       &(cpu_blocked_convolution){.kernel = {CPU_BF16, w, data ? run_data : run_weights},
                                  .scratch_bytes = w->end * sizeof(limn_bf16),
                                  .rounded = {w->rounded[0], w->rounded[1]},

@@ -32,36 +32,36 @@ static void run_channels(const limn_kernel *k, const struct limn_call *call) {
 }
 
 /* Whether blocks of channels lie in one part each. */
-static bool are_apart(const limn_builder *b, const limn_step *step, int block) {
-  bool apart = step->node.channel % block == 0 && limn_builder_shape(b, step->outputs[0]).c % block == 0;
-  for (int i = 0; i < step->input_count; ++i)
-    apart = apart && limn_builder_shape(b, step->inputs[i]).c % block == 0;
+static bool are_apart(const limn_builder *b, const limn_task *task, int block) {
+  bool apart = task->node.channel % block == 0 && limn_builder_shape(b, task->outputs[0]).c % block == 0;
+  for (int i = 0; i < task->input_count; ++i)
+    apart = apart && limn_builder_shape(b, task->inputs[i]).c % block == 0;
   return apart;
 }
 
-limn_status limn_cpu_build_channels(limn_builder *b, const limn_step *step) {
-  const limn_shape shape = limn_builder_shape(b, step->outputs[0]);
+limn_status limn_cpu_build_channels(limn_builder *b, const limn_task *task) {
+  const limn_shape shape = limn_builder_shape(b, task->outputs[0]);
   const int block = cpu_device_of(b)->simd->block;
   const size_t pixels = (size_t)shape.h * (size_t)shape.w;
-  const cpu_layout layout = are_apart(b, step, block) ? limn_cpu_activation_layout(block, shape) : CPU_PLAIN;
+  const cpu_layout layout = are_apart(b, task, block) ? limn_cpu_activation_layout(block, shape) : CPU_PLAIN;
   struct channels *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  s->part_count = step->input_count;
+  s->part_count = task->input_count;
   s->pictures = shape.n;
   s->value = (size_t)shape.c * pixels;
   int buffers[1 + LIMN_MAX_INPUTS] = {0};
   size_t to = 0;
-  for (int i = 0; i < step->input_count; ++i) {
-    const limn_shape part = limn_builder_shape(b, step->inputs[i]);
+  for (int i = 0; i < task->input_count; ++i) {
+    const limn_shape part = limn_builder_shape(b, task->inputs[i]);
     s->parts[i].operand = (size_t)part.c * pixels;
     s->parts[i].to = to;
-    s->parts[i].from = (size_t)step->node.channel * pixels;
-    s->parts[i].count = (size_t)(step->kind == LIMN_STEP_SLICE ? shape.c : part.c) * pixels;
+    s->parts[i].from = (size_t)task->node.channel * pixels;
+    s->parts[i].count = (size_t)(task->kind == LIMN_TASK_SLICE ? shape.c : part.c) * pixels;
     to += s->parts[i].count;
-    buffers[1 + i] = limn_builder_input(b, step->inputs[i], layout);
+    buffers[1 + i] = limn_builder_input(b, task->inputs[i], layout);
   }
-  buffers[0] = limn_builder_output(b, step->outputs[0], layout);
-  cpu_add(b, limn_op_name(&step->node), run_channels, s, 1 + step->input_count, buffers);
+  buffers[0] = limn_builder_output(b, task->outputs[0], layout);
+  cpu_add(b, limn_op_name(&task->node), run_channels, s, 1 + task->input_count, buffers);
   return limn_builder_status(b);
 }

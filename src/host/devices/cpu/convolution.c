@@ -1,4 +1,4 @@
-/* Which engine computes a convolution: a fixed function of the step, instruction set and precision, found by measuring
+/* Which engine computes a convolution: a fixed function of the task, instruction set and precision, found by measuring
  * (docs/performance.md); the one that the options name; or, with autotune, the one that is fastest here. */
 #include <math.h>
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #include "devices/choices.h"
 #include "devices/cpu/cpu.h"
 
-static bool suits_all(const limn_builder *b, const limn_step *step) {
+static bool suits_all(const limn_builder *b, const limn_task *task) {
   (void)b;
-  (void)step;
+  (void)task;
   return true;
 }
 
@@ -26,9 +26,9 @@ static const cpu_engine engines[] = {
 #define ENGINE_COUNT (sizeof engines / sizeof *engines)
 
 /* With the precision: what was chosen in one says nothing of the other. */
-static const char *name_of(const limn_step *step, const limn_conv_shapes *s, bool bf16, char *out, size_t size) {
-  const limn_conv_attrs *a = &step->node.conv;
-  const char *kind = step->kind == LIMN_STEP_CONV ? "CONV" : step->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
+static const char *name_of(const limn_task *task, const limn_conv_shapes *s, bool bf16, char *out, size_t size) {
+  const limn_conv_attrs *a = &task->node.conv;
+  const char *kind = task->kind == LIMN_TASK_CONV ? "CONV" : task->kind == LIMN_TASK_CONV_DX ? "CONV_DX" : "CONV_DW";
   char rest[64] = "";
   if (!limn_conv_is_plain(*a))
     snprintf(rest, sizeof rest, " more=(%d,%d) groups=%d", a->more_h, a->more_w, limn_conv_groups(*a));
@@ -40,26 +40,26 @@ static const char *name_of(const limn_step *step, const limn_conv_shapes *s, boo
 
 /* The engine that `text` names for the operation; NULL where it names none, or (*missed is counted up) one that is not
  * to be had here. */
-static const cpu_engine *named_engine(const char *text, const limn_builder *b, const limn_step *step,
+static const cpu_engine *named_engine(const char *text, const limn_builder *b, const limn_task *task,
                                       const char *operation, int *missed) {
   char name[LIMN_ENGINE_SIZE];
   if (!limn_choices_find(text, operation, name, sizeof name))
     return NULL;
   for (size_t i = 0; i < ENGINE_COUNT; ++i)
-    if (strcmp(engines[i].name, name) == 0 && engines[i].suits(b, step))
+    if (strcmp(engines[i].name, name) == 0 && engines[i].suits(b, task))
       return &engines[i];
   ++*missed;
   return NULL;
 }
 
-static limn_status fastest_engine(struct cpu_device *cpu, const limn_builder *b, const limn_step *step,
+static limn_status fastest_engine(struct cpu_device *cpu, const limn_builder *b, const limn_task *task,
                                   const limn_conv_shapes *shapes, const cpu_engine **out) {
   double least = (double)INFINITY;
   for (size_t i = 0; i < ENGINE_COUNT; ++i) {
     double seconds = 0;
-    if (!engines[i].suits(b, step))
+    if (!engines[i].suits(b, task))
       continue;
-    LIMN_TRY(limn_cpu_time_engine(cpu, step, shapes, &engines[i], &seconds));
+    LIMN_TRY(limn_cpu_time_engine(cpu, task, shapes, &engines[i], &seconds));
     if (seconds < least)
       *out = &engines[i];
     least = fmin(least, seconds);
@@ -68,34 +68,34 @@ static limn_status fastest_engine(struct cpu_device *cpu, const limn_builder *b,
 }
 
 /* What is told or timed is kept, to be told again. *out stays as it is where neither is. */
-static limn_status choose_otherwise(struct cpu_device *cpu, const limn_builder *b, const limn_step *step, bool several,
+static limn_status choose_otherwise(struct cpu_device *cpu, const limn_builder *b, const limn_task *task, bool several,
                                     const cpu_engine **out) {
-  const limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
+  const limn_conv_shapes shapes = limn_builder_conv_shapes(b, task);
   char operation[256];
-  name_of(step, &shapes, cpu->bf16 != NULL, operation, sizeof operation);
-  const cpu_engine *engine = named_engine(cpu->told, b, step, operation, &cpu->missed);
+  name_of(task, &shapes, cpu->bf16 != NULL, operation, sizeof operation);
+  const cpu_engine *engine = named_engine(cpu->told, b, task, operation, &cpu->missed);
   if (!engine)
-    engine = named_engine(cpu->found, b, step, operation, &cpu->missed);
+    engine = named_engine(cpu->found, b, task, operation, &cpu->missed);
   if (!engine && cpu->autotune && several)
-    LIMN_TRY(fastest_engine(cpu, b, step, &shapes, &engine));
+    LIMN_TRY(fastest_engine(cpu, b, task, &shapes, &engine));
   if (!engine)
     return LIMN_OK;
   *out = engine;
   return limn_choices_add(&cpu->found, operation, engine->name);
 }
 
-limn_status limn_cpu_build_convolution(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_convolution(limn_builder *b, const limn_task *task) {
   struct cpu_device *cpu = (struct cpu_device *)limn_builder_device(b);
   const cpu_engine *engine = &engines[ENGINE_COUNT - 1]; /* which suits all */
   bool several = false;
   for (size_t i = ENGINE_COUNT - 1; i-- > 0;)
-    if (engines[i].suits(b, step)) {
+    if (engines[i].suits(b, task)) {
       engine = &engines[i];
       several = true;
     }
   if (cpu->forced)
     engine = cpu->forced;
   else if (cpu->told || cpu->autotune)
-    LIMN_TRY(choose_otherwise(cpu, b, step, several, &engine));
-  return engine->build(b, step);
+    LIMN_TRY(choose_otherwise(cpu, b, task, several, &engine));
+  return engine->build(b, task);
 }

@@ -29,8 +29,8 @@ struct cpu_worker;
 /* An engine for convolutions: whether it is made for one, and its way to compute it. */
 typedef struct cpu_engine {
   const char *name;
-  bool (*suits)(const limn_builder *builder, const limn_step *step);
-  limn_status (*build)(limn_builder *builder, const limn_step *step);
+  bool (*suits)(const limn_builder *builder, const limn_task *task);
+  limn_status (*build)(limn_builder *builder, const limn_task *task);
 } cpu_engine;
 
 struct cpu_device {
@@ -70,8 +70,8 @@ struct limn_call {
   limn_status *status; /* a kernel that fails says so here, and the run ends */
 };
 
-/* autotune.c: seconds that the step takes alone, by that engine, on memory of its own. On the worker's thread. */
-limn_status limn_cpu_time_engine(struct cpu_device *cpu, const limn_step *step, const limn_conv_shapes *shapes,
+/* autotune.c: seconds that the task takes alone, by that engine, on memory of its own. On the worker's thread. */
+limn_status limn_cpu_time_engine(struct cpu_device *cpu, const limn_task *task, const limn_conv_shapes *shapes,
                                  const cpu_engine *engine, double *seconds);
 
 static inline const struct cpu_device *cpu_device_of(const limn_builder *builder) {
@@ -109,47 +109,47 @@ static inline bool cpu_conv_halves(const limn_conv_shapes *s, const limn_conv_at
 /* Matrices lie an odd number of cache lines apart: powers of two would all fall into the same few sets of the cache. */
 static inline size_t cpu_odd_lines(size_t floats) { return ((floats + 15) / 16 | 1) * 16; }
 
-/* Each turns a step into kernels. */
-limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_step *step); /* convolution.c */
-limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_step *step);
-bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_unit_winograd(limn_builder *builder, const limn_step *step);
-bool limn_cpu_unit_winograd_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_bf16(limn_builder *builder, const limn_step *step);
-bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_step *step);
+/* Each turns a task into kernels. */
+limn_status limn_cpu_build_convolution(limn_builder *builder, const limn_task *task); /* convolution.c */
+limn_status limn_onednn_build_convolution(limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_winograd(limn_builder *builder, const limn_task *task);
+bool limn_cpu_winograd_suits(const limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_unit_winograd(limn_builder *builder, const limn_task *task);
+bool limn_cpu_unit_winograd_suits(const limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_bf16(limn_builder *builder, const limn_task *task);
+bool limn_cpu_bf16_suits(const limn_builder *builder, const limn_task *task);
 /* Whether who makes the value is to round it to bf16: CPU_BLOCKED_BF16 instead of CPU_BLOCKED. */
 bool limn_cpu_bf16_rounds(const limn_builder *builder, int value);
-limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_step *step);
-bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_depthwise(limn_builder *builder, const limn_step *step);
-bool limn_cpu_depthwise_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_step *step);
-bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_step *step); /* batchnorm.c */
-limn_status limn_cpu_build_rows(limn_builder *builder, const limn_step *step);      /* rows.c */
-limn_status limn_cpu_build_channels(limn_builder *builder, const limn_step *step);  /* channels.c */
+limn_status limn_cpu_build_few_channels(limn_builder *builder, const limn_task *task);
+bool limn_cpu_few_channels_suits(const limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_depthwise(limn_builder *builder, const limn_task *task);
+bool limn_cpu_depthwise_suits(const limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_gemm(limn_builder *builder, const limn_task *task);
+bool limn_cpu_gemm_suits(const limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_batchnorm(limn_builder *builder, const limn_task *task); /* batchnorm.c */
+limn_status limn_cpu_build_rows(limn_builder *builder, const limn_task *task);      /* rows.c */
+limn_status limn_cpu_build_channels(limn_builder *builder, const limn_task *task);  /* channels.c */
 /* spatial.c: pooling and resampling */
-limn_status limn_cpu_build_max_pool(limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_separable(limn_builder *builder, const limn_step *step);
-limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_step *step);   /* pointwise.c */
-limn_status limn_cpu_build_log_sum_exp(limn_builder *builder, const limn_step *step); /* log_sum_exp.c */
-limn_status limn_cpu_build_update(limn_builder *builder, const limn_step *step);      /* update.c */
-/* Of as many of the steps as one sweep can do. */
-limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
-limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_step *step); /* pictures.c */
-limn_status limn_cpu_build_window(limn_builder *builder, const limn_step *step);   /* window.c */
+limn_status limn_cpu_build_max_pool(limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_separable(limn_builder *builder, const limn_task *task);
+limn_status limn_cpu_build_pointwise(limn_builder *builder, const limn_task *task);   /* pointwise.c */
+limn_status limn_cpu_build_log_sum_exp(limn_builder *builder, const limn_task *task); /* log_sum_exp.c */
+limn_status limn_cpu_build_update(limn_builder *builder, const limn_task *task);      /* update.c */
+/* Of as many of the tasks as one sweep can do. */
+limn_status limn_cpu_build_optimizer(limn_builder *builder, const limn_task *tasks, int left, int *taken);
+limn_status limn_cpu_build_pictures(limn_builder *builder, const limn_task *task); /* pictures.c */
+limn_status limn_cpu_build_window(limn_builder *builder, const limn_task *task);   /* window.c */
 /* Bias and activation of a convolution on buffer y, when it has any that are not computed yet. */
-limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_step *step, int y); /* epilogue.c */
+limn_status limn_cpu_add_epilogue(limn_builder *builder, const limn_task *task, int y); /* epilogue.c */
 /* "convolution backward data" and the like; dense: "dense ...". */
-const char *limn_cpu_convolution_name(limn_step_kind kind, bool dense);
+const char *limn_cpu_convolution_name(limn_task_kind kind, bool dense);
 /* A convolution's kernel by an engine of ours; the last of its buffers is its working memory. */
 typedef struct cpu_convolution_kernel {
   const char *engine;
   void *state; /* malloc'ed; taken */
   void (*run)(const limn_kernel *, const struct limn_call *);
 } cpu_convolution_kernel;
-limn_status limn_cpu_add_convolution(limn_builder *builder, const limn_step *step, const cpu_convolution_kernel *kernel,
+limn_status limn_cpu_add_convolution(limn_builder *builder, const limn_task *task, const cpu_convolution_kernel *kernel,
                                      int count, const int *buffers);
 /* The same between blocked tensors. Operands: result, input, weights, bias or NULL, working memory;
  * backward weights: their gradient, x, y, working memory. */
@@ -159,7 +159,7 @@ typedef struct cpu_blocked_convolution {
   bool rounded[2]; /* the inputs are taken in bf16, in which they were made */
   float *slope;    /* set, where the engine takes bias and activation along: u > 0 ? u : slope u. NULL: it does not */
 } cpu_blocked_convolution;
-limn_status limn_cpu_add_blocked_convolution(limn_builder *builder, const limn_step *step,
+limn_status limn_cpu_add_blocked_convolution(limn_builder *builder, const limn_task *task,
                                              const cpu_blocked_convolution *convolution);
 /* Converts between layouts, as a kernel. */
 limn_status limn_cpu_build_reorder(limn_builder *builder, limn_shape shape, const int layouts[2], int from, int to);

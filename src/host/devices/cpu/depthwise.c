@@ -65,17 +65,17 @@ static void run_weights(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-bool limn_cpu_depthwise_suits(const limn_builder *b, const limn_step *step) {
+bool limn_cpu_depthwise_suits(const limn_builder *b, const limn_task *task) {
   const limn_depthwise *loops = cpu_device_of(b)->simd->depthwise;
-  const limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  return step->kind == LIMN_STEP_CONV_DW && loops->lanes && s.w.c == 1 && s.w.n == s.x.c && s.x.c % loops->lanes == 0 &&
+  const limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  return task->kind == LIMN_TASK_CONV_DW && loops->lanes && s.w.c == 1 && s.w.n == s.x.c && s.x.c % loops->lanes == 0 &&
          s.w.h == s.w.w && loops->has_kernel(s.w.h) && s.x.h * s.x.w > 1 && s.y.h * s.y.w > 1;
 }
 
-limn_status limn_cpu_build_depthwise(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_depthwise(limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  const limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  const limn_conv_attrs a = step->node.conv;
+  const limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  const limn_conv_attrs a = task->node.conv;
   struct depthwise *d = malloc(sizeof *d);
   if (!d)
     return limn_fail_memory("a program");
@@ -88,10 +88,10 @@ limn_status limn_cpu_build_depthwise(limn_builder *b, const limn_step *step) {
                           .frame_h = s.x.h + 2 * a.pad_h + a.more_h,
                           .frame_w = s.x.w + 2 * a.pad_w + a.more_w};
   d->frame = cpu_odd_lines((size_t)d->frame_h * (size_t)d->frame_w * (size_t)d->loops->lanes);
-  const int x = limn_builder_input(b, step->inputs[0], CPU_BLOCKED),
-            y = limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
-  const int dw = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
+  const int x = limn_builder_input(b, task->inputs[0], CPU_BLOCKED),
+            y = limn_builder_input(b, task->inputs[1], CPU_BLOCKED);
+  const int dw = limn_builder_output(b, task->outputs[0], CPU_PLAIN);
   const int frames = limn_builder_scratch(b, (size_t)d->threads * d->frame * sizeof(float));
-  return limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_DEPTHWISE, d, run_weights}, 4,
+  return limn_cpu_add_convolution(b, task, &(cpu_convolution_kernel){CPU_DEPTHWISE, d, run_weights}, 4,
                                   (const int[]){dw, x, y, frames});
 }

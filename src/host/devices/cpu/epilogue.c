@@ -33,35 +33,35 @@ static void run_epilogue(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-limn_status limn_cpu_add_epilogue(limn_builder *b, const limn_step *step, int y) {
-  bool bias = step->input_count > 2;
-  if (!bias && step->activation == LIMN_PW_COUNT)
+limn_status limn_cpu_add_epilogue(limn_builder *b, const limn_task *task, int y) {
+  bool bias = task->input_count > 2;
+  if (!bias && task->activation == LIMN_PW_COUNT)
     return LIMN_OK;
   struct epilogue *e = malloc(sizeof *e);
   if (!e)
     return limn_fail_memory("a program");
-  limn_shape shape = limn_builder_shape(b, step->outputs[0]);
+  limn_shape shape = limn_builder_shape(b, task->outputs[0]);
   *e = (struct epilogue){.shape = shape,
-                         .block = cpu_block(b, limn_builder_format(b, step->outputs[0])),
-                         .activation = step->activation,
-                         .slope = step->slope,
-                         .limit = step->limit};
+                         .block = cpu_block(b, limn_builder_format(b, task->outputs[0])),
+                         .activation = task->activation,
+                         .slope = task->slope,
+                         .limit = task->limit};
   cpu_add(b, "bias and activation", run_epilogue, e, 2,
-          (const int[]){y, bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1});
+          (const int[]){y, bias ? limn_builder_input(b, task->inputs[2], CPU_PLAIN) : -1});
   return limn_builder_status(b);
 }
 
-const char *limn_cpu_convolution_name(limn_step_kind kind, bool dense) {
+const char *limn_cpu_convolution_name(limn_task_kind kind, bool dense) {
   static const char *const names[2][3] = {{"convolution", "convolution backward data", "convolution backward weights"},
                                           {"dense", "dense backward data", "dense backward weights"}};
-  return names[dense][kind == LIMN_STEP_CONV ? 0 : kind == LIMN_STEP_CONV_DX ? 1 : 2];
+  return names[dense][kind == LIMN_TASK_CONV ? 0 : kind == LIMN_TASK_CONV_DX ? 1 : 2];
 }
 
-limn_status limn_cpu_add_convolution(limn_builder *b, const limn_step *step, const cpu_convolution_kernel *c, int count,
+limn_status limn_cpu_add_convolution(limn_builder *b, const limn_task *task, const cpu_convolution_kernel *c, int count,
                                      const int *buffers) {
-  const limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
+  const limn_conv_shapes shapes = limn_builder_conv_shapes(b, task);
   limn_kernel *kernel =
-      cpu_add(b, limn_cpu_convolution_name(step->kind, shapes.dense), c->run, c->state, count, buffers);
+      cpu_add(b, limn_cpu_convolution_name(task->kind, shapes.dense), c->run, c->state, count, buffers);
   if (!kernel)
     return limn_builder_status(b);
   kernel->flops = shapes.flops;
@@ -70,21 +70,21 @@ limn_status limn_cpu_add_convolution(limn_builder *b, const limn_step *step, con
   return LIMN_OK;
 }
 
-limn_status limn_cpu_add_blocked_convolution(limn_builder *b, const limn_step *step, const cpu_blocked_convolution *c) {
-  const bool data = step->kind != LIMN_STEP_CONV_DW;
-  const bool pieces = step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_LEAKY_RELU;
-  const bool fused = c->slope && (pieces || step->activation == LIMN_PW_COUNT);
+limn_status limn_cpu_add_blocked_convolution(limn_builder *b, const limn_task *task, const cpu_blocked_convolution *c) {
+  const bool data = task->kind != LIMN_TASK_CONV_DW;
+  const bool pieces = task->activation == LIMN_PW_RELU || task->activation == LIMN_PW_LEAKY_RELU;
+  const bool fused = c->slope && (pieces || task->activation == LIMN_PW_COUNT);
   if (c->slope)
-    *c->slope = !fused || !pieces ? 1 : step->activation == LIMN_PW_RELU ? 0 : step->slope;
-  int weights = data ? limn_builder_input(b, step->inputs[1], CPU_BLOCKED_WEIGHT) : LIMN_ABSENT;
+    *c->slope = !fused || !pieces ? 1 : task->activation == LIMN_PW_RELU ? 0 : task->slope;
+  int weights = data ? limn_builder_input(b, task->inputs[1], CPU_BLOCKED_WEIGHT) : LIMN_ABSENT;
   const cpu_layout layouts[] = {c->rounded[0] ? CPU_BLOCKED_BF16 : CPU_BLOCKED,
                                 c->rounded[1] ? CPU_BLOCKED_BF16 : CPU_BLOCKED};
-  int in = limn_builder_input(b, step->inputs[0], layouts[0]);
-  int bias = fused && step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
-  int other = data ? weights : limn_builder_input(b, step->inputs[1], layouts[1]);
-  int out = limn_builder_output(b, step->outputs[0], data ? CPU_BLOCKED : CPU_BLOCKED_WEIGHT);
+  int in = limn_builder_input(b, task->inputs[0], layouts[0]);
+  int bias = fused && task->input_count > 2 ? limn_builder_input(b, task->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
+  int other = data ? weights : limn_builder_input(b, task->inputs[1], layouts[1]);
+  int out = limn_builder_output(b, task->outputs[0], data ? CPU_BLOCKED : CPU_BLOCKED_WEIGHT);
   int scratch = limn_builder_scratch(b, c->scratch_bytes);
-  LIMN_TRY(data ? limn_cpu_add_convolution(b, step, &c->kernel, 5, (const int[]){out, in, other, bias, scratch})
-                : limn_cpu_add_convolution(b, step, &c->kernel, 4, (const int[]){out, in, other, scratch}));
-  return data && !fused ? limn_cpu_add_epilogue(b, step, out) : LIMN_OK;
+  LIMN_TRY(data ? limn_cpu_add_convolution(b, task, &c->kernel, 5, (const int[]){out, in, other, bias, scratch})
+                : limn_cpu_add_convolution(b, task, &c->kernel, 4, (const int[]){out, in, other, scratch}));
+  return data && !fused ? limn_cpu_add_epilogue(b, task, out) : LIMN_OK;
 }

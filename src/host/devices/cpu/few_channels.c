@@ -1,5 +1,5 @@
-/* 4x4 convolutions of stride 2 from few channels, the image layer: backward data, a generator's last step, and backward
- * weights. Code for blocks of channels has next to nothing to put into its vectors there.
+/* 4x4 convolutions of stride 2 from few channels, the image layer: backward data, a generator's last layer, and
+ * backward weights. Code for blocks of channels has next to nothing to put into its vectors there.
  *
  * Backward data: vectors hold pixels, and the channels of y are summed over. A picture at a time and thread: y's
  * channels are laid apart, with a row of zeros above and below; every chunk of pixels is multiplied with the 16 taps of
@@ -112,41 +112,41 @@ static void run_weights(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-bool limn_cpu_few_channels_suits(const limn_builder *b, const limn_step *step) {
+bool limn_cpu_few_channels_suits(const limn_builder *b, const limn_task *task) {
   const limn_simd *simd = cpu_device_of(b)->simd;
-  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  if (!cpu_conv_halves(&s, &step->node.conv) || simd->few_channels->lanes == 0 || s.y.h * s.y.w == 1)
+  limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  if (!cpu_conv_halves(&s, &task->node.conv) || simd->few_channels->lanes == 0 || s.y.h * s.y.w == 1)
     return false;
   /* In AVX2 oneDNN computes a whole block where there is one channel, and is the faster one everywhere else. */
-  if (step->kind == LIMN_STEP_CONV_DW)
+  if (task->kind == LIMN_TASK_CONV_DW)
     return simd->few_channels->weight_sums && s.x.c == 1 && s.y.c % (2 * simd->block) == 0;
-  return step->kind == LIMN_STEP_CONV_DX && s.x.c < simd->block && s.y.c % simd->block == 0;
+  return task->kind == LIMN_TASK_CONV_DX && s.x.c < simd->block && s.y.c % simd->block == 0;
 }
 
-static limn_status add_data(limn_builder *b, const limn_step *step, struct few_channels *f) {
+static limn_status add_data(limn_builder *b, const limn_task *task, struct few_channels *f) {
   /* The last chunk reads and writes past the last pixel. */
   f->sum_stride = (size_t)(chunks_of(f) * f->loops->pixels);
   f->stride = cpu_odd_lines(f->sum_stride + 2 * (size_t)f->y.w);
   f->size = cpu_odd_lines((size_t)f->y.c * f->stride + LIMN_FEW_SUMS * f->sum_stride);
-  int bias = step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
-  int y = limn_builder_input(b, step->inputs[0], CPU_BLOCKED), w = limn_builder_input(b, step->inputs[1], CPU_PLAIN);
-  int x = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
+  int bias = task->input_count > 2 ? limn_builder_input(b, task->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
+  int y = limn_builder_input(b, task->inputs[0], CPU_BLOCKED), w = limn_builder_input(b, task->inputs[1], CPU_PLAIN);
+  int x = limn_builder_output(b, task->outputs[0], CPU_PLAIN);
   int scratch = limn_builder_scratch(b, (size_t)f->threads * f->size * sizeof(float));
-  return limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_FEW_CHANNELS, f, run_data}, 5,
+  return limn_cpu_add_convolution(b, task, &(cpu_convolution_kernel){CPU_FEW_CHANNELS, f, run_data}, 5,
                                   (const int[]){x, y, w, bias, scratch});
 }
 
-static limn_status add_weights(limn_builder *b, const limn_step *step, struct few_channels *f) {
-  int x = limn_builder_input(b, step->inputs[0], CPU_PLAIN), y = limn_builder_input(b, step->inputs[1], CPU_BLOCKED);
-  int dw = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
+static limn_status add_weights(limn_builder *b, const limn_task *task, struct few_channels *f) {
+  int x = limn_builder_input(b, task->inputs[0], CPU_PLAIN), y = limn_builder_input(b, task->inputs[1], CPU_BLOCKED);
+  int dw = limn_builder_output(b, task->outputs[0], CPU_PLAIN);
   int scratch = limn_builder_scratch(b, (size_t)f->x.n * padded(f->x) * sizeof(float));
-  return limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_FEW_CHANNELS, f, run_weights}, 4,
+  return limn_cpu_add_convolution(b, task, &(cpu_convolution_kernel){CPU_FEW_CHANNELS, f, run_weights}, 4,
                                   (const int[]){dw, x, y, scratch});
 }
 
-limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  limn_conv_shapes s = limn_builder_conv_shapes(b, task);
   struct few_channels *f = calloc(1, sizeof *f);
   if (!f)
     return limn_fail_memory("a program");
@@ -154,8 +154,8 @@ limn_status limn_cpu_build_few_channels(limn_builder *b, const limn_step *step) 
                              .x = s.x,
                              .y = s.y,
                              .threads = cpu->threads,
-                             .activation = step->activation,
-                             .slope = step->slope,
-                             .limit = step->limit};
-  return (step->kind == LIMN_STEP_CONV_DX ? add_data : add_weights)(b, step, f);
+                             .activation = task->activation,
+                             .slope = task->slope,
+                             .limit = task->limit};
+  return (task->kind == LIMN_TASK_CONV_DX ? add_data : add_weights)(b, task, f);
 }

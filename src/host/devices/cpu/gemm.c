@@ -100,15 +100,15 @@ static void run_weights(const limn_kernel *k, const struct limn_call *call) {
   multiply(g, g->outputs, g->n, cpu_at(k, 2), 1, (size_t)g->outputs, cpu_at(k, 1), cpu_at(k, 0), cpu_at(k, 3));
 }
 
-bool limn_cpu_gemm_suits(const limn_builder *b, const limn_step *step) {
+bool limn_cpu_gemm_suits(const limn_builder *b, const limn_task *task) {
   const limn_gemm *loops = cpu_device_of(b)->simd->gemm;
-  const limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  const limn_conv_shapes s = limn_builder_conv_shapes(b, task);
   return s.dense && loops->lanes && (int64_t)s.x.c * s.x.h * s.x.w % (2 * (int64_t)loops->lanes) == 0;
 }
 
-limn_status limn_cpu_build_gemm(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_gemm(limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  const limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  const limn_conv_shapes s = limn_builder_conv_shapes(b, task);
   const cpu_layout layout = limn_cpu_activation_layout(cpu->simd->block, s.x);
   struct gemm *g = malloc(sizeof *g);
   if (!g)
@@ -118,16 +118,16 @@ limn_status limn_cpu_build_gemm(limn_builder *b, const limn_step *step) {
                      .outputs = s.w.n,
                      .threads = cpu->threads,
                      .depth = (size_t)s.x.c * (size_t)s.x.h * (size_t)s.x.w,
-                     .activation = step->activation,
-                     .slope = step->slope,
-                     .limit = step->limit};
-  const bool forward = step->kind == LIMN_STEP_CONV, data = step->kind == LIMN_STEP_CONV_DX;
-  int first = limn_builder_input(b, step->inputs[0], data ? CPU_PLAIN : layout);
-  int second = limn_builder_input(b, step->inputs[1], forward || data ? layout : CPU_PLAIN);
-  int out = limn_builder_output(b, step->outputs[0], forward ? CPU_PLAIN : layout);
+                     .activation = task->activation,
+                     .slope = task->slope,
+                     .limit = task->limit};
+  const bool forward = task->kind == LIMN_TASK_CONV, data = task->kind == LIMN_TASK_CONV_DX;
+  int first = limn_builder_input(b, task->inputs[0], data ? CPU_PLAIN : layout);
+  int second = limn_builder_input(b, task->inputs[1], forward || data ? layout : CPU_PLAIN);
+  int out = limn_builder_output(b, task->outputs[0], forward ? CPU_PLAIN : layout);
   if (forward) {
-    int bias = step->input_count > 2 ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
-    return limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_GEMM, g, run_forward}, 5,
+    int bias = task->input_count > 2 ? limn_builder_input(b, task->inputs[2], CPU_PLAIN) : LIMN_ABSENT;
+    return limn_cpu_add_convolution(b, task, &(cpu_convolution_kernel){CPU_GEMM, g, run_forward}, 5,
                                     (const int[]){out, first, second, bias, LIMN_ABSENT});
   }
   /* A panel that is used by one call of the innermost product would only be one pass more. */
@@ -135,7 +135,7 @@ limn_status limn_cpu_build_gemm(limn_builder *b, const limn_step *step) {
   g->few = rows <= FEW;
   g->panel = !g->few && rows > g->loops->product_rows ? cpu_odd_lines((size_t)sum * 2 * (size_t)g->loops->lanes) : 0;
   int panels = g->panel ? limn_builder_scratch(b, (size_t)g->threads * g->panel * sizeof(float)) : LIMN_ABSENT;
-  LIMN_TRY(limn_cpu_add_convolution(b, step, &(cpu_convolution_kernel){CPU_GEMM, g, data ? run_data : run_weights}, 4,
+  LIMN_TRY(limn_cpu_add_convolution(b, task, &(cpu_convolution_kernel){CPU_GEMM, g, data ? run_data : run_weights}, 4,
                                     (const int[]){out, first, second, panels}));
-  return data ? limn_cpu_add_epilogue(b, step, out) : LIMN_OK;
+  return data ? limn_cpu_add_epilogue(b, task, out) : LIMN_OK;
 }

@@ -23,14 +23,14 @@ static void run_log_sum_exp(const limn_kernel *k, const struct limn_call *call) 
     }
 }
 
-limn_status limn_cpu_build_log_sum_exp(limn_builder *b, const limn_step *step) {
-  const limn_shape x = limn_builder_shape(b, step->inputs[0]);
+limn_status limn_cpu_build_log_sum_exp(limn_builder *b, const limn_task *task) {
+  const limn_shape x = limn_builder_shape(b, task->inputs[0]);
   struct log_sum_exp *s = malloc(sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   *s = (struct log_sum_exp){(size_t)x.n, (size_t)x.c, (size_t)x.h * (size_t)x.w, (size_t)limn_shape_count(x)};
-  const int buffers[2] = {limn_builder_output(b, step->outputs[0], CPU_PLAIN),
-                          limn_builder_input(b, step->inputs[0], CPU_PLAIN)};
-  cpu_add(b, limn_op_name(&step->node), run_log_sum_exp, s, 2, buffers);
+  const int buffers[2] = {limn_builder_output(b, task->outputs[0], CPU_PLAIN),
+                          limn_builder_input(b, task->inputs[0], CPU_PLAIN)};
+  cpu_add(b, limn_op_name(&task->node), run_log_sum_exp, s, 2, buffers);
   return limn_builder_status(b);
 }

@@ -240,7 +240,7 @@ limn_status limn_cpu_build_reorder(limn_builder *b, limn_shape shape, const int 
 /* One of the three convolutions, or of the three dense layers that they are when the kernel covers the whole picture.
  */
 struct conv {
-  limn_step_kind kind;
+  limn_task_kind kind;
   limn_conv_shapes shapes;
   limn_conv_attrs attrs;
   bool bias; /* inside the primitive: forward only */
@@ -252,31 +252,31 @@ struct conv_mds {
   dnnl_memory_desc_t x, w, y, bias;
 };
 
-static dnnl_status_t init_convolution(dnnl_convolution_desc_t *d, const struct conv *c, limn_step_kind kind,
+static dnnl_status_t init_convolution(dnnl_convolution_desc_t *d, const struct conv *c, limn_task_kind kind,
                                       const struct conv_mds *m) {
   const dnnl_dims_t strides = {c->attrs.stride_h, c->attrs.stride_w}, before = {c->attrs.pad_h, c->attrs.pad_w},
                     behind = {c->attrs.pad_h + c->attrs.more_h, c->attrs.pad_w + c->attrs.more_w};
-  if (kind == LIMN_STEP_CONV)
+  if (kind == LIMN_TASK_CONV)
     return dnnl_convolution_forward_desc_init(d, dnnl_forward_training, dnnl_convolution_direct, &m->x, &m->w,
                                               c->bias ? &m->bias : NULL, &m->y, strides, before, behind);
-  if (kind == LIMN_STEP_CONV_DX)
+  if (kind == LIMN_TASK_CONV_DX)
     return dnnl_convolution_backward_data_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, &m->y, strides, before,
                                                     behind);
   return dnnl_convolution_backward_weights_desc_init(d, dnnl_convolution_direct, &m->x, &m->w, NULL, &m->y, strides,
                                                      before, behind);
 }
 
-static dnnl_status_t init_dense(dnnl_inner_product_desc_t *d, const struct conv *c, limn_step_kind kind,
+static dnnl_status_t init_dense(dnnl_inner_product_desc_t *d, const struct conv *c, limn_task_kind kind,
                                 const struct conv_mds *m) {
-  if (kind == LIMN_STEP_CONV)
+  if (kind == LIMN_TASK_CONV)
     return dnnl_inner_product_forward_desc_init(d, dnnl_forward_training, &m->x, &m->w, c->bias ? &m->bias : NULL,
                                                 &m->y);
-  if (kind == LIMN_STEP_CONV_DX)
+  if (kind == LIMN_TASK_CONV_DX)
     return dnnl_inner_product_backward_data_desc_init(d, &m->x, &m->w, &m->y);
   return dnnl_inner_product_backward_weights_desc_init(d, &m->x, &m->w, NULL, &m->y);
 }
 
-static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, struct onednn *o, const struct conv *c, limn_step_kind kind,
+static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, struct onednn *o, const struct conv *c, limn_task_kind kind,
                                const struct conv_mds *m, const_dnnl_primitive_attr_t attr,
                                const_dnnl_primitive_desc_t hint) {
   dnnl_convolution_desc_t convolution;
@@ -290,7 +290,7 @@ static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, struct onednn *o, cons
 
 /* oneDNN's clip would hide a NaN. */
 static bool takes_activation(const struct conv *c) {
-  return c->kind == LIMN_STEP_CONV && c->activation != LIMN_PW_CLAMP;
+  return c->kind == LIMN_TASK_CONV && c->activation != LIMN_PW_CLAMP;
 }
 
 static dnnl_status_t create_attr(dnnl_primitive_attr_t *attr, const struct conv *c) {
@@ -322,8 +322,8 @@ static dnnl_status_t create_pd_with_hint(dnnl_primitive_desc_t *pd, struct onedn
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t hint = NULL;
   dnnl_status_t status = create_attr(&attr, c);
-  if (status == dnnl_success && c->kind != LIMN_STEP_CONV)
-    status = create_pd(&hint, o, c, LIMN_STEP_CONV, m, NULL, NULL);
+  if (status == dnnl_success && c->kind != LIMN_TASK_CONV)
+    status = create_pd(&hint, o, c, LIMN_TASK_CONV, m, NULL, NULL);
   if (status == dnnl_success)
     status = create_pd(pd, o, c, c->kind, m, attr, hint);
   if (hint)
@@ -425,17 +425,17 @@ static struct conv_output wanted_output(limn_builder *b, int value, const dnnl_m
   return out;
 }
 
-static struct conv conv_of(const limn_builder *b, const limn_step *step) {
-  return (struct conv){.kind = step->kind,
-                       .shapes = limn_builder_conv_shapes(b, step),
-                       .attrs = step->node.conv,
-                       .activation = step->activation,
-                       .slope = step->slope,
-                       .bias = step->kind == LIMN_STEP_CONV && step->input_count > 2};
+static struct conv conv_of(const limn_builder *b, const limn_task *task) {
+  return (struct conv){.kind = task->kind,
+                       .shapes = limn_builder_conv_shapes(b, task),
+                       .attrs = task->node.conv,
+                       .activation = task->activation,
+                       .slope = task->slope,
+                       .bias = task->kind == LIMN_TASK_CONV && task->input_count > 2};
 }
 
 /* Adds the primitive; operand 0 is what it writes. */
-static limn_status add_primitive(limn_builder *b, const limn_step *step, const struct conv *c,
+static limn_status add_primitive(limn_builder *b, const limn_task *task, const struct conv *c,
                                  const_dnnl_primitive_desc_t pd) {
   static const dnnl_query_t queries[3][3] = {
       {dnnl_query_dst_md, dnnl_query_src_md, dnnl_query_weights_md},
@@ -447,16 +447,16 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
       {DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS},
       {DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST},
   };
-  int row = step->kind == LIMN_STEP_CONV ? 0 : step->kind == LIMN_STEP_CONV_DX ? 1 : 2;
+  int row = task->kind == LIMN_TASK_CONV ? 0 : task->kind == LIMN_TASK_CONV_DX ? 1 : 2;
   /* Which of output, first and second input is the y of a dense layer. */
   int flat = !c->shapes.dense ? -1 : row == 0 ? 0 : row == 1 ? 1 : 2;
   const dnnl_memory_desc_t *mds[3] = {query(pd, queries[row][0]), query(pd, queries[row][1]),
                                       query(pd, queries[row][2])};
   const int32_t groups = limn_conv_groups(c->attrs);
-  int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, step->inputs[0], mds[1], 0, flat == 1),
-                                wanted_input(b, step->inputs[1], mds[2], row == 2 ? 0 : groups, flat == 2), 0};
-  int bias = c->bias ? limn_builder_input(b, step->inputs[2], CPU_PLAIN) : -1;
-  struct conv_output out = wanted_output(b, step->outputs[0], mds[0], row == 2 ? groups : 0, flat == 0);
+  int buffers[MAX_ARGUMENTS] = {0, wanted_input(b, task->inputs[0], mds[1], 0, flat == 1),
+                                wanted_input(b, task->inputs[1], mds[2], row == 2 ? 0 : groups, flat == 2), 0};
+  int bias = c->bias ? limn_builder_input(b, task->inputs[2], CPU_PLAIN) : -1;
+  struct conv_output out = wanted_output(b, task->outputs[0], mds[0], row == 2 ? groups : 0, flat == 0);
   LIMN_TRY(limn_builder_status(b));
   buffers[0] = out.direct;
 
@@ -480,19 +480,19 @@ static limn_status add_primitive(limn_builder *b, const limn_step *step, const s
     call_destroy(call);
     return status;
   }
-  LIMN_TRY(add_call(b, limn_cpu_convolution_name(step->kind, c->shapes.dense), call, buffers, c->shapes.flops));
+  LIMN_TRY(add_call(b, limn_cpu_convolution_name(task->kind, c->shapes.dense), call, buffers, c->shapes.flops));
   if (out.direct != out.final)
     LIMN_TRY(add_reorder(b, mds[0], out.direct, &out.ours, out.final));
-  limn_step rest = *step; /* that is still to be done */
-  rest.input_count = c->bias ? 2 : step->input_count;
-  return takes_activation(c) || step->kind == LIMN_STEP_CONV_DW ? LIMN_OK : limn_cpu_add_epilogue(b, &rest, out.final);
+  limn_task rest = *task; /* that is still to be done */
+  rest.input_count = c->bias ? 2 : task->input_count;
+  return takes_activation(c) || task->kind == LIMN_TASK_CONV_DW ? LIMN_OK : limn_cpu_add_epilogue(b, &rest, out.final);
 }
 
-limn_status limn_onednn_build_convolution(limn_builder *b, const limn_step *step) {
-  struct conv c = conv_of(b, step);
+limn_status limn_onednn_build_convolution(limn_builder *b, const limn_task *task) {
+  struct conv c = conv_of(b, task);
   dnnl_primitive_desc_t pd = NULL;
   LIMN_TRY(choose_pd(&pd, cpu_device_of(b), &c));
-  limn_status status = add_primitive(b, step, &c, pd);
+  limn_status status = add_primitive(b, task, &c, pd);
   dnnl_primitive_desc_destroy(pd);
   return status;
 }

@@ -71,13 +71,13 @@ static void run_pictures(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-limn_status limn_cpu_build_pictures(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_pictures(limn_builder *b, const limn_task *task) {
   struct pictures *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  *s = (struct pictures){.node = step->node, .from = limn_builder_shape(b, step->inputs[0])};
-  const int buffers[2] = {limn_builder_output(b, step->outputs[0], CPU_PLAIN),
-                          limn_builder_input(b, step->inputs[0], CPU_BYTES)};
+  *s = (struct pictures){.node = task->node, .from = limn_builder_shape(b, task->inputs[0])};
+  const int buffers[2] = {limn_builder_output(b, task->outputs[0], CPU_PLAIN),
+                          limn_builder_input(b, task->inputs[0], CPU_BYTES)};
   cpu_add(b, "pictures", run_pictures, s, 2, buffers);
   return limn_builder_status(b);
 }

@@ -1,4 +1,4 @@
-/* Pointwise steps: the instructions run over short chunks that stay in the nearest cache, so that a fused step reads
+/* Pointwise tasks: the instructions run over short chunks that stay in the nearest cache, so that a fused task reads
  * each input once and writes its output once. Sums are taken chunk by chunk and added in a fixed order. */
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,9 @@ typedef enum kind { FULL, SCALAR, CHANNEL, SAMPLE, PICTURE } kind;
 struct group {
   limn_shape shape;
   int block, input_count, instruction_count, output_count;
-  kind kinds[LIMN_MAX_STEP_INPUTS];
-  kind targets[LIMN_MAX_STEP_OUTPUTS]; /* FULL: stored, else summed */
-  int operands[LIMN_MAX_STEP_OUTPUTS];
+  kind kinds[LIMN_MAX_TASK_INPUTS];
+  kind targets[LIMN_MAX_TASK_OUTPUTS]; /* FULL: stored, else summed */
+  int operands[LIMN_MAX_TASK_OUTPUTS];
   limn_instruction instructions[LIMN_MAX_INSTRUCTIONS];
   size_t rows, row_length, rows_per_sample; /* rows of a sample; 0: a flat run */
   size_t count;
@@ -64,7 +64,7 @@ static const float *channel_chunk(const struct group *s, const float *channels, 
  * input in whose place the output lies. */
 static int direct_output(const struct group *s, int instruction) {
   for (int o = 0; o < s->output_count && instruction == s->instruction_count - 1; ++o)
-    if (s->targets[o] == FULL && s->operands[o] == LIMN_MAX_STEP_INPUTS + instruction)
+    if (s->targets[o] == FULL && s->operands[o] == LIMN_MAX_TASK_INPUTS + instruction)
       return o;
   return -1;
 }
@@ -94,13 +94,13 @@ static void run_chunk(const limn_kernel *k, const struct limn_call *call, size_t
   for (int i = 0; i < s->instruction_count; ++i) {
     const limn_instruction *instruction = &s->instructions[i];
     int direct = direct_output(s, i);
-    float *result = direct < 0 ? space[LIMN_MAX_STEP_INPUTS + i] : output_at(k, direct) + at;
+    float *result = direct < 0 ? space[LIMN_MAX_TASK_INPUTS + i] : output_at(k, direct) + at;
     if (instruction->function == LIMN_CONSTANT)
       call->simd->fill(result, instruction->beta, n);
     else
       call->simd->pointwise[instruction->function](result, operands[instruction->x], operands[instruction->y],
                                                    instruction->alpha, instruction->beta, n);
-    operands[LIMN_MAX_STEP_INPUTS + i] = result;
+    operands[LIMN_MAX_TASK_INPUTS + i] = result;
   }
 }
 
@@ -123,9 +123,9 @@ static void take_chunk(const limn_kernel *k, const limn_simd *simd, int o, size_
 
 static void run_row(const limn_kernel *k, const struct limn_call *call, size_t row) {
   const struct group *s = k->state;
-  float space[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
-  const float *operands[LIMN_MAX_STEP_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
-  double totals[LIMN_MAX_STEP_OUTPUTS][MOST_BLOCK] = {{0}};
+  float space[LIMN_MAX_TASK_INPUTS + LIMN_MAX_INSTRUCTIONS][CHUNK];
+  const float *operands[LIMN_MAX_TASK_INPUTS + LIMN_MAX_INSTRUCTIONS] = {0};
+  double totals[LIMN_MAX_TASK_OUTPUTS][MOST_BLOCK] = {{0}};
   size_t first = row * s->row_length, end = s->count - first < s->row_length ? s->count - first : s->row_length;
   for (size_t offset = 0; offset < end; offset += CHUNK) {
     size_t n = end - offset < CHUNK ? end - offset : CHUNK;
@@ -252,30 +252,30 @@ static bool classify(limn_shape domain, limn_shape s, kind *out) {
 
 /* The layout that the operands have already. Only a flat run can stay in a weight's: elsewhere a row belongs to one
  * sample. */
-static cpu_layout choose_layout(const limn_builder *b, const limn_step *step, bool flat, bool generic) {
+static cpu_layout choose_layout(const limn_builder *b, const limn_task *task, bool flat, bool generic) {
   int block = cpu_device_of(b)->simd->block;
-  cpu_layout activation = limn_cpu_activation_layout(block, step->domain);
+  cpu_layout activation = limn_cpu_activation_layout(block, task->domain);
   if (generic)
     return CPU_PLAIN;
-  for (int i = 0; i < step->input_count && flat; ++i)
-    if (limn_shape_equal(limn_builder_shape(b, step->inputs[i]), step->domain) &&
-        limn_builder_format(b, step->inputs[i]) == CPU_BLOCKED_WEIGHT)
+  for (int i = 0; i < task->input_count && flat; ++i)
+    if (limn_shape_equal(limn_builder_shape(b, task->inputs[i]), task->domain) &&
+        limn_builder_format(b, task->inputs[i]) == CPU_BLOCKED_WEIGHT)
       return CPU_BLOCKED_WEIGHT;
-  for (int i = 0; i < step->input_count; ++i)
-    if (limn_shape_equal(limn_builder_shape(b, step->inputs[i]), step->domain) &&
-        limn_builder_format(b, step->inputs[i]) == CPU_PLAIN)
+  for (int i = 0; i < task->input_count; ++i)
+    if (limn_shape_equal(limn_builder_shape(b, task->inputs[i]), task->domain) &&
+        limn_builder_format(b, task->inputs[i]) == CPU_PLAIN)
       return CPU_PLAIN;
   return activation;
 }
 
-static int operand(limn_builder *b, const limn_step *step, int i, cpu_layout layout, kind *out) {
-  limn_value value = step->inputs[i];
+static int operand(limn_builder *b, const limn_task *task, int i, cpu_layout layout, kind *out) {
+  limn_value value = task->inputs[i];
   limn_shape shape = limn_builder_shape(b, value);
-  if (classify(step->domain, shape, out))
+  if (classify(task->domain, shape, out))
     return limn_builder_input(b, value, *out == FULL || *out == PICTURE ? layout : CPU_PLAIN);
   *out = FULL;
-  return add_generic(b, "broadcast", run_generic_broadcast, (struct generic){.from = shape, .to = step->domain},
-                     limn_builder_scratch(b, (size_t)limn_shape_count(step->domain) * sizeof(float)),
+  return add_generic(b, "broadcast", run_generic_broadcast, (struct generic){.from = shape, .to = task->domain},
+                     limn_builder_scratch(b, (size_t)limn_shape_count(task->domain) * sizeof(float)),
                      limn_builder_input(b, value, CPU_PLAIN));
 }
 
@@ -297,13 +297,13 @@ static void divide_into_rows(struct group *s, bool flat) {
 }
 
 /* Whether a flat run will do, and whether an operand or a result is spread in a way that only plain layouts serve. */
-static void find_spreads(const limn_builder *b, const limn_step *step, bool *flat, bool *generic) {
+static void find_spreads(const limn_builder *b, const limn_task *task, bool *flat, bool *generic) {
   *flat = true;
   *generic = false;
-  for (int i = 0; i < step->input_count + step->output_count; ++i) {
-    int value = i < step->input_count ? step->inputs[i] : step->outputs[i - step->input_count];
+  for (int i = 0; i < task->input_count + task->output_count; ++i) {
+    int value = i < task->input_count ? task->inputs[i] : task->outputs[i - task->input_count];
     kind spread;
-    if (!classify(step->domain, limn_builder_shape(b, value), &spread) || (spread == PICTURE && i >= step->input_count))
+    if (!classify(task->domain, limn_builder_shape(b, value), &spread) || (spread == PICTURE && i >= task->input_count))
       *generic = true;
     else
       *flat = *flat && (spread == FULL || spread == SCALAR);
@@ -311,20 +311,20 @@ static void find_spreads(const limn_builder *b, const limn_step *step, bool *fla
 }
 
 /* The kernel's buffers; how many there are. rest: where each output goes whose sum is none of the fast kinds. */
-static int place_operands(limn_builder *b, const limn_step *step, struct group *s, cpu_layout layout, int *buffers,
+static int place_operands(limn_builder *b, const limn_task *task, struct group *s, cpu_layout layout, int *buffers,
                           int *rest) {
   int count = 0;
-  for (int o = 0; o < step->output_count; ++o) {
-    limn_shape shape = limn_builder_shape(b, step->outputs[o]);
-    bool generic = !classify(step->domain, shape, &s->targets[o]) || s->targets[o] == PICTURE;
+  for (int o = 0; o < task->output_count; ++o) {
+    limn_shape shape = limn_builder_shape(b, task->outputs[o]);
+    bool generic = !classify(task->domain, shape, &s->targets[o]) || s->targets[o] == PICTURE;
     s->targets[o] = generic ? FULL : s->targets[o];
-    rest[o] = limn_builder_output(b, step->outputs[o], s->targets[o] == FULL && !generic ? layout : CPU_PLAIN);
+    rest[o] = limn_builder_output(b, task->outputs[o], s->targets[o] == FULL && !generic ? layout : CPU_PLAIN);
     buffers[count++] = generic ? limn_builder_scratch(b, s->count * sizeof(float)) : rest[o];
     rest[o] = generic ? rest[o] : LIMN_ABSENT;
   }
-  for (int i = 0; i < step->input_count; ++i)
-    buffers[count++] = operand(b, step, i, layout, &s->kinds[i]);
-  for (int o = 0; o < step->output_count; ++o)
+  for (int i = 0; i < task->input_count; ++i)
+    buffers[count++] = operand(b, task, i, layout, &s->kinds[i]);
+  for (int o = 0; o < task->output_count; ++o)
     buffers[count++] =
         s->targets[o] == FULL ? LIMN_ABSENT : limn_builder_scratch(b, s->rows * width_of(s, o) * sizeof(float));
   return count;
@@ -337,38 +337,38 @@ static unsigned in_place(const struct group *s) {
     if (s->kinds[i] == FULL)
       bits |= 1u << (s->output_count + i);
   for (int o = 0; o < s->output_count && s->output_count > 1; ++o)
-    bits = s->operands[o] < LIMN_MAX_STEP_INPUTS ? 0 : bits;
+    bits = s->operands[o] < LIMN_MAX_TASK_INPUTS ? 0 : bits;
   return bits;
 }
 
-limn_status limn_cpu_build_pointwise(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_pointwise(limn_builder *b, const limn_task *task) {
   bool flat, generic, sums = false;
-  find_spreads(b, step, &flat, &generic);
+  find_spreads(b, task, &flat, &generic);
   struct group *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  cpu_layout layout = choose_layout(b, step, flat, generic);
-  *s = (struct group){.shape = step->domain,
+  cpu_layout layout = choose_layout(b, task, flat, generic);
+  *s = (struct group){.shape = task->domain,
                       .block = cpu_block(b, layout),
-                      .input_count = step->input_count,
-                      .instruction_count = step->instruction_count,
-                      .output_count = step->output_count};
-  memcpy(s->instructions, step->instructions, (size_t)step->instruction_count * sizeof *s->instructions);
-  memcpy(s->operands, step->operands, sizeof s->operands);
+                      .input_count = task->input_count,
+                      .instruction_count = task->instruction_count,
+                      .output_count = task->output_count};
+  memcpy(s->instructions, task->instructions, (size_t)task->instruction_count * sizeof *s->instructions);
+  memcpy(s->operands, task->operands, sizeof s->operands);
   divide_into_rows(s, flat);
-  int buffers[2 * LIMN_MAX_STEP_OUTPUTS + LIMN_MAX_STEP_INPUTS], rest[LIMN_MAX_STEP_OUTPUTS];
-  int count = place_operands(b, step, s, layout, buffers, rest);
-  for (int o = 0; o < step->output_count; ++o)
+  int buffers[2 * LIMN_MAX_TASK_OUTPUTS + LIMN_MAX_TASK_INPUTS], rest[LIMN_MAX_TASK_OUTPUTS];
+  int count = place_operands(b, task, s, layout, buffers, rest);
+  for (int o = 0; o < task->output_count; ++o)
     sums = sums || s->targets[o] != FULL;
   const char *name = !sums ? "pointwise" : s->targets[0] == FULL ? "pointwise with sums" : "pointwise sum";
   limn_kernel *kernel = cpu_add(b, name, run_pass, s, count, buffers);
   if (kernel)
     kernel->in_place = in_place(s);
-  for (int o = 0; kernel && o < step->output_count; ++o)
+  for (int o = 0; kernel && o < task->output_count; ++o)
     if (rest[o] != LIMN_ABSENT)
       add_generic(
           b, "sum",
-          is_of_samples(step->domain, limn_builder_shape(b, step->outputs[o])) ? run_sum_of_samples : run_generic_sum,
-          (struct generic){.from = step->domain, .to = limn_builder_shape(b, step->outputs[o])}, rest[o], buffers[o]);
+          is_of_samples(task->domain, limn_builder_shape(b, task->outputs[o])) ? run_sum_of_samples : run_generic_sum,
+          (struct generic){.from = task->domain, .to = limn_builder_shape(b, task->outputs[o])}, rest[o], buffers[o]);
   return limn_builder_status(b);
 }

@@ -19,22 +19,22 @@ static void run_rows(const limn_kernel *k, const struct limn_call *call) {
     memcpy(cpu_at(k, 0) + s->counts[0], cpu_at(k, 2), s->counts[1] * sizeof(float));
 }
 
-limn_status limn_cpu_build_rows(limn_builder *b, const limn_step *step) {
-  limn_shape shape = step->node.shape;
+limn_status limn_cpu_build_rows(limn_builder *b, const limn_task *task) {
+  limn_shape shape = task->node.shape;
   cpu_layout layout = limn_cpu_activation_layout(cpu_device_of(b)->simd->block, shape);
   struct rows *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   int buffers[3] = {0};
-  for (int i = 0; i < step->input_count; ++i) {
-    buffers[1 + i] = limn_builder_input(b, step->inputs[i], layout);
-    s->counts[i] = (size_t)limn_shape_count(limn_builder_shape(b, step->inputs[i]));
+  for (int i = 0; i < task->input_count; ++i) {
+    buffers[1 + i] = limn_builder_input(b, task->inputs[i], layout);
+    s->counts[i] = (size_t)limn_shape_count(limn_builder_shape(b, task->inputs[i]));
   }
-  if (step->kind == LIMN_STEP_ROWS) {
+  if (task->kind == LIMN_TASK_ROWS) {
     s->counts[0] = (size_t)limn_shape_count(shape);
-    s->first = s->counts[0] / (size_t)shape.n * (size_t)step->node.row;
+    s->first = s->counts[0] / (size_t)shape.n * (size_t)task->node.row;
   }
-  buffers[0] = limn_builder_output(b, step->outputs[0], layout);
-  cpu_add(b, limn_op_name(&step->node), run_rows, s, 1 + step->input_count, buffers);
+  buffers[0] = limn_builder_output(b, task->outputs[0], layout);
+  cpu_add(b, limn_op_name(&task->node), run_rows, s, 1 + task->input_count, buffers);
   return limn_builder_status(b);
 }

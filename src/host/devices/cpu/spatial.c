@@ -19,7 +19,7 @@ int limn_cpu_plane_input(limn_builder *b, int value) { return limn_builder_input
 int limn_cpu_plane_output(limn_builder *b, int value) { return limn_builder_output(b, value, layout_of(b, value)); }
 
 struct max_pool {
-  limn_step_kind kind;
+  limn_task_kind kind;
   limn_pool_plane plane;
 };
 
@@ -31,26 +31,26 @@ static void run_max_pool(const limn_kernel *k, const struct limn_call *call) {
   const size_t x = cpu_plane_elements(p->x, p->block), y = cpu_plane_elements(p->y, p->block);
 #pragma omp parallel for num_threads(call->threads) schedule(static)
   for (size_t i = 0; i < (size_t)p->x.n * (size_t)(p->x.c / p->block); ++i)
-    if (s->kind == LIMN_STEP_MAX_POOL)
+    if (s->kind == LIMN_TASK_MAX_POOL)
       loops->max_pool(cpu_at(k, 0) + i * y, cpu_at(k, 1) + i * x, p);
-    else if (s->kind == LIMN_STEP_MAX_POOL_DX)
+    else if (s->kind == LIMN_TASK_MAX_POOL_DX)
       loops->max_pool_dx(cpu_at(k, 0) + i * x, cpu_at(k, 1) + i * x, cpu_at(k, 2) + i * y, p);
     else
       loops->max_pool_pick(cpu_at(k, 0) + i * y, cpu_at(k, 1) + i * x, cpu_at(k, 2) + i * x, p);
 }
 
-limn_status limn_cpu_build_max_pool(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_max_pool(limn_builder *b, const limn_task *task) {
   struct max_pool *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  const limn_shape x = limn_builder_shape(b, step->inputs[0]),
-                   y = limn_builder_shape(b, step->kind == LIMN_STEP_MAX_POOL_DX ? step->inputs[1] : step->outputs[0]);
-  *s = (struct max_pool){step->kind, {.x = x, .y = y, .attrs = step->node.pool, .block = limn_cpu_plane_block(b, x)}};
+  const limn_shape x = limn_builder_shape(b, task->inputs[0]),
+                   y = limn_builder_shape(b, task->kind == LIMN_TASK_MAX_POOL_DX ? task->inputs[1] : task->outputs[0]);
+  *s = (struct max_pool){task->kind, {.x = x, .y = y, .attrs = task->node.pool, .block = limn_cpu_plane_block(b, x)}};
   int buffers[3] = {0};
-  for (int i = 0; i < step->input_count; ++i)
-    buffers[1 + i] = limn_cpu_plane_input(b, step->inputs[i]);
-  buffers[0] = limn_cpu_plane_output(b, step->outputs[0]);
-  cpu_add(b, limn_op_name(&step->node), run_max_pool, s, 1 + step->input_count, buffers);
+  for (int i = 0; i < task->input_count; ++i)
+    buffers[1 + i] = limn_cpu_plane_input(b, task->inputs[i]);
+  buffers[0] = limn_cpu_plane_output(b, task->outputs[0]);
+  cpu_add(b, limn_op_name(&task->node), run_max_pool, s, 1 + task->input_count, buffers);
   return limn_builder_status(b);
 }
 
@@ -82,25 +82,25 @@ static void run_separable(const limn_kernel *k, const struct limn_call *call) {
                                      &s->rows, &s->columns);
 }
 
-limn_status limn_cpu_build_separable(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_separable(limn_builder *b, const limn_task *task) {
   struct separable *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  s->x = limn_builder_shape(b, step->inputs[0]);
-  s->y = limn_builder_shape(b, step->outputs[0]);
+  s->x = limn_builder_shape(b, task->inputs[0]);
+  s->y = limn_builder_shape(b, task->outputs[0]);
   s->block = limn_cpu_plane_block(b, s->x);
-  limn_status status = limn_taps_init(&s->rows, &step->node, true, s->x);
+  limn_status status = limn_taps_init(&s->rows, &task->node, true, s->x);
   if (status == LIMN_OK)
-    status = limn_taps_init(&s->columns, &step->node, false, s->x);
+    status = limn_taps_init(&s->columns, &task->node, false, s->x);
   if (status != LIMN_OK) {
     release_separable(s);
     return status;
   }
   const size_t row = cpu_odd_lines((size_t)s->x.w * (size_t)s->block) * sizeof(float);
-  const int x = limn_cpu_plane_input(b, step->inputs[0]), y = limn_cpu_plane_output(b, step->outputs[0]),
+  const int x = limn_cpu_plane_input(b, task->inputs[0]), y = limn_cpu_plane_output(b, task->outputs[0]),
             scratch = limn_builder_scratch(b, (size_t)cpu_device_of(b)->threads * row);
   limn_builder_add(b,
-                   (limn_kernel){.name = limn_op_name(&step->node),
+                   (limn_kernel){.name = limn_op_name(&task->node),
                                  .run = run_separable,
                                  .release = release_separable,
                                  .state = s,

@@ -28,7 +28,7 @@ static const double points[LIMN_UNIT_PAIRS + 1][LIMN_UNIT_PAIRS] = {
     [5] = {0.375, 0.625, 1.125, 1.375, 2.5},
 };
 
-/* A step's dimensions, and where its parts lie in the kernel's working memory (in floats). */
+/* A task's dimensions, and where its parts lie in the kernel's working memory (in floats). */
 struct unit_winograd {
   const limn_unit_winograd *loops;
   limn_unit_loops kernel;
@@ -200,12 +200,12 @@ static limn_unit_kernel kernel_of(limn_shape w) {
 
 static int tiles_of(int side, int taps) { return divided(side, axis_outputs(taps)); }
 
-bool limn_cpu_unit_winograd_suits(const limn_builder *b, const limn_step *step) {
+bool limn_cpu_unit_winograd_suits(const limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  const limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  const limn_conv_attrs *a = &step->node.conv;
+  const limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  const limn_conv_attrs *a = &task->node.conv;
   const int lanes = cpu->simd->unit_winograd->lanes;
-  if (!cpu->winograd || lanes == 0 || step->kind != LIMN_STEP_CONV || kernel_of(s.w) == LIMN_UNIT_KERNELS ||
+  if (!cpu->winograd || lanes == 0 || task->kind != LIMN_TASK_CONV || kernel_of(s.w) == LIMN_UNIT_KERNELS ||
       a->stride_h != 1 || a->stride_w != 1 || !limn_conv_is_plain(*a) || s.x.h * s.x.w == 1 || s.y.h * s.y.w == 1 ||
       s.x.c < LEAST_CHANNELS || s.x.c % lanes != 0 || s.y.c % (LIMN_WINOGRAD_BLOCKS * lanes) != 0)
     return false;
@@ -214,9 +214,9 @@ bool limn_cpu_unit_winograd_suits(const limn_builder *b, const limn_step *step) 
          s.x.n * tiles >= LEAST_TILES;
 }
 
-limn_status limn_cpu_build_unit_winograd(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_unit_winograd(limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  const limn_conv_shapes s = limn_builder_conv_shapes(b, step);
+  const limn_conv_shapes s = limn_builder_conv_shapes(b, task);
   struct unit_winograd *w = calloc(1, sizeof *w);
   if (!w)
     return limn_fail_memory("a program");
@@ -224,7 +224,7 @@ limn_status limn_cpu_build_unit_winograd(limn_builder *b, const limn_step *step)
                               .kernel = cpu->simd->unit_winograd->kernels[kernel_of(s.w)],
                               .x = s.x,
                               .y = s.y,
-                              .attrs = step->node.conv,
+                              .attrs = task->node.conv,
                               .threads = cpu->threads,
                               .columns = LIMN_WINOGRAD_BLOCKS * cpu->simd->unit_winograd->lanes};
   plan_axis(&w->axes.y, s.w.h);
@@ -233,7 +233,7 @@ limn_status limn_cpu_build_unit_winograd(limn_builder *b, const limn_step *step)
   w->tiles = w->tiles_x * divided(s.y.h, w->axes.y.outputs);
   w->points = w->axes.y.points * w->axes.x.points;
   plan(w);
-  return limn_cpu_add_blocked_convolution(b, step,
+  return limn_cpu_add_blocked_convolution(b, task,
                                           &(cpu_blocked_convolution){.kernel = {CPU_UNIT_WINOGRAD, w, run_forward},
                                                                      .scratch_bytes = w->end * sizeof(float),
                                                                      .slope = &w->slope});

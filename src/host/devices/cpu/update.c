@@ -93,17 +93,17 @@ static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-static void add_tensor(limn_builder *b, const limn_step *step, size_t *size, int *operands) {
-  const limn_node *n = &step->node;
+static void add_tensor(limn_builder *b, const limn_task *task, size_t *size, int *operands) {
+  const limn_node *n = &task->node;
   *size = (size_t)limn_shape_count(limn_builder_shape(b, n->targets[0]));
   for (int i = 0; i < 3; ++i)
     operands[i] = i < n->target_count ? limn_builder_target(b, n->targets[i]) : LIMN_ABSENT;
-  operands[3] = limn_builder_input(b, step->inputs[0], limn_builder_format(b, n->targets[0]));
+  operands[3] = limn_builder_input(b, task->inputs[0], limn_builder_format(b, n->targets[0]));
 }
 
-limn_status limn_cpu_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  const limn_node *n = &steps->node;
-  int count = limn_steps_of_optimizer(steps, left), operands = SHARED_OPERANDS + TENSOR_OPERANDS * count;
+limn_status limn_cpu_build_optimizer(limn_builder *b, const limn_task *tasks, int left, int *taken) {
+  const limn_node *n = &tasks->node;
+  int count = limn_tasks_of_optimizer(tasks, left), operands = SHARED_OPERANDS + TENSOR_OPERANDS * count;
   struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->sizes);
   int *buffers = calloc((size_t)operands, sizeof *buffers);
   if (!s || !buffers) {
@@ -114,13 +114,13 @@ limn_status limn_cpu_build_optimizer(limn_builder *b, const limn_step *steps, in
   s->node = *n;
   *taken = count;
   for (int i = 0; i < SHARED_OPERANDS; ++i)
-    buffers[i] = i + 1 < steps->input_count ? limn_builder_input(b, steps->inputs[i + 1], CPU_PLAIN) : LIMN_ABSENT;
+    buffers[i] = i + 1 < tasks->input_count ? limn_builder_input(b, tasks->inputs[i + 1], CPU_PLAIN) : LIMN_ABSENT;
   double bytes = 0;
   for (int i = 0; i < count; ++i) {
-    add_tensor(b, &steps[i], &s->sizes[i], buffers + SHARED_OPERANDS + TENSOR_OPERANDS * i);
+    add_tensor(b, &tasks[i], &s->sizes[i], buffers + SHARED_OPERANDS + TENSOR_OPERANDS * i);
     s->pieces += pieces_of(s->sizes[i]);
     /* targets are read and written, the gradient read */
-    bytes += (double)s->sizes[i] * sizeof(float) * (2 * steps[i].node.target_count + 1);
+    bytes += (double)s->sizes[i] * sizeof(float) * (2 * tasks[i].node.target_count + 1);
   }
   limn_kernel *kernel = cpu_add(b, n->op == LIMN_OP_ADAM ? "adam" : "sgd", run_optimizer, s, operands, buffers);
   if (kernel)
@@ -129,31 +129,31 @@ limn_status limn_cpu_build_optimizer(limn_builder *b, const limn_step *steps, in
   return limn_builder_status(b);
 }
 
-limn_status limn_cpu_build_update(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_update(limn_builder *b, const limn_task *task) {
   struct update *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  s->node = step->node;
-  if (step->kind == LIMN_STEP_RANDOM) {
-    s->count = (size_t)limn_shape_count(step->node.shape);
-    const int out = limn_builder_output(b, step->outputs[0], CPU_PLAIN);
-    cpu_add(b, limn_op_name(&step->node), run_random, s, 1, &out);
+  s->node = task->node;
+  if (task->kind == LIMN_TASK_RANDOM) {
+    s->count = (size_t)limn_shape_count(task->node.shape);
+    const int out = limn_builder_output(b, task->outputs[0], CPU_PLAIN);
+    cpu_add(b, limn_op_name(&task->node), run_random, s, 1, &out);
     return limn_builder_status(b);
   }
-  limn_value target = step->node.targets[0];
+  limn_value target = task->node.targets[0];
   s->count = (size_t)limn_shape_count(limn_builder_shape(b, target));
-  if (step->kind == LIMN_STEP_RECORD)
+  if (task->kind == LIMN_TASK_RECORD)
     s->node.shape = limn_builder_shape(b, target);
   const int buffers[2] = {
       limn_builder_target(b, target),
-      limn_builder_input(b, step->inputs[0],
-                         step->kind == LIMN_STEP_ASSIGN ? limn_builder_format(b, target) : CPU_PLAIN)};
-  limn_kernel *kernel = cpu_add(b, limn_op_name(&step->node),
-                                step->kind == LIMN_STEP_ASSIGN  ? run_assign
-                                : step->kind == LIMN_STEP_LATCH ? run_latch
+      limn_builder_input(b, task->inputs[0],
+                         task->kind == LIMN_TASK_ASSIGN ? limn_builder_format(b, target) : CPU_PLAIN)};
+  limn_kernel *kernel = cpu_add(b, limn_op_name(&task->node),
+                                task->kind == LIMN_TASK_ASSIGN  ? run_assign
+                                : task->kind == LIMN_TASK_LATCH ? run_latch
                                                                 : run_record,
                                 s, 2, buffers);
-  if (kernel && step->kind == LIMN_STEP_RECORD)
+  if (kernel && task->kind == LIMN_TASK_RECORD)
     kernel->bytes = 2 * sizeof(float); /* of the ring, one element */
   return limn_builder_status(b);
 }

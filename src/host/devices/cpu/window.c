@@ -112,12 +112,12 @@ static void run_window(const limn_kernel *k, const struct limn_call *call) {
   }
 }
 
-limn_status limn_cpu_build_window(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_window(limn_builder *b, const limn_task *task) {
   struct window *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  *s = (struct window){step->node, limn_cpu_plane_block(b, step->node.shape)};
-  const int x = limn_cpu_plane_input(b, step->inputs[0]), y = limn_cpu_plane_output(b, step->outputs[0]);
-  cpu_add(b, limn_op_name(&step->node), run_window, s, 2, (const int[]){y, x});
+  *s = (struct window){task->node, limn_cpu_plane_block(b, task->node.shape)};
+  const int x = limn_cpu_plane_input(b, task->inputs[0]), y = limn_cpu_plane_output(b, task->outputs[0]);
+  cpu_add(b, limn_op_name(&task->node), run_window, s, 2, (const int[]){y, x});
   return limn_builder_status(b);
 }

@@ -24,9 +24,9 @@
 #define LEAST_USED    0.6 /* of the tiles' pixels */
 #define LEAST_TILES   16
 
-/* A step's dimensions, and where its parts lie in the kernel's working memory (in floats). */
+/* A task's dimensions, and where its parts lie in the kernel's working memory (in floats). */
 struct winograd {
-  limn_step_kind kind;
+  limn_task_kind kind;
   const limn_winograd *loops;
   limn_shape x, y;
   int threads, columns;                /* of a panel */
@@ -59,7 +59,7 @@ static limn_winograd_tile tile_of(const struct winograd *w, int tile) {
 static void transform_weights(const struct winograd *w, const float *weights, int panel, int k, int count, float *out,
                               size_t point) {
   const int blocks = LIMN_WINOGRAD_BLOCKS;
-  if (w->kind == LIMN_STEP_CONV)
+  if (w->kind == LIMN_TASK_CONV)
     w->loops->weights(weights, w->x.c / w->loops->lanes, panel * blocks, -1, k, count, out, point);
   else
     w->loops->weights(weights, w->y.c / w->loops->lanes, panel / PHASES * blocks, panel % PHASES, k, count, out, point);
@@ -74,7 +74,7 @@ struct operands {
 /* Tile `tile` of the group that begins at picture `first`, counted over the group's pictures. */
 static void transform_tile(const struct winograd *w, const struct operands *o, int first, int tile, int place,
                            float *matrices) {
-  bool forward = w->kind == LIMN_STEP_CONV;
+  bool forward = w->kind == LIMN_TASK_CONV;
   limn_winograd_picture in = picture_of(w, o->in, forward ? w->x : w->y, first + tile / w->tiles);
   limn_winograd_row row = {.data = matrices + (size_t)(place * w->row),
                            .point = w->tile_point,
@@ -87,7 +87,7 @@ static void transform_product(const struct winograd *w, const struct operands *o
                               const float *m) {
   const int blocks = LIMN_WINOGRAD_BLOCKS;
   limn_winograd_tile at = tile_of(w, tile % w->tiles);
-  if (w->kind == LIMN_STEP_CONV) {
+  if (w->kind == LIMN_TASK_CONV) {
     limn_winograd_picture y = picture_of(w, o->out, w->y, first + tile / w->tiles);
     w->loops->output(m, w->product_point, &y, at, panel * blocks, o->bias, w->slope);
   } else {
@@ -182,7 +182,7 @@ static void run_data(const limn_kernel *k, const struct limn_call *call) {
   const struct winograd *w = k->state;
   (void)call;
   struct operands o = {.out = k->p[0], .in = k->p[1], .weights = k->p[2], .bias = k->p[3], .scratch = k->p[4]};
-  if (w->kind == LIMN_STEP_CONV_DX)
+  if (w->kind == LIMN_TASK_CONV_DX)
     o.weights = transpose_weights(w, o.weights, o.scratch + w->transposed);
   (w->kept ? run_private : run_shared)(w, &o);
 }
@@ -248,7 +248,7 @@ static size_t place(struct winograd *w, size_t floats) {
 }
 
 static void plan_data(struct winograd *w) {
-  bool forward = w->kind == LIMN_STEP_CONV;
+  bool forward = w->kind == LIMN_TASK_CONV;
   size_t columns = (size_t)w->columns, threads = (size_t)w->threads;
   w->depth = forward ? PHASES * w->x.c : w->y.c;
   w->slice = w->depth % DEPTH == 0 ? DEPTH : DEPTH / 2;
@@ -289,27 +289,27 @@ static void plan_weights(struct winograd *w) {
   w->gradient_matrices = place(w, sums * POINTS * w->gradient_point);
 }
 
-bool limn_cpu_winograd_suits(const limn_builder *b, const limn_step *step) {
+bool limn_cpu_winograd_suits(const limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  if (!cpu->winograd || cpu->simd->winograd->lanes == 0 || !cpu_conv_halves(&s, &step->node.conv) ||
+  limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  if (!cpu->winograd || cpu->simd->winograd->lanes == 0 || !cpu_conv_halves(&s, &task->node.conv) ||
       s.x.c % CHANNELS != 0 || s.y.c % CHANNELS != 0)
     return false;
   /* Products run through slices of DEPTH or half of it: K is 4 I forward, O backward. */
-  if (step->kind == LIMN_STEP_CONV_DX && s.y.c % (DEPTH / 2) != 0)
+  if (task->kind == LIMN_TASK_CONV_DX && s.y.c % (DEPTH / 2) != 0)
     return false;
   int tiles = (s.y.h + TILE - 1) / TILE * ((s.y.w + TILE - 1) / TILE);
   return s.y.h * s.y.w >= LEAST_USED * TILE * TILE * tiles && s.x.n * tiles >= LEAST_TILES;
 }
 
-limn_status limn_cpu_build_winograd(limn_builder *b, const limn_step *step) {
+limn_status limn_cpu_build_winograd(limn_builder *b, const limn_task *task) {
   const struct cpu_device *cpu = cpu_device_of(b);
-  limn_conv_shapes s = limn_builder_conv_shapes(b, step);
-  bool data = step->kind != LIMN_STEP_CONV_DW;
+  limn_conv_shapes s = limn_builder_conv_shapes(b, task);
+  bool data = task->kind != LIMN_TASK_CONV_DW;
   struct winograd *w = calloc(1, sizeof *w);
   if (!w)
     return limn_fail_memory("a program");
-  *w = (struct winograd){.kind = step->kind,
+  *w = (struct winograd){.kind = task->kind,
                          .loops = cpu->simd->winograd,
                          .x = s.x,
                          .y = s.y,
@@ -320,8 +320,8 @@ limn_status limn_cpu_build_winograd(limn_builder *b, const limn_step *step) {
   w->tiles = w->tiles_y * w->tiles_x;
   (data ? plan_data : plan_weights)(w);
   return limn_cpu_add_blocked_convolution(
-      b, step,
+      b, task,
       &(cpu_blocked_convolution){.kernel = {CPU_WINOGRAD, w, data ? run_data : run_weights},
                                  .scratch_bytes = w->end * sizeof(float),
-                                 .slope = step->kind == LIMN_STEP_CONV ? &w->slope : NULL});
+                                 .slope = task->kind == LIMN_TASK_CONV ? &w->slope : NULL});
 }

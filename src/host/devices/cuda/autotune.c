@@ -29,8 +29,8 @@ static limn_batchnorm_shape rows_of(const cuda_operation *o) {
 /* *there is false where Limn's own way is asked for and there is none. */
 static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const cuda_plan *plan, const cuda_operation *o,
                               bool *there) {
-  const limn_step_kind kind = o->kind;
-  const bool norm = kind == LIMN_STEP_BATCHNORM;
+  const limn_task_kind kind = o->kind;
+  const bool norm = kind == LIMN_TASK_BATCHNORM;
   if (!plan && !norm) {
     const cuda_operation plain = cuda_operation_alone(o);
     LIMN_TRY(cuda_plan_create(&t->apart, cuda->planner, &plain));
@@ -38,16 +38,16 @@ static limn_status trial_init(struct trial *t, struct cuda_device *cuda, const c
     if (!*there)
       return LIMN_OK;
   }
-  const size_t channels = sizeof(float) * (size_t)(kind == LIMN_STEP_CONV ? o->y.c : o->x.c);
+  const size_t channels = sizeof(float) * (size_t)(kind == LIMN_TASK_CONV ? o->y.c : o->x.c);
   const size_t workspace = plan       ? cuda_plan_workspace(plan)
                            : t->apart ? cuda_plan_workspace(t->apart)
                                       : limn_batchnorm_scratch(rows_of(o));
   const struct {
     void **memory;
     size_t bytes;
-  } parts[] = {{&t->x, bytes_of(o->x, kind == LIMN_STEP_CONV_DX ? o->result : o->type)},
-               {&t->w, norm ? 0 : bytes_of(o->w, kind == LIMN_STEP_CONV_DW ? o->result : o->type)},
-               {&t->y, bytes_of(o->y, kind == LIMN_STEP_CONV || norm ? o->result : o->type)},
+  } parts[] = {{&t->x, bytes_of(o->x, kind == LIMN_TASK_CONV_DX ? o->result : o->type)},
+               {&t->w, norm ? 0 : bytes_of(o->w, kind == LIMN_TASK_CONV_DW ? o->result : o->type)},
+               {&t->y, bytes_of(o->y, kind == LIMN_TASK_CONV || norm ? o->result : o->type)},
                {&t->bias, o->bias ? channels : 0},
                {&t->activated, cuda_operation_ends_in_gradient(o) ? bytes_of(o->x, o->type) : 0},
                {&t->gamma, norm ? channels : 0},
@@ -78,7 +78,7 @@ static void trial_release(struct trial *t) {
 
 /* The plain convolution, and the pass behind it that a fused one would spare. */
 static limn_status run_apart(const struct trial *t, const struct cuda_device *cuda, const cuda_operation *o) {
-  const bool forward = o->kind == LIMN_STEP_CONV;
+  const bool forward = o->kind == LIMN_TASK_CONV;
   limn_group group;
   limn_result result;
   cuda_describe_epilogue(&group, &result,

@@ -1,5 +1,5 @@
 /* Batch normalisation by our own kernels, or by cuDNN's plan where ReLU follows; running statistics of neighbouring
- * steps in one launch. */
+ * tasks in one launch. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -11,21 +11,21 @@ struct batchnorm {
   float eps, slope;
 };
 
-static float slope_of(const limn_step *step) {
-  if (step->activation == LIMN_PW_COUNT)
+static float slope_of(const limn_task *task) {
+  if (task->activation == LIMN_PW_COUNT)
     return 1;
-  return step->activation == LIMN_PW_RELU || step->activation == LIMN_PW_RELU_GRAD ? 0 : step->slope;
+  return task->activation == LIMN_PW_RELU || task->activation == LIMN_PW_RELU_GRAD ? 0 : task->slope;
 }
 
-static limn_batchnorm_shape shape_of(const limn_step *step, limn_shape x) {
-  int32_t groups = step->node.groups;
+static limn_batchnorm_shape shape_of(const limn_task *task, limn_shape x) {
+  int32_t groups = task->node.groups;
   return (limn_batchnorm_shape){.rows = (int64_t)(x.n / groups) * x.h * x.w, .channels = x.c, .groups = groups};
 }
 
-static struct batchnorm *batchnorm_create(const limn_step *step, limn_shape shape) {
+static struct batchnorm *batchnorm_create(const limn_task *task, limn_shape shape) {
   struct batchnorm *s = calloc(1, sizeof *s);
   if (s)
-    *s = (struct batchnorm){.shape = shape_of(step, shape), .eps = step->node.alpha, .slope = slope_of(step)};
+    *s = (struct batchnorm){.shape = shape_of(task, shape), .eps = task->node.alpha, .slope = slope_of(task)};
   return s;
 }
 
@@ -36,13 +36,13 @@ static void run_statistics(const limn_kernel *k, const struct limn_call *call) {
                   "batchnorm statistics");
 }
 
-static limn_status add_statistics(limn_builder *b, const limn_step *step) {
-  int x = step->inputs[0], format = limn_builder_format(b, x);
-  struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
+static limn_status add_statistics(limn_builder *b, const limn_task *task) {
+  int x = task->inputs[0], format = limn_builder_format(b, x);
+  struct batchnorm *s = batchnorm_create(task, limn_builder_shape(b, x));
   if (!s)
     return limn_fail_memory("a batchnorm");
   s->x = cuda_type(cuda_device_of(b), format);
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], CUDA_FLOAT), limn_builder_input(b, x, format),
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], CUDA_FLOAT), limn_builder_input(b, x, format),
                          limn_builder_scratch(b, limn_batchnorm_scratch(s->shape))};
   limn_builder_add(b,
                    (limn_kernel){.name = "batchnorm statistics",
@@ -76,17 +76,17 @@ static void run_forward(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_batchnorm_forward(&args, call->stream), "batchnorm");
 }
 
-static limn_status add_own_forward(limn_builder *b, const limn_step *step) {
-  int x = step->inputs[0], format = limn_builder_format(b, x);
-  struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
+static limn_status add_own_forward(limn_builder *b, const limn_task *task) {
+  int x = task->inputs[0], format = limn_builder_format(b, x);
+  struct batchnorm *s = batchnorm_create(task, limn_builder_shape(b, x));
   if (!s)
     return limn_fail_memory("a batchnorm");
   s->x = cuda_type(cuda_device_of(b), format);
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], format),
-                         limn_builder_output(b, step->outputs[1], CUDA_FLOAT),
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], format),
+                         limn_builder_output(b, task->outputs[1], CUDA_FLOAT),
                          limn_builder_input(b, x, format),
-                         limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
-                         limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
+                         limn_builder_input(b, task->inputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, task->inputs[2], CUDA_FLOAT),
                          limn_builder_scratch(b, limn_batchnorm_scratch(s->shape))};
   limn_builder_add(b,
                    (limn_kernel){.name = "batchnorm",
@@ -126,20 +126,20 @@ static void run_planned(const limn_kernel *k, const struct limn_call *call) {
     *call->status = cuda_plan_run(s->plan, call->device->cudnn, &operands, k->p[6]);
 }
 
-static limn_status add_planned_forward(limn_builder *b, const limn_step *step, cuda_plan *plan) {
-  int x = step->inputs[0], format = limn_builder_format(b, x);
+static limn_status add_planned_forward(limn_builder *b, const limn_task *task, cuda_plan *plan) {
+  int x = task->inputs[0], format = limn_builder_format(b, x);
   struct planned_batchnorm *s = calloc(1, sizeof *s);
   if (!s) {
     cuda_plan_destroy(plan);
     return limn_fail_memory("a batchnorm");
   }
-  *s = (struct planned_batchnorm){.plan = plan, .eps = step->node.alpha};
+  *s = (struct planned_batchnorm){.plan = plan, .eps = task->node.alpha};
   size_t workspace = cuda_plan_workspace(plan), channels = (size_t)limn_builder_shape(b, x).c;
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], format),
-                         limn_builder_output(b, step->outputs[1], CUDA_FLOAT),
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], format),
+                         limn_builder_output(b, task->outputs[1], CUDA_FLOAT),
                          limn_builder_input(b, x, format),
-                         limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
-                         limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
+                         limn_builder_input(b, task->inputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, task->inputs[2], CUDA_FLOAT),
                          limn_builder_scratch(b, 2 * channels * sizeof(float)),
                          workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT};
   limn_builder_add(b,
@@ -156,22 +156,22 @@ static limn_status add_planned_forward(limn_builder *b, const limn_step *step, c
 
 /* cuDNN's plan is one kernel, which reads x once, so that it is taken where ours would be two; where ours is one as
  * well, the clock has to say that cuDNN's is faster. */
-static limn_status add_forward(limn_builder *b, const limn_step *step) {
+static limn_status add_forward(limn_builder *b, const limn_task *task) {
   const struct cuda_device *cuda = cuda_device_of(b);
-  const limn_shape shape = limn_builder_shape(b, step->inputs[0]);
-  const limn_type type = cuda_type(cuda, limn_builder_format(b, step->inputs[0]));
-  const bool whole = limn_batchnorm_forward_grid(shape_of(step, shape)).launches == 1;
+  const limn_shape shape = limn_builder_shape(b, task->inputs[0]);
+  const limn_type type = cuda_type(cuda, limn_builder_format(b, task->inputs[0]));
+  const bool whole = limn_batchnorm_forward_grid(shape_of(task, shape)).launches == 1;
   cuda_plan *plan = NULL;
-  if (step->activation == LIMN_PW_RELU && step->node.groups == 1 && shape.c <= CUDA_ZEROS && (cuda->timed || !whole))
+  if (task->activation == LIMN_PW_RELU && task->node.groups == 1 && shape.c <= CUDA_ZEROS && (cuda->timed || !whole))
     LIMN_TRY(cuda_plan_create(&plan, cuda->planner,
-                              &(cuda_operation){.kind = LIMN_STEP_BATCHNORM,
+                              &(cuda_operation){.kind = LIMN_TASK_BATCHNORM,
                                                 .x = shape,
                                                 .y = shape,
                                                 .type = type,
                                                 .result = type,
                                                 .bias = true,
                                                 .activation = LIMN_PW_RELU}));
-  return plan ? add_planned_forward(b, step, plan) : add_own_forward(b, step);
+  return plan ? add_planned_forward(b, task, plan) : add_own_forward(b, task);
 }
 
 /* Operands: dx, dgamma, dbeta (each may be absent), x, statistics, gamma, dy, y, scratch. */
@@ -196,23 +196,23 @@ static void run_backward(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_batchnorm_backward(&args, call->stream), "batchnorm backward");
 }
 
-static limn_status add_backward(limn_builder *b, const limn_step *step) {
+static limn_status add_backward(limn_builder *b, const limn_task *task) {
   const struct cuda_device *cuda = cuda_device_of(b);
-  int x = step->inputs[0], dy = step->inputs[3], y = step->inputs[4];
+  int x = task->inputs[0], dy = task->inputs[3], y = task->inputs[4];
   int x_format = limn_builder_format(b, x), dy_format = limn_builder_format(b, dy),
       y_format = y == LIMN_NONE ? CUDA_FLOAT : limn_builder_format(b, y);
-  struct batchnorm *s = batchnorm_create(step, limn_builder_shape(b, x));
+  struct batchnorm *s = batchnorm_create(task, limn_builder_shape(b, x));
   if (!s)
     return limn_fail_memory("a batchnorm");
   s->x = cuda_type(cuda, x_format);
   s->dy = s->dx = cuda_type(cuda, dy_format);
   s->y = cuda_type(cuda, y_format);
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], dy_format),
-                         limn_builder_output(b, step->outputs[1], CUDA_FLOAT),
-                         limn_builder_output(b, step->outputs[2], CUDA_FLOAT),
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], dy_format),
+                         limn_builder_output(b, task->outputs[1], CUDA_FLOAT),
+                         limn_builder_output(b, task->outputs[2], CUDA_FLOAT),
                          limn_builder_input(b, x, x_format),
-                         limn_builder_input(b, step->inputs[1], CUDA_FLOAT),
-                         limn_builder_input(b, step->inputs[2], CUDA_FLOAT),
+                         limn_builder_input(b, task->inputs[1], CUDA_FLOAT),
+                         limn_builder_input(b, task->inputs[2], CUDA_FLOAT),
                          limn_builder_input(b, dy, dy_format),
                          limn_builder_input(b, y, y_format),
                          limn_builder_scratch(b, limn_batchnorm_scratch(s->shape))};
@@ -231,16 +231,16 @@ static limn_status add_backward(limn_builder *b, const limn_step *step) {
   return limn_builder_status(b);
 }
 
-limn_status limn_cuda_build_batchnorm(limn_builder *b, const limn_step *step) {
-  switch (step->kind) {
-  case LIMN_STEP_STATISTICS:
-    return add_statistics(b, step);
-  case LIMN_STEP_BATCHNORM:
-    return add_forward(b, step);
-  case LIMN_STEP_BATCHNORM_BACKWARD:
-    return add_backward(b, step);
+limn_status limn_cuda_build_batchnorm(limn_builder *b, const limn_task *task) {
+  switch (task->kind) {
+  case LIMN_TASK_STATISTICS:
+    return add_statistics(b, task);
+  case LIMN_TASK_BATCHNORM:
+    return add_forward(b, task);
+  case LIMN_TASK_BATCHNORM_BACKWARD:
+    return add_backward(b, task);
   default:
-    return limn_fail(LIMN_FAILED, "program: step kind %d is none of batchnorm's", (int)step->kind);
+    return limn_fail(LIMN_FAILED, "program: task kind %d is none of batchnorm's", (int)task->kind);
   }
 }
 
@@ -263,9 +263,9 @@ static void run_running(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_update_running(s->entries, s->count, call->stream), "running statistics");
 }
 
-limn_status limn_cuda_build_running(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_running(limn_builder *b, const limn_task *tasks, int left, int *taken) {
   int count = 0;
-  while (count < left && steps[count].kind == LIMN_STEP_UPDATE_RUNNING)
+  while (count < left && tasks[count].kind == LIMN_TASK_UPDATE_RUNNING)
     ++count;
   struct running *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->entries);
   int *buffers = calloc((size_t)count * RUNNING_OPERANDS, sizeof *buffers);
@@ -276,17 +276,17 @@ limn_status limn_cuda_build_running(limn_builder *b, const limn_step *steps, int
   }
   s->count = *taken = count;
   for (int i = 0; i < count; ++i) {
-    limn_batchnorm_shape shape = shape_of(&steps[i], steps[i].node.shape);
+    limn_batchnorm_shape shape = shape_of(&tasks[i], tasks[i].node.shape);
     double rows = (double)shape.rows;
     s->entries[i] = (limn_running){.channels = shape.channels,
                                    .groups = shape.groups,
-                                   .momentum = steps[i].node.alpha,
+                                   .momentum = tasks[i].node.alpha,
                                    .unbias = (float)(rows / (rows - 1))};
     int *operand = buffers + RUNNING_OPERANDS * i;
-    operand[0] = limn_builder_target(b, steps[i].node.targets[0]);
-    operand[1] = limn_builder_target(b, steps[i].node.targets[1]);
-    operand[2] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
-    operand[3] = steps[i].input_count > 1 ? limn_builder_input(b, steps[i].inputs[1], CUDA_FLOAT) : LIMN_ABSENT;
+    operand[0] = limn_builder_target(b, tasks[i].node.targets[0]);
+    operand[1] = limn_builder_target(b, tasks[i].node.targets[1]);
+    operand[2] = limn_builder_input(b, tasks[i].inputs[0], CUDA_FLOAT);
+    operand[3] = tasks[i].input_count > 1 ? limn_builder_input(b, tasks[i].inputs[1], CUDA_FLOAT) : LIMN_ABSENT;
   }
   limn_builder_add(
       b, (limn_kernel){.name = "running statistics", .run = run_running, .state = s, .count = RUNNING_OPERANDS * count},

@@ -6,7 +6,7 @@
 
 struct convolution {
   cuda_plan *plan;
-  limn_step_kind kind;
+  limn_task_kind kind;
 };
 
 static void release(void *state) {
@@ -19,10 +19,10 @@ static void release(void *state) {
 static void run_convolution(const limn_kernel *k, const struct limn_call *call) {
   const struct convolution *s = k->state;
   void *x = k->p[1], *w = k->p[2], *y = k->p[0];
-  if (s->kind == LIMN_STEP_CONV_DX) {
+  if (s->kind == LIMN_TASK_CONV_DX) {
     x = k->p[0];
     y = k->p[1];
-  } else if (s->kind == LIMN_STEP_CONV_DW) {
+  } else if (s->kind == LIMN_TASK_CONV_DW) {
     w = k->p[0];
     y = k->p[2];
   }
@@ -33,9 +33,9 @@ static void run_convolution(const limn_kernel *k, const struct limn_call *call) 
 }
 
 /* Weights' gradients are wanted in fp32; one that could not be made so says it (scripts/plans counts them). */
-static const char *name_of(const limn_step *step, const cuda_operation *c) {
-  return step->kind == LIMN_STEP_CONV      ? "convolution"
-         : step->kind == LIMN_STEP_CONV_DX ? "convolution backward data"
+static const char *name_of(const limn_task *task, const cuda_operation *c) {
+  return task->kind == LIMN_TASK_CONV      ? "convolution"
+         : task->kind == LIMN_TASK_CONV_DX ? "convolution backward data"
          : c->result == LIMN_F32           ? "convolution backward weights"
                                            : "convolution backward weights in 16 bits";
 }
@@ -45,7 +45,7 @@ static const char *name_of(const limn_step *step, const cuda_operation *c) {
 static bool better_apart(const struct cuda_device *cuda, const cuda_operation *c, const cuda_plan *fused,
                          const cuda_plan *plain, double flops) {
   const double launch = 2e-6; /* seconds, in a graph */
-  const limn_shape made = c->kind == LIMN_STEP_CONV_DX ? c->x : c->y;
+  const limn_shape made = c->kind == LIMN_TASK_CONV_DX ? c->x : c->y;
   const double touched = (cuda_operation_ends_in_gradient(c) ? 3.0 : 2.0) * (double)limn_shape_count(made) *
                          (double)cuda_type_size(c->result);
   const double saved = flops / cuda->base.peak_flops * (1 / cuda_plan_rate(fused) - 1 / cuda_plan_rate(plain));
@@ -84,42 +84,42 @@ static limn_status choose(const struct cuda_device *cuda, cuda_operation *c, dou
   return LIMN_OK;
 }
 
-static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_conv_shapes *shapes) {
+static limn_status add_plan(limn_builder *b, const limn_task *task, const limn_conv_shapes *shapes) {
   const struct cuda_device *cuda = cuda_device_of(b);
   int reads = cuda_conv_format(cuda);
-  cuda_operation c = {.kind = step->kind,
+  cuda_operation c = {.kind = task->kind,
                       .x = shapes->x,
                       .w = shapes->w,
                       .y = shapes->y,
-                      .attrs = step->node.conv,
+                      .attrs = task->node.conv,
                       .type = cuda_type(cuda, reads),
-                      .result = step->kind == LIMN_STEP_CONV_DW ? LIMN_F32 : cuda_type(cuda, reads),
-                      .bias = step->kind != LIMN_STEP_CONV_DW && limn_step_bias(step) != LIMN_NONE,
-                      .activation = step->activation,
-                      .slope = step->slope};
+                      .result = task->kind == LIMN_TASK_CONV_DW ? LIMN_F32 : cuda_type(cuda, reads),
+                      .bias = task->kind != LIMN_TASK_CONV_DW && limn_task_bias(task) != LIMN_NONE,
+                      .activation = task->activation,
+                      .slope = task->slope};
   struct convolution *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a convolution");
-  s->kind = step->kind;
+  s->kind = task->kind;
   bool epilogue = false;
   limn_status status = choose(cuda, &c, shapes->flops, &s->plan, &epilogue);
   if (status == LIMN_OK && !s->plan)
     status = limn_fail(LIMN_DEVICE, "cuDNN has no engine for a %s of %dx%dx%dx%d with a kernel of %dx%d",
-                       name_of(step, &c), c.x.n, c.x.c, c.x.h, c.x.w, c.w.h, c.w.w);
+                       name_of(task, &c), c.x.n, c.x.c, c.x.h, c.x.w, c.w.h, c.w.w);
   if (status != LIMN_OK) {
     release(s);
     return status;
   }
   int made = c.result == LIMN_F32 ? CUDA_FLOAT : CUDA_HALF;
   size_t workspace = cuda_plan_workspace(s->plan);
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], made),
-                         limn_builder_input(b, step->inputs[0], reads),
-                         limn_builder_input(b, step->inputs[1], reads),
-                         c.bias && !epilogue ? limn_builder_input(b, limn_step_bias(step), CUDA_FLOAT) : LIMN_ABSENT,
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], made),
+                         limn_builder_input(b, task->inputs[0], reads),
+                         limn_builder_input(b, task->inputs[1], reads),
+                         c.bias && !epilogue ? limn_builder_input(b, limn_task_bias(task), CUDA_FLOAT) : LIMN_ABSENT,
                          workspace ? limn_builder_scratch(b, workspace) : LIMN_ABSENT,
-                         epilogue ? LIMN_ABSENT : limn_builder_input(b, limn_step_activated(step), reads)};
+                         epilogue ? LIMN_ABSENT : limn_builder_input(b, limn_task_activated(task), reads)};
   limn_builder_add(b,
-                   (limn_kernel){.name = name_of(step, &c),
+                   (limn_kernel){.name = name_of(task, &c),
                                  .run = run_convolution,
                                  .release = release,
                                  .state = s,
@@ -130,10 +130,10 @@ static limn_status add_plan(limn_builder *b, const limn_step *step, const limn_c
                                  .workspace = workspace ? 4 : 0},
                    buffers);
   LIMN_TRY(limn_builder_status(b));
-  return epilogue ? cuda_add_epilogue(b, step, buffers[0], made) : LIMN_OK;
+  return epilogue ? cuda_add_epilogue(b, task, buffers[0], made) : LIMN_OK;
 }
 
-limn_status limn_cuda_build_convolution(limn_builder *b, const limn_step *step) {
-  limn_conv_shapes shapes = limn_builder_conv_shapes(b, step);
-  return shapes.dense ? limn_cuda_build_dense(b, step, &shapes) : add_plan(b, step, &shapes);
+limn_status limn_cuda_build_convolution(limn_builder *b, const limn_task *task) {
+  limn_conv_shapes shapes = limn_builder_conv_shapes(b, task);
+  return shapes.dense ? limn_cuda_build_dense(b, task, &shapes) : add_plan(b, task, &shapes);
 }

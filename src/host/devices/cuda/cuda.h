@@ -137,32 +137,32 @@ void cuda_program_info(const limn_program *program, limn_program_info *out);
 void cuda_program_row(const limn_program *program, int index, limn_program_row *out);
 limn_status cuda_program_trace(limn_program *program, int rounds, double *seconds);
 
-/* Builders of steps: each adds the kernels of steps[0], and of those after it that fit into the same launch (*taken).
+/* Builders of tasks: each adds the kernels of tasks[0], and of those after it that fit into the same launch (*taken).
  */
 /* convolution.c */
-limn_status limn_cuda_build_convolution(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_convolution(limn_builder *builder, const limn_task *task);
 /* batchnorm.c */
-limn_status limn_cuda_build_batchnorm(limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_running(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_batchnorm(limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_running(limn_builder *builder, const limn_task *tasks, int left, int *taken);
 /* rows.c */
-limn_status limn_cuda_build_rows(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_rows(limn_builder *builder, const limn_task *tasks, int left, int *taken);
 /* channels.c */
-limn_status limn_cuda_build_channels(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_channels(limn_builder *builder, const limn_task *task);
 /* spatial.c */
-limn_status limn_cuda_build_max_pool(limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_separable(limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_window(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_max_pool(limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_separable(limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_window(limn_builder *builder, const limn_task *task);
 /* pointwise.c */
-limn_status limn_cuda_build_pointwise(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_pointwise(limn_builder *builder, const limn_task *tasks, int left, int *taken);
 /* Of a pass, for `limn plan`: whether a kernel was compiled for it. */
 const char *cuda_pass_engine(const limn_group *group, const limn_result *results, int count);
 /* How an input of shape `s` is walked while the domain is: not at all along an axis on which it is broadcast. */
 void cuda_set_strides(limn_group_input *input, limn_shape domain, limn_shape s);
 /* The group of a step, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */
-limn_group cuda_group_of(limn_builder *builder, const limn_step *step, int *buffers);
+limn_group cuda_group_of(limn_builder *builder, const limn_task *task, int *buffers);
 /* epilogue.c: y = activation(y + bias) or y = y activation'(activated), in place, where the convolution could not take
  * it along. */
-limn_status cuda_add_epilogue(limn_builder *builder, const limn_step *step, int y, int format);
+limn_status cuda_add_epilogue(limn_builder *builder, const limn_task *task, int y, int format);
 typedef struct cuda_epilogue {
   limn_shape shape;          /* of y */
   limn_type type, activated; /* of y, and of the activated value */
@@ -173,22 +173,22 @@ typedef struct cuda_epilogue {
 /* The pass that it is, without addresses: inputs y, then the bias or the activated value. */
 void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_epilogue *epilogue);
 /* log_sum_exp.c */
-limn_status limn_cuda_build_log_sum_exp(limn_builder *builder, const limn_step *step);
-/* small.c: steps of few elements, and the latch. */
-bool cuda_is_small(const limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_small(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_log_sum_exp(limn_builder *builder, const limn_task *task);
+/* small.c: tasks of few elements, and the latch. */
+bool cuda_is_small(const limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_small(limn_builder *builder, const limn_task *tasks, int left, int *taken);
 /* sums.c: sums of two tensors in fp32, and sums of squares. */
-bool cuda_is_addition(const limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_additions(limn_builder *builder, const limn_step *steps, int left, int *taken);
-bool cuda_is_sum_of_squares(const limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_squares(limn_builder *builder, const limn_step *steps, int left, int *taken);
+bool cuda_is_addition(const limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_additions(limn_builder *builder, const limn_task *tasks, int left, int *taken);
+bool cuda_is_sum_of_squares(const limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_squares(limn_builder *builder, const limn_task *tasks, int left, int *taken);
 /* pictures.c */
-limn_status limn_cuda_build_pictures(limn_builder *builder, const limn_step *step);
+limn_status limn_cuda_build_pictures(limn_builder *builder, const limn_task *task);
 /* update.c */
-limn_status limn_cuda_build_random(limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_assign(limn_builder *builder, const limn_step *step);
-limn_status limn_cuda_build_optimizer(limn_builder *builder, const limn_step *steps, int left, int *taken);
-limn_status limn_cuda_build_record(limn_builder *builder, const limn_step *steps, int left, int *taken);
+limn_status limn_cuda_build_random(limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_assign(limn_builder *builder, const limn_task *task);
+limn_status limn_cuda_build_optimizer(limn_builder *builder, const limn_task *tasks, int left, int *taken);
+limn_status limn_cuda_build_record(limn_builder *builder, const limn_task *tasks, int left, int *taken);
 
 /* The buffer of a value that a kernel writes in CUDA_HALF as well, where convolutions read that; else LIMN_ABSENT. */
 static inline int cuda_output_half(limn_builder *builder, int value) {
@@ -196,6 +196,6 @@ static inline int cuda_output_half(limn_builder *builder, int value) {
 }
 
 /* gemm.c: the product that a convolution is when its kernel covers the whole picture. */
-limn_status limn_cuda_build_dense(limn_builder *builder, const limn_step *step, const limn_conv_shapes *shapes);
+limn_status limn_cuda_build_dense(limn_builder *builder, const limn_task *task, const limn_conv_shapes *shapes);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct operation_names {
   cudnnBackendAttributeName_t alpha, beta, attrs, x, w, y;
 } operation_names;
 
-static operation_names names_of(limn_step_kind kind) {
+static operation_names names_of(limn_task_kind kind) {
   static const operation_names forward = {.type = CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
                                           .alpha = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
                                           .beta = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA,
@@ -49,7 +49,7 @@ static operation_names names_of(limn_step_kind kind) {
                                           .x = CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
                                           .w = CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
                                           .y = CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY};
-  return kind == LIMN_STEP_CONV ? forward : kind == LIMN_STEP_CONV_DX ? data : weights;
+  return kind == LIMN_TASK_CONV ? forward : kind == LIMN_TASK_CONV_DX ? data : weights;
 }
 
 static cudnnBackendDescriptor_t describe_operation(cuda_descriptors *set, const cuda_operation *c,
@@ -102,12 +102,12 @@ static cudnnPointwiseMode_t mode_of(limn_pointwise activation) {
 }
 
 cudnnBackendDescriptor_t cuda_describe(cuda_descriptors *set, const cuda_operation *c) {
-  if (c->kind == LIMN_STEP_BATCHNORM)
+  if (c->kind == LIMN_TASK_BATCHNORM)
     return cuda_describe_batchnorm(set, c);
   tensor tensors[3] = {{.uid = CUDA_UID_X, .shape = c->x, .type = c->type},
                        {.uid = CUDA_UID_W, .shape = c->w, .type = c->type},
                        {.uid = CUDA_UID_Y, .shape = c->y, .type = c->type}};
-  const int made_index = c->kind == LIMN_STEP_CONV_DX ? 0 : c->kind == LIMN_STEP_CONV_DW ? 1 : 2;
+  const int made_index = c->kind == LIMN_TASK_CONV_DX ? 0 : c->kind == LIMN_TASK_CONV_DW ? 1 : 2;
   const bool last = c->activation != LIMN_PW_COUNT || (!c->bias && c->result != c->type);
   const limn_shape shape = tensors[made_index].shape;
   tensors[made_index].type = c->result;

@@ -243,7 +243,7 @@ static void explain(cuda_choice *choice, const offers *o) {
 
 /* What is not one operation of cuDNN's can also be done with kernels of Limn's. */
 static bool has_own(const cuda_operation *o) {
-  return o->kind == LIMN_STEP_BATCHNORM || o->bias || o->activation != LIMN_PW_COUNT;
+  return o->kind == LIMN_TASK_BATCHNORM || o->bias || o->activation != LIMN_PW_COUNT;
 }
 
 static limn_status try_own(cuda_choice *choice, offers *o, const cuda_planner *planner,

@@ -15,12 +15,12 @@ void cuda_describe_epilogue(limn_group *group, limn_result *result, const cuda_e
   int value = 0; /* the operand that holds the value so far */
   if (e->bias) {
     group->instructions[group->instruction_count] = (limn_instruction){.function = LIMN_PW_ADD, .x = 0, .y = 1};
-    value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
+    value = LIMN_MAX_TASK_INPUTS + group->instruction_count++;
   }
   if (e->activation != LIMN_PW_COUNT) {
     group->instructions[group->instruction_count] = (limn_instruction){
         .function = e->activation, .x = value, .y = gradient ? 1 : value, .alpha = e->slope, .beta = e->limit};
-    value = LIMN_MAX_STEP_INPUTS + group->instruction_count++;
+    value = LIMN_MAX_TASK_INPUTS + group->instruction_count++;
   }
   *result = (limn_result){.operand = value, .to = group->domain, .type = e->type};
 }
@@ -39,24 +39,24 @@ static void run_epilogue(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_run_pass(&s->group, &s->result, 1, NULL, call->stream), k->name);
 }
 
-limn_status cuda_add_epilogue(limn_builder *b, const limn_step *step, int y, int format) {
+limn_status cuda_add_epilogue(limn_builder *b, const limn_task *task, int y, int format) {
   const struct cuda_device *cuda = cuda_device_of(b);
-  const int bias = limn_step_bias(step), activated = limn_step_activated(step);
+  const int bias = limn_task_bias(task), activated = limn_task_activated(task);
   const int other = bias != LIMN_NONE ? bias : activated;
-  if (other == LIMN_NONE && step->activation == LIMN_PW_COUNT)
+  if (other == LIMN_NONE && task->activation == LIMN_PW_COUNT)
     return LIMN_OK;
   const int other_format = bias != LIMN_NONE || activated == LIMN_NONE ? CUDA_FLOAT : limn_builder_format(b, activated);
   struct epilogue *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   cuda_describe_epilogue(&s->group, &s->result,
-                         &(cuda_epilogue){.shape = limn_builder_shape(b, step->outputs[0]),
+                         &(cuda_epilogue){.shape = limn_builder_shape(b, task->outputs[0]),
                                           .type = cuda_type(cuda, format),
                                           .activated = cuda_type(cuda, other_format),
                                           .bias = bias != LIMN_NONE,
-                                          .activation = step->activation,
-                                          .slope = step->slope,
-                                          .limit = step->limit});
+                                          .activation = task->activation,
+                                          .slope = task->slope,
+                                          .limit = task->limit});
   const int buffers[] = {y, y, other == LIMN_NONE ? LIMN_ABSENT : limn_builder_input(b, other, other_format)};
   limn_builder_add(b,
                    (limn_kernel){.name = "bias and activation",

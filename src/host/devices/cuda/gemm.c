@@ -7,7 +7,7 @@
 #include "devices/cuda/cuda.h"
 
 struct gemm {
-  limn_step_kind kind;
+  limn_task_kind kind;
   int n, o, k;
   limn_type type, result;
   bool tf32;
@@ -21,7 +21,7 @@ static cudaDataType_t data_type(limn_type type) {
 static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
   const struct gemm *s = kernel->state;
   const float one = 1, zero = 0;
-  bool forward = s->kind == LIMN_STEP_CONV, weights = s->kind == LIMN_STEP_CONV_DW;
+  bool forward = s->kind == LIMN_TASK_CONV, weights = s->kind == LIMN_TASK_CONV_DW;
   /* Column by column: result (m, columns) = op(a) op(b), the sum running over `depth`. */
   const void *a = weights ? kernel->p[1] : kernel->p[2], *b = weights ? kernel->p[2] : kernel->p[1];
   int m = forward ? s->o : s->k, columns = weights ? s->o : s->n, depth = forward ? s->k : weights ? s->n : s->o;
@@ -37,29 +37,29 @@ static void run_gemm(const limn_kernel *kernel, const struct limn_call *call) {
 }
 
 /* Results that no convolution reads stay in fp32: scores, codes, gradients of weights. */
-limn_status limn_cuda_build_dense(limn_builder *b, const limn_step *step, const limn_conv_shapes *shapes) {
+limn_status limn_cuda_build_dense(limn_builder *b, const limn_task *task, const limn_conv_shapes *shapes) {
   const struct cuda_device *cuda = cuda_device_of(b);
   static const char *const names[] = {"dense", "dense backward data", "dense backward weights"};
-  int reads = cuda_conv_format(cuda), row = step->kind == LIMN_STEP_CONV ? 0 : step->kind == LIMN_STEP_CONV_DX ? 1 : 2;
-  bool picture = step->kind == LIMN_STEP_CONV_DX && shapes->x.h * shapes->x.w > 1;
+  int reads = cuda_conv_format(cuda), row = task->kind == LIMN_TASK_CONV ? 0 : task->kind == LIMN_TASK_CONV_DX ? 1 : 2;
+  bool picture = task->kind == LIMN_TASK_CONV_DX && shapes->x.h * shapes->x.w > 1;
   int made = picture ? reads : CUDA_FLOAT;
   struct gemm *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a dense layer");
-  *s = (struct gemm){.kind = step->kind,
+  *s = (struct gemm){.kind = task->kind,
                      .n = shapes->y.n,
                      .o = shapes->y.c,
                      .k = shapes->w.c * shapes->w.h * shapes->w.w,
                      .type = cuda_type(cuda, reads),
                      .result = cuda_type(cuda, made),
                      .tf32 = cuda->tf32};
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], made), limn_builder_input(b, step->inputs[0], reads),
-                         limn_builder_input(b, step->inputs[1], reads)};
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], made), limn_builder_input(b, task->inputs[0], reads),
+                         limn_builder_input(b, task->inputs[1], reads)};
   limn_builder_add(
       b,
       (limn_kernel){
           .name = names[row], .run = run_gemm, .state = s, .count = 3, .flops = shapes->flops, .engine = "cuBLAS"},
       buffers);
   LIMN_TRY(limn_builder_status(b));
-  return step->kind == LIMN_STEP_CONV_DW ? LIMN_OK : cuda_add_epilogue(b, step, buffers[0], made);
+  return task->kind == LIMN_TASK_CONV_DW ? LIMN_OK : cuda_add_epilogue(b, task, buffers[0], made);
 }

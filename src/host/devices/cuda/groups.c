@@ -1,4 +1,4 @@
-/* Steps of pointwise functions as what kernels interpret or are compiled from. */
+/* Tasks of pointwise functions as what kernels interpret or are compiled from. */
 #include <string.h>
 
 #include "devices/cuda/cuda.h"
@@ -11,17 +11,17 @@ void cuda_set_strides(limn_group_input *input, limn_shape domain, limn_shape s) 
     input->stride[axis] = moves[axis] && extents[axis] > 1 ? dense[axis] : 0;
 }
 
-limn_group cuda_group_of(limn_builder *b, const limn_step *step, int *buffers) {
+limn_group cuda_group_of(limn_builder *b, const limn_task *task, int *buffers) {
   const struct cuda_device *cuda = cuda_device_of(b);
-  limn_group group = {.domain = cuda_extents(step->domain),
-                      .input_count = step->input_count,
-                      .instruction_count = step->instruction_count};
-  memcpy(group.instructions, step->instructions, (size_t)step->instruction_count * sizeof *step->instructions);
-  for (int i = 0; i < step->input_count; ++i) {
-    int format = limn_builder_format(b, step->inputs[i]);
+  limn_group group = {.domain = cuda_extents(task->domain),
+                      .input_count = task->input_count,
+                      .instruction_count = task->instruction_count};
+  memcpy(group.instructions, task->instructions, (size_t)task->instruction_count * sizeof *task->instructions);
+  for (int i = 0; i < task->input_count; ++i) {
+    int format = limn_builder_format(b, task->inputs[i]);
     group.inputs[i].type = cuda_type(cuda, format);
-    cuda_set_strides(&group.inputs[i], step->domain, limn_builder_shape(b, step->inputs[i]));
-    buffers[i] = limn_builder_input(b, step->inputs[i], format);
+    cuda_set_strides(&group.inputs[i], task->domain, limn_builder_shape(b, task->inputs[i]));
+    buffers[i] = limn_builder_input(b, task->inputs[i], format);
   }
   return group;
 }

@@ -14,12 +14,12 @@ bool cuda_operation_same(const cuda_operation *a, const cuda_operation *b) {
 
 const char *cuda_operation_name(const cuda_operation *c, char *out, size_t size) {
   static const char *const types[] = {[LIMN_F32] = "fp32", [LIMN_BF16] = "bf16", [LIMN_F16] = "fp16"};
-  if (c->kind == LIMN_STEP_BATCHNORM) {
+  if (c->kind == LIMN_TASK_BATCHNORM) {
     snprintf(out, size, "BATCHNORM x=(%d,%d,%d,%d) %s->%s relu", c->x.n, c->x.c, c->x.h, c->x.w, types[c->type],
              types[c->result]);
     return out;
   }
-  const char *kind = c->kind == LIMN_STEP_CONV ? "CONV" : c->kind == LIMN_STEP_CONV_DX ? "CONV_DX" : "CONV_DW";
+  const char *kind = c->kind == LIMN_TASK_CONV ? "CONV" : c->kind == LIMN_TASK_CONV_DX ? "CONV_DX" : "CONV_DW";
   char activation[40] = "", rest[64] = "";
   if (!limn_conv_is_plain(c->attrs))
     snprintf(rest, sizeof rest, " more=(%d,%d) groups=%d", c->attrs.more_h, c->attrs.more_w,

@@ -5,12 +5,12 @@
 #include "graph/schedule.h"
 #include "kernels/kernels.h"
 
-/* A convolution y = w * x of LIMN_STEP_CONV, or its gradients (LIMN_STEP_CONV_DX makes x, LIMN_STEP_CONV_DW makes w).
- * Or LIMN_STEP_BATCHNORM: y = activation(gamma (x - mean) / sqrt(variance + eps) + bias) by the statistics of x, of the
+/* A convolution y = w * x of LIMN_TASK_CONV, or its gradients (LIMN_TASK_CONV_DX makes x, LIMN_TASK_CONV_DW makes w).
+ * Or LIMN_TASK_BATCHNORM: y = activation(gamma (x - mean) / sqrt(variance + eps) + bias) by the statistics of x, of the
  * same shape and type; it has a bias and neither w nor attrs. Shapes are logical (N, C, H, W) and (O, I / groups, KH,
  * KW); all tensors are NHWC. */
 typedef struct cuda_operation {
-  limn_step_kind kind;
+  limn_task_kind kind;
   limn_shape x, w, y;
   limn_conv_attrs attrs;
   limn_type type;   /* of the two inputs */

@@ -1,4 +1,4 @@
-/* Pictures: leaves of bytes, and the step that makes numbers of them.
+/* Pictures: leaves of bytes, and the task that makes numbers of them.
  *
  * An upload goes to the slot that no later run will read before it: it is left in pinned memory and copied on a stream
  * of its own, so that the next batch travels while a step runs. Which slot a run reads is a bit in device memory, which
@@ -117,10 +117,10 @@ static void run_pictures(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_pictures(&args, call->device->run, call->stream), k->name);
 }
 
-limn_status limn_cuda_build_pictures(limn_builder *b, const limn_step *step) {
-  const limn_node *n = &step->node;
-  limn_shape from = limn_builder_shape(b, step->inputs[0]);
-  const struct cuda_tensor *leaf = (const struct cuda_tensor *)limn_builder_leaf(b, step->inputs[0]);
+limn_status limn_cuda_build_pictures(limn_builder *b, const limn_task *task) {
+  const limn_node *n = &task->node;
+  limn_shape from = limn_builder_shape(b, task->inputs[0]);
+  const struct cuda_tensor *leaf = (const struct cuda_tensor *)limn_builder_leaf(b, task->inputs[0]);
   limn_pictures_args *args = calloc(1, sizeof *args);
   if (!args)
     return limn_fail_memory("a program");
@@ -137,12 +137,12 @@ limn_status limn_cuda_build_pictures(limn_builder *b, const limn_step *step) {
                                .reach_w = n->window.reach_w,
                                .random_stream = n->stream};
   /* Each reader finds its own type, and none is written that nobody reads. */
-  limn_readers readers = limn_builder_readers(b, step->outputs[0], limn_builder_is_operand);
+  limn_readers readers = limn_builder_readers(b, task->outputs[0], limn_builder_is_operand);
   bool half = cuda_device_of(b)->half != LIMN_F32 && readers.ours, both = half && readers.others;
-  int main = limn_builder_output(b, step->outputs[0], half && !both ? CUDA_HALF : CUDA_FLOAT);
-  int copy = both ? limn_builder_output_copy(b, step->outputs[0], CUDA_HALF) : LIMN_ABSENT;
+  int main = limn_builder_output(b, task->outputs[0], half && !both ? CUDA_HALF : CUDA_FLOAT);
+  int copy = both ? limn_builder_output_copy(b, task->outputs[0], CUDA_HALF) : LIMN_ABSENT;
   const int buffers[] = {half && !both ? LIMN_ABSENT : main, half && !both ? main : copy,
-                         limn_builder_input(b, step->inputs[0], CUDA_BYTES)};
+                         limn_builder_input(b, task->inputs[0], CUDA_BYTES)};
   limn_builder_add(b, (limn_kernel){.name = "pictures", .run = run_pictures, .state = args, .count = 3}, buffers);
   return limn_builder_status(b);
 }

@@ -106,7 +106,7 @@ static limn_status run_batchnorm(const cuda_plan *plan, cudnnHandle_t handle, co
 }
 
 limn_status cuda_plan_run(const cuda_plan *plan, cudnnHandle_t handle, const cuda_operands *o, void *workspace) {
-  if (plan->operation.kind == LIMN_STEP_BATCHNORM)
+  if (plan->operation.kind == LIMN_TASK_BATCHNORM)
     return run_batchnorm(plan, handle, o, workspace);
   const bool gradient = cuda_operation_ends_in_gradient(&plan->operation);
   const pointer last = gradient ? (pointer){CUDA_UID_ACTIVATED, o->activated} : (pointer){CUDA_UID_BIAS, o->bias};

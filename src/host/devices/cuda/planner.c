@@ -129,12 +129,12 @@ int cuda_planner_missed(const cuda_planner *planner) { return planner->missed; }
 /* Why cuDNN need not even be asked; NULL: it does. */
 static const char *beyond(const cuda_operation *c) {
   const limn_pointwise a = c->activation;
-  if (c->kind == LIMN_STEP_BATCHNORM && (a != LIMN_PW_RELU || c->x.c % 4 != 0))
+  if (c->kind == LIMN_TASK_BATCHNORM && (a != LIMN_PW_RELU || c->x.c % 4 != 0))
     return "a batch normalisation is planned with ReLU and a multiple of 4 channels";
-  if (c->kind == LIMN_STEP_CONV_DW && (c->bias || a != LIMN_PW_COUNT))
+  if (c->kind == LIMN_TASK_CONV_DW && (c->bias || a != LIMN_PW_COUNT))
     return "a gradient of weights has neither bias nor activation";
   if (cuda_operation_ends_in_gradient(c))
-    return c->kind == LIMN_STEP_CONV_DX && !c->bias && c->type == c->result
+    return c->kind == LIMN_TASK_CONV_DX && !c->bias && c->type == c->result
                ? NULL
                : "an activation's gradient can follow a gradient of data alone";
   if (a != LIMN_PW_COUNT && a != LIMN_PW_RELU && a != LIMN_PW_LEAKY_RELU && a != LIMN_PW_TANH && a != LIMN_PW_SIGMOID)
@@ -201,9 +201,9 @@ static limn_status no_engine(const cuda_operation *operation, const char *reason
 
 limn_status cuda_plan_create(cuda_plan **out, cuda_planner *planner, const cuda_operation *operation) {
   *out = NULL;
-  const limn_step_kind kind = operation->kind;
-  if (kind != LIMN_STEP_CONV && kind != LIMN_STEP_CONV_DX && kind != LIMN_STEP_CONV_DW && kind != LIMN_STEP_BATCHNORM)
-    return limn_fail(LIMN_FAILED, "step %d is neither a convolution nor a batch normalisation, which alone are planned",
+  const limn_task_kind kind = operation->kind;
+  if (kind != LIMN_TASK_CONV && kind != LIMN_TASK_CONV_DX && kind != LIMN_TASK_CONV_DW && kind != LIMN_TASK_BATCHNORM)
+    return limn_fail(LIMN_FAILED, "task %d is neither a convolution nor a batch normalisation, which alone are planned",
                      (int)kind);
   if (beyond(operation))
     return no_engine(operation, beyond(operation));

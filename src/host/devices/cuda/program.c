@@ -61,51 +61,51 @@ static limn_status convert(limn_builder *b, limn_shape shape, const int formats[
   return limn_builder_status(b);
 }
 
-static limn_status build(limn_builder *b, const limn_step *steps, int left, int *taken) {
+static limn_status build(limn_builder *b, const limn_task *tasks, int left, int *taken) {
   *taken = 1;
-  switch (steps->kind) {
-  case LIMN_STEP_CONV:
-  case LIMN_STEP_CONV_DX:
-  case LIMN_STEP_CONV_DW:
-    return limn_cuda_build_convolution(b, steps);
-  case LIMN_STEP_STATISTICS:
-  case LIMN_STEP_BATCHNORM:
-  case LIMN_STEP_BATCHNORM_BACKWARD:
-    return limn_cuda_build_batchnorm(b, steps);
-  case LIMN_STEP_UPDATE_RUNNING:
-    return limn_cuda_build_running(b, steps, left, taken);
-  case LIMN_STEP_STACK:
-  case LIMN_STEP_ROWS:
-    return limn_cuda_build_rows(b, steps, left, taken);
-  case LIMN_STEP_CONCAT:
-  case LIMN_STEP_SLICE:
-    return limn_cuda_build_channels(b, steps);
-  case LIMN_STEP_MAX_POOL:
-  case LIMN_STEP_MAX_POOL_DX:
-  case LIMN_STEP_MAX_POOL_PICK:
-    return limn_cuda_build_max_pool(b, steps);
-  case LIMN_STEP_SEPARABLE:
-    return limn_cuda_build_separable(b, steps);
-  case LIMN_STEP_WINDOW:
-    return limn_cuda_build_window(b, steps);
-  case LIMN_STEP_POINTWISE:
-    return limn_cuda_build_pointwise(b, steps, left, taken);
-  case LIMN_STEP_LOG_SUM_EXP:
-    return limn_cuda_build_log_sum_exp(b, steps);
-  case LIMN_STEP_RANDOM:
-    return limn_cuda_build_random(b, steps);
-  case LIMN_STEP_PICTURES:
-    return limn_cuda_build_pictures(b, steps);
-  case LIMN_STEP_ASSIGN:
-    return limn_cuda_build_assign(b, steps);
-  case LIMN_STEP_OPTIMIZER:
-    return limn_cuda_build_optimizer(b, steps, left, taken);
-  case LIMN_STEP_LATCH:
-    return limn_cuda_build_small(b, steps, left, taken);
-  case LIMN_STEP_RECORD:
-    return limn_cuda_build_record(b, steps, left, taken);
+  switch (tasks->kind) {
+  case LIMN_TASK_CONV:
+  case LIMN_TASK_CONV_DX:
+  case LIMN_TASK_CONV_DW:
+    return limn_cuda_build_convolution(b, tasks);
+  case LIMN_TASK_STATISTICS:
+  case LIMN_TASK_BATCHNORM:
+  case LIMN_TASK_BATCHNORM_BACKWARD:
+    return limn_cuda_build_batchnorm(b, tasks);
+  case LIMN_TASK_UPDATE_RUNNING:
+    return limn_cuda_build_running(b, tasks, left, taken);
+  case LIMN_TASK_STACK:
+  case LIMN_TASK_ROWS:
+    return limn_cuda_build_rows(b, tasks, left, taken);
+  case LIMN_TASK_CONCAT:
+  case LIMN_TASK_SLICE:
+    return limn_cuda_build_channels(b, tasks);
+  case LIMN_TASK_MAX_POOL:
+  case LIMN_TASK_MAX_POOL_DX:
+  case LIMN_TASK_MAX_POOL_PICK:
+    return limn_cuda_build_max_pool(b, tasks);
+  case LIMN_TASK_SEPARABLE:
+    return limn_cuda_build_separable(b, tasks);
+  case LIMN_TASK_WINDOW:
+    return limn_cuda_build_window(b, tasks);
+  case LIMN_TASK_POINTWISE:
+    return limn_cuda_build_pointwise(b, tasks, left, taken);
+  case LIMN_TASK_LOG_SUM_EXP:
+    return limn_cuda_build_log_sum_exp(b, tasks);
+  case LIMN_TASK_RANDOM:
+    return limn_cuda_build_random(b, tasks);
+  case LIMN_TASK_PICTURES:
+    return limn_cuda_build_pictures(b, tasks);
+  case LIMN_TASK_ASSIGN:
+    return limn_cuda_build_assign(b, tasks);
+  case LIMN_TASK_OPTIMIZER:
+    return limn_cuda_build_optimizer(b, tasks, left, taken);
+  case LIMN_TASK_LATCH:
+    return limn_cuda_build_small(b, tasks, left, taken);
+  case LIMN_TASK_RECORD:
+    return limn_cuda_build_record(b, tasks, left, taken);
   }
-  return limn_fail(LIMN_FAILED, "program: step kind %d is unknown", (int)steps->kind);
+  return limn_fail(LIMN_FAILED, "program: task kind %d is unknown", (int)tasks->kind);
 }
 
 static const limn_backend backend = {

@@ -18,34 +18,34 @@ static void run_rows(const limn_kernel *k, const struct limn_call *call) {
 }
 
 /* The value lies in CUDA_HALF where a part of it does, since then convolutions are likely to read it. */
-static limn_status add_rows(limn_builder *b, const limn_step *step) {
+static limn_status add_rows(limn_builder *b, const limn_task *task) {
   const struct cuda_device *cuda = cuda_device_of(b);
   struct rows *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   int buffers[3] = {0}, made = CUDA_FLOAT;
-  for (int i = 0; i < step->input_count; ++i) {
-    limn_shape shape = limn_builder_shape(b, step->inputs[i]);
-    int format = limn_builder_format(b, step->inputs[i]);
+  for (int i = 0; i < task->input_count; ++i) {
+    limn_shape shape = limn_builder_shape(b, task->inputs[i]);
+    int format = limn_builder_format(b, task->inputs[i]);
     int64_t row = (int64_t)shape.c * shape.h * shape.w;
-    bool stacked = step->kind == LIMN_STEP_STACK;
+    bool stacked = task->kind == LIMN_TASK_STACK;
     s->parts[i] = (limn_part){.type = cuda_type(cuda, format),
-                              .first = stacked ? 0 : row * step->node.row,
-                              .count = row * (stacked ? shape.n : step->node.shape.n)};
-    buffers[1 + i] = limn_builder_input(b, step->inputs[i], format);
+                              .first = stacked ? 0 : row * task->node.row,
+                              .count = row * (stacked ? shape.n : task->node.shape.n)};
+    buffers[1 + i] = limn_builder_input(b, task->inputs[i], format);
     made = format == CUDA_HALF ? CUDA_HALF : made;
   }
   s->type = cuda_type(cuda, made);
-  buffers[0] = limn_builder_output(b, step->outputs[0], made);
+  buffers[0] = limn_builder_output(b, task->outputs[0], made);
   limn_builder_add(
-      b, (limn_kernel){.name = limn_op_name(&step->node), .run = run_rows, .state = s, .count = 1 + step->input_count},
+      b, (limn_kernel){.name = limn_op_name(&task->node), .run = run_rows, .state = s, .count = 1 + task->input_count},
       buffers);
   return limn_builder_status(b);
 }
 
-limn_status limn_cuda_build_rows(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  if (cuda_is_small(b, steps))
-    return limn_cuda_build_small(b, steps, left, taken);
+limn_status limn_cuda_build_rows(limn_builder *b, const limn_task *tasks, int left, int *taken) {
+  if (cuda_is_small(b, tasks))
+    return limn_cuda_build_small(b, tasks, left, taken);
   *taken = 1;
-  return add_rows(b, steps);
+  return add_rows(b, tasks);
 }

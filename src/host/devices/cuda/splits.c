@@ -35,7 +35,7 @@ static size_t tile_for(const cuda_operation *o) {
 
 cudnnBackendDescriptor_t cuda_split_config(cuda_descriptors *set, const cuda_planner *planner,
                                            const cuda_operation *operation, cudnnBackendDescriptor_t graph, int share) {
-  if (operation->kind != LIMN_STEP_CONV_DW || operation->type == LIMN_F32 || operation->result != LIMN_F32)
+  if (operation->kind != LIMN_TASK_CONV_DW || operation->type == LIMN_F32 || operation->result != LIMN_F32)
     return NULL;
   const size_t i = tile_for(operation);
   const cuda_tile tile = {.rows = tiles[i].rows, .columns = tiles[i].columns, .split = 1};

@@ -54,9 +54,9 @@ typedef struct product {
 
 static product product_of(const cuda_operation *o) {
   const int64_t groups = limn_conv_groups(o->attrs);
-  if (o->kind == LIMN_STEP_CONV_DW)
+  if (o->kind == LIMN_TASK_CONV_DW)
     return (product){.rows = o->w.n / groups, .columns = (int64_t)o->w.c * o->w.h * o->w.w, .parts = groups};
-  const bool forward = o->kind == LIMN_STEP_CONV;
+  const bool forward = o->kind == LIMN_TASK_CONV;
   const limn_shape made = forward ? o->y : o->x;
   const int64_t phases = forward ? 1 : (int64_t)o->attrs.stride_h * o->attrs.stride_w;
   return (product){.rows = divide_up((int64_t)made.n * made.h * made.w, phases),
@@ -69,7 +69,7 @@ static int64_t tiles_of(cuda_tile tile, product p) {
 }
 
 static bool is_known(cuda_tile tile, const cuda_operation *o) {
-  return tile.rows > 0 && o->kind != LIMN_STEP_BATCHNORM;
+  return tile.rows > 0 && o->kind != LIMN_TASK_BATCHNORM;
 }
 
 int64_t cuda_tile_blocks(cuda_tile tile, const cuda_operation *operation) {

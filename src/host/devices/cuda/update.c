@@ -1,4 +1,4 @@
-/* Random numbers and what writes leaves: optimisers, copies and the ring of measures. Neighbouring steps of
+/* Random numbers and what writes leaves: optimisers, copies and the ring of measures. Neighbouring tasks of
  * a kind share a launch. */
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +22,14 @@ static void run_random(const limn_kernel *k, const struct limn_call *call) {
                   k->name);
 }
 
-limn_status limn_cuda_build_random(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_random(limn_builder *b, const limn_task *task) {
   struct random *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
-  *s = (struct random){.extents = cuda_extents(step->node.shape),
-                       .stream = step->node.stream,
-                       .normal = step->node.op == LIMN_OP_NORMAL};
-  const int buffers[] = {limn_builder_output(b, step->outputs[0], CUDA_FLOAT), cuda_output_half(b, step->outputs[0])};
+  *s = (struct random){.extents = cuda_extents(task->node.shape),
+                       .stream = task->node.stream,
+                       .normal = task->node.op == LIMN_OP_NORMAL};
+  const int buffers[] = {limn_builder_output(b, task->outputs[0], CUDA_FLOAT), cuda_output_half(b, task->outputs[0])};
   limn_builder_add(
       b, (limn_kernel){.name = s->normal ? "normal" : "uniform", .run = run_random, .state = s, .count = 2}, buffers);
   return limn_builder_status(b);
@@ -47,17 +47,17 @@ static void run_assign(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_copy(k->p[2], s->from, target, s->count, call->stream), k->name);
 }
 
-limn_status limn_cuda_build_assign(limn_builder *b, const limn_step *step) {
+limn_status limn_cuda_build_assign(limn_builder *b, const limn_task *task) {
   const struct cuda_device *cuda = cuda_device_of(b);
-  limn_value target = step->node.targets[0];
-  int format = limn_builder_format(b, step->inputs[0]);
+  limn_value target = task->node.targets[0];
+  int format = limn_builder_format(b, task->inputs[0]);
   struct assign *s = calloc(1, sizeof *s);
   if (!s)
     return limn_fail_memory("a program");
   *s = (struct assign){
       .count = limn_shape_count(limn_builder_shape(b, target)), .from = cuda_type(cuda, format), .half = cuda->half};
   const int buffers[] = {limn_builder_target(b, target), limn_builder_target_copy(b, target, CUDA_HALF),
-                         limn_builder_input(b, step->inputs[0], format)};
+                         limn_builder_input(b, task->inputs[0], format)};
   limn_builder_add(b, (limn_kernel){.name = "assign", .run = run_assign, .state = s, .count = 3}, buffers);
   return limn_builder_status(b);
 }
@@ -88,31 +88,31 @@ static void run_optimizer(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, (s->adam ? limn_adam : limn_sgd)(s->tensors, s->count, &s->values, call->stream), k->name);
 }
 
-/* Whether one of the leaves that steps[0 ... count) write is read by steps[count]. */
-static bool reads_earlier(const limn_step *steps, int count) {
+/* Whether one of the leaves that tasks[0 ... count) write is read by tasks[count]. */
+static bool reads_earlier(const limn_task *tasks, int count) {
   for (int i = 0; i < count; ++i)
-    for (int t = 0; t < steps[i].node.target_count; ++t)
-      for (int in = 0; in < steps[count].input_count; ++in)
-        if (steps[count].inputs[in] == steps[i].node.targets[t])
+    for (int t = 0; t < tasks[i].node.target_count; ++t)
+      for (int in = 0; in < tasks[count].input_count; ++in)
+        if (tasks[count].inputs[in] == tasks[i].node.targets[t])
           return true;
   return false;
 }
 
-static void add_tensor(limn_builder *b, const limn_step *step, limn_trained *tensor, int *operand) {
-  const limn_node *n = &step->node;
-  int format = limn_builder_format(b, step->inputs[0]);
+static void add_tensor(limn_builder *b, const limn_task *task, limn_trained *tensor, int *operand) {
+  const limn_node *n = &task->node;
+  int format = limn_builder_format(b, task->inputs[0]);
   *tensor = (limn_trained){.gradient_type = cuda_type(cuda_device_of(b), format),
                            .count = limn_shape_count(limn_builder_shape(b, n->targets[0]))};
   operand[0] = limn_builder_target(b, n->targets[0]);
   operand[1] = limn_builder_target_copy(b, n->targets[0], CUDA_HALF);
   for (int i = 1; i < 3; ++i)
     operand[1 + i] = i < n->target_count ? limn_builder_target(b, n->targets[i]) : LIMN_ABSENT;
-  operand[4] = limn_builder_input(b, step->inputs[0], format);
+  operand[4] = limn_builder_input(b, task->inputs[0], format);
 }
 
-limn_status limn_cuda_build_optimizer(limn_builder *b, const limn_step *steps, int left, int *taken) {
-  const limn_node *n = &steps->node;
-  int count = limn_steps_of_optimizer(steps, left);
+limn_status limn_cuda_build_optimizer(limn_builder *b, const limn_task *tasks, int left, int *taken) {
+  const limn_node *n = &tasks->node;
+  int count = limn_tasks_of_optimizer(tasks, left);
   struct optimizer *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->tensors);
   int operands = SHARED_OPERANDS + TENSOR_OPERANDS * count, *buffers = calloc((size_t)operands, sizeof *buffers);
   if (!s || !buffers) {
@@ -129,11 +129,11 @@ limn_status limn_cuda_build_optimizer(limn_builder *b, const limn_step *steps, i
                                       .momentum = n->alpha,
                                       .decoupled = n->decoupled};
   for (int i = 0; i < SHARED_OPERANDS; ++i)
-    buffers[i] = i + 1 < steps->input_count ? limn_builder_input(b, steps->inputs[i + 1], CUDA_FLOAT) : LIMN_ABSENT;
+    buffers[i] = i + 1 < tasks->input_count ? limn_builder_input(b, tasks->inputs[i + 1], CUDA_FLOAT) : LIMN_ABSENT;
   double bytes = 0;
   for (int i = 0; i < count; ++i) {
     int *operand = buffers + SHARED_OPERANDS + TENSOR_OPERANDS * i;
-    add_tensor(b, &steps[i], &s->tensors[i], operand);
+    add_tensor(b, &tasks[i], &s->tensors[i], operand);
     int read_and_written = 1 + (operand[2] != LIMN_ABSENT) + (operand[3] != LIMN_ABSENT);
     bytes +=
         (double)s->tensors[i].count * (2.0 * sizeof(float) * read_and_written + (operand[1] == LIMN_ABSENT ? 0 : 2) +
@@ -163,18 +163,18 @@ static void run_record(const limn_kernel *k, const struct limn_call *call) {
   cuda_call_check(call, limn_record(s->entries, s->count, &call->device->run->step, call->stream), k->name);
 }
 
-/* Whether one of steps[0 ... count) records into the same column of the same ring as steps[count]. */
-static bool records_again(const limn_step *steps, int count) {
+/* Whether one of tasks[0 ... count) records into the same column of the same ring as tasks[count]. */
+static bool records_again(const limn_task *tasks, int count) {
   for (int i = 0; i < count; ++i)
-    if (steps[i].node.targets[0] == steps[count].node.targets[0] && steps[i].node.column == steps[count].node.column)
+    if (tasks[i].node.targets[0] == tasks[count].node.targets[0] && tasks[i].node.column == tasks[count].node.column)
       return true;
   return false;
 }
 
-limn_status limn_cuda_build_record(limn_builder *b, const limn_step *steps, int left, int *taken) {
+limn_status limn_cuda_build_record(limn_builder *b, const limn_task *tasks, int left, int *taken) {
   int count = 1;
-  while (count < left && steps[count].kind == LIMN_STEP_RECORD && !reads_earlier(steps, count) &&
-         !records_again(steps, count))
+  while (count < left && tasks[count].kind == LIMN_TASK_RECORD && !reads_earlier(tasks, count) &&
+         !records_again(tasks, count))
     ++count;
   struct record *s = calloc(1, sizeof *s + (size_t)count * sizeof *s->entries);
   int *buffers = calloc(2 * (size_t)count, sizeof *buffers);
@@ -185,10 +185,10 @@ limn_status limn_cuda_build_record(limn_builder *b, const limn_step *steps, int 
   }
   s->count = *taken = count;
   for (int i = 0; i < count; ++i) {
-    limn_shape ring = limn_builder_shape(b, steps[i].node.targets[0]);
-    s->entries[i] = (limn_recorded){.rows = ring.n, .columns = ring.c, .column = steps[i].node.column};
-    buffers[2 * i] = limn_builder_target(b, steps[i].node.targets[0]);
-    buffers[2 * i + 1] = limn_builder_input(b, steps[i].inputs[0], CUDA_FLOAT);
+    limn_shape ring = limn_builder_shape(b, tasks[i].node.targets[0]);
+    s->entries[i] = (limn_recorded){.rows = ring.n, .columns = ring.c, .column = tasks[i].node.column};
+    buffers[2 * i] = limn_builder_target(b, tasks[i].node.targets[0]);
+    buffers[2 * i + 1] = limn_builder_input(b, tasks[i].inputs[0], CUDA_FLOAT);
   }
   double moved = 2.0 * count * sizeof(float); /* of a ring, one element */
   limn_builder_add(
