@@ -198,6 +198,16 @@ static uint64_t disk_need(const limn_trainer *t) {
   return checkpoints * limn_checkpoint_bytes(t->session.store) + pictures * picture;
 }
 
+/* A generator slower than its discriminator is seldom meant: whoever names one rate thinks of both. */
+static void tell_rates(const limn_trainer *t) {
+  const limn_config *config = t->config;
+  if (config->lr_d > config->lr && strcmp(limn_config_origin(config, "lr_d"), "default") == 0)
+    limn_trainer_notice(t,
+                        "the discriminator learns at %g, its default, faster than the generator: --set lr_d=0 gives it "
+                        "the generator's rate",
+                        config->lr_d);
+}
+
 static void announce(const limn_trainer *t) {
   int64_t parameters = 0;
   for (size_t i = 0; i < limn_store_count(t->session.store); ++i) {
@@ -217,6 +227,7 @@ static void announce(const limn_trainer *t) {
     limn_trainer_notice(t, "%s: its file system has no locks, so nothing keeps a second training out: start none",
                         limn_run_path(t->run));
   limn_trainer_pass_on_note(t);
+  tell_rates(t);
   if (t->evaluation)
     limn_trainer_notice(t, "%s", limn_training_evaluation_tell(t->evaluation, text, sizeof text));
   if (need > used && need - used > free_bytes)
