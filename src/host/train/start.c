@@ -198,10 +198,11 @@ static uint64_t disk_need(const limn_trainer *t) {
   return checkpoints * limn_checkpoint_bytes(t->session.store) + pictures * picture;
 }
 
-/* A generator slower than its discriminator is seldom meant: whoever names one rate thinks of both. */
+/* Who lowers lr alone leaves the discriminator the faster one. */
 static void tell_rates(const limn_trainer *t) {
   const limn_config *config = t->config;
-  if (config->lr_d > config->lr && strcmp(limn_config_origin(config, "lr_d"), "default") == 0)
+  if (config->lr_d > config->lr && !config->resumed && !limn_config_has_projector(config) &&
+      strcmp(limn_config_origin(config, "lr_d"), "default") == 0)
     limn_trainer_notice(t,
                         "the discriminator learns at %g, its default, faster than the generator: --set lr_d=0 gives it "
                         "the generator's rate",
