@@ -52,7 +52,7 @@ static void run_forward(const limn_kernel *k, const struct limn_call *call) {
     }
 }
 
-/* out (rows, D) = a (rows, sum) b (sum, D) for a few rows: b is read along its own, as memory is quick at, and out is
+/* out (rows, D) = a (rows, sum) b (sum, D) for a few rows: b is read along its rows, as memory is quick at, and out is
  * summed up where it lies. */
 static void multiply_few(const struct gemm *g, int rows, int sum, const float *a, size_t a_row, size_t a_sum,
                          const float *b, float *out) {

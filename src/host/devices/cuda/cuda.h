@@ -158,7 +158,7 @@ limn_status limn_cuda_build_pointwise(limn_builder *builder, const limn_task *ta
 const char *cuda_pass_engine(const limn_group *group, const limn_result *results, int count);
 /* How an input of shape `s` is walked while the domain is: not at all along an axis on which it is broadcast. */
 void cuda_set_strides(limn_group_input *input, limn_shape domain, limn_shape s);
-/* The group of a step, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */
+/* The group of a task, without addresses; its inputs' buffers, as they lie, in buffers[0 ... input_count). */
 limn_group cuda_group_of(limn_builder *builder, const limn_task *task, int *buffers);
 /* epilogue.c: y = activation(y + bias) or y = y activation'(activated), in place, where the convolution could not take
  * it along. */

@@ -63,8 +63,8 @@ INLINE void find_blocks(struct window s, int count, const float *x, int32_t widt
     best[i] = vector_load(x + (size_t)(s.first + i * stride) * VECTOR_LANES);
     place[i] = vector_of(0);
   }
-  UNROLL for (int32_t h = 0; h < s.height; ++h) {
-    UNROLL for (int32_t w = 0; w < s.width; ++w) {
+  for (int32_t h = 0; h < s.height; ++h)
+    for (int32_t w = 0; w < s.width; ++w) {
       const int32_t pixel = h * width + w;
       const vector here = vector_of((float)pixel);
       UNROLL for (int i = 0; i < count; ++i) {
@@ -74,26 +74,24 @@ INLINE void find_blocks(struct window s, int count, const float *x, int32_t widt
         place[i] = vector_select(larger, here, place[i]);
       }
     }
-  }
   UNROLL for (int i = 0; i < count; ++i) {
     vector_store(most[i], best[i]);
     vector_store(at[i], place[i]);
   }
 }
 
-/* The gradient in a window of its own: dy where the largest was, else 0. */
+/* The gradient in a window of its own: dy where the largest was, else 0; -0 becomes 0, as in a sum. */
 INLINE void flow(struct window s, float *dx, const float *dy, int32_t width, const float *at) {
   const vector place = vector_load(at), g = vector_load(dy), none = vector_of(0);
-  UNROLL for (int32_t h = 0; h < s.height; ++h) {
-    UNROLL for (int32_t w = 0; w < s.width; ++w) {
+  for (int32_t h = 0; h < s.height; ++h)
+    for (int32_t w = 0; w < s.width; ++w) {
       const int32_t pixel = h * width + w;
       vector_store(dx + (size_t)(s.first + pixel) * VECTOR_LANES,
                    none + vector_select(vector_is_equal(place, vector_of((float)pixel)), g, none));
     }
-  }
 }
 
-/* What it does for a window, with the commonest ones' sides known. */
+/* Calls `call` for a window; the commonest sides are constants there, over which loops are unrolled. */
 #define FOR_WINDOW(s, call, ...)                                                                                       \
   do {                                                                                                                 \
     if ((s).height == 2 && (s).width == 2)                                                                             \
@@ -121,7 +119,7 @@ INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, 
     if (inside)
       FOR_WINDOW(s, find_blocks, MOST_WINDOWS, x, p->x.w, a->stride_w, most, at);
     else
-      find_blocks(s, 1, x, p->x.w, 0, most, at);
+      FOR_WINDOW(s, find_blocks, 1, x, p->x.w, 0, most, at);
     return inside ? MOST_WINDOWS : 1;
   }
 #endif
@@ -248,18 +246,19 @@ INLINE void sum_columns(int block, float *y, const float *row, const limn_taps *
   }
 }
 
-/* Whether each pixel stands twice, as nearest neighbours do at twice the side. */
+/* Whether each pixel stands twice with one weight: nearest neighbours at twice the side, and the adjoint of averages of
+ * two, by which residual discriminators halve. */
 static bool doubles(const limn_taps *t) {
   bool twice = t->to == 2 * t->from;
   for (int32_t j = 0; twice && j < t->to; ++j)
-    twice = t->start[j] == j && t->first[j] == j / 2 && t->weights[j] == 1;
+    twice = t->start[j] == j && t->first[j] == j / 2 && t->weights[j] == t->weights[0];
   return twice && t->start[t->to] == t->to;
 }
 
-INLINE void double_columns(int block, float *y, const float *row, int32_t from) {
+INLINE void double_columns(int block, float *y, const float *row, int32_t from, float weight) {
   for (int32_t j = 0; j < from; ++j, row += block, y += (ptrdiff_t)2 * block)
     for (int i = 0; i < block; ++i)
-      y[i] = y[block + i] = row[i];
+      y[i] = y[block + i] = weight * row[i] + 0; /* -0 becomes 0, as in a sum */
 }
 
 static void separable(float *y, const float *x, float *row, int block, const limn_taps *rows,
@@ -283,7 +282,7 @@ static void separable(float *y, const float *x, float *row, int block, const lim
       sum = row;
     }
     if (twice)
-      FOR_BLOCK(block, double_columns, y, sum, columns->from);
+      FOR_BLOCK(block, double_columns, y, sum, columns->from, *columns->weights);
     else
       FOR_BLOCK(block, sum_columns, y, sum, columns);
   }
