@@ -27,9 +27,14 @@ INLINE struct window window_at(const limn_pool_plane *p, int32_t h, int32_t w) {
                          (right > p->x.w ? p->x.w : right) - column};
 }
 
-/* The largest of a window and, in `at`, how many pixels it lies behind the first: a whole number, as a float that
- * vectors can compare. A NaN is larger than what came before it. */
-INLINE void find_one(const float *x, int32_t width, struct window s, float *most, float *at) {
+/* The largest of windows side by side, for each channel of a block; a NaN is larger than what came before it. */
+struct found {
+  float most[MOST_WINDOWS][MOST_LANES];
+  float pixel[MOST_WINDOWS][MOST_LANES]; /* how many it lies behind the first, which vectors can compare as a float */
+  int32_t at[MOST_WINDOWS][MOST_LANES];  /* the same in elements, from the first pixel's first on */
+};
+
+INLINE void find_one(const float *x, int32_t width, struct window s, struct found *f) {
   float best = x[s.first];
   int32_t place = 0;
   for (int32_t h = 0; h < s.height; ++h)
@@ -40,8 +45,8 @@ INLINE void find_one(const float *x, int32_t width, struct window s, float *most
       best = larger ? value : best;
       place = larger ? pixel : place;
     }
-  *most = best;
-  *at = (float)place;
+  f->most[0][0] = best;
+  f->at[0][0] = place;
 }
 
 /* With `block` known: 1, or what fills a vector. */
@@ -56,8 +61,7 @@ INLINE void find_one(const float *x, int32_t width, struct window s, float *most
 
 /* The same of a block of channels, and of `count` windows side by side, `stride` apart, whose comparisons do not wait
  * for each other. */
-INLINE void find_blocks(struct window s, int count, const float *x, int32_t width, int32_t stride,
-                        float most[][MOST_LANES], float at[][MOST_LANES]) {
+INLINE void find_blocks(struct window s, int count, const float *x, int32_t width, int32_t stride, struct found *f) {
   vector best[MOST_WINDOWS], place[MOST_WINDOWS];
   UNROLL for (int i = 0; i < count; ++i) {
     best[i] = vector_load(x + (size_t)(s.first + i * stride) * VECTOR_LANES);
@@ -75,14 +79,15 @@ INLINE void find_blocks(struct window s, int count, const float *x, int32_t widt
       }
     }
   UNROLL for (int i = 0; i < count; ++i) {
-    vector_store(most[i], best[i]);
-    vector_store(at[i], place[i]);
+    vector_store(f->most[i], best[i]);
+    vector_store(f->pixel[i], place[i]);
+    vector_store_offsets(f->at[i], place[i]);
   }
 }
 
 /* The gradient in a window of its own: dy where the largest was, else 0; -0 becomes 0, as in a sum. */
-INLINE void flow(struct window s, float *dx, const float *dy, int32_t width, const float *at) {
-  const vector place = vector_load(at), g = vector_load(dy), none = vector_of(0);
+INLINE void flow(struct window s, float *dx, const float *dy, int32_t width, const float *of) {
+  const vector place = vector_load(of), g = vector_load(dy), none = vector_of(0);
   for (int32_t h = 0; h < s.height; ++h)
     for (int32_t w = 0; w < s.width; ++w) {
       const int32_t pixel = h * width + w;
@@ -107,8 +112,8 @@ INLINE void flow(struct window s, float *dx, const float *dy, int32_t width, con
 
 /* The windows of pixels w ... of a row of y, of as many as the result says: several where none of them is cut off.
  * *first is where that of w begins; the others lie stride_w apart. */
-INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, int32_t w, float most[][MOST_LANES],
-                float at[][MOST_LANES], int32_t *first) {
+INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, int32_t w, struct found *f,
+                int32_t *first) {
   const struct window s = window_at(p, h, w);
   *first = s.first;
 #if defined __AVX2__
@@ -117,25 +122,24 @@ INLINE int find(int block, const float *x, const limn_pool_plane *p, int32_t h, 
     const bool inside = s.width == a->window_w && w + MOST_WINDOWS <= p->y.w &&
                         (w + MOST_WINDOWS - 1) * a->stride_w - a->pad_w + a->window_w <= p->x.w;
     if (inside)
-      FOR_WINDOW(s, find_blocks, MOST_WINDOWS, x, p->x.w, a->stride_w, most, at);
+      FOR_WINDOW(s, find_blocks, MOST_WINDOWS, x, p->x.w, a->stride_w, f);
     else
-      FOR_WINDOW(s, find_blocks, 1, x, p->x.w, 0, most, at);
+      FOR_WINDOW(s, find_blocks, 1, x, p->x.w, 0, f);
     return inside ? MOST_WINDOWS : 1;
   }
 #endif
   (void)block;
-  find_one(x, p->x.w, s, most[0], at[0]);
+  find_one(x, p->x.w, s, f);
   return 1;
 }
 
 INLINE void max_pool_of(int block, float *y, const float *x, const limn_pool_plane *p) {
-  float most[MOST_WINDOWS][MOST_LANES];
-  float at[MOST_WINDOWS][MOST_LANES];
+  struct found f;
   for (int32_t h = 0; h < p->y.h; ++h)
     for (int32_t w = 0, count, first; w < p->y.w; w += count) {
-      count = find(block, x, p, h, w, most, at, &first);
+      count = find(block, x, p, h, w, &f, &first);
       for (int k = 0; k < count; ++k, y += block)
-        memcpy(y, most[k], (size_t)block * sizeof *y);
+        memcpy(y, f.most[k], (size_t)block * sizeof *y);
     }
 }
 
@@ -147,8 +151,7 @@ INLINE bool tiled(const limn_pool_plane *p) {
 }
 
 INLINE void max_pool_dx_of(int block, float *dx, const float *x, const float *dy, const limn_pool_plane *p) {
-  float most[MOST_WINDOWS][MOST_LANES];
-  float at[MOST_WINDOWS][MOST_LANES];
+  struct found f;
   const size_t row = (size_t)p->x.w * (size_t)block;
   const bool alone = block > 1 && tiled(p);
   for (int32_t h = 0, cleared = 0; h < p->y.h; ++h) {
@@ -159,31 +162,30 @@ INLINE void max_pool_dx_of(int block, float *dx, const float *x, const float *dy
       memset(dx + (size_t)cleared * row, 0, (size_t)(end - cleared) * row * sizeof *dx);
     cleared = end > cleared ? end : cleared;
     for (int32_t w = 0, count, first; w < p->y.w; w += count) {
-      count = find(block, x, p, h, w, most, at, &first);
+      count = find(block, x, p, h, w, &f, &first);
       for (int k = 0; k < count; ++k, dy += block, first += p->attrs.stride_w) {
 #if defined __AVX2__
         if (alone) {
           const struct window s = {first, p->attrs.window_h, p->attrs.window_w};
-          FOR_WINDOW(s, flow, dx, dy, p->x.w, at[k]);
+          FOR_WINDOW(s, flow, dx, dy, p->x.w, f.pixel[k]);
           continue;
         }
 #endif
         for (int i = 0; i < block; ++i)
-          dx[(size_t)(first + (int32_t)at[k][i]) * (size_t)block + (size_t)i] += dy[i];
+          dx[(size_t)first * (size_t)block + (size_t)f.at[k][i]] += dy[i];
       }
     }
   }
 }
 
 INLINE void max_pool_pick_of(int block, float *y, const float *x, const float *v, const limn_pool_plane *p) {
-  float most[MOST_WINDOWS][MOST_LANES];
-  float at[MOST_WINDOWS][MOST_LANES];
+  struct found f;
   for (int32_t h = 0; h < p->y.h; ++h)
     for (int32_t w = 0, count, first; w < p->y.w; w += count) {
-      count = find(block, x, p, h, w, most, at, &first);
+      count = find(block, x, p, h, w, &f, &first);
       for (int k = 0; k < count; ++k, y += block, first += p->attrs.stride_w)
         for (int i = 0; i < block; ++i)
-          y[i] = v[(size_t)(first + (int32_t)at[k][i]) * (size_t)block + (size_t)i];
+          y[i] = v[(size_t)first * (size_t)block + (size_t)f.at[k][i]];
     }
 }
 

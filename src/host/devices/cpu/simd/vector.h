@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 32") /* loops over registers */
@@ -30,6 +31,11 @@ static inline vector_mask vector_is_larger_or_nan(vector x, vector y) {
 }
 static inline vector_mask vector_is_equal(vector x, vector y) { return _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ); }
 static inline vector vector_select(vector_mask first, vector a, vector b) { return _mm512_mask_blend_ps(first, b, a); }
+/* p[i] = 16 x[i] + i, x whole numbers: where lane i of the x[i]th vector lies. */
+static inline void vector_store_offsets(int32_t *p, vector x) {
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  _mm512_storeu_si512(p, _mm512_add_epi32(_mm512_slli_epi32(_mm512_cvttps_epi32(x), 4), lanes));
+}
 /* x > 0 ? x : slope x */
 static inline vector vector_leaky(vector x, vector slope) {
   __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
@@ -75,6 +81,11 @@ static inline vector_mask vector_is_larger_or_nan(vector x, vector y) {
 }
 static inline vector_mask vector_is_equal(vector x, vector y) { return _mm256_cmp_ps(x, y, _CMP_EQ_OQ); }
 static inline vector vector_select(vector_mask first, vector a, vector b) { return _mm256_blendv_ps(b, a, first); }
+/* p[i] = 8 x[i] + i */
+static inline void vector_store_offsets(int32_t *p, vector x) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  _mm256_storeu_si256((__m256i *)p, _mm256_add_epi32(_mm256_slli_epi32(_mm256_cvttps_epi32(x), 3), lanes));
+}
 static inline vector vector_leaky(vector x, vector slope) {
   return _mm256_blendv_ps(_mm256_mul_ps(x, slope), x, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ));
 }
